@@ -1,0 +1,61 @@
+# POSIX make; GNU make and bmake both take it.
+
+PREFIX =	/usr/local
+SBINDIR =	$(PREFIX)/sbin
+MANDIR =	$(PREFIX)/share/man
+SYSCONFDIR =	/etc
+
+CC =		cc
+YACC =		byacc
+PLATFORM !=	uname -s | tr A-Z a-z
+
+WARN =		-Wall -Wextra -Werror -Wshadow -Wpointer-arith \
+		-Wstrict-prototypes -Wmissing-prototypes \
+		-Wmissing-declarations -Wwrite-strings -Wundef \
+		-Wformat=2 -Wcast-qual -Wsign-compare
+HARDEN =	-fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
+		-fno-strict-aliasing
+OPT =		-O2 -g
+CPP_DEFS =	-D_GNU_SOURCE -DLIBBSD_OVERLAY -isystem /usr/include/bsd \
+		-Icommon -Icommon/compat -Iwgslirpd
+CFLAGS =	$(OPT) -std=c11 $(WARN) $(HARDEN) $(CPP_DEFS)
+LDFLAGS =	-pie -Wl,-z,relro,-z,now,-z,noexecstack
+
+LIBS_D =	-levent_core -levent_extra -lcrypto -lbsd
+LIBS_CTL =	-lcrypto -lbsd
+
+COMMON =	common/addr.o common/compat/imsg-buffer.o \
+		common/compat/imsg.o common/ctl.o common/key.o common/log.o
+
+DAEMON =	common/pktq.o common/sandbox_$(PLATFORM).o \
+		common/shm_$(PLATFORM).o common/siphash.o common/wheel.o \
+		wgslirpd/config.o wgslirpd/config_env.o wgslirpd/control.o \
+		wgslirpd/crypto.o wgslirpd/listen.o \
+		wgslirpd/listen_$(PLATFORM).o wgslirpd/parse.o \
+		wgslirpd/printconf.o wgslirpd/proc.o wgslirpd/slirp.o \
+		wgslirpd/slirp_cksum.o wgslirpd/slirp_dns.o \
+		wgslirpd/slirp_flow.o \
+		wgslirpd/slirp_frag.o wgslirpd/slirp_host_$(PLATFORM).o \
+		wgslirpd/slirp_icmp.o wgslirpd/slirp_ip.o \
+		wgslirpd/slirp_policy.o \
+		wgslirpd/slirp_tcp.o wgslirpd/slirp_tcp_cc.o \
+		wgslirpd/slirp_tcp_out.o wgslirpd/slirp_tcp_rcv.o \
+		wgslirpd/slirp_udp.o wgslirpd/udpio_$(PLATFORM).o wgslirpd/wg_aead.o \
+		wgslirpd/wg_allowedips.o wgslirpd/wg_cookie.o \
+		wgslirpd/wg_device.o wgslirpd/wg_noise.o wgslirpd/wg_peer.o \
+		wgslirpd/wg_replay.o wgslirpd/wg_timers.o wgslirpd/wgslirpd.o
+
+CTL =		wgslirpctl/wgslirpctl.o wgslirpctl/output.o \
+		wgslirpctl/keys.o
+
+all: wgslirpd/wgslirpd wgslirpctl/wgslirpctl
+
+wgslirpd/wgslirpd: $(COMMON) $(DAEMON)
+	$(CC) $(LDFLAGS) -o $@ $(COMMON) $(DAEMON) $(LIBS_D)
+
+wgslirpctl/wgslirpctl: $(COMMON) $(CTL)
+	$(CC) $(LDFLAGS) -o $@ $(COMMON) $(CTL) $(LIBS_CTL)
+
+.SUFFIXES: .c .o
+.c.o:
+	$(CC) $(CFLAGS) -c -o $@ $<

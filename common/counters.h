@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef COUNTERS_H
+#define COUNTERS_H
+
+#include <stdint.h>
+
+/*
+ * Every counter of the two engines: C(name, what it counts).  The names
+ * are the keys of "wgslirpctl show counters"; both programs are built
+ * from these lists, so that they cannot differ.
+ */
+#define CRYPTO_COUNTERS(C)						\
+	C(wg_rx_datagrams, "UDP datagrams received")			\
+	C(wg_rx_batches, "receive calls that returned something")	\
+	C(wg_rx_bytes, "UDP bytes received")				\
+	C(wg_tx_datagrams, "UDP datagrams sent")			\
+	C(wg_tx_batches, "send calls")					\
+	C(wg_tx_bytes, "UDP bytes sent")				\
+	C(wg_rx_packets, "inner packets accepted")			\
+	C(wg_rx_keepalives, "keepalives received")			\
+	C(wg_tx_packets, "inner packets encrypted")			\
+	C(wg_tx_keepalives, "keepalives sent")				\
+	C(wg_rx_initiations, "handshake initiations accepted")		\
+	C(wg_rx_responses, "handshake responses accepted")		\
+	C(wg_rx_cookies, "cookie replies accepted")			\
+	C(wg_tx_initiations, "handshake initiations sent")		\
+	C(wg_tx_responses, "handshake responses sent")			\
+	C(wg_tx_cookies, "cookie replies sent")				\
+	C(wg_drop_malformed, "messages of unknown type or length")	\
+	C(wg_drop_mac1, "handshake messages with a bad mac1")		\
+	C(wg_drop_handshake, "handshake messages that failed")		\
+	C(wg_drop_ratelimit, "handshake messages over the rate limit")	\
+	C(wg_drop_queue, "handshake messages, queue full")		\
+	C(wg_drop_index, "data for an unknown session")			\
+	C(wg_drop_expired, "data for an expired session")		\
+	C(wg_drop_auth, "data that failed authentication")		\
+	C(wg_drop_replay, "data received before, or too old")		\
+	C(wg_drop_inner, "inner packets that are not IP")		\
+	C(wg_drop_source, "inner packets from a foreign source")	\
+	C(wg_drop_noslot, "inner packets, packet queue full")		\
+	C(wg_drop_nopeer, "packets toward no peer")			\
+	C(wg_drop_staged, "packets dropped waiting for a session")	\
+	C(wg_drop_send, "datagrams that the system refused to send")
+
+#define SLIRP_COUNTERS(C)						\
+	C(ip_rx_packets, "packets from guests")				\
+	C(ip_rx_bytes, "bytes of packets from guests")			\
+	C(ip_tx_packets, "packets to guests")				\
+	C(ip_tx_bytes, "bytes of packets to guests")			\
+	C(ip_drop_malformed, "packets with a malformed header")		\
+	C(ip_drop_checksum, "packets with a wrong checksum")		\
+	C(ip_drop_protocol, "packets of an unknown protocol")		\
+	C(ip_drop_option, "packets with refused options")		\
+	C(ip_drop_source, "packets from a source that cannot be one")	\
+	C(ip_drop_ttl, "packets whose time to live ended here")		\
+	C(ip_drop_policy, "packets to blocked destinations")		\
+	C(ip_drop_noslot, "packets to guests, packet queue full")	\
+	C(ip_drop_budget, "packets refused by a budget")		\
+	C(frag_rx, "fragments from guests")				\
+	C(frag_reassembled, "datagrams put together")			\
+	C(frag_drop, "fragments dropped")				\
+	C(frag_tx, "fragments to guests")				\
+	C(icmp_tx_errors, "ICMP errors sent to guests")			\
+	C(icmp_tx_limited, "ICMP errors not sent, over the rate limit")	\
+	C(icmp_echo_local, "pings answered by the gateway")		\
+	C(icmp_echo_tx, "pings forwarded")				\
+	C(icmp_echo_rx, "ping answers forwarded")			\
+	C(tcp_active, "TCP flows now")					\
+	C(tcp_connecting, "TCP flows now, host side not connected")	\
+	C(tcp_timewait, "TCP connections in TIME-WAIT now")		\
+	C(tcp_opened, "TCP connections asked for")			\
+	C(tcp_established, "TCP connections established")		\
+	C(tcp_refused, "TCP connections that the host refused")		\
+	C(tcp_unreachable, "TCP connections to unreachable hosts")	\
+	C(tcp_timeouts, "TCP connections that timed out")		\
+	C(tcp_local_errors, "TCP connections, out of local resources")	\
+	C(tcp_resets_rx, "TCP connections reset by guests")		\
+	C(tcp_resets_tx, "TCP resets sent to guests")			\
+	C(tcp_rx_segments, "TCP segments from guests")			\
+	C(tcp_rx_bytes, "TCP bytes from guests to hosts")		\
+	C(tcp_rx_ooo, "TCP segments from guests out of order")		\
+	C(tcp_rx_dup, "TCP segments from guests received before")	\
+	C(tcp_rx_drop, "TCP segments from guests dropped")		\
+	C(tcp_tx_segments, "TCP segments to guests")			\
+	C(tcp_tx_bytes, "TCP bytes from hosts to guests")		\
+	C(tcp_retransmits, "TCP segments retransmitted")		\
+	C(tcp_fast_recoveries, "TCP fast recoveries")			\
+	C(tcp_rtos, "TCP retransmission timeouts")			\
+	C(tcp_probes, "TCP zero window and keepalive probes")		\
+	C(tcp_challenge_acks, "TCP challenge ACKs")			\
+	C(udp_active, "UDP mappings now")				\
+	C(udp_opened, "UDP mappings opened")				\
+	C(udp_rx_datagrams, "UDP datagrams from guests")		\
+	C(udp_rx_bytes, "UDP bytes from guests")			\
+	C(udp_tx_datagrams, "UDP datagrams to guests")			\
+	C(udp_tx_bytes, "UDP bytes to guests")				\
+	C(udp_drop_filtered, "UDP datagrams from strangers")		\
+	C(udp_drop_send, "UDP datagrams that the system refused")	\
+	C(icmp_active, "ping mappings now")				\
+	C(flows_max, "limit on flows")					\
+	C(flows_evicted, "flows ended to make room")			\
+	C(flow_drop_full, "flows refused, no room")			\
+	C(nofile_soft, "descriptor limit")				\
+	C(icmp_available, "1 if ping sockets can be used")
+
+#define COUNTER_FIELD(name, help)	uint64_t name;
+#define COUNTER_NAME(name, help)	#name,
+#define COUNTER_HELP(name, help)	help,
+
+struct crypto_counters {
+	CRYPTO_COUNTERS(COUNTER_FIELD)
+};
+
+struct slirp_counters {
+	SLIRP_COUNTERS(COUNTER_FIELD)
+};
+
+#define CRYPTO_NCOUNTERS	(sizeof(struct crypto_counters) / 8)
+#define SLIRP_NCOUNTERS		(sizeof(struct slirp_counters) / 8)
+
+#endif

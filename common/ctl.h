@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef CTL_H
+#define CTL_H
+
+#include <stdint.h>
+
+#include "addr.h"
+#include "counters.h"
+#include "key.h"
+
+/*
+ * The control protocol: imsgs over the control socket between wgslirpctl
+ * and the control engine, and on between that and the other processes.
+ * A request is answered by records and then CTL_END, by CTL_OK, or by
+ * CTL_FAIL with a line of text.  The engines answer in portions: CTL_MORE
+ * carries the cursor with which the control engine asks for the next one
+ * when the client has read the last.
+ */
+#define CTL_NAME_LEN		64
+#define CTL_TEXT_LEN		256
+#define CTL_PORTION		64	/* records before CTL_MORE */
+
+enum ctl_type {
+	CTL_NONE = 1000,
+	/* requests */
+	CTL_SHOW_SUMMARY,
+	CTL_SHOW_PEERS,
+	CTL_SHOW_PEERFLOWS,	/* control engine to slirp engine only */
+	CTL_SHOW_FLOWS,
+	CTL_SHOW_COUNTERS,
+	CTL_SHOW_PROCESSES,
+	CTL_LOG,
+	CTL_RELOAD,
+	CTL_KILL_FLOW,
+	CTL_REQUEST_MAX,
+	/* answers */
+	CTL_SUMMARY,
+	CTL_PEER,
+	CTL_AIP,
+	CTL_PEERFLOWS,
+	CTL_FLOW,
+	CTL_CRYPTO_COUNTERS,
+	CTL_SLIRP_COUNTERS,
+	CTL_PROCESS,
+	CTL_MORE,
+	CTL_END,
+	CTL_OK,
+	CTL_FAIL
+};
+
+/* Every request has this payload; unused fields are zero. */
+struct ctl_request {
+	uint64_t	 arg;		/* CTL_LOG: 1 verbose; flow id */
+	uint64_t	 cursor;
+	char		 name[CTL_NAME_LEN];	/* peer; "" for all */
+};
+
+struct ctl_more {
+	uint64_t	 cursor;
+};
+
+struct ctl_summary {
+	uint8_t		 public_key[KEY_LEN];
+	uint64_t	 started;	/* Unix seconds */
+	uint64_t	 rx_bytes;
+	uint64_t	 tx_bytes;
+	uint32_t	 peers;
+	uint32_t	 peers_active;	/* handshake in the last 3 minutes */
+	uint16_t	 mtu;
+	uint16_t	 port;
+};
+
+struct ctl_peer {
+	uint32_t	 id;
+	uint16_t	 keepalive;
+	uint16_t	 endpoint_port;
+	char		 name[CTL_NAME_LEN];
+	uint8_t		 public_key[KEY_LEN];
+	struct ipaddr	 endpoint;
+	uint32_t	 endpoint_scope;
+	uint8_t		 has_psk;
+	uint8_t		 pad[3];
+	uint64_t	 latest_handshake;	/* Unix seconds, 0: none */
+	uint64_t	 rx_bytes;
+	uint64_t	 tx_bytes;
+};
+
+struct ctl_aip {
+	uint32_t	 id;
+	struct ipprefix	 prefix;
+};
+
+struct ctl_peerflows {
+	uint32_t	 id;
+	uint32_t	 flows;
+};
+
+struct ctl_flow {
+	uint64_t	 id;
+	uint32_t	 peer;
+	uint8_t		 proto;		/* IP protocol number */
+	uint8_t		 pad[3];
+	char		 peer_name[CTL_NAME_LEN];
+	char		 state[16];
+	struct ipaddr	 src;
+	struct ipaddr	 dst;
+	uint16_t	 sport;
+	uint16_t	 dport;
+	uint32_t	 pad2;
+	uint64_t	 rx_bytes;
+	uint64_t	 tx_bytes;
+	uint64_t	 age;		/* seconds */
+};
+
+struct ctl_process {
+	char		 title[16];
+	int32_t		 pid;
+	uint8_t		 seccomp;
+	uint8_t		 landlock;
+	uint8_t		 pad[2];
+};
+
+const char	*ctl_default_path(char *, size_t);
+
+#endif

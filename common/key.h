@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef KEY_H
+#define KEY_H
+
+#include <stdint.h>
+
+#define KEY_LEN		32
+#define KEY_B64LEN	45	/* 44 characters and a terminator */
+
+int	 key_from_base64(uint8_t [KEY_LEN], const char *);
+int	 key_from_text(uint8_t [KEY_LEN], const char *);
+void	 key_to_base64(char [KEY_B64LEN], const uint8_t [KEY_LEN]);
+int	 key_is_zero(const uint8_t [KEY_LEN]);
+int	 key_read_file(uint8_t [KEY_LEN], int, const char **);
+
+#endif

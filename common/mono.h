@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef MONO_H
+#define MONO_H
+
+#include <stdint.h>
+#include <time.h>
+
+/*
+ * Time on the monotonic clock, in nanoseconds.  0 means "never" or
+ * "unset" wherever a point in time is stored.
+ */
+typedef uint64_t mono_t;
+
+#define MONO_US(n)	((mono_t)(n) * 1000ULL)
+#define MONO_MS(n)	((mono_t)(n) * 1000000ULL)
+#define MONO_SEC(n)	((mono_t)(n) * 1000000000ULL)
+
+#define MONO_TO_US(t)	((t) / 1000ULL)
+#define MONO_TO_MS(t)	((t) / 1000000ULL)
+#define MONO_TO_SEC(t)	((t) / 1000000000ULL)
+
+static inline mono_t
+mono_now(void)
+{
+	struct timespec	 ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (MONO_SEC(ts.tv_sec) + (mono_t)ts.tv_nsec);
+}
+
+#endif

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Theory of operation
+ *
+ * One shared area holds a ring of descriptors, a return ring and a pool
+ * of 2 KiB packet slots.  The producer owns the pool: it takes a slot
+ * (pktq_alloc), fills it, publishes a descriptor for it and gets the slot
+ * back through the return ring.  It may keep a slot after publishing it,
+ * as the TCP engine does with its retransmission buffer: pktq_release()
+ * gives up the producer's interest, and the slot becomes free once the
+ * consumer has returned it too.
+ *
+ * Indices run freely over 32 bits; both rings have as many entries as
+ * there are slots, and a slot is published at most once at a time, so
+ * neither ring can overflow.  Publishing and returning are batched: the
+ * shared index moves in pktq_flush() and pktq_return_flush(), and only
+ * then may the doorbell ring, and only if the other side said that it
+ * sleeps (consumer) or waits for slots (producer).
+ *
+ * Hostile sibling
+ *
+ * Everything in the shared area may change at any time.  Indices are
+ * kept privately and only copied out; what the other side wrote is read
+ * once, checked, and used from the copy.  A consumer maps the pool
+ * read-only and checks that slot, offset and length lie inside the pool;
+ * it must not decide twice from the same shared byte.  A producer checks
+ * that a returned slot is one that it has published.  A violation is
+ * reported as -1 and is the end of the process that sees it, never more.
+ * A sibling that lies about sleeping can stall the queue or cause idle
+ * wakeups, which it could do anyway by not working.
+ */
+
+#include <sys/types.h>
+#include <sys/mman.h>
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pktq.h"
+#include "shm.h"
+
+#define CACHELINE	64
+#define MIN_SLOTS	64
+#define MAX_SLOTS	(1U << 20)
+
+/* Producer's view of a slot. */
+#define SLOT_OWNED	0x01	/* taken by the producer */
+#define SLOT_BUSY	0x02	/* published and not yet returned */
+
+struct pktq_shared {
+	/* written by the producer */
+	_Alignas(CACHELINE) _Atomic uint32_t	 head;
+	_Atomic uint32_t			 want_slots;
+	/* written by the consumer */
+	_Alignas(CACHELINE) _Atomic uint32_t	 rhead;
+	_Atomic uint32_t			 asleep;
+};
+
+static size_t
+round_page(size_t n)
+{
+	size_t	 page = sysconf(_SC_PAGESIZE);
+
+	return ((n + page - 1) / page * page);
+}
+
+static size_t
+ctl_size(uint32_t nslots)
+{
+	return (round_page(sizeof(struct pktq_shared) +
+	    nslots * (sizeof(struct pktq_desc) + sizeof(uint32_t))));
+}
+
+/* Bytes that an area with so many slots takes. */
+size_t
+pktq_area_size(uint32_t nslots)
+{
+	return (ctl_size(nslots) + (size_t)nslots * PKTQ_SLOT_SIZE);
+}
+
+/*
+ * Create the shared area; nslots must be a power of two.  Returns a
+ * descriptor, sealed against resizing, or -1.
+ */
+int
+pktq_area_create(uint32_t nslots)
+{
+	if (nslots < MIN_SLOTS || nslots > MAX_SLOTS ||
+	    (nslots & (nslots - 1)) != 0) {
+		errno = EINVAL;
+		return (-1);
+	}
+	return (shm_area(pktq_area_size(nslots)));
+}
+
+static int
+pktq_attach(struct pktq *q, int fd, uint32_t nslots, int bell, int prot)
+{
+	uint8_t	*p;
+
+	memset(q, 0, sizeof(*q));
+	if (nslots < MIN_SLOTS || nslots > MAX_SLOTS ||
+	    (nslots & (nslots - 1)) != 0) {
+		errno = EINVAL;
+		return (-1);
+	}
+	if (shm_check(fd, pktq_area_size(nslots)) == -1)
+		return (-1);
+	q->nslots = nslots;
+	q->bell = bell;
+	q->ctl_size = ctl_size(nslots);
+	q->pool_size = (size_t)nslots * PKTQ_SLOT_SIZE;
+	p = mmap(NULL, q->ctl_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+	    0);
+	if (p == MAP_FAILED)
+		return (-1);
+	q->sh = (struct pktq_shared *)p;
+	q->ring = (struct pktq_desc *)(p + sizeof(struct pktq_shared));
+	q->ret = (uint32_t *)(q->ring + nslots);
+	q->pool = mmap(NULL, q->pool_size, prot, MAP_SHARED, fd,
+	    (off_t)q->ctl_size);
+	if (q->pool == MAP_FAILED) {
+		q->pool = NULL;
+		pktq_detach(q);
+		return (-1);
+	}
+	return (0);
+}
+
+/* Attach to an area of nslots slots; bell (or -1) wakes the consumer. */
+int
+pktq_attach_producer(struct pktq *q, int fd, uint32_t nslots, int bell)
+{
+	uint32_t	 i;
+
+	if (pktq_attach(q, fd, nslots, bell, PROT_READ | PROT_WRITE) == -1)
+		return (-1);
+	q->free = calloc(nslots, sizeof(*q->free));
+	q->state = calloc(nslots, 1);
+	if (q->free == NULL || q->state == NULL) {
+		pktq_detach(q);
+		return (-1);
+	}
+	for (i = 0; i < nslots; i++)
+		q->free[i] = nslots - 1 - i;
+	q->nfree = nslots;
+	return (0);
+}
+
+/* Attach to an area of nslots slots; bell (or -1) wakes the producer. */
+int
+pktq_attach_consumer(struct pktq *q, int fd, uint32_t nslots, int bell)
+{
+	if (pktq_attach(q, fd, nslots, bell, PROT_READ) == -1)
+		return (-1);
+	if ((q->held = calloc(nslots, 1)) == NULL) {
+		pktq_detach(q);
+		return (-1);
+	}
+	return (0);
+}
+
+void
+pktq_detach(struct pktq *q)
+{
+	if (q->sh != NULL)
+		munmap(q->sh, q->ctl_size);
+	if (q->pool != NULL)
+		munmap(q->pool, q->pool_size);
+	free(q->free);
+	free(q->state);
+	free(q->held);
+	memset(q, 0, sizeof(*q));
+	q->bell = -1;
+}
+
+static void
+pktq_ring_bell(struct pktq *q)
+{
+	uint64_t	 one = 1;
+
+	q->rings++;
+	/* EAGAIN: it rings already */
+	if (q->bell != -1 && write(q->bell, &one, sizeof(one)) == -1)
+		return;
+}
+
+/* Producer: take a free slot, or PKTQ_NOSLOT. */
+uint32_t
+pktq_alloc(struct pktq *q)
+{
+	uint32_t	 slot;
+
+	if (q->nfree == 0)
+		return (PKTQ_NOSLOT);
+	slot = q->free[--q->nfree];
+	q->state[slot] = SLOT_OWNED;
+	return (slot);
+}
+
+/* Producer: give up a slot; it is free once it was returned as well. */
+void
+pktq_release(struct pktq *q, uint32_t slot)
+{
+	q->state[slot] &= ~SLOT_OWNED;
+	if (q->state[slot] == 0)
+		q->free[q->nfree++] = slot;
+}
+
+/* Producer: is the slot still in the consumer's hands? */
+int
+pktq_busy(const struct pktq *q, uint32_t slot)
+{
+	return ((q->state[slot] & SLOT_BUSY) != 0);
+}
+
+/*
+ * Producer: queue a descriptor for an owned slot; pktq_flush() shows it
+ * to the consumer.  Returns -1 if the slot is still busy.
+ */
+int
+pktq_publish(struct pktq *q, const struct pktq_desc *d)
+{
+	if (q->state[d->slot] != SLOT_OWNED)
+		return (-1);
+	q->ring[q->head & (q->nslots - 1)] = *d;
+	q->state[d->slot] |= SLOT_BUSY;
+	q->head++;
+	q->noutstanding++;
+	return (0);
+}
+
+/* Producer: make what was published visible, and wake a sleeper. */
+void
+pktq_flush(struct pktq *q)
+{
+	if (atomic_load_explicit(&q->sh->head, memory_order_relaxed) ==
+	    q->head)
+		return;
+	atomic_store_explicit(&q->sh->head, q->head, memory_order_release);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&q->sh->asleep, memory_order_relaxed)) {
+		atomic_store_explicit(&q->sh->asleep, 0,
+		    memory_order_relaxed);
+		pktq_ring_bell(q);
+	}
+}
+
+/*
+ * Producer: take back returned slots.  Returns how many, or -1 if the
+ * consumer returned one that it did not have.
+ */
+int
+pktq_reclaim(struct pktq *q)
+{
+	uint32_t	 rhead, slot;
+	int		 n = 0;
+
+	if (q->violated)
+		return (-1);
+	rhead = atomic_load_explicit(&q->sh->rhead, memory_order_acquire);
+	if (rhead - q->rtail > q->noutstanding) {
+		q->violated = 1;
+		return (-1);
+	}
+	for (; q->rtail != rhead; q->rtail++, n++) {
+		slot = *(volatile uint32_t *)
+		    &q->ret[q->rtail & (q->nslots - 1)];
+		if (slot >= q->nslots || !(q->state[slot] & SLOT_BUSY)) {
+			q->violated = 1;
+			return (-1);
+		}
+		q->state[slot] &= ~SLOT_BUSY;
+		q->noutstanding--;
+		if (q->state[slot] == 0)
+			q->free[q->nfree++] = slot;
+	}
+	return (n);
+}
+
+/* Producer: have the bell rung at the next return. */
+void
+pktq_want_slots(struct pktq *q)
+{
+	atomic_store_explicit(&q->sh->want_slots, 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+/*
+ * Consumer: copy up to max descriptors.  Returns how many, or -1 if the
+ * producer broke the rules; then nothing more may be taken.
+ */
+int
+pktq_fetch(struct pktq *q, struct pktq_desc *d, int max)
+{
+	uint32_t	 head;
+	int		 n;
+
+	if (q->violated)
+		return (-1);
+	head = atomic_load_explicit(&q->sh->head, memory_order_acquire);
+	if (head - q->tail > q->nslots) {
+		q->violated = 1;
+		return (-1);
+	}
+	for (n = 0; n < max && q->tail != head; n++, q->tail++) {
+		memcpy(&d[n], &q->ring[q->tail & (q->nslots - 1)],
+		    sizeof(*d));
+		atomic_signal_fence(memory_order_seq_cst);
+		if (d[n].slot >= q->nslots || d[n].off > PKTQ_SLOT_SIZE ||
+		    d[n].len > PKTQ_SLOT_SIZE - d[n].off ||
+		    q->held[d[n].slot]) {
+			q->violated = 1;
+			return (-1);
+		}
+		q->held[d[n].slot] = 1;
+	}
+	return (n);
+}
+
+/* Consumer: queue a slot for return.  -1 if it was not held. */
+int
+pktq_return(struct pktq *q, uint32_t slot)
+{
+	if (slot >= q->nslots || !q->held[slot])
+		return (-1);
+	q->held[slot] = 0;
+	q->ret[q->rhead & (q->nslots - 1)] = slot;
+	q->rhead++;
+	return (0);
+}
+
+/* Consumer: make the returns visible, and wake a waiting producer. */
+void
+pktq_return_flush(struct pktq *q)
+{
+	if (atomic_load_explicit(&q->sh->rhead, memory_order_relaxed) ==
+	    q->rhead)
+		return;
+	atomic_store_explicit(&q->sh->rhead, q->rhead, memory_order_release);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&q->sh->want_slots, memory_order_relaxed)) {
+		atomic_store_explicit(&q->sh->want_slots, 0,
+		    memory_order_relaxed);
+		pktq_ring_bell(q);
+	}
+}
+
+/*
+ * Consumer: announce sleep.  Returns 1 if something arrived meanwhile,
+ * so that the caller has to go round again instead of sleeping.
+ */
+int
+pktq_sleep(struct pktq *q)
+{
+	atomic_store_explicit(&q->sh->asleep, 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&q->sh->head, memory_order_relaxed) ==
+	    q->tail)
+		return (0);
+	pktq_awake(q);
+	return (1);
+}
+
+void
+pktq_awake(struct pktq *q)
+{
+	atomic_store_explicit(&q->sh->asleep, 0, memory_order_relaxed);
+}

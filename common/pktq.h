@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef PKTQ_H
+#define PKTQ_H
+
+#include <sys/types.h>
+
+#include <stdint.h>
+
+#include "mono.h"
+
+/*
+ * Packet queue between two processes that do not trust each other; one
+ * for each direction.  See the theory of operation in pktq.c.
+ */
+
+#define PKTQ_SLOT_SIZE	2048
+#define PKTQ_NOSLOT	UINT32_MAX
+
+/* A packet in the ring.  Fixed layout: it is shared. */
+struct pktq_desc {
+	uint64_t	 time;		/* receive time, mono_t */
+	uint32_t	 slot;
+	uint32_t	 peer;		/* the producer's word for it */
+	uint16_t	 off;		/* of the packet in its slot */
+	uint16_t	 len;
+	uint32_t	 flags;
+};
+#define PKTQ_ECN_MASK	0x3		/* outer ECN bits, in flags */
+
+struct pktq_shared;
+
+struct pktq {
+	struct pktq_shared	*sh;
+	struct pktq_desc	*ring;
+	uint32_t		*ret;
+	uint8_t			*pool;
+	size_t			 pool_size;
+	size_t			 ctl_size;
+	uint32_t		 nslots;	/* power of two */
+	uint32_t		 head;		/* producer: descriptors */
+	uint32_t		 tail;		/* consumer: descriptors */
+	uint32_t		 rhead;		/* consumer: returns */
+	uint32_t		 rtail;		/* producer: returns */
+	/* producer */
+	uint32_t		*free;		/* LIFO: keeps pages warm */
+	uint32_t		 nfree;
+	uint32_t		 noutstanding;
+	uint8_t			*state;
+	/* consumer */
+	uint8_t			*held;
+	int			 bell;		/* rings the other side */
+	int			 violated;
+	uint64_t		 rings;
+};
+
+/* Both sides. */
+size_t	 pktq_area_size(uint32_t);
+int	 pktq_area_create(uint32_t);
+void	 pktq_detach(struct pktq *);
+
+/* Producer. */
+int	 pktq_attach_producer(struct pktq *, int, uint32_t, int);
+uint32_t pktq_alloc(struct pktq *);
+void	 pktq_release(struct pktq *, uint32_t);
+int	 pktq_busy(const struct pktq *, uint32_t);
+int	 pktq_publish(struct pktq *, const struct pktq_desc *);
+void	 pktq_flush(struct pktq *);
+int	 pktq_reclaim(struct pktq *);
+void	 pktq_want_slots(struct pktq *);
+
+/* Consumer. */
+int	 pktq_attach_consumer(struct pktq *, int, uint32_t, int);
+int	 pktq_fetch(struct pktq *, struct pktq_desc *, int);
+int	 pktq_return(struct pktq *, uint32_t);
+void	 pktq_return_flush(struct pktq *);
+int	 pktq_sleep(struct pktq *);
+void	 pktq_awake(struct pktq *);
+
+static inline uint8_t *
+pktq_slot(const struct pktq *q, uint32_t slot)
+{
+	return (q->pool + (size_t)slot * PKTQ_SLOT_SIZE);
+}
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef SANDBOX_H
+#define SANDBOX_H
+
+#include <sys/types.h>
+
+enum sandbox_role {
+	SANDBOX_PARENT,
+	SANDBOX_CRYPTO,
+	SANDBOX_SLIRP,
+	SANDBOX_CONTROL
+};
+
+/* What is in force for a process, for "show processes". */
+struct sandbox_level {
+	uint8_t		 seccomp;	/* 1: filter installed; pledged */
+	uint8_t		 landlock;	/* ABI version in force, 0: none */
+};
+
+/* A path that a process may still use, and how. */
+struct sandbox_path {
+	const char	*path;
+	int		 write;		/* 0: read; 1: create and remove */
+};
+
+int	sandbox_early(char *, size_t);
+int	sandbox_drop(const char *, char *, size_t);
+int	sandbox_enter(enum sandbox_role, const struct sandbox_path *, size_t,
+	    struct sandbox_level *, char *, size_t);
+
+#endif

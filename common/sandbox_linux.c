@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Theory of operation
+ *
+ * A child confines itself in this order: sandbox_early() makes it not
+ * dumpable, sets no_new_privs and its limits; sandbox_drop() changes root
+ * and user when started as root; sandbox_enter() adds Landlock and, last,
+ * a seccomp filter.  No untrusted byte was read before that.
+ *
+ * The filter is an allow-list.  Everything else kills the process, so
+ * that an exploit attempt ends the daemon and is seen, except a few
+ * probes of libc, which get ENOSYS.  Each entry says who needs it; each
+ * argument check exists because the plain call would allow more than the
+ * process is for.  regress/sandbox proves what is refused.
+ */
+
+#include <sys/types.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include <asm/ioctls.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sandbox.h"
+
+#if defined(__x86_64__)
+#define SANDBOX_ARCH	AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define SANDBOX_ARCH	AUDIT_ARCH_AARCH64
+#elif defined(__riscv) && __riscv_xlen == 64
+#define SANDBOX_ARCH	AUDIT_ARCH_RISCV64
+#else
+#error "no seccomp profile for this architecture"
+#endif
+
+#define EMPTY_DIR	"/var/empty"
+
+enum arg_check {
+	ARG_ANY,
+	ARG_EPERM,		/* refuse politely */
+	ARG_ENOSYS,		/* pretend the kernel is older */
+	ARG_INET_SOCKET,	/* IPv4/IPv6, stream or datagram, no raw */
+	ARG_PARENT_SOCKET,	/* the same, and unix and netlink */
+	ARG_NO_EXEC,		/* mmap, mprotect: never executable */
+	ARG_READONLY,		/* openat: O_RDONLY only */
+	ARG_FCNTL,		/* descriptor flags and seals only */
+	ARG_STAT_FD,		/* newfstatat: on a descriptor only */
+	ARG_IOCTL,		/* queue lengths only */
+	ARG_SIGNAL_SELF		/* tgkill: abort(3) of this process */
+};
+
+struct rule {
+	int		 nr;
+	enum arg_check	 check;
+};
+
+/* What libc, libevent, libcrypto and malloc do in every process. */
+static const struct rule rules_common[] = {
+	{ __NR_read, ARG_ANY },		/* doorbell, signal pipe */
+	{ __NR_write, ARG_ANY },	/* doorbell, log to stderr */
+	{ __NR_recvmsg, ARG_ANY },	/* imsg; UDP */
+	{ __NR_sendmsg, ARG_ANY },	/* imsg; UDP */
+#ifdef __NR_epoll_wait
+	{ __NR_epoll_wait, ARG_ANY },	/* libevent */
+#endif
+	{ __NR_epoll_pwait, ARG_ANY },	/* libevent */
+	{ __NR_epoll_ctl, ARG_ANY },	/* libevent */
+	{ __NR_clock_gettime, ARG_ANY },/* no vDSO: some clock sources */
+	{ __NR_gettimeofday, ARG_ANY },	/* the same */
+#ifdef __NR_time
+	{ __NR_time, ARG_ANY },		/* the same */
+#endif
+	{ __NR_close, ARG_ANY },	/* all */
+	{ __NR_brk, ARG_ANY },		/* malloc */
+	{ __NR_mmap, ARG_NO_EXEC },	/* malloc, packet queue */
+	{ __NR_munmap, ARG_ANY },	/* malloc */
+	{ __NR_mremap, ARG_ANY },	/* realloc */
+	{ __NR_madvise, ARG_ANY },	/* free */
+	{ __NR_mprotect, ARG_NO_EXEC },	/* malloc */
+	{ __NR_futex, ARG_ANY },	/* libc and libcrypto locks */
+	{ __NR_getrandom, ARG_ANY },	/* arc4random, libcrypto reseed */
+	{ __NR_getpid, ARG_ANY },	/* libcrypto fork check */
+	{ __NR_gettid, ARG_ANY },	/* abort(3) */
+	{ __NR_tgkill, ARG_SIGNAL_SELF },/* abort(3) */
+	{ __NR_rt_sigaction, ARG_ANY },	/* libevent */
+	{ __NR_rt_sigprocmask, ARG_ANY },/* abort(3), libevent */
+	{ __NR_rt_sigreturn, ARG_ANY },	/* signal handlers */
+	{ __NR_restart_syscall, ARG_ANY },/* stopped and continued */
+	{ __NR_ppoll, ARG_ANY },	/* imsgbuf_flush */
+#ifdef __NR_poll
+	{ __NR_poll, ARG_ANY },		/* imsgbuf_flush */
+#endif
+	{ __NR_fcntl, ARG_FCNTL },	/* non-blocking, queue seals */
+	{ __NR_fstat, ARG_ANY },	/* queue size, stdio */
+	{ __NR_newfstatat, ARG_STAT_FD },/* fstat(2) of newer libc */
+	{ __NR_exit, ARG_ANY },		/* the end */
+	{ __NR_exit_group, ARG_ANY },	/* the end */
+	{ __NR_rseq, ARG_ENOSYS },	/* libc probe */
+	{ __NR_membarrier, ARG_ENOSYS },/* libc probe */
+	{ __NR_prlimit64, ARG_EPERM },	/* sysconf(3) */
+	{ __NR_sched_getaffinity, ARG_EPERM } /* malloc arena count */
+};
+
+static const struct rule rules_parent[] = {
+	{ __NR_openat, ARG_READONLY },	/* configuration, key files */
+	{ __NR_lseek, ARG_ANY },	/* stdio */
+	{ __NR_socket, ARG_PARENT_SOCKET },/* listen, syslog, interfaces */
+	{ __NR_bind, ARG_ANY },		/* listen sockets, netlink */
+	{ __NR_listen, ARG_ANY },	/* control socket */
+	{ __NR_connect, ARG_ANY },	/* syslog */
+	{ __NR_setsockopt, ARG_ANY },	/* listen sockets */
+	{ __NR_getsockopt, ARG_ANY },	/* buffer sizes */
+	{ __NR_getsockname, ARG_ANY },	/* getifaddrs */
+	{ __NR_sendto, ARG_ANY },	/* syslog, getifaddrs */
+	{ __NR_recvfrom, ARG_ANY },	/* getifaddrs */
+	{ __NR_kill, ARG_ANY },		/* stop the children */
+	{ __NR_wait4, ARG_ANY },	/* reap the children */
+	{ __NR_unlinkat, ARG_ANY },	/* control socket at the end */
+#ifdef __NR_unlink
+	{ __NR_unlink, ARG_ANY },	/* the same */
+#endif
+	{ __NR_umask, ARG_ANY },	/* control socket */
+	{ __NR_geteuid, ARG_ANY },	/* owner of key files */
+	{ __NR_getuid, ARG_ANY },	/* libc: is it set-user-ID */
+	{ __NR_ioctl, ARG_IOCTL }	/* stdio: is it a terminal */
+};
+
+static const struct rule rules_crypto[] = {
+	{ __NR_recvmmsg, ARG_ANY }	/* UDP batches */
+};
+
+static const struct rule rules_slirp[] = {
+	{ __NR_readv, ARG_ANY },	/* host TCP into packet slots */
+	{ __NR_recvmmsg, ARG_ANY },	/* host UDP */
+	{ __NR_recvfrom, ARG_ANY },	/* DNS client */
+	{ __NR_sendto, ARG_ANY },	/* DNS client */
+	{ __NR_writev, ARG_ANY },	/* DNS client over TCP */
+	{ __NR_shutdown, ARG_ANY },	/* half-close */
+	{ __NR_socket, ARG_INET_SOCKET },/* guests' flows, DNS client */
+	{ __NR_connect, ARG_ANY },	/* guests' TCP */
+	{ __NR_bind, ARG_ANY },		/* ping and DNS sockets */
+	{ __NR_getsockname, ARG_ANY },	/* id of a ping socket */
+	{ __NR_getsockopt, ARG_ANY },	/* SO_ERROR */
+	{ __NR_setsockopt, ARG_ANY },	/* TTL, linger, error queue */
+	{ __NR_ioctl, ARG_IOCTL }	/* unsent bytes */
+};
+
+static const struct rule rules_control[] = {
+	{ __NR_accept4, ARG_ANY },	/* clients */
+	{ __NR_getsockopt, ARG_ANY },	/* who is it */
+	{ __NR_sendto, ARG_ANY },	/* HTTP */
+	{ __NR_recvfrom, ARG_ANY },	/* HTTP */
+	{ __NR_readv, ARG_ANY },	/* HTTP */
+	{ __NR_writev, ARG_ANY },	/* HTTP */
+	{ __NR_shutdown, ARG_ANY },	/* HTTP */
+	{ __NR_ioctl, ARG_IOCTL }	/* HTTP: bytes waiting */
+};
+
+#define MAX_INSNS	1024
+
+struct prog {
+	struct sock_filter	 f[MAX_INSNS];
+	size_t			 n;
+};
+
+static void
+emit(struct prog *p, uint16_t code, uint8_t jt, uint8_t jf, uint32_t k)
+{
+	if (p->n >= MAX_INSNS)
+		abort();
+	p->f[p->n].code = code;
+	p->f[p->n].jt = jt;
+	p->f[p->n].jf = jf;
+	p->f[p->n].k = k;
+	p->n++;
+}
+
+#define LOAD(p, off)	emit(p, BPF_LD | BPF_W | BPF_ABS, 0, 0, off)
+#define AND(p, k)	emit(p, BPF_ALU | BPF_AND | BPF_K, 0, 0, k)
+#define JEQ(p, k, t, f)	emit(p, BPF_JMP | BPF_JEQ | BPF_K, t, f, k)
+#define RET(p, k)	emit(p, BPF_RET | BPF_K, 0, 0, k)
+
+/* Low half of an argument; every check below is on an int. */
+static void
+load_arg(struct prog *p, int arg)
+{
+	size_t	 off = offsetof(struct seccomp_data, args) + arg * 8;
+
+#if __BYTE_ORDER == __BIG_ENDIAN
+	off += 4;
+#endif
+	LOAD(p, (uint32_t)off);
+}
+
+/* Allow if the loaded word is one of the values, else kill. */
+static void
+allow_values(struct prog *p, const uint32_t *v, size_t n)
+{
+	size_t	 i;
+
+	for (i = 0; i < n; i++) {
+		JEQ(p, v[i], 0, 1);
+		RET(p, SECCOMP_RET_ALLOW);
+	}
+	RET(p, SECCOMP_RET_KILL_PROCESS);
+}
+
+/* socket(2): stream and datagram of the given families, known protocols. */
+static void
+emit_socket(struct prog *p, int parent)
+{
+	static const uint32_t	 inet[] = { AF_INET, AF_INET6 };
+	static const uint32_t	 protos[] = { 0, IPPROTO_TCP, IPPROTO_UDP,
+				    IPPROTO_ICMP, IPPROTO_ICMPV6 };
+	size_t			 i;
+
+	load_arg(p, 0);
+	if (parent) {
+		/* getifaddrs(3) and syslog(3): whatever type they use */
+		JEQ(p, AF_UNIX, 0, 1);
+		RET(p, SECCOMP_RET_ALLOW);
+		JEQ(p, AF_NETLINK, 0, 1);
+		RET(p, SECCOMP_RET_ALLOW);
+	}
+	for (i = 0; i < 2; i++)
+		JEQ(p, inet[i], (uint8_t)(2 - i), 0);
+	RET(p, SECCOMP_RET_KILL_PROCESS);
+	load_arg(p, 1);
+	AND(p, 0xf);
+	JEQ(p, SOCK_STREAM, 2, 0);
+	JEQ(p, SOCK_DGRAM, 1, 0);
+	RET(p, SECCOMP_RET_KILL_PROCESS);
+	load_arg(p, 2);
+	allow_values(p, protos, sizeof(protos) / sizeof(protos[0]));
+}
+
+/* A bit in an argument must be clear, or set. */
+static void
+emit_bits(struct prog *p, int arg, uint32_t mask, uint32_t want)
+{
+	load_arg(p, arg);
+	AND(p, mask);
+	allow_values(p, &want, 1);
+}
+
+static void
+emit_check(struct prog *p, enum arg_check check)
+{
+	static const uint32_t	 fcntls[] = { F_GETFL, F_SETFL, F_GETFD,
+				    F_SETFD, F_GET_SEALS };
+	static const uint32_t	 ioctls[] = { SIOCOUTQ, FIONREAD, TCGETS };
+
+	switch (check) {
+	case ARG_ANY:
+		RET(p, SECCOMP_RET_ALLOW);
+		break;
+	case ARG_EPERM:
+		RET(p, SECCOMP_RET_ERRNO | EPERM);
+		break;
+	case ARG_ENOSYS:
+		RET(p, SECCOMP_RET_ERRNO | ENOSYS);
+		break;
+	case ARG_INET_SOCKET:
+		emit_socket(p, 0);
+		break;
+	case ARG_PARENT_SOCKET:
+		emit_socket(p, 1);
+		break;
+	case ARG_NO_EXEC:
+		emit_bits(p, 2, PROT_EXEC, 0);
+		break;
+	case ARG_READONLY:
+		emit_bits(p, 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
+		break;
+	case ARG_FCNTL:
+		load_arg(p, 1);
+		allow_values(p, fcntls, sizeof(fcntls) / sizeof(fcntls[0]));
+		break;
+	case ARG_STAT_FD:
+		emit_bits(p, 3, AT_EMPTY_PATH, AT_EMPTY_PATH);
+		break;
+	case ARG_IOCTL:
+		load_arg(p, 1);
+		allow_values(p, ioctls, sizeof(ioctls) / sizeof(ioctls[0]));
+		break;
+	case ARG_SIGNAL_SELF:
+		load_arg(p, 0);
+		JEQ(p, (uint32_t)getpid(), 0, 1);
+		RET(p, SECCOMP_RET_ALLOW);
+		RET(p, SECCOMP_RET_KILL_PROCESS);
+		break;
+	}
+}
+
+static void
+emit_rules(struct prog *p, const struct rule *r, size_t n)
+{
+	size_t	 i, jump;
+
+	for (i = 0; i < n; i++) {
+		LOAD(p, offsetof(struct seccomp_data, nr));
+		JEQ(p, (uint32_t)r[i].nr, 0, 0);
+		jump = p->n - 1;
+		emit_check(p, r[i].check);
+		p->f[jump].jf = (uint8_t)(p->n - jump - 1);
+	}
+}
+
+#define EMIT(p, table)	\
+	emit_rules(p, table, sizeof(table) / sizeof((table)[0]))
+
+static int
+seccomp_install(enum sandbox_role role)
+{
+	static struct prog	 p;
+	struct sock_fprog	 fprog;
+
+	p.n = 0;
+	LOAD(&p, offsetof(struct seccomp_data, arch));
+	JEQ(&p, SANDBOX_ARCH, 1, 0);
+	RET(&p, SECCOMP_RET_KILL_PROCESS);
+#if defined(__x86_64__)
+	/* the x32 calls have the same architecture and other numbers */
+	LOAD(&p, offsetof(struct seccomp_data, nr));
+	emit(&p, BPF_JMP | BPF_JGE | BPF_K, 0, 1, 0x40000000);
+	RET(&p, SECCOMP_RET_KILL_PROCESS);
+#endif
+	EMIT(&p, rules_common);
+	switch (role) {
+	case SANDBOX_PARENT:
+		EMIT(&p, rules_parent);
+		break;
+	case SANDBOX_CRYPTO:
+		EMIT(&p, rules_crypto);
+		break;
+	case SANDBOX_SLIRP:
+		EMIT(&p, rules_slirp);
+		break;
+	case SANDBOX_CONTROL:
+		EMIT(&p, rules_control);
+		break;
+	}
+	RET(&p, SECCOMP_RET_KILL_PROCESS);
+
+	fprog.len = (unsigned short)p.n;
+	fprog.filter = p.f;
+	return ((int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0,
+	    &fprog));
+}
+
+/* File system rights by Landlock ABI version. */
+#define FS_RIGHTS_V1	((1ULL << 13) - 1)
+#define FS_RIGHTS_V2	((1ULL << 14) - 1)	/* refer */
+#define FS_RIGHTS_V3	((1ULL << 15) - 1)	/* truncate */
+#define FS_RIGHTS_V5	((1ULL << 16) - 1)	/* device ioctl */
+#define FS_READ		(LANDLOCK_ACCESS_FS_READ_FILE | \
+			LANDLOCK_ACCESS_FS_READ_DIR)
+#define FS_WRITE	(LANDLOCK_ACCESS_FS_REMOVE_FILE | \
+			LANDLOCK_ACCESS_FS_MAKE_SOCK)
+
+/* Returns the ABI version in force, 0 if the kernel has none. */
+static int
+landlock_install(const struct sandbox_path *paths, size_t npaths)
+{
+	struct landlock_ruleset_attr		 attr;
+	struct landlock_path_beneath_attr	 beneath;
+	size_t					 i;
+	int					 abi, fd, ok;
+
+	abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0,
+	    LANDLOCK_CREATE_RULESET_VERSION);
+	if (abi < 1)
+		return (0);
+	memset(&attr, 0, sizeof(attr));
+	attr.handled_access_fs = abi >= 5 ? FS_RIGHTS_V5 :
+	    abi >= 3 ? FS_RIGHTS_V3 : abi == 2 ? FS_RIGHTS_V2 : FS_RIGHTS_V1;
+	fd = (int)syscall(SYS_landlock_create_ruleset, &attr,
+	    sizeof(attr.handled_access_fs), 0);
+	if (fd == -1)
+		return (0);
+	for (i = 0; i < npaths; i++) {
+		memset(&beneath, 0, sizeof(beneath));
+		beneath.allowed_access = paths[i].write ? FS_WRITE : FS_READ;
+		beneath.parent_fd = open(paths[i].path,
+		    O_PATH | O_CLOEXEC | O_DIRECTORY);
+		if (beneath.parent_fd == -1)
+			continue;	/* then nothing there is reachable */
+		syscall(SYS_landlock_add_rule, fd,
+		    LANDLOCK_RULE_PATH_BENEATH, &beneath, 0);
+		close(beneath.parent_fd);
+	}
+	ok = syscall(SYS_landlock_restrict_self, fd, 0) == 0;
+	close(fd);
+	return (ok ? abi : 0);
+}
+
+/*
+ * First step of every process: no core dumps, no ptrace by its own user,
+ * no new privileges.  Returns -1 with a reason.
+ */
+int
+sandbox_early(char *err, size_t errlen)
+{
+	struct rlimit	 rl;
+
+	memset(&rl, 0, sizeof(rl));
+	if (setrlimit(RLIMIT_CORE, &rl) == -1 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1) {
+		snprintf(err, errlen, "sandbox: %s", strerror(errno));
+		return (-1);
+	}
+	return (0);
+}
+
+/* Is the id mapped in this user namespace? */
+static int
+id_mapped(const char *path, unsigned long id)
+{
+	unsigned long	 in, out, n;
+	FILE		*f;
+	int		 found = 0;
+
+	if ((f = fopen(path, "r")) == NULL)
+		return (1);
+	while (!found && fscanf(f, "%lu %lu %lu", &in, &out, &n) == 3)
+		if (id >= in && id - in < n)
+			found = 1;
+	fclose(f);
+	return (found);
+}
+
+static int
+drop_caps(void)
+{
+	struct __user_cap_header_struct	 hdr;
+	struct __user_cap_data_struct	 data[2];
+
+	memset(&hdr, 0, sizeof(hdr));
+	memset(data, 0, sizeof(data));
+	hdr.version = _LINUX_CAPABILITY_VERSION_3;
+	return ((int)syscall(SYS_capset, &hdr, data));
+}
+
+/*
+ * As root: chroot to an empty directory and become user; otherwise only
+ * give up what capabilities there are.  In a user namespace where that
+ * user does not exist, root is no more than the user who made it, and
+ * giving up the capabilities is all there is to drop.
+ */
+int
+sandbox_drop(const char *user, char *err, size_t errlen)
+{
+	struct passwd	*pw;
+	struct stat	 st;
+
+	if (geteuid() != 0) {
+		if (drop_caps() == 0)
+			return (0);
+		snprintf(err, errlen, "capset: %s", strerror(errno));
+		return (-1);
+	}
+	if ((pw = getpwnam(user)) == NULL) {
+		snprintf(err, errlen, "user %s does not exist", user);
+		return (-1);
+	}
+	if (!id_mapped("/proc/self/uid_map", pw->pw_uid) ||
+	    !id_mapped("/proc/self/gid_map", pw->pw_gid)) {
+		if (drop_caps() == -1) {
+			snprintf(err, errlen, "capset: %s", strerror(errno));
+			return (-1);
+		}
+		return (0);
+	}
+	if (mkdir(EMPTY_DIR, 0755) == -1 && errno != EEXIST) {
+		snprintf(err, errlen, "%s: %s", EMPTY_DIR, strerror(errno));
+		return (-1);
+	}
+	if (stat(EMPTY_DIR, &st) == -1 || !S_ISDIR(st.st_mode) ||
+	    (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+		snprintf(err, errlen, "%s: not a safe directory", EMPTY_DIR);
+		return (-1);
+	}
+	if (chroot(EMPTY_DIR) == -1 || chdir("/") == -1) {
+		snprintf(err, errlen, "chroot %s: %s", EMPTY_DIR,
+		    strerror(errno));
+		return (-1);
+	}
+	if (setgroups(1, &pw->pw_gid) == -1 ||
+	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
+	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1) {
+		snprintf(err, errlen, "cannot become %s: %s", user,
+		    strerror(errno));
+		return (-1);
+	}
+	if (setresuid(0, 0, 0) != -1 || geteuid() == 0) {
+		snprintf(err, errlen, "still root");
+		return (-1);
+	}
+	/* changing ids made it dumpable again, by the system's default */
+	return (sandbox_early(err, errlen));
+}
+
+/*
+ * The last step.  A filter that cannot be installed is an error; a
+ * kernel without Landlock is not, and shows in level.
+ */
+int
+sandbox_enter(enum sandbox_role role, const struct sandbox_path *paths,
+    size_t npaths, struct sandbox_level *level, char *err, size_t errlen)
+{
+	memset(level, 0, sizeof(*level));
+	level->landlock = (uint8_t)landlock_install(paths, npaths);
+	if (seccomp_install(role) == -1) {
+		snprintf(err, errlen, "seccomp: %s", strerror(errno));
+		return (-1);
+	}
+	level->seccomp = 1;
+	return (0);
+}

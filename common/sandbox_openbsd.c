@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: ISC */
+
+#include <sys/types.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sandbox.h"
+
+#define EMPTY_DIR	"/var/empty"
+
+/*
+ * stdio: memory, pipes, events.  parent: rpath to read the configuration
+ * again, cpath to remove the control socket, inet and unix to bind, route
+ * to list interfaces, sendfd to hand sockets out, proc to stop children.
+ * crypto and slirp: recvfd to take sockets and queues; inet to use them.
+ * control: unix and inet to accept clients, recvfd for the sockets.
+ */
+static const char *promises[] = {
+	[SANDBOX_PARENT] = "stdio rpath cpath inet unix route sendfd proc",
+	[SANDBOX_CRYPTO] = "stdio inet recvfd",
+	[SANDBOX_SLIRP] = "stdio inet recvfd",
+	[SANDBOX_CONTROL] = "stdio unix inet recvfd"
+};
+
+int
+sandbox_early(char *err, size_t errlen)
+{
+	struct rlimit	 rl;
+
+	memset(&rl, 0, sizeof(rl));
+	if (setrlimit(RLIMIT_CORE, &rl) == -1) {
+		snprintf(err, errlen, "sandbox: %s", strerror(errno));
+		return (-1);
+	}
+	return (0);
+}
+
+int
+sandbox_drop(const char *user, char *err, size_t errlen)
+{
+	struct passwd	*pw;
+
+	if (geteuid() != 0)
+		return (0);
+	if ((pw = getpwnam(user)) == NULL) {
+		snprintf(err, errlen, "user %s does not exist", user);
+		return (-1);
+	}
+	if (chroot(EMPTY_DIR) == -1 || chdir("/") == -1 ||
+	    setgroups(1, &pw->pw_gid) == -1 ||
+	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
+	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1) {
+		snprintf(err, errlen, "cannot become %s: %s", user,
+		    strerror(errno));
+		return (-1);
+	}
+	return (0);
+}
+
+int
+sandbox_enter(enum sandbox_role role, const struct sandbox_path *paths,
+    size_t npaths, struct sandbox_level *level, char *err, size_t errlen)
+{
+	size_t	 i;
+
+	memset(level, 0, sizeof(*level));
+	for (i = 0; i < npaths; i++) {
+		if (unveil(paths[i].path, paths[i].write ? "rwc" : "r") ==
+		    -1 && errno != ENOENT) {
+			snprintf(err, errlen, "unveil %s: %s",
+			    paths[i].path, strerror(errno));
+			return (-1);
+		}
+	}
+	if (pledge(promises[role], NULL) == -1) {
+		snprintf(err, errlen, "pledge: %s", strerror(errno));
+		return (-1);
+	}
+	level->seccomp = 1;
+	return (0);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+
+/* Keys on standard output and input, in the format of wg(8). */
+
+#include <sys/types.h>
+
+#include <openssl/evp.h>
+
+#include <ctype.h>
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "key.h"
+#include "wgslirpctl.h"
+
+static void
+print_key(uint8_t key[KEY_LEN])
+{
+	char	 text[KEY_B64LEN];
+
+	key_to_base64(text, key);
+	explicit_bzero(key, KEY_LEN);
+	if (puts(text) == EOF || fflush(stdout) == EOF)
+		err(1, "standard output");
+	explicit_bzero(text, sizeof(text));
+}
+
+/* A new private key, clamped as X25519 has it, or a preshared key. */
+void
+key_generate(int psk)
+{
+	uint8_t	 key[KEY_LEN];
+
+	arc4random_buf(key, sizeof(key));
+	if (!psk) {
+		key[0] &= 248;
+		key[31] = (key[31] & 127) | 64;
+	}
+	print_key(key);
+}
+
+/* The public key of the private key on standard input. */
+int
+key_public(void)
+{
+	uint8_t		 key[KEY_LEN], public[KEY_LEN];
+	char		 buf[KEY_LEN * 2 + 16];
+	EVP_PKEY	*pkey;
+	size_t		 len = 0, plen = sizeof(public);
+	ssize_t		 n;
+
+	while (len < sizeof(buf) - 1 && (n = read(STDIN_FILENO, buf + len,
+	    sizeof(buf) - 1 - len)) > 0)
+		len += (size_t)n;
+	while (len > 0 && isspace((unsigned char)buf[len - 1]))
+		len--;
+	buf[len] = '\0';
+	if (key_from_base64(key, buf) == -1) {
+		explicit_bzero(buf, sizeof(buf));
+		warnx("standard input does not hold a key");
+		return (1);
+	}
+	explicit_bzero(buf, sizeof(buf));
+	pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, key,
+	    sizeof(key));
+	explicit_bzero(key, sizeof(key));
+	if (pkey == NULL ||
+	    EVP_PKEY_get_raw_public_key(pkey, public, &plen) != 1)
+		errx(1, "X25519 is not available");
+	EVP_PKEY_free(pkey);
+	print_key(public);
+	return (0);
+}

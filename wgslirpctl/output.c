@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: ISC */
+
+/* The answers as text, JSON and OpenMetrics. */
+
+#include <sys/types.h>
+#include <netinet/in.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "wgslirpctl.h"
+
+static int	 records;
+
+static const char *
+proto_name(uint8_t proto)
+{
+	switch (proto) {
+	case IPPROTO_TCP:
+		return ("tcp");
+	case IPPROTO_UDP:
+		return ("udp");
+	case IPPROTO_ICMP:
+		return ("icmp");
+	case IPPROTO_ICMPV6:
+		return ("icmp6");
+	default:
+		return ("?");
+	}
+}
+
+/* "ip:port"; "" for a peer whose endpoint is not known. */
+static const char *
+endpoint_str(const struct ctl_peer *p, char *buf, size_t len)
+{
+	char	 ip[ADDR_STRLEN];
+
+	if (p->endpoint.af == 0)
+		strlcpy(buf, "", len);
+	else if (p->endpoint_scope != 0)
+		snprintf(buf, len, "[%s%%%u]:%u",
+		    ipaddr_str(&p->endpoint, ip, sizeof(ip)),
+		    p->endpoint_scope, p->endpoint_port);
+	else
+		ipport_str(&p->endpoint, p->endpoint_port, buf, len);
+	return (buf);
+}
+
+static void
+text_bytes(uint64_t n)
+{
+	static const char	 unit[] = "BKMGTP";
+	double			 v = (double)n;
+	int			 u = 0;
+
+	for (; v >= 1024 && u < 5; u++)
+		v /= 1024;
+	if (u == 0)
+		printf("%" PRIu64 "B", n);
+	else
+		printf("%.1f%c", v, unit[u]);
+}
+
+static void
+text_age(uint64_t sec)
+{
+	if (sec >= 86400)
+		printf("%" PRIu64 "d%02" PRIu64 "h", sec / 86400,
+		    sec % 86400 / 3600);
+	else
+		printf("%02" PRIu64 ":%02" PRIu64 ":%02" PRIu64, sec / 3600,
+		    sec % 3600 / 60, sec % 60);
+}
+
+static uint64_t
+age_of(uint64_t when)
+{
+	uint64_t	 now = (uint64_t)time(NULL);
+
+	return (now > when ? now - when : 0);
+}
+
+static void
+text_head(uint32_t type)
+{
+	records = 0;
+	if (type == CTL_SHOW_FLOWS)
+		printf("%-14s %-5s %-16s %-24s %-24s %-12s %8s %8s %s\n",
+		    "id", "proto", "peer", "source", "destination", "state",
+		    "rx", "tx", "age");
+	else if (type == CTL_SHOW_PROCESSES)
+		printf("%-10s %8s %-8s %s\n", "process", "pid", "seccomp",
+		    "landlock");
+}
+
+static void
+text_summary(const struct ctl_summary *m)
+{
+	char	 key[KEY_B64LEN];
+
+	key_to_base64(key, m->public_key);
+	printf("public key: %s\n", key);
+	printf("listening port: %u\n", m->port);
+	printf("mtu: %u\n", m->mtu);
+	printf("uptime: ");
+	text_age(age_of(m->started));
+	printf("\npeers: %u, %u active\n", m->peers, m->peers_active);
+	printf("transfer: ");
+	text_bytes(m->rx_bytes);
+	printf(" received, ");
+	text_bytes(m->tx_bytes);
+	printf(" sent\n");
+}
+
+static void
+text_peer(const struct ctl_peer *p, uint32_t flows,
+    const struct ipprefix *aips, size_t n)
+{
+	char	 buf[ADDR_STRLEN], key[KEY_B64LEN];
+	size_t	 i;
+
+	if (records++ > 0)
+		printf("\n");
+	key_to_base64(key, p->public_key);
+	printf("peer: %s\n  public key: %s\n", p->name, key);
+	if (p->has_psk)
+		printf("  preshared key: (hidden)\n");
+	if (p->endpoint.af != 0)
+		printf("  endpoint: %s\n", endpoint_str(p, buf,
+		    sizeof(buf)));
+	printf("  allowed ips:");
+	for (i = 0; i < n; i++)
+		printf(" %s", ipprefix_str(&aips[i], buf, sizeof(buf)));
+	printf(n == 0 ? " (none)\n" : "\n");
+	printf("  latest handshake: ");
+	if (p->latest_handshake == 0)
+		printf("never\n");
+	else {
+		text_age(age_of(p->latest_handshake));
+		printf(" ago\n");
+	}
+	printf("  transfer: ");
+	text_bytes(p->rx_bytes);
+	printf(" received, ");
+	text_bytes(p->tx_bytes);
+	printf(" sent\n  flows: %u\n", flows);
+	if (p->keepalive != 0)
+		printf("  persistent keepalive: every %u seconds\n",
+		    p->keepalive);
+}
+
+static void
+text_flow(const struct ctl_flow *f)
+{
+	char	 src[ADDR_STRLEN], dst[ADDR_STRLEN], rx[32], tx[32];
+
+	snprintf(rx, sizeof(rx), "%" PRIu64, f->rx_bytes);
+	snprintf(tx, sizeof(tx), "%" PRIu64, f->tx_bytes);
+	printf("%-14" PRIu64 " %-5s %-16s %-24s %-24s %-12s %8s %8s ",
+	    f->id, proto_name(f->proto), f->peer_name,
+	    ipport_str(&f->src, f->sport, src, sizeof(src)),
+	    ipport_str(&f->dst, f->dport, dst, sizeof(dst)), f->state, rx,
+	    tx);
+	text_age(f->age);
+	printf("\n");
+}
+
+static void
+text_counter(const char *name, const char *help, uint64_t v)
+{
+	printf("%-22s %14" PRIu64 "  %s\n", name, v, help);
+}
+
+static void
+text_process(const struct ctl_process *p)
+{
+	char	 abi[24];
+
+	snprintf(abi, sizeof(abi), p->landlock ? "abi %u" : "no",
+	    p->landlock);
+	printf("%-10s %8d %-8s %s\n", p->title, p->pid,
+	    p->seccomp ? "filter" : "no", abi);
+}
+
+static void
+text_tail(uint32_t type)
+{
+	(void)type;
+}
+
+const struct output	 output_text = {
+	.head = text_head,
+	.summary = text_summary,
+	.peer = text_peer,
+	.flow = text_flow,
+	.counter = text_counter,
+	.process = text_process,
+	.tail = text_tail
+};
+
+static void
+json_string(const char *s)
+{
+	putchar('"');
+	for (; *s != '\0'; s++) {
+		if (*s == '"' || *s == '\\')
+			printf("\\%c", *s);
+		else if ((unsigned char)*s < ' ')
+			printf("\\u%04x", (unsigned char)*s);
+		else
+			putchar(*s);
+	}
+	putchar('"');
+}
+
+static void
+json_key(const char *name)
+{
+	json_string(name);
+	putchar(':');
+}
+
+static void
+json_head(uint32_t type)
+{
+	records = 0;
+	switch (type) {
+	case CTL_SHOW_PEERS:
+		printf("{\"peers\":[");
+		break;
+	case CTL_SHOW_FLOWS:
+		printf("{\"flows\":[");
+		break;
+	case CTL_SHOW_PROCESSES:
+		printf("{\"processes\":[");
+		break;
+	case CTL_SHOW_COUNTERS:
+		printf("{");
+		break;
+	}
+}
+
+static void
+json_next(void)
+{
+	if (records++ > 0)
+		putchar(',');
+}
+
+static void
+json_summary(const struct ctl_summary *m)
+{
+	char	 key[KEY_B64LEN];
+
+	key_to_base64(key, m->public_key);
+	printf("{\"public_key\":\"%s\",\"listen_port\":%u,\"mtu\":%u,"
+	    "\"started\":%" PRIu64 ",\"peers\":%u,\"peers_active\":%u,"
+	    "\"rx_bytes\":%" PRIu64 ",\"tx_bytes\":%" PRIu64 "}", key,
+	    m->port, m->mtu, m->started, m->peers, m->peers_active,
+	    m->rx_bytes, m->tx_bytes);
+}
+
+static void
+json_peer(const struct ctl_peer *p, uint32_t flows,
+    const struct ipprefix *aips, size_t n)
+{
+	char	 buf[ADDR_STRLEN], key[KEY_B64LEN];
+	size_t	 i;
+
+	json_next();
+	key_to_base64(key, p->public_key);
+	printf("{\"name\":");
+	json_string(p->name);
+	printf(",\"public_key\":\"%s\",\"endpoint\":\"%s\","
+	    "\"allowed_ips\":[", key, endpoint_str(p, buf, sizeof(buf)));
+	for (i = 0; i < n; i++)
+		printf("%s\"%s\"", i > 0 ? "," : "",
+		    ipprefix_str(&aips[i], buf, sizeof(buf)));
+	printf("],\"latest_handshake\":%" PRIu64 ",\"rx_bytes\":%" PRIu64
+	    ",\"tx_bytes\":%" PRIu64 ",\"flows\":%u,"
+	    "\"persistent_keepalive\":%u}", p->latest_handshake,
+	    p->rx_bytes, p->tx_bytes, flows, p->keepalive);
+}
+
+static void
+json_flow(const struct ctl_flow *f)
+{
+	char	 buf[ADDR_STRLEN];
+
+	json_next();
+	printf("{\"id\":%" PRIu64 ",\"proto\":\"%s\",\"peer\":", f->id,
+	    proto_name(f->proto));
+	json_string(f->peer_name);
+	printf(",\"source\":\"%s\"", ipport_str(&f->src, f->sport, buf,
+	    sizeof(buf)));
+	printf(",\"destination\":\"%s\"", ipport_str(&f->dst, f->dport, buf,
+	    sizeof(buf)));
+	printf(",\"state\":\"%s\",\"rx_bytes\":%" PRIu64 ",\"tx_bytes\":%"
+	    PRIu64 ",\"age\":%" PRIu64 "}", f->state, f->rx_bytes,
+	    f->tx_bytes, f->age);
+}
+
+static void
+json_counter(const char *name, const char *help, uint64_t v)
+{
+	(void)help;
+	json_next();
+	json_key(name);
+	printf("%" PRIu64, v);
+}
+
+static void
+json_process(const struct ctl_process *p)
+{
+	json_next();
+	printf("{\"title\":\"%s\",\"pid\":%d,\"seccomp\":%s,"
+	    "\"landlock\":%u}", p->title, p->pid,
+	    p->seccomp ? "true" : "false", p->landlock);
+}
+
+static void
+json_tail(uint32_t type)
+{
+	switch (type) {
+	case CTL_SHOW_PEERS:
+	case CTL_SHOW_FLOWS:
+	case CTL_SHOW_PROCESSES:
+		printf("]}\n");
+		break;
+	case CTL_SHOW_COUNTERS:
+		printf("}\n");
+		break;
+	default:
+		printf("\n");
+	}
+}
+
+const struct output	 output_json = {
+	.head = json_head,
+	.summary = json_summary,
+	.peer = json_peer,
+	.flow = json_flow,
+	.counter = json_counter,
+	.process = json_process,
+	.tail = json_tail
+};
+
+/* OpenMetrics: label values escape backslash, quote and newline. */
+static void
+ometric_label(const char *s)
+{
+	putchar('"');
+	for (; *s != '\0'; s++) {
+		if (*s == '\n')
+			printf("\\n");
+		else {
+			if (*s == '"' || *s == '\\')
+				putchar('\\');
+			putchar(*s);
+		}
+	}
+	putchar('"');
+}
+
+static void
+ometric_head(uint32_t type)
+{
+	(void)type;
+	records = 0;
+}
+
+static void
+ometric_peer(const struct ctl_peer *p, uint32_t flows,
+    const struct ipprefix *aips, size_t n)
+{
+	static const char *const	 names[] = { "rx_bytes", "tx_bytes",
+					    "latest_handshake_seconds",
+					    "flows" };
+	uint64_t			 v[] = { p->rx_bytes, p->tx_bytes,
+					    p->latest_handshake, flows };
+	char				 key[KEY_B64LEN];
+	size_t				 i;
+
+	(void)aips;
+	(void)n;
+	key_to_base64(key, p->public_key);
+	if (records++ == 0)
+		for (i = 0; i < 4; i++)
+			printf("# TYPE wgslirpd_peer_%s gauge\n", names[i]);
+	for (i = 0; i < 4; i++) {
+		printf("wgslirpd_peer_%s{name=", names[i]);
+		ometric_label(p->name);
+		printf(",public_key=\"%s\"} %" PRIu64 "\n", key, v[i]);
+	}
+}
+
+/* Is it a state, rather than something that only grows? */
+static int
+is_gauge(const char *name)
+{
+	static const char *const	 gauges[] = { "tcp_active",
+					    "tcp_connecting", "tcp_timewait",
+					    "udp_active", "icmp_active",
+					    "flows_max", "nofile_soft",
+					    "icmp_available" };
+	size_t				 i;
+
+	for (i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++)
+		if (strcmp(gauges[i], name) == 0)
+			return (1);
+	return (0);
+}
+
+static void
+ometric_counter(const char *name, const char *help, uint64_t v)
+{
+	int	 gauge = is_gauge(name);
+
+	printf("# TYPE wgslirpd_%s %s\n# HELP wgslirpd_%s %s\n", name,
+	    gauge ? "gauge" : "counter", name, help);
+	printf("wgslirpd_%s%s %" PRIu64 "\n", name, gauge ? "" : "_total",
+	    v);
+}
+
+static void
+ometric_tail(uint32_t type)
+{
+	if (type == CTL_SHOW_COUNTERS)
+		printf("# EOF\n");
+}
+
+const struct output	 output_ometric = {
+	.head = ometric_head,
+	.peer = ometric_peer,
+	.counter = ometric_counter,
+	.tail = ometric_tail
+};

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef WGSLIRPCTL_H
+#define WGSLIRPCTL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ctl.h"
+
+/*
+ * How answers are shown.  Each function gets one record; head and tail
+ * enclose the records of one command, whose request type they get.
+ */
+struct output {
+	void	 (*head)(uint32_t);
+	void	 (*summary)(const struct ctl_summary *);
+	void	 (*peer)(const struct ctl_peer *, uint32_t,
+		    const struct ipprefix *, size_t);
+	void	 (*flow)(const struct ctl_flow *);
+	void	 (*counter)(const char *, const char *, uint64_t);
+	void	 (*process)(const struct ctl_process *);
+	void	 (*tail)(uint32_t);
+};
+
+extern const struct output	 output_text;
+extern const struct output	 output_json;
+extern const struct output	 output_ometric;
+
+/* keys.c */
+void	 key_generate(int);
+int	 key_public(void);
+
+#endif

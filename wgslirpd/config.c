@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The configuration in memory, whichever front end made it: allocation,
+ * the checks that concern all of it, and sending it to the engines.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <net/if.h>
+
+#include <ifaddrs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "wgslirpd.h"
+
+#define ACK_DELAY_DEFAULT	10	/* milliseconds */
+#define UDP_TIMEOUT_DEFAULT	300	/* seconds, RFC 4787 REQ-5 */
+
+/* A configuration with every default; exits if there is no memory. */
+struct config *
+config_new(void)
+{
+	struct config	*c;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		fatal(NULL);
+	TAILQ_INIT(&c->listens);
+	TAILQ_INIT(&c->addresses);
+	TAILQ_INIT(&c->peers);
+	TAILQ_INIT(&c->rules);
+	c->mtu = MTU_DEFAULT;
+	c->ack_delay = ACK_DELAY_DEFAULT;
+	c->udp_timeout = UDP_TIMEOUT_DEFAULT;
+	return (c);
+}
+
+/* Overwrite the secrets; the rest stays. */
+void
+config_wipe(struct config *c)
+{
+	struct conf_peer	*p;
+
+	explicit_bzero(c->key, sizeof(c->key));
+	TAILQ_FOREACH(p, &c->peers, entry)
+		explicit_bzero(p->psk, sizeof(p->psk));
+}
+
+static void
+free_prefixes(struct conf_prefixes *list)
+{
+	struct conf_prefix	*p;
+
+	while ((p = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, p, entry);
+		free(p);
+	}
+}
+
+void
+config_free(struct config *c)
+{
+	struct conf_listen	*l;
+	struct conf_peer	*p;
+	struct conf_rule	*r;
+
+	if (c == NULL)
+		return;
+	while ((l = TAILQ_FIRST(&c->listens)) != NULL) {
+		TAILQ_REMOVE(&c->listens, l, entry);
+		free(l);
+	}
+	while ((p = TAILQ_FIRST(&c->peers)) != NULL) {
+		TAILQ_REMOVE(&c->peers, p, entry);
+		free_prefixes(&p->aips);
+		free(p->psk_file);
+		free(p->file);
+		free(p->ep_host);
+		freezero(p, sizeof(*p));
+	}
+	while ((r = TAILQ_FIRST(&c->rules)) != NULL) {
+		TAILQ_REMOVE(&c->rules, r, entry);
+		free(r);
+	}
+	free_prefixes(&c->addresses);
+	free(c->key_file);
+	freezero(c, sizeof(*c));
+}
+
+struct conf_peer *
+config_peer_new(struct config *c, const char *name)
+{
+	struct conf_peer	*p;
+
+	if ((p = calloc(1, sizeof(*p))) == NULL)
+		fatal(NULL);
+	strlcpy(p->name, name, sizeof(p->name));
+	TAILQ_INIT(&p->aips);
+	p->id = c->npeers++;
+	TAILQ_INSERT_TAIL(&c->peers, p, entry);
+	return (p);
+}
+
+void
+config_add_prefix(struct conf_prefixes *list, const struct ipprefix *prefix)
+{
+	struct conf_prefix	*p;
+
+	if ((p = calloc(1, sizeof(*p))) == NULL)
+		fatal(NULL);
+	p->prefix = *prefix;
+	TAILQ_INSERT_TAIL(list, p, entry);
+}
+
+/* addr NULL: every address of the host; port in host order. */
+void
+config_add_listen(struct config *c, const struct ipaddr *addr,
+    uint16_t port)
+{
+	struct conf_listen	*l;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		fatal(NULL);
+	if (addr != NULL)
+		l->addr = *addr;
+	l->port = port;
+	TAILQ_INSERT_TAIL(&c->listens, l, entry);
+}
+
+static int
+cmp_key(const void *a, const void *b)
+{
+	const struct conf_peer *const	*pa = a, *const *pb = b;
+
+	return (memcmp((*pa)->public, (*pb)->public, KEY_LEN));
+}
+
+static int
+cmp_name(const void *a, const void *b)
+{
+	const struct conf_peer *const	*pa = a, *const *pb = b;
+
+	return (strcmp((*pa)->name, (*pb)->name));
+}
+
+/* Peers in the order of cmp; the caller frees. */
+static struct conf_peer **
+sort_peers(const struct config *c, int (*cmp)(const void *, const void *))
+{
+	struct conf_peer	**v, *p;
+	size_t			 n = 0;
+
+	if ((v = calloc(c->npeers + 1, sizeof(*v))) == NULL)
+		fatal(NULL);
+	TAILQ_FOREACH(p, &c->peers, entry)
+		v[n++] = p;
+	qsort(v, n, sizeof(*v), cmp);
+	return (v);
+}
+
+/* A message about a peer, with its place in the file if it has one. */
+static const char *
+peer_error(const struct conf_peer *p, const char *what, char *err,
+    size_t errlen)
+{
+	if (p->file != NULL)
+		snprintf(err, errlen, "%s:%d: peer \"%s\" %s", p->file,
+		    p->line, p->name, what);
+	else
+		snprintf(err, errlen, "peer \"%s\" %s", p->name, what);
+	return (err);
+}
+
+static const struct conf_peer *
+find_duplicate(const struct config *c,
+    int (*cmp)(const void *, const void *))
+{
+	struct conf_peer	**v, *dup = NULL;
+	uint32_t		 i;
+
+	v = sort_peers(c, cmp);
+	for (i = 1; i < c->npeers && dup == NULL; i++)
+		if (cmp(&v[i - 1], &v[i]) == 0)
+			dup = v[i - 1]->id > v[i]->id ? v[i - 1] : v[i];
+	free(v);
+	return (dup);
+}
+
+/* Rules name peers; give them the ids.  Returns the unknown name. */
+static const char *
+resolve_rules(struct config *c)
+{
+	struct conf_peer	**v, **found, key, *pkey = &key;
+	struct conf_rule	*r;
+	const char		*unknown = NULL;
+
+	v = sort_peers(c, cmp_name);
+	TAILQ_FOREACH(r, &c->rules, entry) {
+		r->rule.peer = RULE_ANY_PEER;
+		if (r->peer[0] == '\0')
+			continue;
+		strlcpy(key.name, r->peer, sizeof(key.name));
+		found = bsearch(&pkey, v, c->npeers, sizeof(*v), cmp_name);
+		if (found == NULL) {
+			unknown = r->peer;
+			break;
+		}
+		r->rule.peer = (*found)->id;
+	}
+	free(v);
+	return (unknown);
+}
+
+/*
+ * The checks that no single line can make.  Returns NULL, or what is
+ * wrong.
+ */
+const char *
+config_check(struct config *c, char *err, size_t errlen)
+{
+	const struct conf_peer	*p;
+	const char		*name;
+
+	if (c->key_from == SECRET_NONE)
+		return ("no private key");
+	if (c->key_from == SECRET_REDACTED && !c->check_only)
+		return ("the private key is redacted");
+	if (TAILQ_EMPTY(&c->listens))
+		config_add_listen(c, NULL, WGSLIRPD_PORT);
+	if (c->npeers > MAX_PEERS)
+		return ("too many peers");
+	TAILQ_FOREACH(p, &c->peers, entry) {
+		if (!p->has_public)
+			return (peer_error(p, "has no public key", err,
+			    errlen));
+		if (p->psk_from == SECRET_REDACTED && !c->check_only)
+			return (peer_error(p, "has a redacted preshared key",
+			    err, errlen));
+	}
+	if ((p = find_duplicate(c, cmp_name)) != NULL)
+		return (peer_error(p, "is defined twice", err, errlen));
+	if ((p = find_duplicate(c, cmp_key)) != NULL)
+		return (peer_error(p, "has the public key of another peer",
+		    err, errlen));
+	if ((name = resolve_rules(c)) != NULL) {
+		snprintf(err, errlen, "rule for unknown peer \"%s\"", name);
+		return (err);
+	}
+	return (NULL);
+}
+
+/*
+ * For a reload: peers that were there before, by their public key, keep
+ * their ids, so that all processes mean the same by them.
+ */
+void
+config_keep_ids(struct config *c, const struct config *old)
+{
+	struct conf_peer	**v, *p, **found;
+	uint8_t			*used;
+	uint32_t		 next = 0, max;
+
+	max = c->npeers + old->npeers + 2 * MAX_PEERS;
+	if ((used = calloc(max, 1)) == NULL)
+		fatal(NULL);
+	v = sort_peers(old, cmp_key);
+	TAILQ_FOREACH(p, &c->peers, entry) {
+		found = bsearch(&p, v, old->npeers, sizeof(*v), cmp_key);
+		p->id = found != NULL ? (*found)->id : UINT32_MAX;
+		if (found != NULL)
+			used[p->id] = 1;
+	}
+	/* nor may a new peer take the id of one that is going away */
+	TAILQ_FOREACH(p, &old->peers, entry)
+		used[p->id] = 1;
+	TAILQ_FOREACH(p, &c->peers, entry) {
+		if (p->id != UINT32_MAX)
+			continue;
+		while (used[next])
+			next++;
+		p->id = next;
+		used[next] = 1;
+	}
+	free(v);
+	free(used);
+	(void)resolve_rules(c);	/* the names were checked before */
+}
+
+static void
+send_peer(const struct conf_peer *p, struct imsgev *crypto,
+    struct imsgev *slirp)
+{
+	const struct conf_prefix	*x;
+	struct conf_peer_msg		 m;
+	struct conf_aip			 a;
+	struct resolve_msg		 res;
+
+	memset(&m, 0, sizeof(m));
+	m.id = p->id;
+	m.keepalive = p->keepalive;
+	m.max_flows = p->max_flows;
+	strlcpy(m.name, p->name, sizeof(m.name));
+	/* the slirp engine knows names, not keys */
+	imsgev_must(slirp, IMSG_CONF_PEER, 0, -1, &m, sizeof(m));
+	if (p->ep_host != NULL) {
+		m.has_endpoint = 1;
+		m.ep_port = p->ep_port;
+		if (ipaddr_parse(&m.ep_addr, p->ep_host) == -1) {
+			memset(&res, 0, sizeof(res));
+			res.id = p->id;
+			res.port = p->ep_port;
+			strlcpy(res.host, p->ep_host, sizeof(res.host));
+			imsgev_must(slirp, IMSG_CONF_RESOLVE, 0, -1, &res,
+			    sizeof(res));
+		}
+	}
+	memcpy(m.public_key, p->public, KEY_LEN);
+	memcpy(m.psk, p->psk, KEY_LEN);
+	imsgev_must(crypto, IMSG_CONF_PEER, 0, -1, &m, sizeof(m));
+	explicit_bzero(&m, sizeof(m));
+	TAILQ_FOREACH(x, &p->aips, entry) {
+		memset(&a, 0, sizeof(a));
+		a.id = p->id;
+		a.prefix = x->prefix;
+		imsgev_must(crypto, IMSG_CONF_AIP, 0, -1, &a, sizeof(a));
+	}
+}
+
+/* Send all of it for staging, except sockets and the end mark. */
+void
+config_send(const struct config *c, struct imsgev *crypto,
+    struct imsgev *slirp, struct imsgev *control)
+{
+	const struct conf_listen	*l = TAILQ_FIRST(&c->listens);
+	const struct conf_prefix	*x;
+	const struct conf_peer		*p;
+	const struct conf_rule		*r;
+	struct conf_global		 g;
+
+	memset(&g, 0, sizeof(g));
+	g.mtu = c->mtu;
+	g.port = l != NULL ? l->port : 0;
+	g.ack_delay = c->ack_delay;
+	g.udp_timeout = c->udp_timeout;
+	g.max_flows = c->max_flows;
+	imsgev_must(crypto, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
+	imsgev_must(slirp, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
+	imsgev_must(control, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
+	imsgev_must(crypto, IMSG_CONF_KEY, 0, -1, c->key, KEY_LEN);
+	TAILQ_FOREACH(p, &c->peers, entry)
+		send_peer(p, crypto, slirp);
+	TAILQ_FOREACH(x, &c->addresses, entry)
+		imsgev_must(slirp, IMSG_CONF_ADDRESS, 0, -1, &x->prefix,
+		    sizeof(x->prefix));
+	TAILQ_FOREACH(r, &c->rules, entry)
+		imsgev_must(slirp, IMSG_CONF_RULE, 0, -1, &r->rule,
+		    sizeof(r->rule));
+}
+
+/* Tell the slirp engine which addresses are the host's own. */
+void
+config_send_hostaddrs(struct imsgev *slirp)
+{
+	struct ifaddrs	*ifs, *i;
+	struct ipaddr	 ip;
+
+	if (getifaddrs(&ifs) == -1) {
+		log_warn("getifaddrs");
+		return;
+	}
+	for (i = ifs; i != NULL; i = i->ifa_next) {
+		if (i->ifa_addr == NULL ||
+		    ipaddr_from_sa(&ip, i->ifa_addr) == -1)
+			continue;
+		imsgev_must(slirp, IMSG_CONF_HOSTADDR, 0, -1, &ip,
+		    sizeof(ip));
+	}
+	freeifaddrs(ifs);
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Configuration from the environment, with the variables of wgslirp, so
+ * that a container definition written for it works unchanged.  A value
+ * that is wrong is an error which names the variable, and shows the value
+ * unless it is a key.  Keys are wiped from the environment.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "wgslirpd.h"
+
+extern char	**environ;
+
+#define ENV_MTU_DEFAULT	1380
+
+struct env_parse {
+	struct config	*conf;
+	char		*err;
+	size_t		 errlen;
+	int		 failed;
+};
+
+/* Known to wgslirp, and without a meaning here. */
+static const char *const	 ignored[] = {
+	"COPY_TOS", "FLOW_", "HEALTHCHECK", "HEALTH_",
+	"IP_TTL", "METRICS_", "POOLING", "PROCESSOR_", "SIMPLE_MODE",
+	"TCP_ACK_IDLE_", "TCP_CC", "TCP_ENABLE_SACK", "TCP_ERROR_SIGNAL",
+	"TCP_FAST_DIAL_MS", "TCP_GATE_LOG", "TCP_INIT_CWND_MSS",
+	"TCP_MSS_CLAMP", "TCP_PACE_US", "TCP_PEND_CAP_BYTES",
+	"TCP_SOCK_", "TCP_WS_OUT", "WG_DISABLE_IPV6",
+	"WG_PCAP", "WG_TUN_"
+};
+
+/* Routing that would silently not happen is an error, not a note. */
+static const char *const	 refused[] = { "WG_OVERLAY_" };
+
+static void
+env_error(struct env_parse *e, const char *fmt, ...)
+    __attribute__((__format__(printf, 2, 3)));
+
+static void
+env_error(struct env_parse *e, const char *fmt, ...)
+{
+	va_list	 ap;
+
+	if (e->failed)
+		return;
+	e->failed = 1;
+	va_start(ap, fmt);
+	vsnprintf(e->err, e->errlen, fmt, ap);
+	va_end(ap);
+}
+
+/* A variable's value, or NULL if it is unset or empty. */
+static const char *
+env_get(const char *name)
+{
+	const char	*v = getenv(name);
+
+	return (v != NULL && *v != '\0' ? v : NULL);
+}
+
+static int
+env_number(struct env_parse *e, const char *name, int lo, int hi, int dflt)
+{
+	const char	*v, *errstr;
+	int		 n;
+
+	if ((v = env_get(name)) == NULL)
+		return (dflt);
+	n = (int)strtonum(v, lo, hi, &errstr);
+	if (errstr != NULL)
+		env_error(e, "%s: \"%s\" is not a number from %d to %d", name,
+		    v, lo, hi);
+	return (n);
+}
+
+/* Read a secret and leave no trace of it in the environment. */
+static int
+env_key(struct env_parse *e, const char *name, uint8_t key[KEY_LEN])
+{
+	char	*v = getenv(name);
+	int	 r;
+
+	if (v == NULL || *v == '\0')
+		return (0);
+	r = key_from_text(key, v);
+	explicit_bzero(v, strlen(v));
+	unsetenv(name);
+	if (r == -1) {
+		env_error(e, "%s: not a key", name);
+		return (0);
+	}
+	return (1);
+}
+
+/* Comma-separated prefixes; mask: host bits do not count. */
+static void
+env_prefixes(struct env_parse *e, const char *name, const char *value,
+    struct conf_prefixes *list, int mask)
+{
+	struct ipprefix	 p;
+	char		*copy, *s, *item;
+
+	if ((copy = s = strdup(value)) == NULL)
+		fatal(NULL);
+	while ((item = strsep(&s, ", \t")) != NULL) {
+		if (*item == '\0')
+			continue;
+		if (ipprefix_parse(&p, item) == -1) {
+			env_error(e, "%s: \"%s\" is not an address/length",
+			    name, item);
+			break;
+		}
+		if (mask)
+			ipprefix_mask(&p);
+		config_add_prefix(list, &p);
+	}
+	free(copy);
+}
+
+/* "host:port" or "[address]:port". */
+static void
+env_endpoint(struct env_parse *e, const char *name, const char *value,
+    struct conf_peer *p)
+{
+	char	 host[HOST_NAME_LEN + 2], *colon, *h = host;
+	size_t	 n;
+
+	if (strlcpy(host, value, sizeof(host)) >= sizeof(host) ||
+	    (colon = strrchr(host, ':')) == NULL ||
+	    port_parse(colon + 1, &p->ep_port) == -1) {
+		env_error(e, "%s: \"%s\" is not host:port", name, value);
+		return;
+	}
+	*colon = '\0';
+	n = strlen(h);
+	if (n > 2 && h[0] == '[' && h[n - 1] == ']') {
+		h[n - 1] = '\0';
+		h++;
+	} else if (strchr(h, ':') != NULL) {
+		env_error(e, "%s: \"%s\": write IPv6 as [address]:port", name,
+		    value);
+		return;
+	}
+	if (*h == '\0' || strlen(h) >= HOST_NAME_LEN) {
+		env_error(e, "%s: \"%s\" is not host:port", name, value);
+		return;
+	}
+	if ((p->ep_host = strdup(h)) == NULL)
+		fatal(NULL);
+}
+
+/* WG_PEER_i_...; index is whatever text WG_PEERS has. */
+static void
+env_peer(struct env_parse *e, const char *index)
+{
+	struct conf_peer	*p;
+	const char		*v;
+	char			 name[PEER_NAME_LEN + 64];
+
+	if (strlen(index) >= PEER_NAME_LEN) {
+		env_error(e, "WG_PEERS: \"%s\" is too long", index);
+		return;
+	}
+	p = config_peer_new(e->conf, index);
+	snprintf(name, sizeof(name), "WG_PEER_%s_PUBLIC_KEY", index);
+	if (env_get(name) == NULL) {
+		env_error(e, "%s: missing, but WG_PEERS names peer %s", name,
+		    index);
+		return;
+	}
+	p->has_public = env_key(e, name, p->public);
+	snprintf(name, sizeof(name), "WG_PEER_%s_PRESHARED_KEY", index);
+	if (env_key(e, name, p->psk))
+		p->psk_from = SECRET_INLINE;
+	snprintf(name, sizeof(name), "WG_PEER_%s_ALLOWED_IPS", index);
+	if ((v = env_get(name)) != NULL)
+		env_prefixes(e, name, v, &p->aips, 1);
+	snprintf(name, sizeof(name), "WG_PEER_%s_ENDPOINT", index);
+	if ((v = env_get(name)) != NULL)
+		env_endpoint(e, name, v, p);
+	snprintf(name, sizeof(name), "WG_PEER_%s_KEEPALIVE", index);
+	p->keepalive = (uint16_t)env_number(e, name, 0, UINT16_MAX, 0);
+}
+
+/* One "key=value" of the inline form; a peer starts with its key. */
+static struct conf_peer *
+env_inline_item(struct env_parse *e, struct conf_peer *p, const char *item)
+{
+	const char	*eq = strchr(item, '='), *v = eq + 1, *errstr;
+	size_t		 n = (size_t)(eq - item);
+	char		 name[PEER_NAME_LEN];
+
+	if (n == 10 && strncmp(item, "public_key", n) == 0) {
+		snprintf(name, sizeof(name), "peer%u", e->conf->npeers + 1);
+		p = config_peer_new(e->conf, name);
+		if (key_from_text(p->public, v) == -1)
+			env_error(e, "WG_PEERS: public_key of %s is not a key",
+			    name);
+		p->has_public = 1;
+		return (p);
+	}
+	if (p == NULL) {
+		env_error(e, "WG_PEERS: a peer starts with public_key=");
+		return (NULL);
+	}
+	if (n == 11 && strncmp(item, "allowed_ips", n) == 0)
+		env_prefixes(e, "WG_PEERS", v, &p->aips, 1);
+	else if (n == 8 && strncmp(item, "endpoint", n) == 0)
+		env_endpoint(e, "WG_PEERS", v, p);
+	else if (n == 13 && strncmp(item, "preshared_key", n) == 0) {
+		if (key_from_text(p->psk, v) == -1)
+			env_error(e, "WG_PEERS: preshared_key of %s is not a "
+			    "key", p->name);
+		p->psk_from = SECRET_INLINE;
+	} else if (n == 20 &&
+	    strncmp(item, "persistent_keepalive", n) == 0) {
+		p->keepalive = (uint16_t)strtonum(v, 0, UINT16_MAX, &errstr);
+		if (errstr != NULL)
+			env_error(e, "WG_PEERS: persistent_keepalive \"%s\" "
+			    "is not a number of seconds", v);
+	} else
+		env_error(e, "WG_PEERS: \"%.*s\" is not known", (int)n, item);
+	return (p);
+}
+
+/*
+ * "public_key=..,allowed_ips=a,b,endpoint=..": commas separate items and
+ * the elements of allowed_ips, which are the ones without a name.
+ */
+static void
+env_peers_inline(struct env_parse *e, char *list)
+{
+	struct conf_peer	*p = NULL;
+	char			*item;
+
+	while (!e->failed && (item = strsep(&list, ",; \t\n")) != NULL) {
+		if (*item == '\0')
+			continue;
+		if (strchr(item, '=') == NULL) {
+			if (p == NULL) {
+				env_error(e, "WG_PEERS: a peer starts with "
+				    "public_key=");
+				return;
+			}
+			env_prefixes(e, "WG_PEERS", item, &p->aips, 1);
+		} else
+			p = env_inline_item(e, p, item);
+	}
+}
+
+static void
+env_peers(struct env_parse *e)
+{
+	char	*v, *s, *copy, *item;
+
+	if ((v = getenv("WG_PEERS")) == NULL || *v == '\0')
+		return;
+	if ((copy = s = strdup(v)) == NULL)
+		fatal(NULL);
+	if (strstr(s, "public_key=") != NULL) {
+		env_peers_inline(e, s);
+		explicit_bzero(v, strlen(v));	/* may hold preshared keys */
+		unsetenv("WG_PEERS");
+	} else {
+		while (!e->failed && (item = strsep(&s, ", \t")) != NULL)
+			if (*item != '\0')
+				env_peer(e, item);
+	}
+	freezero(copy, strlen(copy));
+}
+
+static int
+has_prefix(const char *name, const char *const *list, size_t n)
+{
+	size_t	 i;
+
+	for (i = 0; i < n; i++)
+		if (strncmp(name, list[i], strlen(list[i])) == 0)
+			return (1);
+	return (0);
+}
+
+/* Say which variables have no effect, in one line. */
+static void
+env_unused(struct env_parse *e)
+{
+	char	 line[400] = "", name[64];
+	char	**v, *eq;
+	size_t	 n;
+
+	for (v = environ; *v != NULL; v++) {
+		if ((eq = strchr(*v, '=')) == NULL || eq[1] == '\0')
+			continue;
+		n = (size_t)(eq - *v);
+		if (n >= sizeof(name))
+			continue;
+		memcpy(name, *v, n);
+		name[n] = '\0';
+		if (has_prefix(name, refused,
+		    sizeof(refused) / sizeof(refused[0])))
+			env_error(e, "%s: not supported", name);
+		if (!has_prefix(name, ignored,
+		    sizeof(ignored) / sizeof(ignored[0])))
+			continue;
+		strlcat(line, " ", sizeof(line));
+		strlcat(line, name, sizeof(line));
+	}
+	if (line[0] != '\0')
+		log_warnx("these variables have no effect:%s", line);
+}
+
+static int
+env_true(const char *name)
+{
+	const char	*v = env_get(name);
+
+	return (v != NULL && (strcmp(v, "1") == 0 ||
+	    strcasecmp(v, "true") == 0 || strcasecmp(v, "yes") == 0 ||
+	    strcasecmp(v, "on") == 0));
+}
+
+/*
+ * The configuration that the environment describes, or NULL with what is
+ * wrong in err.
+ */
+struct config *
+config_env(int check_only, char *err, size_t errlen)
+{
+	struct env_parse	 e;
+	const char		*v, *what;
+
+	memset(&e, 0, sizeof(e));
+	e.conf = config_new();
+	e.conf->check_only = check_only;
+	e.err = err;
+	e.errlen = errlen;
+	if (env_key(&e, "WG_PRIVATE_KEY", e.conf->key))
+		e.conf->key_from = SECRET_INLINE;
+	else
+		env_error(&e, "WG_PRIVATE_KEY: missing");
+	config_add_listen(e.conf, NULL, (uint16_t)env_number(&e,
+	    "WG_LISTEN_PORT", 0, UINT16_MAX, WGSLIRPD_PORT));
+	e.conf->mtu = (uint16_t)env_number(&e, "WG_MTU", MTU_MIN, MTU_MAX,
+	    ENV_MTU_DEFAULT);
+	e.conf->ack_delay = (uint16_t)env_number(&e, "TCP_ACK_DELAY_MS", 0,
+	    500, e.conf->ack_delay);
+	if ((v = env_get("WG_ADDRESS")) != NULL)
+		env_prefixes(&e, "WG_ADDRESS", v, &e.conf->addresses, 0);
+	if (env_true("DEBUG") || env_true("WG_DEBUG"))
+		e.conf->verbose = 1;
+	env_peers(&e);
+	env_unused(&e);
+	if (!e.failed &&
+	    (what = config_check(e.conf, err, errlen)) != NULL) {
+		if (what != err)
+			strlcpy(err, what, errlen);
+		e.failed = 1;
+	}
+	if (e.failed) {
+		config_wipe(e.conf);
+		config_free(e.conf);
+		return (NULL);
+	}
+	return (e.conf);
+}

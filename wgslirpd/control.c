@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The control engine: serves the control socket.  It keeps no state of
+ * its own; a request goes to the process that knows, and the answer goes
+ * back to the client.  Answers come in portions, and the next one is
+ * asked for when the client has read the last, so that a slow client
+ * costs no memory.  A client that breaks the protocol is dropped.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "wgslirpd.h"
+
+#define MAX_CLIENTS	32
+#define ACCEPT_PAUSE	1	/* seconds, when out of descriptors */
+
+struct client {
+	TAILQ_ENTRY(client)	 entry;
+	struct imsgbuf		 ibuf;
+	struct event		*ev;
+	uint32_t		 id;
+	uint32_t		 type;		/* of its request, 0: none */
+	int			 step;
+	int			 more;		/* a portion is left to ask */
+	struct ctl_request	 req;
+};
+
+/* Who answers a request, in order; PROC_MAX ends the list. */
+struct route {
+	uint32_t	 type;
+	enum proc_id	 to[3];
+	uint32_t	 as[2];
+};
+
+static const struct route	 routes[] = {
+	{ CTL_SHOW_SUMMARY, { PROC_CRYPTO, PROC_MAX, PROC_MAX },
+	    { CTL_SHOW_SUMMARY, 0 } },
+	{ CTL_SHOW_PEERS, { PROC_SLIRP, PROC_CRYPTO, PROC_MAX },
+	    { CTL_SHOW_PEERFLOWS, CTL_SHOW_PEERS } },
+	{ CTL_SHOW_FLOWS, { PROC_SLIRP, PROC_MAX, PROC_MAX },
+	    { CTL_SHOW_FLOWS, 0 } },
+	{ CTL_SHOW_COUNTERS, { PROC_CRYPTO, PROC_SLIRP, PROC_MAX },
+	    { CTL_SHOW_COUNTERS, CTL_SHOW_COUNTERS } },
+	{ CTL_LOG, { PROC_PARENT, PROC_MAX, PROC_MAX }, { CTL_LOG, 0 } },
+	{ CTL_RELOAD, { PROC_PARENT, PROC_MAX, PROC_MAX },
+	    { CTL_RELOAD, 0 } },
+	{ CTL_KILL_FLOW, { PROC_SLIRP, PROC_MAX, PROC_MAX },
+	    { CTL_KILL_FLOW, 0 } }
+};
+
+/* Which process may send which answer, and how long it is. */
+struct answer {
+	uint32_t	 type;
+	uint8_t		 from;		/* bits by enum proc_id */
+	size_t		 len;
+};
+#define FROM(p)	(1U << (p))
+
+static const struct answer	 answers[] = {
+	{ CTL_SUMMARY, FROM(PROC_CRYPTO), sizeof(struct ctl_summary) },
+	{ CTL_PEER, FROM(PROC_CRYPTO), sizeof(struct ctl_peer) },
+	{ CTL_AIP, FROM(PROC_CRYPTO), sizeof(struct ctl_aip) },
+	{ CTL_CRYPTO_COUNTERS, FROM(PROC_CRYPTO),
+	    sizeof(struct crypto_counters) },
+	{ CTL_PEERFLOWS, FROM(PROC_SLIRP), sizeof(struct ctl_peerflows) },
+	{ CTL_FLOW, FROM(PROC_SLIRP), sizeof(struct ctl_flow) },
+	{ CTL_SLIRP_COUNTERS, FROM(PROC_SLIRP),
+	    sizeof(struct slirp_counters) },
+	{ CTL_MORE, FROM(PROC_CRYPTO) | FROM(PROC_SLIRP),
+	    sizeof(struct ctl_more) },
+	{ CTL_END, FROM(PROC_CRYPTO) | FROM(PROC_SLIRP), 0 },
+	{ CTL_OK, FROM(PROC_PARENT) | FROM(PROC_SLIRP), 0 },
+	{ CTL_FAIL, FROM(PROC_PARENT) | FROM(PROC_SLIRP), CTL_TEXT_LEN }
+};
+
+static struct {
+	struct imsgev		 pipe[PROC_MAX];	/* parent, engines */
+	struct event		*accept_ev;
+	struct event		*pause_ev;
+	int			 fd;
+	uint32_t		 last_id;
+	int			 nclients;
+	TAILQ_HEAD(, client)	 clients;
+	struct ctl_process	 procs[PROC_MAX];
+	int			 nprocs;
+	int			 started;
+} co;
+
+static void	 client_event(evutil_socket_t, short, void *);
+
+static void
+client_close(struct client *c)
+{
+	TAILQ_REMOVE(&co.clients, c, entry);
+	co.nclients--;
+	event_free(c->ev);
+	close(c->ibuf.fd);
+	imsgbuf_clear(&c->ibuf);
+	free(c);
+}
+
+/* Read only without a request under way; write while there is something. */
+static void
+client_arm(struct client *c)
+{
+	short	 want = EV_PERSIST;
+
+	if (c->type == 0)
+		want |= EV_READ;
+	if (imsgbuf_queuelen(&c->ibuf) > 0)
+		want |= EV_WRITE;
+	event_del(c->ev);
+	event_assign(c->ev, evbase, c->ibuf.fd, want, client_event, c);
+	event_add(c->ev, NULL);
+}
+
+static const struct route *
+find_route(uint32_t type)
+{
+	size_t	 i;
+
+	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+		if (routes[i].type == type)
+			return (&routes[i]);
+	return (NULL);
+}
+
+static void
+client_send(struct client *c, uint32_t type, const void *data, size_t len)
+{
+	/* out of memory: the client sees an end without an answer */
+	(void)imsg_compose(&c->ibuf, type, 0, 0, -1, data, len);
+}
+
+static void
+client_done(struct client *c, uint32_t type, const void *data, size_t len)
+{
+	client_send(c, type, data, len);
+	c->type = 0;
+	c->more = 0;
+}
+
+/* Ask whoever is next for the (next portion of the) answer. */
+static void
+client_ask(struct client *c)
+{
+	const struct route	*r = find_route(c->type);
+	char			 text[CTL_TEXT_LEN] = "not answering";
+
+	c->more = 0;
+	if (r->to[c->step] == PROC_MAX)
+		client_done(c, CTL_END, NULL, 0);
+	else if (imsgev_send(&co.pipe[r->to[c->step]], r->as[c->step], c->id,
+	    -1, &c->req, sizeof(c->req)) == -1)
+		client_done(c, CTL_FAIL, text, sizeof(text));
+}
+
+static void
+show_processes(struct client *c)
+{
+	int	 i;
+
+	for (i = 0; i < co.nprocs; i++)
+		client_send(c, CTL_PROCESS, &co.procs[i],
+		    sizeof(co.procs[i]));
+	client_done(c, CTL_END, NULL, 0);
+}
+
+/* One request.  -1 if the client is to be dropped. */
+static int
+client_request(struct client *c, struct imsg *imsg)
+{
+	uint32_t	 type = imsg_get_type(imsg);
+
+	if (imsg_get_data(imsg, &c->req, sizeof(c->req)) == -1)
+		return (-1);
+	c->req.name[sizeof(c->req.name) - 1] = '\0';
+	c->req.cursor = 0;
+	c->step = 0;
+	c->type = type;
+	if (type == CTL_SHOW_PROCESSES)
+		show_processes(c);
+	else if (find_route(type) != NULL)
+		client_ask(c);
+	else
+		return (-1);
+	return (0);
+}
+
+static int
+client_read(struct client *c)
+{
+	struct imsg	 imsg;
+	int		 n, r;
+
+	n = imsgbuf_read(&c->ibuf);
+	while (c->type == 0) {
+		if ((r = imsgbuf_get(&c->ibuf, &imsg)) == -1)
+			return (-1);
+		if (r == 0)
+			break;
+		r = client_request(c, &imsg);
+		imsg_free(&imsg);
+		if (r == -1)
+			return (-1);
+	}
+	return (n == 1 ? 0 : -1);
+}
+
+static void
+client_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct client	*c = arg;
+
+	(void)fd;
+	if (what & EV_WRITE && imsgbuf_write(&c->ibuf) == -1) {
+		client_close(c);
+		return;
+	}
+	if (c->more && imsgbuf_queuelen(&c->ibuf) == 0)
+		client_ask(c);
+	if (what & EV_READ && client_read(c) == -1) {
+		/* what was answered before still goes out if it can */
+		(void)imsgbuf_write(&c->ibuf);
+		client_close(c);
+		return;
+	}
+	client_arm(c);
+}
+
+static void
+accept_resume(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	event_add(co.accept_ev, NULL);
+}
+
+static void
+accept_client(evutil_socket_t fd, short what, void *arg)
+{
+	struct timeval	 tv = { ACCEPT_PAUSE, 0 };
+	struct client	*c;
+	int		 s;
+
+	(void)what;
+	(void)arg;
+	s = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (s == -1) {
+		if (errno == EMFILE || errno == ENFILE) {
+			event_del(co.accept_ev);
+			event_add(co.pause_ev, &tv);
+		}
+		return;
+	}
+	if (co.nclients >= MAX_CLIENTS ||
+	    (c = calloc(1, sizeof(*c))) == NULL) {
+		close(s);
+		return;
+	}
+	if (imsgbuf_init(&c->ibuf, s) == -1) {
+		free(c);
+		close(s);
+		return;
+	}
+	c->ev = event_new(evbase, s, EV_READ | EV_PERSIST, client_event, c);
+	if (c->ev == NULL) {
+		imsgbuf_clear(&c->ibuf);
+		free(c);
+		close(s);
+		return;
+	}
+	event_add(c->ev, NULL);
+	c->id = ++co.last_id;
+	if (c->id == 0)
+		c->id = ++co.last_id;
+	TAILQ_INSERT_TAIL(&co.clients, c, entry);
+	co.nclients++;
+}
+
+static struct client *
+client_by_id(uint32_t id)
+{
+	struct client	*c;
+
+	TAILQ_FOREACH(c, &co.clients, entry)
+		if (c->id == id)
+			return (c);
+	return (NULL);
+}
+
+/* An answer of another process, on its way to a client. */
+static void
+relay(struct imsgev *iev, struct imsg *imsg)
+{
+	const struct answer	*a = NULL;
+	struct client		*c;
+	struct ctl_more		 more;
+	struct ibuf		 buf;
+	uint32_t		 type = imsg_get_type(imsg);
+	size_t			 i;
+
+	for (i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
+		if (answers[i].type == type)
+			a = &answers[i];
+	if (a == NULL || !(a->from & FROM(iev->peer)) ||
+	    imsg_get_len(imsg) != a->len)
+		bad_imsg(proc_title(iev->peer), type);
+	if ((c = client_by_id(imsg_get_id(imsg))) == NULL || c->type == 0)
+		return;		/* it did not wait */
+	switch (type) {
+	case CTL_MORE:
+		imsg_is(imsg, &more, sizeof(more));
+		c->req.cursor = more.cursor;
+		c->more = 1;
+		if (imsgbuf_queuelen(&c->ibuf) == 0)
+			client_ask(c);
+		break;
+	case CTL_END:
+		c->step++;
+		c->req.cursor = 0;
+		client_ask(c);
+		break;
+	default:
+		if (a->len == 0)
+			client_send(c, type, NULL, 0);
+		else if (imsg_get_ibuf(imsg, &buf) == 0)
+			client_send(c, type, ibuf_data(&buf),
+			    ibuf_size(&buf));
+		if (type == CTL_OK || type == CTL_FAIL)
+			c->type = 0;
+		break;
+	}
+	client_arm(c);
+}
+
+static void
+engine_msg(struct imsgev *iev, struct imsg *imsg)
+{
+	if (imsg == NULL) {
+		imsgev_clear(iev);
+		return;
+	}
+	relay(iev, imsg);
+}
+
+static void
+take_pipe(struct imsg *imsg)
+{
+	uint32_t	 who;
+	int		 fd;
+
+	imsg_is(imsg, &who, sizeof(who));
+	fd = imsg_take_fd(imsg);
+	if ((who != PROC_CRYPTO && who != PROC_SLIRP) ||
+	    co.pipe[who].ev != NULL || imsgev_init(&co.pipe[who], fd,
+	    (enum proc_id)who, engine_msg, NULL) == -1)
+		fatalx("bad pipe");
+}
+
+static void
+start(void)
+{
+	co.accept_ev = event_new(evbase, co.fd, EV_READ | EV_PERSIST,
+	    accept_client, NULL);
+	co.pause_ev = evtimer_new(evbase, accept_resume, NULL);
+	if (co.accept_ev == NULL || co.pause_ev == NULL ||
+	    event_add(co.accept_ev, NULL) == -1)
+		fatalx("control socket");
+	co.started = 1;
+}
+
+static void
+parent_msg(struct imsgev *iev, struct imsg *imsg)
+{
+	struct conf_global	 g;
+
+	if (imsg == NULL)
+		exit(0);	/* the parent is gone */
+	switch (imsg_get_type(imsg)) {
+	case IMSG_PIPE:
+		take_pipe(imsg);
+		break;
+	case IMSG_PROCESS:
+		if (co.nprocs == PROC_MAX)
+			bad_imsg("parent", IMSG_PROCESS);
+		imsg_is(imsg, &co.procs[co.nprocs], sizeof(co.procs[0]));
+		co.nprocs++;
+		break;
+	case IMSG_SOCKET:
+		if (co.fd != -1)
+			bad_imsg("parent", IMSG_SOCKET);
+		co.fd = imsg_take_fd(imsg);
+		break;
+	case IMSG_CONF_BEGIN:
+		imsg_is(imsg, &g, sizeof(g));
+		break;
+	case IMSG_CONF_END:
+		imsgev_must(iev, IMSG_STAGED, 0, -1, NULL, 0);
+		break;
+	case IMSG_CONF_COMMIT:
+		break;
+	case IMSG_START:
+		if (co.started || co.fd == -1)
+			bad_imsg("parent", IMSG_START);
+		start();
+		break;
+	case CTL_OK:
+	case CTL_FAIL:
+		relay(iev, imsg);
+		break;
+	default:
+		child_common(iev, imsg);
+	}
+}
+
+void
+control_main(int foreground)
+{
+	TAILQ_INIT(&co.clients);
+	co.fd = -1;
+	child_init(PROC_CONTROL, foreground, &co.pipe[PROC_PARENT],
+	    parent_msg);
+	child_drop(foreground);
+	child_ready(&co.pipe[PROC_PARENT], SANDBOX_CONTROL);
+	event_base_dispatch(evbase);
+	fatalx("event loop ended");
+}

@@ -1,0 +1,804 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The crypto engine: owns the UDP sockets and every key, sees ciphertext
+ * on one side and the packet queue on the other.
+ *
+ * One round of its loop takes a batch of UDP buffers, opens what is in
+ * them straight into packet slots, takes a batch of packets from the
+ * slirp engine and seals them into trains: datagrams of one size to one
+ * endpoint, which go out with one system call.  Shared indices move and
+ * doorbells ring once a round.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "pktq.h"
+#include "shm.h"
+#include "udpio.h"
+#include "wg_peer.h"
+#include "wgslirpd.h"
+
+#define RX_ROUNDS	4	/* receive calls a round */
+#define OUT_BATCH	256	/* packets of the slirp engine a round */
+#define HS_BATCH	16	/* handshake messages a round */
+#define TRAIN_MAX	65507	/* bytes */
+#define TRAIN_SEGMENTS	64
+#define ACTIVE_TIME	180	/* seconds since the last handshake */
+
+struct staged_aip {
+	STAILQ_ENTRY(staged_aip)	 entry;
+	struct conf_aip			 aip;
+};
+
+struct staged_peer {
+	STAILQ_ENTRY(staged_peer)	 entry;
+	struct conf_peer_msg		 m;
+};
+
+struct udp_socket {
+	int		 fd;
+	int		 family;
+	struct event	*rev;
+	struct event	*wev;
+};
+
+/* Datagrams that are ready to be sent in one call. */
+struct train {
+	struct wg_endpoint	 ep;
+	size_t			 len;
+	size_t			 segment;
+	int			 count;
+	int			 closed;	/* the last one was short */
+	int			 tos;
+	uint8_t			 buf[TRAIN_MAX + 1];
+};
+
+static struct {
+	struct imsgev		 parent;
+	struct imsgev		 control;
+	struct imsgev		 slirp;
+	struct wg_device	*dev;
+	struct pktq		 in;		/* guest -> host */
+	struct pktq		 out;		/* host -> guest */
+	uint32_t		 slot;		/* being filled */
+	int			 bell[2];	/* mine, theirs */
+	int			 queue_fd[2];
+	uint32_t		 queue_slots[2];
+	struct event		*bell_ev;
+	struct event		*tick;
+	struct udp_socket	 sock[MAX_LISTEN];
+	int			 nsock;
+	int			 blocked;	/* socket + 1 that is full */
+	int			 started;
+	uint64_t		 start_time;
+	uint16_t		 port;
+	struct train		 train;
+	struct pktq_desc	 batch[OUT_BATCH];
+	int			 nbatch;
+	int			 ibatch;
+	/* configuration being staged */
+	int			 staging;
+	struct conf_global	 global;
+	uint8_t			 key[KEY_LEN];
+	STAILQ_HEAD(, staged_peer)	 peers;
+	STAILQ_HEAD(, staged_aip)	 aips;
+	int			 staged_fd[MAX_LISTEN];
+	int			 nstaged_fd;
+} ce;
+
+static void	 parent_msg(struct imsgev *, struct imsg *);
+static void	 slirp_msg(struct imsgev *, struct imsg *);
+static void	 control_msg(struct imsgev *, struct imsg *);
+
+/* Send the train.  If the socket is full it stays, and nothing is taken. */
+static void
+train_send(void)
+{
+	struct train		*t = &ce.train;
+	struct udp_socket	*s;
+	uint32_t		 i = t->ep.sock;
+	int			 family = t->ep.remote.sa.sa_family;
+
+	if (t->count == 0 || ce.blocked)
+		return;
+	if (i >= (uint32_t)ce.nsock || ce.sock[i].family != family)
+		for (i = 0; i < (uint32_t)ce.nsock; i++)
+			if (ce.sock[i].family == family)
+				break;
+	if (i < (uint32_t)ce.nsock) {
+		s = &ce.sock[i];
+		if (udpio_send(s->fd, &t->ep, t->buf, t->len, t->segment,
+		    t->tos) == -1) {
+			if (errno == EAGAIN) {
+				ce.blocked = (int)i + 1;
+				event_add(s->wev, NULL);
+				return;
+			}
+			ce.dev->count.wg_drop_send += (uint64_t)t->count;
+		} else {
+			ce.dev->count.wg_tx_datagrams += (uint64_t)t->count;
+			ce.dev->count.wg_tx_bytes += t->len;
+		}
+		ce.dev->count.wg_tx_batches++;
+	} else
+		ce.dev->count.wg_drop_send += (uint64_t)t->count;
+	t->count = 0;
+	t->len = 0;
+	t->closed = 0;
+}
+
+static uint8_t *
+op_tx_buf(void *arg, const struct wg_endpoint *ep, size_t len, int tos)
+{
+	struct train	*t = &ce.train;
+
+	(void)arg;
+	if (len > TRAIN_MAX)
+		return (NULL);
+	if (t->count > 0 && (t->closed || len > t->segment ||
+	    t->count == TRAIN_SEGMENTS || t->len + len > TRAIN_MAX ||
+	    t->tos != tos || memcmp(&t->ep, ep, sizeof(*ep)) != 0)) {
+		train_send();
+		if (t->count > 0)
+			return (NULL);
+	}
+	if (t->count == 0) {
+		t->ep = *ep;
+		t->tos = tos;
+		t->segment = len;
+	}
+	return (t->buf + t->len);
+}
+
+static void
+op_tx_done(void *arg, size_t len)
+{
+	struct train	*t = &ce.train;
+
+	(void)arg;
+	t->len += len;
+	t->count++;
+	if (len < t->segment)
+		t->closed = 1;
+}
+
+static uint8_t *
+op_rx_buf(void *arg, size_t len)
+{
+	(void)arg;
+	if (len > PKTQ_SLOT_SIZE)
+		return (NULL);
+	if (ce.slot == PKTQ_NOSLOT) {
+		if ((ce.slot = pktq_alloc(&ce.in)) == PKTQ_NOSLOT) {
+			if (pktq_reclaim(&ce.in) == -1)
+				fatalx("slirp broke the packet queue");
+			ce.slot = pktq_alloc(&ce.in);
+		}
+		if (ce.slot == PKTQ_NOSLOT)
+			return (NULL);
+	}
+	return (pktq_slot(&ce.in, ce.slot));
+}
+
+static void
+op_rx_done(void *arg, struct wg_peer *p, size_t len, int ecn, mono_t now)
+{
+	struct pktq_desc	 d;
+
+	(void)arg;
+	memset(&d, 0, sizeof(d));
+	d.time = now;
+	d.slot = ce.slot;
+	d.peer = p->id;
+	d.len = (uint16_t)len;
+	d.flags = (uint32_t)ecn & PKTQ_ECN_MASK;
+	if (pktq_publish(&ce.in, &d) == 0)
+		pktq_release(&ce.in, ce.slot);
+	ce.slot = PKTQ_NOSLOT;
+}
+
+static void
+op_wall(void *arg, struct timespec *ts)
+{
+	(void)arg;
+	clock_gettime(CLOCK_REALTIME, ts);
+}
+
+static void
+op_random(void *arg, void *p, size_t len)
+{
+	(void)arg;
+	rand_bytes(p, len);
+}
+
+static const struct wg_ops	 crypto_ops = {
+	.rx_buf = op_rx_buf,
+	.rx_done = op_rx_done,
+	.tx_buf = op_tx_buf,
+	.tx_done = op_tx_done,
+	.wall = op_wall,
+	.random = op_random
+};
+
+/* Take what the network has, up to a few batches. */
+static void
+udp_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct udpio_rx	 rx[UDPIO_BATCH];
+	uint32_t	 sock = (uint32_t)((struct udp_socket *)arg -
+			    ce.sock);
+	size_t		 off, n;
+	mono_t		 now;
+	int		 i, k, r;
+
+	(void)what;
+	for (k = 0; k < RX_ROUNDS; k++) {
+		if ((r = udpio_recv(fd, rx)) == -1) {
+			/* an ICMP error about something that we sent */
+			if (errno != EAGAIN && errno != EINTR)
+				continue;
+			break;
+		}
+		now = mono_now();
+		ce.dev->count.wg_rx_batches++;
+		for (i = 0; i < r; i++) {
+			rx[i].from.sock = sock;
+			for (off = 0; off < rx[i].len; off += n) {
+				n = rx[i].len - off;
+				if (n > rx[i].segment)
+					n = rx[i].segment;
+				wg_input(ce.dev, rx[i].buf + off, n,
+				    &rx[i].from, rx[i].ecn, now);
+			}
+		}
+		if (r < UDPIO_BATCH)
+			break;
+	}
+}
+
+static void
+udp_writable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	ce.blocked = 0;
+}
+
+static void
+bell_rang(evutil_socket_t fd, short what, void *arg)
+{
+	(void)what;
+	(void)arg;
+	bell_drain(fd);
+}
+
+/*
+ * Seal a batch of the slirp engine's packets.  When the network takes no
+ * more, the rest of the batch waits: that is the backpressure.  Returns
+ * whether there may be more.
+ */
+static int
+take_packets(mono_t now)
+{
+	const struct pktq_desc	*d;
+	const uint8_t		*pkt;
+	struct wg_peer		*p;
+	uint8_t			 hdr[40];
+	size_t			 hlen;
+
+	if (ce.ibatch == ce.nbatch) {
+		ce.ibatch = 0;
+		ce.nbatch = pktq_fetch(&ce.out, ce.batch, OUT_BATCH);
+		if (ce.nbatch == -1)
+			fatalx("slirp broke the packet queue");
+	}
+	for (; ce.ibatch < ce.nbatch; ce.ibatch++) {
+		d = &ce.batch[ce.ibatch];
+		pkt = pktq_slot(&ce.out, d->slot) + d->off;
+		/* slirp may change it meanwhile: decide from a copy */
+		hlen = d->len < sizeof(hdr) ? d->len : sizeof(hdr);
+		memcpy(hdr, pkt, hlen);
+		if ((p = wg_route(ce.dev, hdr, hlen)) == NULL)
+			ce.dev->count.wg_drop_nopeer++;
+		else if (wg_output(ce.dev, p, pkt, d->len,
+		    hdr[0] >> 4 == 4 ? hdr[1] & 3 : hdr[1] >> 4 & 3,
+		    now) == -1)
+			return (0);
+		if (pktq_return(&ce.out, d->slot) == -1)
+			fatalx("packet queue: slot not held");
+	}
+	return (ce.nbatch == OUT_BATCH);
+}
+
+/* One round of work; returns whether there is more to do at once. */
+static int
+work(void)
+{
+	mono_t	 now = mono_now();
+	int	 more = 0;
+
+	train_send();
+	if (!ce.blocked && take_packets(now))
+		more = 1;
+	if (wg_run_handshakes(ce.dev, HS_BATCH, now) > 0)
+		more = 1;
+	wheel_run(&ce.dev->wheel, now);
+	train_send();
+	pktq_return_flush(&ce.out);
+	pktq_flush(&ce.in);
+	return (more);
+}
+
+/* Sleep until something happens, or only look if there is more to do. */
+static void
+wait_events(int more)
+{
+	struct timeval	 tv;
+	mono_t		 now, next;
+
+	if (!more && !ce.blocked && pktq_sleep(&ce.out))
+		more = 1;
+	if (more) {
+		event_base_loop(evbase, EVLOOP_NONBLOCK);
+		return;
+	}
+	if ((next = wheel_next(&ce.dev->wheel)) != 0) {
+		now = mono_now();
+		next = next > now ? next - now : 0;
+		tv.tv_sec = (time_t)MONO_TO_SEC(next);
+		tv.tv_usec = (suseconds_t)(MONO_TO_US(next) % 1000000);
+		event_add(ce.tick, &tv);
+	} else
+		event_del(ce.tick);
+	event_base_loop(evbase, EVLOOP_ONCE);
+	pktq_awake(&ce.out);
+}
+
+static void
+tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+}
+
+static void
+start(void)
+{
+	struct timespec	 ts;
+	int		 i;
+
+	if (pktq_attach_producer(&ce.in, ce.queue_fd[1], ce.queue_slots[1],
+	    ce.bell[1]) == -1 || pktq_attach_consumer(&ce.out,
+	    ce.queue_fd[0], ce.queue_slots[0], ce.bell[1]) == -1)
+		fatal("packet queue");
+	close(ce.queue_fd[0]);
+	close(ce.queue_fd[1]);
+	ce.bell_ev = event_new(evbase, ce.bell[0], EV_READ | EV_PERSIST,
+	    bell_rang, NULL);
+	if (ce.bell_ev == NULL || event_add(ce.bell_ev, NULL) == -1)
+		fatalx("doorbell");
+	clock_gettime(CLOCK_REALTIME, &ts);
+	ce.start_time = (uint64_t)ts.tv_sec;
+	for (i = 0; i < ce.nsock; i++)
+		event_add(ce.sock[i].rev, NULL);
+	ce.started = 1;
+}
+
+static void
+open_sockets(void)
+{
+	struct sockaddr_storage	 ss;
+	struct udp_socket	*s;
+	socklen_t		 len;
+	int			 i;
+
+	for (i = 0; i < ce.nsock; i++) {
+		event_free(ce.sock[i].rev);
+		event_free(ce.sock[i].wev);
+		close(ce.sock[i].fd);
+	}
+	ce.blocked = 0;
+	ce.nsock = ce.nstaged_fd;
+	for (i = 0; i < ce.nsock; i++) {
+		s = &ce.sock[i];
+		s->fd = ce.staged_fd[i];
+		len = sizeof(ss);
+		memset(&ss, 0, sizeof(ss));
+		if (getsockname(s->fd, (struct sockaddr *)&ss, &len) == -1)
+			fatal("getsockname");
+		s->family = ss.ss_family;
+		if (i == 0)
+			ce.port = sa_port((struct sockaddr *)&ss);
+		s->rev = event_new(evbase, s->fd, EV_READ | EV_PERSIST,
+		    udp_readable, s);
+		s->wev = event_new(evbase, s->fd, EV_WRITE, udp_writable, s);
+		if (s->rev == NULL || s->wev == NULL)
+			fatalx("event_new failed");
+		if (ce.started)
+			event_add(s->rev, NULL);
+	}
+	ce.nstaged_fd = 0;
+}
+
+/* Bring one peer to what the configuration says. */
+static void
+commit_peer(const struct conf_peer_msg *m, mono_t now)
+{
+	struct sockaddr_storage	 ss;
+	struct wg_endpoint	 old;
+	struct wg_peer		*p;
+
+	if (memcmp(m->public_key, ce.dev->local.public, KEY_LEN) == 0) {
+		log_warnx("peer \"%s\" has this gateway's own key: ignored",
+		    m->name);
+		return;
+	}
+	if ((p = wg_peer_by_key(ce.dev, m->public_key)) == NULL) {
+		p = wg_peer_add(ce.dev, m->id, m->public_key, m->psk);
+		if (p == NULL)
+			fatal("peer");
+	} else
+		memcpy(p->noise.psk, m->psk, KEY_LEN);
+	p->mark = 1;
+	strlcpy(p->name, m->name, sizeof(p->name));
+	if (!p->noise.ss_valid)
+		log_warnx("peer \"%s\" has an unusable public key",
+		    p->name);
+	if (m->has_endpoint && m->ep_addr.af != 0) {
+		old = p->configured;
+		sa_make(&ss, &m->ep_addr, m->ep_port);
+		if (!sa_equal(&old.remote.sa, (struct sockaddr *)&ss)) {
+			wg_peer_set_endpoint(p, (struct sockaddr *)&ss);
+			p->configured = p->ep;
+		}
+	}
+	wg_peer_keepalive(ce.dev, p, m->keepalive, now);
+}
+
+/* The staged configuration takes effect; who did not change keeps all. */
+static void
+commit(void)
+{
+	struct staged_peer	*sp;
+	struct staged_aip	*sa;
+	struct wg_peer		*p, *next;
+	mono_t			 now = mono_now();
+
+	ce.dev->mtu = ce.global.mtu;
+	if (wg_device_set_key(ce.dev, ce.key) == -1)
+		fatalx("the private key is not usable");
+	explicit_bzero(ce.key, sizeof(ce.key));
+	TAILQ_FOREACH(p, &ce.dev->peers, entry) {
+		p->mark = 0;
+		aip_remove_owner(&ce.dev->aips, &p->aips);
+	}
+	while ((sp = STAILQ_FIRST(&ce.peers)) != NULL) {
+		STAILQ_REMOVE_HEAD(&ce.peers, entry);
+		commit_peer(&sp->m, now);
+		freezero(sp, sizeof(*sp));
+	}
+	TAILQ_FOREACH_SAFE(p, &ce.dev->peers, entry, next)
+		if (!p->mark)
+			wg_peer_remove(ce.dev, p);
+	while ((sa = STAILQ_FIRST(&ce.aips)) != NULL) {
+		STAILQ_REMOVE_HEAD(&ce.aips, entry);
+		p = wg_peer_by_id(ce.dev, sa->aip.id);
+		if (p != NULL && aip_insert(&ce.dev->aips, &sa->aip.prefix, p,
+		    &p->aips) == -1)
+			fatal("allowed ips");
+		free(sa);
+	}
+	open_sockets();
+	ce.staging = 0;
+}
+
+static void
+take_pipe(struct imsg *imsg)
+{
+	uint32_t	 who;
+	int		 fd, r = -1;
+
+	imsg_is(imsg, &who, sizeof(who));
+	fd = imsg_take_fd(imsg);
+	if (who == PROC_CONTROL && ce.control.ev == NULL)
+		r = imsgev_init(&ce.control, fd, PROC_CONTROL, control_msg,
+		    NULL);
+	else if (who == PROC_SLIRP && ce.slirp.ev == NULL)
+		r = imsgev_init(&ce.slirp, fd, PROC_SLIRP, slirp_msg, NULL);
+	if (r == -1)
+		fatalx("bad pipe");
+}
+
+static void
+take_queue(struct imsg *imsg)
+{
+	struct queue_msg	 m;
+	int			 dir;
+
+	imsg_is(imsg, &m, sizeof(m));
+	dir = m.guest_to_host != 0;
+	if (ce.started || ce.queue_fd[dir] != -1)
+		bad_imsg("parent", IMSG_QUEUE);
+	ce.queue_fd[dir] = imsg_take_fd(imsg);
+	ce.queue_slots[dir] = m.nslots;
+}
+
+static void
+take_bell(struct imsg *imsg)
+{
+	struct bell_msg	 m;
+
+	imsg_is(imsg, &m, sizeof(m));
+	ce.bell[m.mine ? 0 : 1] = imsg_take_fd(imsg);
+}
+
+/* Configuration messages, which are kept until the commit. */
+static void
+stage_msg(struct imsg *imsg)
+{
+	struct staged_peer	*sp;
+	struct staged_aip	*sa;
+
+	switch (imsg_get_type(imsg)) {
+	case IMSG_CONF_KEY:
+		imsg_is(imsg, ce.key, sizeof(ce.key));
+		break;
+	case IMSG_CONF_PEER:
+		if ((sp = calloc(1, sizeof(*sp))) == NULL)
+			fatal(NULL);
+		imsg_is(imsg, &sp->m, sizeof(sp->m));
+		sp->m.name[sizeof(sp->m.name) - 1] = '\0';
+		if (sp->m.id >= 2 * MAX_PEERS)
+			fatalx("peer id out of range");
+		STAILQ_INSERT_TAIL(&ce.peers, sp, entry);
+		break;
+	case IMSG_CONF_AIP:
+		if ((sa = calloc(1, sizeof(*sa))) == NULL)
+			fatal(NULL);
+		imsg_is(imsg, &sa->aip, sizeof(sa->aip));
+		STAILQ_INSERT_TAIL(&ce.aips, sa, entry);
+		break;
+	case IMSG_SOCKET:
+		if (ce.nstaged_fd == MAX_LISTEN)
+			fatalx("too many sockets");
+		ce.staged_fd[ce.nstaged_fd++] = imsg_take_fd(imsg);
+		break;
+	case IMSG_CONF_END:
+		imsgev_must(&ce.parent, IMSG_STAGED, 0, -1, NULL, 0);
+		break;
+	}
+}
+
+static void
+parent_msg(struct imsgev *iev, struct imsg *imsg)
+{
+	uint32_t	 type;
+
+	if (imsg == NULL)
+		exit(0);	/* the parent is gone */
+	switch (type = imsg_get_type(imsg)) {
+	case IMSG_PIPE:
+		take_pipe(imsg);
+		break;
+	case IMSG_QUEUE:
+		take_queue(imsg);
+		break;
+	case IMSG_BELL:
+		take_bell(imsg);
+		break;
+	case IMSG_CONF_BEGIN:
+		if (ce.staging)
+			bad_imsg("parent", type);
+		imsg_is(imsg, &ce.global, sizeof(ce.global));
+		ce.staging = 1;
+		break;
+	case IMSG_CONF_KEY:
+	case IMSG_CONF_PEER:
+	case IMSG_CONF_AIP:
+	case IMSG_SOCKET:
+	case IMSG_CONF_END:
+		if (!ce.staging)
+			bad_imsg("parent", type);
+		stage_msg(imsg);
+		break;
+	case IMSG_CONF_COMMIT:
+		if (!ce.staging)
+			bad_imsg("parent", type);
+		commit();
+		break;
+	case IMSG_START:
+		if (ce.started)
+			bad_imsg("parent", type);
+		start();
+		break;
+	default:
+		child_common(iev, imsg);
+	}
+}
+
+/* An endpoint that was given by name is known, or has changed. */
+static void
+slirp_msg(struct imsgev *iev, struct imsg *imsg)
+{
+	struct sockaddr_storage	 ss;
+	struct endpoint_msg	 m;
+	struct wg_peer		*p;
+
+	if (imsg == NULL) {
+		imsgev_clear(iev);
+		return;
+	}
+	if (imsg_get_type(imsg) != IMSG_ENDPOINT)
+		bad_imsg("slirp", imsg_get_type(imsg));
+	imsg_is(imsg, &m, sizeof(m));
+	if ((m.addr.af != 4 && m.addr.af != 6) ||
+	    (p = wg_peer_by_id(ce.dev, m.id)) == NULL)
+		return;
+	sa_make(&ss, &m.addr, m.port);
+	if (sa_equal(&p->configured.remote.sa, (struct sockaddr *)&ss))
+		return;
+	wg_peer_set_endpoint(p, (struct sockaddr *)&ss);
+	p->configured = p->ep;
+	wg_peer_poke(ce.dev, p, mono_now());
+}
+
+static void
+send_peer(struct imsgev *iev, uint32_t id, const struct wg_peer *p)
+{
+	struct ctl_peer	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.id = p->id;
+	m.keepalive = p->timers.keepalive_interval;
+	strlcpy(m.name, p->name, sizeof(m.name));
+	memcpy(m.public_key, p->noise.public, KEY_LEN);
+	if (ipaddr_from_sa(&m.endpoint, &p->ep.remote.sa) == 0) {
+		m.endpoint_port = sa_port(&p->ep.remote.sa);
+		if (m.endpoint.af == 6)
+			m.endpoint_scope = p->ep.remote.sin6.sin6_scope_id;
+	}
+	m.has_psk = !key_is_zero(p->noise.psk);
+	m.latest_handshake = (uint64_t)p->last_handshake.tv_sec;
+	m.rx_bytes = p->rx_bytes;
+	m.tx_bytes = p->tx_bytes;
+	imsgev_send(iev, CTL_PEER, id, -1, &m, sizeof(m));
+}
+
+/*
+ * One portion of the peers and their allowed IPs.  The cursor holds the
+ * peer's id above, and below how much of it was sent.
+ */
+static void
+show_peers(struct imsgev *iev, uint32_t id, struct ctl_request *req)
+{
+	struct ctl_more		 more;
+	struct ctl_aip		 a;
+	struct aip_node		*n;
+	struct wg_peer		*p;
+	uint32_t		 pid = (uint32_t)(req->cursor >> 32), k;
+	uint32_t		 done = (uint32_t)req->cursor;
+	int			 left = CTL_PORTION;
+
+	req->name[sizeof(req->name) - 1] = '\0';
+	for (; pid < ce.dev->nbyid; pid++, done = 0) {
+		if ((p = ce.dev->byid[pid]) == NULL ||
+		    (req->name[0] != '\0' && strcmp(req->name, p->name) != 0))
+			continue;
+		if (done == 0) {
+			if (left-- == 0)
+				goto more;
+			send_peer(iev, id, p);
+			done = 1;
+		}
+		n = TAILQ_FIRST(&p->aips);
+		for (k = 1; k < done && n != NULL; k++)
+			n = aip_node_next(n);
+		for (; n != NULL; n = aip_node_next(n), done++) {
+			if (left-- == 0)
+				goto more;
+			memset(&a, 0, sizeof(a));
+			a.id = p->id;
+			aip_node_prefix(n, &a.prefix);
+			imsgev_send(iev, CTL_AIP, id, -1, &a, sizeof(a));
+		}
+	}
+	imsgev_send(iev, CTL_END, id, -1, NULL, 0);
+	return;
+ more:
+	more.cursor = (uint64_t)pid << 32 | done;
+	imsgev_send(iev, CTL_MORE, id, -1, &more, sizeof(more));
+}
+
+static void
+show_summary(struct imsgev *iev, uint32_t id)
+{
+	struct ctl_summary	 m;
+	struct timespec		 ts;
+	struct wg_peer		*p;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	memset(&m, 0, sizeof(m));
+	memcpy(m.public_key, ce.dev->local.public, KEY_LEN);
+	m.started = ce.start_time;
+	m.peers = ce.dev->npeers;
+	m.mtu = ce.dev->mtu;
+	m.port = ce.port;
+	TAILQ_FOREACH(p, &ce.dev->peers, entry) {
+		m.rx_bytes += p->rx_bytes;
+		m.tx_bytes += p->tx_bytes;
+		if (ts.tv_sec - p->last_handshake.tv_sec < ACTIVE_TIME)
+			m.peers_active++;
+	}
+	imsgev_send(iev, CTL_SUMMARY, id, -1, &m, sizeof(m));
+	imsgev_send(iev, CTL_END, id, -1, NULL, 0);
+}
+
+static void
+control_msg(struct imsgev *iev, struct imsg *imsg)
+{
+	struct ctl_request	 req;
+	uint32_t		 id;
+
+	if (imsg == NULL) {
+		imsgev_clear(iev);
+		return;
+	}
+	id = imsg_get_id(imsg);
+	imsg_is(imsg, &req, sizeof(req));
+	switch (imsg_get_type(imsg)) {
+	case CTL_SHOW_SUMMARY:
+		show_summary(iev, id);
+		break;
+	case CTL_SHOW_PEERS:
+		show_peers(iev, id, &req);
+		break;
+	case CTL_SHOW_COUNTERS:
+		imsgev_send(iev, CTL_CRYPTO_COUNTERS, id, -1,
+		    &ce.dev->count, sizeof(ce.dev->count));
+		imsgev_send(iev, CTL_END, id, -1, NULL, 0);
+		break;
+	default:
+		bad_imsg("control", imsg_get_type(imsg));
+	}
+}
+
+void
+crypto_main(int foreground)
+{
+	const char	*reason;
+	int		 more = 0;
+
+	STAILQ_INIT(&ce.peers);
+	STAILQ_INIT(&ce.aips);
+	ce.queue_fd[0] = ce.queue_fd[1] = -1;
+	ce.slot = PKTQ_NOSLOT;
+	child_init(PROC_CRYPTO, foreground, &ce.parent, parent_msg);
+	child_drop(foreground);
+	if ((reason = aead_init()) != NULL)
+		fatalx("%s", reason);
+	if (udpio_init() == -1)
+		fatal(NULL);
+	ce.dev = wg_device_new(&crypto_ops, NULL, mono_now());
+	ce.tick = evtimer_new(evbase, tick, NULL);
+	if (ce.dev == NULL || ce.tick == NULL)
+		fatal(NULL);
+	child_ready(&ce.parent, SANDBOX_CRYPTO);
+	while (!ce.started)
+		event_base_loop(evbase, EVLOOP_ONCE);
+	for (;;) {
+		more = work();
+		wait_events(more);
+	}
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The sockets that the parent opens: WireGuard's and the control socket.
+ */
+
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "listen.h"
+#include "log.h"
+
+#define ACTIVATED_FD	3	/* first descriptor, by sd_listen_fds(3) */
+
+static int
+bind_udp(const struct ipaddr *addr, uint16_t port)
+{
+	struct sockaddr_storage	 ss;
+	socklen_t		 len;
+	int			 fd, on = 1, save_errno;
+
+	len = sa_make(&ss, addr, port);
+	fd = socket(ss.ss_family,
+	    SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return (-1);
+	if (addr->af == 6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on,
+	    sizeof(on)) == -1)
+		goto fail;
+	if (bind(fd, (struct sockaddr *)&ss, len) == -1)
+		goto fail;
+	listen_options(fd, ss.ss_family);
+	return (fd);
+ fail:
+	save_errno = errno;
+	close(fd);
+	errno = save_errno;
+	return (-1);
+}
+
+/* The same address in an earlier set; its socket can be kept. */
+static int
+find_old(const struct listen_set *old, const struct ipaddr *addr,
+    uint16_t port)
+{
+	int	 i;
+
+	for (i = 0; old != NULL && i < old->n; i++)
+		if (old->port[i] == port &&
+		    ipaddr_cmp(&old->addr[i], addr) == 0)
+			return (old->fd[i]);
+	return (-1);
+}
+
+static int
+add_socket(struct listen_set *set, const struct listen_set *old,
+    const struct ipaddr *addr, uint16_t port)
+{
+	int	 fd;
+
+	if (set->n == MAX_LISTEN) {
+		errno = E2BIG;
+		return (-1);
+	}
+	if ((fd = find_old(old, addr, port)) == -1 &&
+	    (fd = bind_udp(addr, port)) == -1)
+		return (-1);
+	set->fd[set->n] = fd;
+	set->addr[set->n] = *addr;
+	set->port[set->n++] = port;
+	return (0);
+}
+
+/*
+ * Bind everything that the configuration listens on; sockets of the old
+ * set that stay the same are taken over.  On failure (-1, with a reason)
+ * only new sockets are closed.
+ */
+int
+listen_open(const struct config *conf, struct listen_set *set,
+    const struct listen_set *old, int activated, char *err, size_t errlen)
+{
+	const struct conf_listen	*l;
+	struct listen_set		 copy;
+	struct ipaddr			 any4 = { .af = 4 }, any6 = { .af = 6 };
+	char				 buf[ADDR_STRLEN];
+	int				 r;
+
+	if (activated && old != NULL) {
+		*set = *old;
+		return (0);
+	}
+	memset(set, 0, sizeof(*set));
+	TAILQ_FOREACH(l, &conf->listens, entry) {
+		if (l->addr.af != 0)
+			r = add_socket(set, old, &l->addr, l->port);
+		else {
+			r = add_socket(set, old, &any4, l->port);
+			/* a host without IPv6 is no error for "*" */
+			if (r == 0 && add_socket(set, old, &any6,
+			    l->port) == -1 && errno != EAFNOSUPPORT &&
+			    errno != EADDRNOTAVAIL)
+				r = -1;
+		}
+		if (r == -1) {
+			snprintf(err, errlen, "listen on %s: %s",
+			    ipport_str(l->addr.af != 0 ? &l->addr : &any4,
+			    l->port, buf, sizeof(buf)), strerror(errno));
+			memset(&copy, 0, sizeof(copy));
+			if (old != NULL)
+				copy = *old;
+			listen_close(set, &copy);
+			return (-1);
+		}
+	}
+	return (0);
+}
+
+/* Close the sockets of a set that the other one does not have. */
+void
+listen_close(struct listen_set *set, const struct listen_set *keep)
+{
+	int	 i, j;
+
+	for (i = 0; i < set->n; i++) {
+		for (j = 0; j < keep->n; j++)
+			if (set->fd[i] == keep->fd[j])
+				break;
+		if (j == keep->n)
+			close(set->fd[i]);
+	}
+	set->n = 0;
+}
+
+/* Set the options of sockets that somebody else opened. */
+void
+listen_tune(struct listen_set *set)
+{
+	struct sockaddr_storage	 ss;
+	socklen_t		 len;
+	int			 i, fl;
+
+	for (i = 0; i < set->n; i++) {
+		len = sizeof(ss);
+		if (getsockname(set->fd[i], (struct sockaddr *)&ss,
+		    &len) == -1 || ipaddr_from_sa(&set->addr[i],
+		    (struct sockaddr *)&ss) == -1)
+			fatalx("a socket that was passed is not usable");
+		set->port[i] = sa_port((struct sockaddr *)&ss);
+		if ((fl = fcntl(set->fd[i], F_GETFL)) == -1 ||
+		    fcntl(set->fd[i], F_SETFL, fl | O_NONBLOCK) == -1)
+			fatal("fcntl");
+		listen_options(set->fd[i], ss.ss_family);
+	}
+}
+
+/*
+ * Take the sockets of a service manager (LISTEN_FDS, LISTEN_PID): a
+ * datagram socket is WireGuard's, a stream UNIX socket the control
+ * socket.  Returns whether there were WireGuard sockets.
+ */
+int
+listen_activated(struct listen_given *g)
+{
+	struct sockaddr_storage	 ss;
+	const char		*pid, *num, *errstr;
+	socklen_t		 len;
+	int			 i, n, type;
+
+	memset(g, 0, sizeof(*g));
+	g->control = -1;
+	pid = getenv("LISTEN_PID");
+	num = getenv("LISTEN_FDS");
+	if (pid == NULL || num == NULL)
+		return (0);
+	if (strtonum(pid, 1, INT32_MAX, &errstr) != getpid() ||
+	    errstr != NULL)
+		return (0);
+	n = (int)strtonum(num, 1, MAX_LISTEN, &errstr);
+	if (errstr != NULL)
+		fatalx("LISTEN_FDS: %s is %s", num, errstr);
+	for (i = ACTIVATED_FD; i < ACTIVATED_FD + n; i++) {
+		len = sizeof(type);
+		if (getsockopt(i, SOL_SOCKET, SO_TYPE, &type, &len) == -1)
+			fatal("LISTEN_FDS: descriptor %d", i);
+		len = sizeof(ss);
+		if (getsockname(i, (struct sockaddr *)&ss, &len) == -1)
+			fatal("LISTEN_FDS: descriptor %d", i);
+		if (fcntl(i, F_SETFD, FD_CLOEXEC) == -1)
+			fatal("LISTEN_FDS: descriptor %d", i);
+		if (type == SOCK_DGRAM && (ss.ss_family == AF_INET ||
+		    ss.ss_family == AF_INET6))
+			g->udp[g->nudp++] = i;
+		else if (type == SOCK_STREAM && ss.ss_family == AF_UNIX &&
+		    g->control == -1) {
+			int	 fl = fcntl(i, F_GETFL);
+
+			if (fl == -1 ||
+			    fcntl(i, F_SETFL, fl | O_NONBLOCK) == -1)
+				fatal("LISTEN_FDS: descriptor %d", i);
+			g->control = i;
+		} else
+			fatalx("LISTEN_FDS: descriptor %d is neither a UDP "
+			    "nor a stream UNIX socket", i);
+	}
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	return (g->nudp > 0);
+}
+
+/*
+ * The control socket, for its owner only.  A stale one is replaced; one
+ * that answers means that a daemon runs already.
+ */
+int
+listen_control(const char *path, char *err, size_t errlen)
+{
+	struct sockaddr_un	 sun;
+	mode_t			 old;
+	int			 fd, r;
+
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
+	    sizeof(sun.sun_path)) {
+		snprintf(err, errlen, "%s: path too long", path);
+		return (-1);
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1) {
+		snprintf(err, errlen, "socket: %s", strerror(errno));
+		return (-1);
+	}
+	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 ||
+	    errno == EAGAIN) {
+		snprintf(err, errlen, "%s: already in use, is wgslirpd "
+		    "running?", path);
+		close(fd);
+		return (-1);
+	}
+	if (errno == ECONNREFUSED && unlink(path) == -1 && errno != ENOENT) {
+		snprintf(err, errlen, "%s: %s", path, strerror(errno));
+		close(fd);
+		return (-1);
+	}
+	old = umask(S_IXUSR | S_IRWXG | S_IRWXO);
+	r = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
+	umask(old);
+	if (r == -1 || listen(fd, 16) == -1) {
+		snprintf(err, errlen, "%s: %s", path, strerror(errno));
+		close(fd);
+		return (-1);
+	}
+	return (fd);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef LISTEN_H
+#define LISTEN_H
+
+#include "wgslirpd.h"
+
+/* Bound WireGuard sockets, with what they are bound to. */
+struct listen_set {
+	int		 n;
+	int		 fd[MAX_LISTEN];
+	struct ipaddr	 addr[MAX_LISTEN];
+	uint16_t	 port[MAX_LISTEN];
+};
+
+/* Sockets that a service manager opened. */
+struct listen_given {
+	int		 nudp;
+	int		 udp[MAX_LISTEN];
+	int		 control;
+};
+
+int	 listen_open(const struct config *, struct listen_set *,
+	    const struct listen_set *, int, char *, size_t);
+void	 listen_close(struct listen_set *, const struct listen_set *);
+void	 listen_tune(struct listen_set *);
+int	 listen_activated(struct listen_given *);
+int	 listen_control(const char *, char *, size_t);
+
+/* listen_linux.c, listen_openbsd.c */
+void	 listen_options(int, int);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Print a configuration so that it parses back to itself.  Secrets that
+ * were given inline appear as the word "redacted".
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <netinet/in.h>
+
+#include <stdio.h>
+
+#include "wgslirpd.h"
+
+static void
+print_string(const char *s)
+{
+	putchar('"');
+	for (; *s != '\0'; s++) {
+		if (*s == '"' || *s == '\\')
+			putchar('\\');
+		putchar(*s);
+	}
+	putchar('"');
+}
+
+static void
+print_secret(const char *what, enum secret_from from, const char *file)
+{
+	if (from == SECRET_NONE)
+		return;
+	printf("%s ", what);
+	if (from == SECRET_FILE) {
+		printf("file ");
+		print_string(file);
+		printf("\n");
+	} else
+		printf("redacted\n");
+}
+
+static void
+print_prefixes(const char *what, const struct conf_prefixes *list)
+{
+	const struct conf_prefix	*p;
+	char				 buf[ADDR_STRLEN];
+
+	if (TAILQ_EMPTY(list))
+		return;
+	printf("%s {", what);
+	TAILQ_FOREACH(p, list, entry)
+		printf(" %s", ipprefix_str(&p->prefix, buf, sizeof(buf)));
+	printf(" }\n");
+}
+
+static void
+print_peer(const struct conf_peer *p)
+{
+	char	 key[KEY_B64LEN];
+
+	printf("\npeer ");
+	print_string(p->name);
+	printf(" {\n");
+	key_to_base64(key, p->public);
+	printf("\tpublic key \"%s\"\n", key);
+	print_secret("\tpreshared key", p->psk_from, p->psk_file);
+	print_prefixes("\tallowed ips", &p->aips);
+	if (p->ep_host != NULL) {
+		printf("\tendpoint ");
+		print_string(p->ep_host);
+		printf(" port %u\n", p->ep_port);
+	}
+	if (p->keepalive != 0)
+		printf("\tpersistent keepalive %u\n", p->keepalive);
+	if (p->max_flows != 0)
+		printf("\tmax flows %u\n", p->max_flows);
+	printf("}\n");
+}
+
+static void
+print_rule(const struct conf_rule *r)
+{
+	char	 buf[ADDR_STRLEN];
+
+	printf("%s%s", r->rule.pass ? "pass" : "block",
+	    r->rule.quick ? " quick" : "");
+	if (r->peer[0] != '\0') {
+		printf(" from peer ");
+		print_string(r->peer);
+	} else if (r->rule.from.addr.af != 0)
+		printf(" from %s", ipprefix_str(&r->rule.from, buf,
+		    sizeof(buf)));
+	if (r->rule.proto != 0)
+		printf(" proto %s", r->rule.proto == IPPROTO_TCP ? "tcp" :
+		    r->rule.proto == IPPROTO_UDP ? "udp" : "icmp");
+	if (r->rule.private)
+		printf(" to private");
+	else if (r->rule.to.addr.af != 0)
+		printf(" to %s", ipprefix_str(&r->rule.to, buf,
+		    sizeof(buf)));
+	else
+		printf(" to any");
+	if (r->rule.port_lo != 0 && r->rule.port_lo == r->rule.port_hi)
+		printf(" port %u", r->rule.port_lo);
+	else if (r->rule.port_lo != 0)
+		printf(" port %u:%u", r->rule.port_lo, r->rule.port_hi);
+	printf("\n");
+}
+
+void
+print_config(const struct config *c)
+{
+	const struct conf_listen	*l;
+	const struct conf_rule		*r;
+	const struct conf_peer		*p;
+	char				 buf[ADDR_STRLEN];
+
+	TAILQ_FOREACH(l, &c->listens, entry)
+		printf("listen on %s port %u\n", l->addr.af == 0 ? "*" :
+		    ipaddr_str(&l->addr, buf, sizeof(buf)), l->port);
+	print_secret("private key", c->key_from, c->key_file);
+	print_prefixes("address", &c->addresses);
+	printf("mtu %u\n", c->mtu);
+	printf("log %s\n", c->verbose ? "verbose" : "brief");
+	if (c->max_flows != 0)
+		printf("max flows %u\n", c->max_flows);
+	printf("tcp { ack delay %u }\n", c->ack_delay);
+	printf("udp { timeout %u }\n", c->udp_timeout);
+	TAILQ_FOREACH(r, &c->rules, entry)
+		print_rule(r);
+	TAILQ_FOREACH(p, &c->peers, entry)
+		print_peer(p);
+}

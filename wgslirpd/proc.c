@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * What every process needs: pipes with events, and the steps that a child
+ * takes before it reads anything.
+ */
+
+#include <sys/types.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "wgslirpd.h"
+
+struct event_base		*evbase;
+
+static struct imsgev		*log_pipe;
+static int			 log_busy;
+
+static const char *const	 titles[PROC_MAX] = {
+	[PROC_PARENT] = "parent",
+	[PROC_CRYPTO] = "crypto",
+	[PROC_SLIRP] = "slirp",
+	[PROC_CONTROL] = "control"
+};
+
+const char *
+proc_title(enum proc_id id)
+{
+	return (id < PROC_MAX ? titles[id] : "?");
+}
+
+static void
+imsgev_dispatch(evutil_socket_t fd, short what, void *arg)
+{
+	struct imsgev	*iev = arg;
+	struct imsg	 imsg;
+	int		 n;
+
+	(void)fd;
+	if (what & EV_WRITE) {
+		if (imsgbuf_write(&iev->ibuf) == -1) {
+			iev->fn(iev, NULL);
+			return;
+		}
+	}
+	if (what & EV_READ) {
+		n = imsgbuf_read(&iev->ibuf);
+		if (n == -1 && errno == EBADMSG)
+			fatalx("%s sent bad descriptors",
+			    proc_title(iev->peer));
+		for (;;) {
+			int	 r;
+
+			if ((r = imsgbuf_get(&iev->ibuf, &imsg)) == -1)
+				fatalx("%s sent a malformed message",
+				    proc_title(iev->peer));
+			if (r == 0)
+				break;
+			iev->fn(iev, &imsg);
+			imsg_free(&imsg);
+		}
+		if (n <= 0) {
+			iev->fn(iev, NULL);
+			return;
+		}
+	}
+	imsgev_arm(iev);
+}
+
+/* Watch a pipe; fn gets each message, and NULL when the pipe closed. */
+int
+imsgev_init(struct imsgev *iev, int fd, enum proc_id peer, imsgev_fn *fn,
+    void *arg)
+{
+	memset(iev, 0, sizeof(*iev));
+	if (imsgbuf_init(&iev->ibuf, fd) == -1)
+		return (-1);
+	imsgbuf_allow_fdpass(&iev->ibuf);
+	iev->fn = fn;
+	iev->peer = peer;
+	iev->arg = arg;
+	iev->ev = event_new(evbase, fd, EV_READ | EV_PERSIST,
+	    imsgev_dispatch, iev);
+	if (iev->ev == NULL) {
+		imsgbuf_clear(&iev->ibuf);
+		return (-1);
+	}
+	iev->events = EV_READ;
+	return (event_add(iev->ev, NULL));
+}
+
+void
+imsgev_clear(struct imsgev *iev)
+{
+	if (iev->ev == NULL)
+		return;
+	event_free(iev->ev);
+	iev->ev = NULL;
+	close(iev->ibuf.fd);
+	imsgbuf_clear(&iev->ibuf);
+}
+
+/* Watch for room in the pipe as long as something is queued. */
+void
+imsgev_arm(struct imsgev *iev)
+{
+	short	 want = EV_READ;
+
+	if (iev->ev == NULL)
+		return;
+	if (imsgbuf_queuelen(&iev->ibuf) > 0)
+		want |= EV_WRITE;
+	if (want == iev->events)
+		return;
+	event_del(iev->ev);
+	event_assign(iev->ev, evbase, iev->ibuf.fd, want | EV_PERSIST,
+	    imsgev_dispatch, iev);
+	event_add(iev->ev, NULL);
+	iev->events = want;
+}
+
+/* Queue a message; fd is closed once it was sent.  -1 if it cannot be. */
+int
+imsgev_send(struct imsgev *iev, uint32_t type, uint32_t id, int fd,
+    const void *data, size_t len)
+{
+	if (iev->ev == NULL)
+		return (-1);
+	if (imsg_compose(&iev->ibuf, type, id, 0, fd, data, len) == -1)
+		return (-1);
+	imsgev_arm(iev);
+	return (0);
+}
+
+/* The same for messages without which the daemon cannot go on. */
+void
+imsgev_must(struct imsgev *iev, uint32_t type, uint32_t id, int fd,
+    const void *data, size_t len)
+{
+	if (imsgev_send(iev, type, id, fd, data, len) == -1)
+		fatal("cannot send to %s", proc_title(iev->peer));
+}
+
+/* Take a payload of exactly this length; a sibling's other is fatal. */
+int
+imsg_is(struct imsg *imsg, void *data, size_t len)
+{
+	if (imsg_get_data(imsg, data, len) == -1)
+		fatalx("message %u has a wrong length", imsg_get_type(imsg));
+	return (1);
+}
+
+int
+imsg_take_fd(struct imsg *imsg)
+{
+	int	 fd;
+
+	if ((fd = imsg_get_fd(imsg)) == -1)
+		fatalx("message %u lacks its descriptor",
+		    imsg_get_type(imsg));
+	return (fd);
+}
+
+void
+bad_imsg(const char *from, uint32_t type)
+{
+	fatalx("%s sent message %u, which it may not", from, type);
+}
+
+/* A daemon's child logs through the parent. */
+static void
+log_to_parent(int pri, const char *line)
+{
+	struct imsg_log	 m;
+
+	if (log_busy || log_pipe == NULL)
+		return;
+	log_busy = 1;
+	memset(&m, 0, sizeof(m));
+	m.pri = pri;
+	strlcpy(m.line, line, sizeof(m.line));
+	imsgev_send(log_pipe, IMSG_LOG, 0, -1, &m, sizeof(m));
+	if (pri <= LOG_CRIT)
+		imsgbuf_flush(&log_pipe->ibuf);
+	log_busy = 0;
+}
+
+static const char *
+drop_user(int foreground)
+{
+	if (getpwnam(WGSLIRPD_USER) != NULL || !foreground)
+		return (WGSLIRPD_USER);
+	return (WGSLIRPD_FALLBACK_USER);
+}
+
+static void
+raise_nofile(void)
+{
+	struct rlimit	 rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		return;
+	rl.rlim_cur = rl.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
+		log_warn("setrlimit");
+}
+
+/*
+ * First steps of a child: not dumpable, no new privileges, its events.
+ */
+void
+child_init(enum proc_id id, int foreground, struct imsgev *parent,
+    imsgev_fn *fn)
+{
+	char	 err[256];
+
+	log_procname(proc_title(id));
+	if (sandbox_early(err, sizeof(err)) == -1)
+		fatalx("%s", err);
+	if (id == PROC_SLIRP || id == PROC_CONTROL)
+		raise_nofile();
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	if ((evbase = event_base_new()) == NULL)
+		fatalx("event_base_new failed");
+	if (imsgev_init(parent, PROC_PARENT_FD, PROC_PARENT, fn, NULL) == -1)
+		fatal("pipe to the parent");
+	if (!foreground) {
+		log_pipe = parent;
+		log_setsink(log_to_parent);
+	}
+}
+
+/*
+ * Started as root: another user and root directory.  What has to be read
+ * from the system's files was read before.
+ */
+void
+child_drop(int foreground)
+{
+	char	 err[256];
+
+	if (sandbox_drop(drop_user(foreground), err, sizeof(err)) == -1)
+		fatalx("%s", err);
+}
+
+/* Last step: lock the door, then tell the parent. */
+void
+child_ready(struct imsgev *parent, enum sandbox_role role)
+{
+	struct sandbox_level	 level;
+	char			 err[256];
+
+	if (sandbox_enter(role, NULL, 0, &level, err, sizeof(err)) == -1)
+		fatalx("%s", err);
+	imsgev_must(parent, IMSG_READY, 0, -1, &level, sizeof(level));
+}
+
+/* What every child understands from the parent. */
+void
+child_common(struct imsgev *parent, struct imsg *imsg)
+{
+	int	 v;
+
+	switch (imsg_get_type(imsg)) {
+	case IMSG_VERBOSE:
+		imsg_is(imsg, &v, sizeof(v));
+		log_setverbose(v);
+		break;
+	default:
+		bad_imsg(proc_title(parent->peer), imsg_get_type(imsg));
+	}
+}

@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The slirp engine as a process: its loop, its configuration, its answers
+ * to the control engine.  What it does with packets is in slirp_flow.c
+ * and the files around it.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/resource.h>
+
+#include <netinet/in.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "shm.h"
+#include "slirp.h"
+#include "slirp_dns.h"
+#include "slirp_host.h"
+
+#define IN_BATCH	256	/* packets of the guests a round */
+#define RUN_BATCH	64	/* flows that get a turn a round */
+#define SPARE_FDS	64	/* descriptors that are not flows */
+#define MAX_FLOWS	(1U << 20)
+#define PING_SYSCTL	"net.ipv4.ping_group_range"
+
+struct staged_peer {
+	STAILQ_ENTRY(staged_peer)	 entry;
+	struct conf_peer_msg		 m;
+};
+
+struct staged_name {
+	STAILQ_ENTRY(staged_name)	 entry;
+	struct resolve_msg		 m;
+};
+
+static struct {
+	struct imsgev		 parent;
+	struct imsgev		 control;
+	struct imsgev		 crypto;
+	struct slirp		 s;
+	struct pktq		 in;
+	struct pktq		 out;
+	int			 bell[2];
+	int			 queue_fd[2];
+	uint32_t		 queue_slots[2];
+	struct event		*bell_ev;
+	struct event		*tick;
+	int			 started;
+	/* configuration being staged */
+	int			 staging;
+	struct conf_global	 global;
+	struct slirp_conf	 conf;
+	STAILQ_HEAD(, staged_peer)	 peers;
+	STAILQ_HEAD(, staged_name)	 names;
+} se;
+
+static void	 crypto_msg(struct imsgev *, struct imsg *);
+static void	 control_msg(struct imsgev *, struct imsg *);
+
+static void
+bell_rang(evutil_socket_t fd, short what, void *arg)
+{
+	(void)what;
+	(void)arg;
+	bell_drain(fd);
+}
+
+static void
+tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+}
+
+/* One round of work; returns whether there is more to do at once. */
+static int
+work(void)
+{
+	struct slirp	*s = &se.s;
+	int		 more = 0;
+
+	s->now = mono_now();
+	if (slirp_input(s, IN_BATCH) == IN_BATCH)
+		more = 1;
+	if (slirp_run(s, RUN_BATCH))
+		more = 1;
+	wheel_run(&s->wheel, s->now);
+	pktq_flush(&se.out);
+	pktq_return_flush(&se.in);
+	return (more);
+}
+
+/* Sleep until something happens, or only look if there is more to do. */
+static void
+wait_events(int more)
+{
+	struct slirp	*s = &se.s;
+	struct timeval	 tv;
+	mono_t		 next;
+
+	if (!more && (!slirp_idle(s) || pktq_sleep(&se.in)))
+		more = 1;
+	if (more) {
+		event_base_loop(evbase, EVLOOP_NONBLOCK);
+		s->now = mono_now();
+		return;
+	}
+	if ((next = wheel_next(&s->wheel)) != 0) {
+		s->now = mono_now();
+		next = next > s->now ? next - s->now : 0;
+		tv.tv_sec = (time_t)MONO_TO_SEC(next);
+		tv.tv_usec = (suseconds_t)(MONO_TO_US(next) % 1000000);
+		event_add(se.tick, &tv);
+	} else
+		event_del(se.tick);
+	event_base_loop(evbase, EVLOOP_ONCE);
+	pktq_awake(&se.in);
+}
+
+/* Say once, and exactly, why guests cannot ping. */
+static void
+probe_icmp(void)
+{
+	se.s.icmp4 = slirp_host_probe_icmp(4);
+	se.s.icmp6 = slirp_host_probe_icmp(6);
+	se.s.count.icmp_available = (uint64_t)(se.s.icmp4 || se.s.icmp6);
+	if (!se.s.icmp4)
+		log_warnx("guests cannot ping hosts: no ping sockets for "
+		    "group %u; set %s = \"%u %u\" to allow them",
+		    (unsigned int)getegid(), PING_SYSCTL,
+		    (unsigned int)getegid(), (unsigned int)getegid());
+}
+
+static void
+start(void)
+{
+	if (pktq_attach_consumer(&se.in, se.queue_fd[1], se.queue_slots[1],
+	    se.bell[1]) == -1 || pktq_attach_producer(&se.out,
+	    se.queue_fd[0], se.queue_slots[0], se.bell[1]) == -1)
+		fatal("packet queue");
+	close(se.queue_fd[0]);
+	close(se.queue_fd[1]);
+	se.s.in = &se.in;
+	se.s.out = &se.out;
+	se.bell_ev = event_new(evbase, se.bell[0], EV_READ | EV_PERSIST,
+	    bell_rang, NULL);
+	if (se.bell_ev == NULL || event_add(se.bell_ev, NULL) == -1)
+		fatalx("doorbell");
+	probe_icmp();
+	se.started = 1;
+}
+
+/* Pass an endpoint that was resolved to the crypto engine. */
+static void
+resolved(const struct endpoint_msg *m)
+{
+	imsgev_send(&se.crypto, IMSG_ENDPOINT, 0, -1, m, sizeof(*m));
+}
+
+/* The staged configuration takes effect. */
+static void
+commit(void)
+{
+	struct slirp		*s = &se.s;
+	struct staged_peer	*sp;
+	struct staged_name	*sn;
+	struct slirp_peer	*p;
+	uint32_t		 i;
+
+	s->now = mono_now();
+	free(s->conf.addrs);
+	free(s->conf.rules);
+	s->conf = se.conf;
+	memset(&se.conf, 0, sizeof(se.conf));
+	s->conf.mtu = se.global.mtu;
+	s->conf.ack_delay = MONO_MS(se.global.ack_delay);
+	s->conf.udp_timeout = MONO_SEC(se.global.udp_timeout);
+	s->conf.max_flows = se.global.max_flows;
+	s->count.flows_max = s->maxflows;
+	if (s->conf.max_flows != 0 && s->conf.max_flows < s->maxflows)
+		s->count.flows_max = s->conf.max_flows;
+	for (i = 0; i < s->npeers; i++)
+		if (s->peers[i] != NULL)
+			s->peers[i]->mark = 0;
+	while ((sp = STAILQ_FIRST(&se.peers)) != NULL) {
+		STAILQ_REMOVE_HEAD(&se.peers, entry);
+		if ((p = slirp_peer_set(s, sp->m.id, sp->m.name)) == NULL)
+			fatal("peer");
+		p->mark = 1;
+		p->max_flows = sp->m.max_flows;
+		free(sp);
+	}
+	for (i = 0; i < s->npeers; i++)
+		if (s->peers[i] != NULL && !s->peers[i]->mark)
+			slirp_peer_drop(s, s->peers[i]);
+	dns_clear();
+	while ((sn = STAILQ_FIRST(&se.names)) != NULL) {
+		STAILQ_REMOVE_HEAD(&se.names, entry);
+		dns_add(&sn->m);
+		free(sn);
+	}
+	dns_start(resolved);
+	se.staging = 0;
+}
+
+static void
+add_hostaddr(const struct ipaddr *ip)
+{
+	struct ipaddr	*v;
+
+	v = recallocarray(se.s.hostaddrs, se.s.nhostaddrs,
+	    se.s.nhostaddrs + 1, sizeof(*v));
+	if (v == NULL)
+		fatal(NULL);
+	se.s.hostaddrs = v;
+	se.s.hostaddrs[se.s.nhostaddrs++] = *ip;
+}
+
+static void
+take_pipe(struct imsg *imsg)
+{
+	uint32_t	 who;
+	int		 fd, r = -1;
+
+	imsg_is(imsg, &who, sizeof(who));
+	fd = imsg_take_fd(imsg);
+	if (who == PROC_CONTROL && se.control.ev == NULL)
+		r = imsgev_init(&se.control, fd, PROC_CONTROL, control_msg,
+		    NULL);
+	else if (who == PROC_CRYPTO && se.crypto.ev == NULL)
+		r = imsgev_init(&se.crypto, fd, PROC_CRYPTO, crypto_msg,
+		    NULL);
+	if (r == -1)
+		fatalx("bad pipe");
+}
+
+static void
+take_queue(struct imsg *imsg)
+{
+	struct queue_msg	 m;
+	int			 dir;
+
+	imsg_is(imsg, &m, sizeof(m));
+	dir = m.guest_to_host != 0;
+	if (se.started || se.queue_fd[dir] != -1)
+		bad_imsg("parent", IMSG_QUEUE);
+	se.queue_fd[dir] = imsg_take_fd(imsg);
+	se.queue_slots[dir] = m.nslots;
+}
+
+static void
+stage_msg(struct imsg *imsg)
+{
+	struct staged_peer	*sp;
+	struct staged_name	*sn;
+	struct slirp_conf	*c = &se.conf;
+	struct ipprefix		*addrs;
+	struct rule		*rules;
+
+	switch (imsg_get_type(imsg)) {
+	case IMSG_CONF_PEER:
+		if ((sp = calloc(1, sizeof(*sp))) == NULL)
+			fatal(NULL);
+		imsg_is(imsg, &sp->m, sizeof(sp->m));
+		sp->m.name[sizeof(sp->m.name) - 1] = '\0';
+		if (sp->m.id >= 2 * MAX_PEERS)
+			fatalx("peer id out of range");
+		STAILQ_INSERT_TAIL(&se.peers, sp, entry);
+		break;
+	case IMSG_CONF_RESOLVE:
+		if ((sn = calloc(1, sizeof(*sn))) == NULL)
+			fatal(NULL);
+		imsg_is(imsg, &sn->m, sizeof(sn->m));
+		STAILQ_INSERT_TAIL(&se.names, sn, entry);
+		break;
+	case IMSG_CONF_ADDRESS:
+		addrs = recallocarray(c->addrs, c->naddrs, c->naddrs + 1,
+		    sizeof(*addrs));
+		if (addrs == NULL)
+			fatal(NULL);
+		c->addrs = addrs;
+		imsg_is(imsg, &c->addrs[c->naddrs++], sizeof(*addrs));
+		break;
+	case IMSG_CONF_RULE:
+		rules = recallocarray(c->rules, c->nrules, c->nrules + 1,
+		    sizeof(*rules));
+		if (rules == NULL)
+			fatal(NULL);
+		c->rules = rules;
+		imsg_is(imsg, &c->rules[c->nrules++], sizeof(*rules));
+		break;
+	case IMSG_CONF_END:
+		imsgev_must(&se.parent, IMSG_STAGED, 0, -1, NULL, 0);
+		break;
+	}
+}
+
+static void
+parent_msg(struct imsgev *iev, struct imsg *imsg)
+{
+	struct ipaddr	 ip;
+	uint32_t	 type;
+
+	if (imsg == NULL)
+		exit(0);	/* the parent is gone */
+	switch (type = imsg_get_type(imsg)) {
+	case IMSG_PIPE:
+		take_pipe(imsg);
+		break;
+	case IMSG_QUEUE:
+		take_queue(imsg);
+		break;
+	case IMSG_BELL: {
+		struct bell_msg	 m;
+
+		imsg_is(imsg, &m, sizeof(m));
+		se.bell[m.mine ? 0 : 1] = imsg_take_fd(imsg);
+		break;
+	}
+	case IMSG_HOSTADDRS:
+		free(se.s.hostaddrs);
+		se.s.hostaddrs = NULL;
+		se.s.nhostaddrs = 0;
+		break;
+	case IMSG_CONF_HOSTADDR:
+		imsg_is(imsg, &ip, sizeof(ip));
+		add_hostaddr(&ip);
+		break;
+	case IMSG_CONF_BEGIN:
+		if (se.staging)
+			bad_imsg("parent", type);
+		imsg_is(imsg, &se.global, sizeof(se.global));
+		se.staging = 1;
+		break;
+	case IMSG_CONF_PEER:
+	case IMSG_CONF_RESOLVE:
+	case IMSG_CONF_ADDRESS:
+	case IMSG_CONF_RULE:
+	case IMSG_CONF_END:
+		if (!se.staging)
+			bad_imsg("parent", type);
+		stage_msg(imsg);
+		break;
+	case IMSG_CONF_COMMIT:
+		if (!se.staging)
+			bad_imsg("parent", type);
+		commit();
+		break;
+	case IMSG_START:
+		if (se.started)
+			bad_imsg("parent", type);
+		start();
+		break;
+	default:
+		child_common(iev, imsg);
+	}
+}
+
+static void
+crypto_msg(struct imsgev *iev, struct imsg *imsg)
+{
+	if (imsg == NULL) {
+		imsgev_clear(iev);
+		return;
+	}
+	bad_imsg("crypto", imsg_get_type(imsg));
+}
+
+static void
+send_flow(struct imsgev *iev, uint32_t id, const struct flow *f)
+{
+	struct ctl_flow	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.id = flow_id(f);
+	m.peer = f->peer->id;
+	m.proto = f->type == FLOW_TCP ? IPPROTO_TCP : f->type == FLOW_UDP ?
+	    IPPROTO_UDP : f->src.af == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+	strlcpy(m.peer_name, f->peer->name, sizeof(m.peer_name));
+	strlcpy(m.state, flow_state(f), sizeof(m.state));
+	m.src = f->src;
+	m.dst = f->dst;
+	m.sport = f->sport;
+	m.dport = f->dport;
+	m.rx_bytes = f->rx_bytes;
+	m.tx_bytes = f->tx_bytes;
+	m.age = MONO_TO_SEC(mono_now() - f->created);
+	imsgev_send(iev, CTL_FLOW, id, -1, &m, sizeof(m));
+}
+
+/* One portion of the flows; the cursor is an index. */
+static void
+show_flows(struct imsgev *iev, uint32_t id, const struct ctl_request *req)
+{
+	struct ctl_more	 more;
+	uint64_t	 i;
+	int		 left = CTL_PORTION;
+
+	for (i = req->cursor; i < se.s.capflows; i++) {
+		if (se.s.flows[i] == NULL)
+			continue;
+		if (left-- == 0) {
+			more.cursor = i;
+			imsgev_send(iev, CTL_MORE, id, -1, &more,
+			    sizeof(more));
+			return;
+		}
+		send_flow(iev, id, se.s.flows[i]);
+	}
+	imsgev_send(iev, CTL_END, id, -1, NULL, 0);
+}
+
+/* One portion of how many flows each peer has. */
+static void
+show_peerflows(struct imsgev *iev, uint32_t id,
+    const struct ctl_request *req)
+{
+	struct ctl_peerflows	 m;
+	struct ctl_more		 more;
+	uint64_t		 i;
+	int			 left = CTL_PORTION;
+
+	for (i = req->cursor; i < se.s.npeers; i++) {
+		if (se.s.peers[i] == NULL || se.s.peers[i]->nflows == 0)
+			continue;
+		if (left-- == 0) {
+			more.cursor = i;
+			imsgev_send(iev, CTL_MORE, id, -1, &more,
+			    sizeof(more));
+			return;
+		}
+		m.id = (uint32_t)i;
+		m.flows = se.s.peers[i]->nflows;
+		imsgev_send(iev, CTL_PEERFLOWS, id, -1, &m, sizeof(m));
+	}
+	imsgev_send(iev, CTL_END, id, -1, NULL, 0);
+}
+
+static void
+kill_flow(struct imsgev *iev, uint32_t id, uint64_t arg)
+{
+	char		 text[CTL_TEXT_LEN] = "no such flow";
+	struct flow	*f;
+
+	if ((f = flow_by_id(&se.s, arg)) == NULL) {
+		imsgev_send(iev, CTL_FAIL, id, -1, text, sizeof(text));
+		return;
+	}
+	flow_kill(&se.s, f);
+	imsgev_send(iev, CTL_OK, id, -1, NULL, 0);
+}
+
+static void
+control_msg(struct imsgev *iev, struct imsg *imsg)
+{
+	struct ctl_request	 req;
+	uint32_t		 id;
+
+	if (imsg == NULL) {
+		imsgev_clear(iev);
+		return;
+	}
+	se.s.now = mono_now();
+	id = imsg_get_id(imsg);
+	imsg_is(imsg, &req, sizeof(req));
+	switch (imsg_get_type(imsg)) {
+	case CTL_SHOW_FLOWS:
+		show_flows(iev, id, &req);
+		break;
+	case CTL_SHOW_PEERFLOWS:
+		show_peerflows(iev, id, &req);
+		break;
+	case CTL_SHOW_COUNTERS:
+		imsgev_send(iev, CTL_SLIRP_COUNTERS, id, -1, &se.s.count,
+		    sizeof(se.s.count));
+		imsgev_send(iev, CTL_END, id, -1, NULL, 0);
+		break;
+	case CTL_KILL_FLOW:
+		kill_flow(iev, id, req.arg);
+		break;
+	default:
+		bad_imsg("control", imsg_get_type(imsg));
+	}
+}
+
+/* How many flows the descriptor limit allows. */
+static uint32_t
+flow_limit(void)
+{
+	struct rlimit	 rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		fatal("getrlimit");
+	se.s.count.nofile_soft = rl.rlim_cur;
+	if (rl.rlim_cur <= 2 * SPARE_FDS)
+		fatalx("the descriptor limit of %llu is too low",
+		    (unsigned long long)rl.rlim_cur);
+	if (rl.rlim_cur - SPARE_FDS > MAX_FLOWS)
+		return (MAX_FLOWS);
+	return ((uint32_t)(rl.rlim_cur - SPARE_FDS));
+}
+
+void
+slirp_main(int foreground)
+{
+	uint64_t	 nofile;
+	uint32_t	 maxflows;
+	int		 more = 0;
+
+	STAILQ_INIT(&se.peers);
+	STAILQ_INIT(&se.names);
+	se.queue_fd[0] = se.queue_fd[1] = -1;
+	child_init(PROC_SLIRP, foreground, &se.parent, parent_msg);
+	if (dns_init() == -1)
+		fatalx("resolver");
+	child_drop(foreground);
+	maxflows = flow_limit();
+	nofile = se.s.count.nofile_soft;
+	if (slirp_init(&se.s, &slirp_host_ops, NULL, mono_now(),
+	    maxflows) == -1)
+		fatal(NULL);
+	se.s.count.nofile_soft = nofile;
+	slirp_host_init(&se.s);
+	if ((se.tick = evtimer_new(evbase, tick, NULL)) == NULL)
+		fatal(NULL);
+	child_ready(&se.parent, SANDBOX_SLIRP);
+	while (!se.started)
+		event_base_loop(evbase, EVLOOP_ONCE);
+	for (;;) {
+		more = work();
+		wait_events(more);
+	}
+}

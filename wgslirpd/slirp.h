@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef SLIRP_H
+#define SLIRP_H
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/uio.h>
+
+#include <stdint.h>
+
+#include "addr.h"
+#include "counters.h"
+#include "log.h"
+#include "mono.h"
+#include "pktq.h"
+#include "siphash.h"
+#include "wgslirpd.h"
+#include "wheel.h"
+
+/*
+ * The slirp engine: what comes out of the tunnel goes to host sockets and
+ * back.  All of its state hangs off struct slirp; it reaches the world
+ * only through struct host_ops, two packet queues and the time that it is
+ * told, so that tests and simulators drive the same code.
+ */
+
+#define IPPROTO_FRAGMENT6	44
+
+#define SLOT_PAYLOAD	128	/* headroom for our headers in a slot */
+#define SLOT_ROOM	(PKTQ_SLOT_SIZE - SLOT_PAYLOAD)
+#define HDR_COPY	192	/* of a packet from the guest, private */
+#define DGRAM_MAX	65535
+#define TTL_DEFAULT	64
+
+#define TRAIN_SEGS	45	/* what one GSO send takes at MTU 1420 */
+#define SLOTS_RESERVED	1024	/* for everything that is not bulk */
+
+struct slirp;
+struct flow;
+
+/* A packet from a guest, checked and taken apart by ip_input(). */
+struct ippkt {
+	const uint8_t	*data;		/* all of it; may be shared memory */
+	size_t		 len;
+	uint8_t		 hdr[HDR_COPY];	/* private copy of its start */
+	size_t		 hdrlen;
+	struct slirp_peer	*peer;
+	struct ipaddr	 src;
+	struct ipaddr	 dst;
+	mono_t		 time;		/* when it was received */
+	size_t		 l4;		/* offset of the transport header */
+	size_t		 l4len;
+	uint8_t		 proto;
+	uint8_t		 ttl;
+	uint8_t		 tos;
+	uint8_t		 df;
+	uint8_t		 stable;	/* data stays until the batch ends */
+};
+
+/*
+ * The accessor for everything that is decided upon: len bytes at off of
+ * the private copy, or NULL if the packet or the copy is shorter.
+ */
+static inline const uint8_t *
+pkt_get(const struct ippkt *p, size_t off, size_t len)
+{
+	if (off > p->hdrlen || len > p->hdrlen - off)
+		return (NULL);
+	return (p->hdr + off);
+}
+
+static inline uint16_t
+be16(const uint8_t *p)
+{
+	return ((uint16_t)(p[0] << 8 | p[1]));
+}
+
+static inline uint32_t
+be32(const uint8_t *p)
+{
+	return ((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	    (uint32_t)p[2] << 8 | p[3]);
+}
+
+static inline void
+put16(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static inline void
+put32(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 24);
+	p[1] = (uint8_t)(v >> 16);
+	p[2] = (uint8_t)(v >> 8);
+	p[3] = (uint8_t)v;
+}
+
+/* A guest, that is a WireGuard peer, as this engine knows it. */
+struct slirp_peer {
+	uint32_t	 id;
+	char		 name[PEER_NAME_LEN];
+	uint8_t		 mark;
+	uint32_t	 max_flows;
+	uint32_t	 nflows;
+	uint32_t	 nconnecting;
+	uint32_t	 nslots;	/* held in send queues */
+	uint64_t	 rcvbuf;	/* bytes in receive buffers */
+	uint32_t	 nfrags;
+	uint64_t	 fragbytes;
+	mono_t		 icmp_refill;
+	uint32_t	 icmp_tokens;
+};
+
+enum flow_proto {
+	FLOW_TCP,
+	FLOW_UDP,
+	FLOW_ICMP
+};
+
+/* What every flow has; each protocol embeds it first. */
+struct flow {
+	LIST_ENTRY(flow)	 hash;
+	TAILQ_ENTRY(flow)	 ready_entry;
+	struct wheel_timer	 timer;
+	struct slirp_peer	*peer;
+	void			*event;		/* the host layer's */
+	mono_t			 created;
+	mono_t			 active;	/* last packet either way */
+	uint64_t		 rx_bytes;
+	uint64_t		 tx_bytes;
+	struct ipaddr		 src;		/* guest */
+	struct ipaddr		 dst;
+	uint16_t		 sport;
+	uint16_t		 dport;
+	uint32_t		 idx;
+	uint32_t		 gen;
+	uint32_t		 bucket;
+	int			 fd;
+	uint8_t			 type;		/* enum flow_proto */
+	uint8_t			 ready;		/* on the ready list */
+	uint8_t			 readable;	/* host socket may have data */
+	uint8_t			 df;		/* the host layer's */
+};
+LIST_HEAD(flow_bucket, flow);
+TAILQ_HEAD(flow_queue, flow);
+
+struct flow_key {
+	uint32_t	 peer;
+	uint8_t		 type;
+	uint8_t		 af;
+	uint16_t	 sport;
+	uint16_t	 dport;
+	uint16_t	 pad;
+	uint8_t		 src[16];
+	uint8_t		 dst[16];
+};
+
+/* An error that the host's kernel reports about something sent. */
+struct host_error {
+	int		 error;		/* errno */
+	int		 icmp;		/* it came as ICMP */
+	uint8_t		 af;
+	uint8_t		 type;
+	uint8_t		 code;
+	uint32_t	 info;		/* MTU */
+	struct ipaddr	 offender;	/* af 0: not known */
+	struct ipaddr	 dst;		/* of what was sent; af 0: flow's */
+	uint16_t	 dport;
+	uint8_t		 data[64];	/* start of what was sent */
+	size_t		 datalen;
+};
+
+/*
+ * Host sockets.  A flow has at most one, which the open functions make,
+ * non-blocking and watched edge-triggered; they return -1 with errno.
+ * Whatever happens on it is told by slirp_host_event().
+ */
+struct host_ops {
+	int	 (*tcp_open)(void *, struct flow *, int);
+	int	 (*udp_open)(void *, struct flow *);
+	int	 (*icmp_open)(void *, struct flow *);
+	void	 (*close)(void *, struct flow *, int);
+	ssize_t	 (*readv)(void *, struct flow *, const struct iovec *, int);
+	ssize_t	 (*writev)(void *, struct flow *, const struct iovec *, int);
+	int	 (*shutdown)(void *, struct flow *);
+	int	 (*connected)(void *, struct flow *);
+	int	 (*error)(void *, struct flow *);
+	int	 (*errqueue)(void *, struct flow *, struct host_error *);
+	ssize_t	 (*sendto)(void *, struct flow *, const struct ipaddr *,
+		    uint16_t, const struct iovec *, int, int, int, int);
+	ssize_t	 (*recvfrom)(void *, struct flow *, const struct iovec *,
+		    int, struct ipaddr *, uint16_t *, int *);
+};
+
+#define HOST_READ	0x01
+#define HOST_WRITE	0x02
+#define HOST_CLOSED	0x04
+
+struct frag_table;
+struct tcp_tw_table;
+struct rxitem;
+
+/* The part of the configuration that can be replaced as a whole. */
+struct slirp_conf {
+	struct ipprefix	*addrs;		/* tunnel addresses */
+	size_t		 naddrs;
+	struct rule	*rules;
+	size_t		 nrules;
+	uint16_t	 mtu;
+	mono_t		 ack_delay;
+	mono_t		 udp_timeout;
+	uint32_t	 max_flows;
+};
+
+struct slirp {
+	const struct host_ops	*host;
+	void			*harg;
+	struct pktq		*in;
+	struct pktq		*out;
+	mono_t			 now;
+	struct wheel		 wheel;
+	struct wheel_timer	 house;		/* once a second, if needed */
+	struct slirp_conf	 conf;
+	struct ipaddr		*hostaddrs;
+	size_t			 nhostaddrs;
+	struct slirp_peer	**peers;	/* by id */
+	uint32_t		 npeers;
+
+	struct flow_bucket	*buckets;
+	uint32_t		 nbuckets;
+	struct flow		**flows;	/* by index */
+	uint32_t		*free;
+	uint32_t		 nfree;
+	uint32_t		 capflows;
+	uint32_t		 nflows;
+	uint32_t		 maxflows;	/* by descriptors */
+	uint32_t		 gen;
+	struct flow_queue	 ready;
+	struct flow_queue	 waiting;	/* for slots */
+	struct siphash_key	 hashkey;
+	struct siphash_key	 isnkey;
+
+	struct rxitem		*rxitems;
+	uint32_t		 nrxitems;
+	TAILQ_HEAD(, tcpcb)	 dirty;		/* got data this batch */
+	struct tcp_tw_table	*tw;
+	struct frag_table	*frags;
+	uint64_t		 rcvbuf;	/* bytes, all flows */
+	uint32_t		 ip_id;
+	uint32_t		 frag_id;
+	uint8_t			*dgram;		/* DGRAM_MAX + headers */
+	int			 icmp4;		/* ping sockets work */
+	int			 icmp6;
+	struct log_limit	 loglimit;
+	struct slirp_counters	 count;
+};
+
+/* slirp_flow.c */
+int		 slirp_init(struct slirp *, const struct host_ops *, void *,
+		    mono_t, uint32_t);
+void		 slirp_free(struct slirp *);
+struct slirp_peer	*slirp_peer_get(struct slirp *, uint32_t);
+struct slirp_peer	*slirp_peer_set(struct slirp *, uint32_t,
+		    const char *);
+void		 slirp_peer_drop(struct slirp *, struct slirp_peer *);
+int		 slirp_input(struct slirp *, int);
+int		 slirp_run(struct slirp *, int);
+void		 slirp_host_event(struct slirp *, struct flow *, int);
+void		 flow_key(struct flow_key *, const struct slirp_peer *,
+		    enum flow_proto, const struct ipaddr *, uint16_t,
+		    const struct ipaddr *, uint16_t);
+struct flow	*flow_find(struct slirp *, const struct flow_key *);
+int		 flow_add(struct slirp *, struct flow *,
+		    const struct flow_key *);
+void		 flow_remove(struct slirp *, struct flow *);
+void		 flow_ready(struct slirp *, struct flow *);
+void		 flow_wait_slots(struct slirp *, struct flow *);
+void		 flow_schedule(struct slirp *, struct flow *, mono_t);
+struct flow	*flow_by_id(struct slirp *, uint64_t);
+uint64_t	 flow_id(const struct flow *);
+void		 slirp_housekeeping(struct slirp *);
+int		 slirp_idle(struct slirp *);
+void		 flow_kill(struct slirp *, struct flow *);
+const char	*flow_state(const struct flow *);
+
+/* slirp_ip.c */
+void		 ip_input(struct slirp *, struct slirp_peer *,
+		    const uint8_t *, size_t, mono_t);
+void		 ip_transport(struct slirp *, struct ippkt *);
+void		 ip_resume(struct slirp *, struct ippkt *);
+uint32_t	 ip_slot(struct slirp *, int);
+size_t		 ip_hdr_len(const struct ipaddr *);
+void		 ip_header(struct slirp *, uint8_t *, const struct ipaddr *,
+		    const struct ipaddr *, uint8_t, size_t, uint8_t, int);
+void		 ip_publish(struct slirp *, uint32_t, size_t, size_t,
+		    const struct slirp_peer *);
+void		 ip_send(struct slirp *, struct slirp_peer *,
+		    const struct ipaddr *, const struct ipaddr *, uint8_t,
+		    uint8_t *, size_t, uint8_t);
+int		 ip_is_local(const struct slirp *, const struct ipaddr *);
+const struct ipaddr	*ip_local(const struct slirp *, uint8_t);
+
+/* slirp_frag.c */
+int		 frag_init(struct slirp *);
+void		 frag_free(struct slirp *);
+void		 frag_input(struct slirp *, struct ippkt *, uint32_t, size_t,
+		    int, size_t, size_t);
+int		 frag_expire(struct slirp *);
+void		 frag_drop_peer(struct slirp *, const struct slirp_peer *);
+
+/* slirp_cksum.c */
+uint32_t	 cksum_add(const void *, size_t, uint32_t);
+uint16_t	 cksum_fold(uint32_t);
+uint32_t	 cksum_pseudo(const struct ipaddr *, const struct ipaddr *,
+		    uint8_t, size_t);
+
+/* slirp_policy.c */
+int		 policy_pass(const struct slirp *, const struct slirp_peer *,
+		    const struct ipaddr *, const struct ipaddr *, uint8_t,
+		    uint16_t);
+int		 policy_builtin(const struct slirp *, const struct ipaddr *);
+
+/* slirp_icmp.c */
+void		 icmp_input(struct slirp *, struct ippkt *);
+void		 icmp_event(struct slirp *, struct flow *, int);
+void		 icmp_timer(struct slirp *, struct flow *);
+void		 icmp_close(struct slirp *, struct flow *);
+void		 icmp_unreach(struct slirp *, const struct ippkt *, uint8_t,
+		    uint8_t, uint32_t);
+void		 icmp_relay(struct slirp *, struct flow *, uint8_t,
+		    uint32_t, const struct host_error *);
+int		 icmp_map_errno(int, uint8_t, uint8_t *, uint8_t *);
+
+/* slirp_udp.c */
+void		 udp_input(struct slirp *, struct ippkt *);
+void		 udp_event(struct slirp *, struct flow *, int);
+int		 udp_ready(struct slirp *, struct flow *);
+void		 udp_timer(struct slirp *, struct flow *);
+void		 udp_close(struct slirp *, struct flow *);
+
+/* slirp_tcp.c and its siblings: see slirp_tcp.h */
+int		 tcp_init(struct slirp *);
+void		 tcp_fini(struct slirp *);
+void		 tcp_input(struct slirp *, struct ippkt *);
+void		 tcp_event(struct slirp *, struct flow *, int);
+int		 tcp_ready(struct slirp *, struct flow *);
+void		 tcp_timer(struct slirp *, struct flow *);
+void		 tcp_flush_dirty(struct slirp *);
+void		 tcp_kill(struct slirp *, struct flow *);
+int		 tcp_tw_expire(struct slirp *);
+void		 tcp_tw_drop_peer(struct slirp *, const struct slirp_peer *);
+const char	*tcp_state_name(const struct flow *);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef SLIRP_DNS_H
+#define SLIRP_DNS_H
+
+#include "wgslirpd.h"
+
+typedef void	dns_result_fn(const struct endpoint_msg *);
+
+int	 dns_init(void);
+void	 dns_start(dns_result_fn *);
+void	 dns_clear(void);
+void	 dns_add(const struct resolve_msg *);
+void	 dns_refresh(uint32_t);
+
+#endif

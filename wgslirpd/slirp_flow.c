@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The flow table and the engine's rounds.
+ *
+ * Flows sit in an array by index; a handle is the index with a generation
+ * number, so that a stale one finds nothing. They are looked up by a hash
+ * (keyed SipHash) of protocol, addresses, ports and the peer: two guests
+ * with the same addresses never share a flow.
+ *
+ * A flow that has something to do is on the ready list and gets its turn
+ * there, one train of segments at a time; one that could not get packet
+ * slots is on the waiting list until slots come back.  Each flow has one
+ * timer in the wheel, armed lazily: it may fire early and is then armed
+ * again.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "slirp.h"
+
+#define MIN_BUCKETS	1024
+#define IN_BATCH	256
+#define HOUSEKEEPING	MONO_SEC(1)
+
+static void
+slirp_timer(void *arg, struct wheel_timer *t, mono_t now)
+{
+	struct slirp	*s = arg;
+	struct flow	*f;
+	int		 again;
+
+	(void)now;
+	if (t == &s->house) {
+		again = frag_expire(s);
+		again |= tcp_tw_expire(s);
+		if (again)
+			slirp_housekeeping(s);
+		return;
+	}
+	f = (struct flow *)((char *)t - offsetof(struct flow, timer));
+	switch (f->type) {
+	case FLOW_TCP:
+		tcp_timer(s, f);
+		break;
+	case FLOW_UDP:
+		udp_timer(s, f);
+		break;
+	case FLOW_ICMP:
+		icmp_timer(s, f);
+		break;
+	}
+}
+
+/* Have old fragments and TIME-WAIT entries looked at. */
+void
+slirp_housekeeping(struct slirp *s)
+{
+	if (s->house.when == 0)
+		wheel_add(&s->wheel, &s->house, s->now + HOUSEKEEPING);
+}
+
+/*
+ * Initialise an engine; the caller sets queues and configuration.
+ * maxflows is what the descriptors allow.  -1 if there is no memory.
+ */
+int
+slirp_init(struct slirp *s, const struct host_ops *ops, void *harg,
+    mono_t now, uint32_t maxflows)
+{
+	memset(s, 0, sizeof(*s));
+	s->host = ops;
+	s->harg = harg;
+	s->now = now;
+	s->maxflows = maxflows;
+	s->count.flows_max = maxflows;
+	s->conf.mtu = MTU_DEFAULT;
+	s->conf.ack_delay = MONO_MS(10);
+	s->conf.udp_timeout = MONO_SEC(300);
+	TAILQ_INIT(&s->ready);
+	TAILQ_INIT(&s->waiting);
+	TAILQ_INIT(&s->dirty);
+	wheel_init(&s->wheel, now, slirp_timer, s);
+	arc4random_buf(&s->hashkey, sizeof(s->hashkey));
+	arc4random_buf(&s->isnkey, sizeof(s->isnkey));
+	s->ip_id = arc4random();
+	s->frag_id = arc4random();
+	s->nbuckets = MIN_BUCKETS;
+	s->buckets = calloc(s->nbuckets, sizeof(*s->buckets));
+	s->dgram = malloc(DGRAM_MAX + SLOT_PAYLOAD);
+	if (s->buckets == NULL || s->dgram == NULL || frag_init(s) == -1 ||
+	    tcp_init(s) == -1)
+		return (-1);
+	return (0);
+}
+
+void
+slirp_free(struct slirp *s)
+{
+	uint32_t	 i;
+
+	for (i = 0; i < s->capflows; i++)
+		if (s->flows[i] != NULL)
+			flow_kill(s, s->flows[i]);
+	for (i = 0; i < s->npeers; i++)
+		free(s->peers[i]);
+	frag_free(s);
+	tcp_fini(s);
+	free(s->peers);
+	free(s->buckets);
+	free(s->flows);
+	free(s->free);
+	free(s->dgram);
+	free(s->conf.addrs);
+	free(s->conf.rules);
+	free(s->hostaddrs);
+}
+
+struct slirp_peer *
+slirp_peer_get(struct slirp *s, uint32_t id)
+{
+	return (id < s->npeers ? s->peers[id] : NULL);
+}
+
+/* Find or make the peer with this id, and name it. */
+struct slirp_peer *
+slirp_peer_set(struct slirp *s, uint32_t id, const char *name)
+{
+	struct slirp_peer	**v, *p;
+	uint32_t		 n;
+
+	if (id >= s->npeers) {
+		for (n = s->npeers == 0 ? 64 : s->npeers; n <= id; n *= 2)
+			continue;
+		v = recallocarray(s->peers, s->npeers, n, sizeof(*v));
+		if (v == NULL)
+			return (NULL);
+		s->peers = v;
+		s->npeers = n;
+	}
+	if ((p = s->peers[id]) == NULL) {
+		if ((p = calloc(1, sizeof(*p))) == NULL)
+			return (NULL);
+		p->id = id;
+		s->peers[id] = p;
+	}
+	strlcpy(p->name, name, sizeof(p->name));
+	return (p);
+}
+
+/* The peer is gone: so is everything of it. */
+void
+slirp_peer_drop(struct slirp *s, struct slirp_peer *p)
+{
+	uint32_t	 i;
+
+	for (i = 0; i < s->capflows; i++)
+		if (s->flows[i] != NULL && s->flows[i]->peer == p)
+			flow_kill(s, s->flows[i]);
+	frag_drop_peer(s, p);
+	tcp_tw_drop_peer(s, p);
+	s->peers[p->id] = NULL;
+	free(p);
+}
+
+void
+flow_key(struct flow_key *k, const struct slirp_peer *peer,
+    enum flow_proto type, const struct ipaddr *src, uint16_t sport,
+    const struct ipaddr *dst, uint16_t dport)
+{
+	memset(k, 0, sizeof(*k));
+	k->peer = peer->id;
+	k->type = (uint8_t)type;
+	k->af = src->af;
+	k->sport = sport;
+	k->dport = dport;
+	memcpy(k->src, src->a, sizeof(k->src));
+	if (dst != NULL)
+		memcpy(k->dst, dst->a, sizeof(k->dst));
+}
+
+static int
+flow_is(const struct flow *f, const struct flow_key *k)
+{
+	if (f->peer->id != k->peer || f->type != k->type ||
+	    f->src.af != k->af || f->sport != k->sport ||
+	    memcmp(f->src.a, k->src, sizeof(k->src)) != 0)
+		return (0);
+	/* a UDP or ping mapping is for every destination */
+	return (f->type != FLOW_TCP || (f->dport == k->dport &&
+	    memcmp(f->dst.a, k->dst, sizeof(k->dst)) == 0));
+}
+
+static uint32_t
+flow_hash(const struct slirp *s, const struct flow_key *k)
+{
+	return ((uint32_t)siphash24(&s->hashkey, k, sizeof(*k)));
+}
+
+struct flow *
+flow_find(struct slirp *s, const struct flow_key *k)
+{
+	struct flow	*f;
+
+	LIST_FOREACH(f, &s->buckets[flow_hash(s, k) & (s->nbuckets - 1)],
+	    hash)
+		if (flow_is(f, k))
+			return (f);
+	return (NULL);
+}
+
+static void
+buckets_grow(struct slirp *s)
+{
+	struct flow_bucket	*b;
+	struct flow		*f;
+	uint32_t		 i, n = s->nbuckets * 2;
+
+	if ((b = calloc(n, sizeof(*b))) == NULL)
+		return;		/* longer chains, nothing worse */
+	for (i = 0; i < s->nbuckets; i++) {
+		while ((f = LIST_FIRST(&s->buckets[i])) != NULL) {
+			LIST_REMOVE(f, hash);
+			LIST_INSERT_HEAD(&b[f->bucket & (n - 1)], f, hash);
+		}
+	}
+	free(s->buckets);
+	s->buckets = b;
+	s->nbuckets = n;
+}
+
+static int
+index_grow(struct slirp *s)
+{
+	struct flow	**flows;
+	uint32_t	*list, n, i;
+
+	n = s->capflows == 0 ? 256 : s->capflows * 2;
+	flows = recallocarray(s->flows, s->capflows, n, sizeof(*flows));
+	if (flows == NULL)
+		return (-1);
+	s->flows = flows;
+	list = recallocarray(s->free, s->capflows, n, sizeof(*list));
+	if (list == NULL)
+		return (-1);
+	s->free = list;
+	for (i = n; i > s->capflows; i--)
+		s->free[s->nfree++] = i - 1;
+	s->capflows = n;
+	return (0);
+}
+
+/*
+ * Enter a new flow, whose addresses, type and peer are set.  -1 if there
+ * is no room for it, or the peer has its share.
+ */
+int
+flow_add(struct slirp *s, struct flow *f, const struct flow_key *k)
+{
+	uint32_t	 max = s->maxflows;
+
+	if (s->conf.max_flows != 0 && s->conf.max_flows < max)
+		max = s->conf.max_flows;
+	if (s->nflows >= max || (f->peer->max_flows != 0 &&
+	    f->peer->nflows >= f->peer->max_flows) ||
+	    (s->nfree == 0 && index_grow(s) == -1)) {
+		s->count.flow_drop_full++;
+		return (-1);
+	}
+	if (s->nflows >= s->nbuckets)
+		buckets_grow(s);
+	f->idx = s->free[--s->nfree];
+	f->gen = ++s->gen;
+	f->fd = -1;
+	f->created = f->active = s->now;
+	f->bucket = flow_hash(s, k);
+	s->flows[f->idx] = f;
+	LIST_INSERT_HEAD(&s->buckets[f->bucket & (s->nbuckets - 1)], f,
+	    hash);
+	s->nflows++;
+	f->peer->nflows++;
+	return (0);
+}
+
+/* Take a flow out of every list; its memory is the caller's. */
+void
+flow_remove(struct slirp *s, struct flow *f)
+{
+	if (f->ready == 1)
+		TAILQ_REMOVE(&s->ready, f, ready_entry);
+	else if (f->ready == 2)
+		TAILQ_REMOVE(&s->waiting, f, ready_entry);
+	f->ready = 0;
+	wheel_del(&s->wheel, &f->timer);
+	LIST_REMOVE(f, hash);
+	s->flows[f->idx] = NULL;
+	s->free[s->nfree++] = f->idx;
+	s->nflows--;
+	f->peer->nflows--;
+}
+
+/* Give the flow its turn. */
+void
+flow_ready(struct slirp *s, struct flow *f)
+{
+	if (f->ready == 1)
+		return;
+	if (f->ready == 2)
+		TAILQ_REMOVE(&s->waiting, f, ready_entry);
+	f->ready = 1;
+	TAILQ_INSERT_TAIL(&s->ready, f, ready_entry);
+}
+
+/* Give it its turn when packet slots have come back. */
+void
+flow_wait_slots(struct slirp *s, struct flow *f)
+{
+	if (f->ready == 2)
+		return;
+	if (f->ready == 1)
+		TAILQ_REMOVE(&s->ready, f, ready_entry);
+	f->ready = 2;
+	TAILQ_INSERT_TAIL(&s->waiting, f, ready_entry);
+}
+
+/* Have the flow's timer function called at when, or earlier. */
+void
+flow_schedule(struct slirp *s, struct flow *f, mono_t when)
+{
+	if (when != 0 && (f->timer.when == 0 || when < f->timer.when))
+		wheel_add(&s->wheel, &f->timer, when);
+}
+
+uint64_t
+flow_id(const struct flow *f)
+{
+	return ((uint64_t)f->gen << 24 | f->idx);
+}
+
+struct flow *
+flow_by_id(struct slirp *s, uint64_t id)
+{
+	uint32_t	 idx = id & 0xffffff;
+
+	if (idx >= s->capflows || s->flows[idx] == NULL ||
+	    s->flows[idx]->gen != id >> 24)
+		return (NULL);
+	return (s->flows[idx]);
+}
+
+/* End a flow at once, with a reset to both sides if it is TCP. */
+void
+flow_kill(struct slirp *s, struct flow *f)
+{
+	switch (f->type) {
+	case FLOW_TCP:
+		tcp_kill(s, f);
+		break;
+	case FLOW_UDP:
+		udp_close(s, f);
+		break;
+	case FLOW_ICMP:
+		icmp_close(s, f);
+		break;
+	}
+}
+
+const char *
+flow_state(const struct flow *f)
+{
+	return (f->type == FLOW_TCP ? tcp_state_name(f) : "active");
+}
+
+/* Something happened on the flow's host socket. */
+void
+slirp_host_event(struct slirp *s, struct flow *f, int what)
+{
+	switch (f->type) {
+	case FLOW_TCP:
+		tcp_event(s, f, what);
+		break;
+	case FLOW_UDP:
+		udp_event(s, f, what);
+		break;
+	case FLOW_ICMP:
+		icmp_event(s, f, what);
+		break;
+	}
+}
+
+/*
+ * Handle up to max packets from the guests.  Returns how many there were;
+ * their slots are given back, so nothing may point into them afterwards.
+ */
+int
+slirp_input(struct slirp *s, int max)
+{
+	struct pktq_desc	 d[IN_BATCH];
+	struct slirp_peer	*p;
+	int			 i, n;
+
+	if (max > IN_BATCH)
+		max = IN_BATCH;
+	if ((n = pktq_fetch(s->in, d, max)) == -1)
+		fatalx("crypto broke the packet queue");
+	for (i = 0; i < n; i++) {
+		s->count.ip_rx_packets++;
+		s->count.ip_rx_bytes += d[i].len;
+		/* a peer that was just removed may still have packets here */
+		if ((p = slirp_peer_get(s, d[i].peer)) != NULL)
+			ip_input(s, p, pktq_slot(s->in, d[i].slot) + d[i].off,
+			    d[i].len, d[i].time);
+	}
+	tcp_flush_dirty(s);
+	for (i = 0; i < n; i++)
+		if (pktq_return(s->in, d[i].slot) == -1)
+			fatalx("packet queue: slot not held");
+	return (n);
+}
+
+/*
+ * Give up to max ready flows their turn.  Returns whether any is left.
+ */
+int
+slirp_run(struct slirp *s, int max)
+{
+	struct flow	*f;
+	int		 n, more;
+
+	if ((n = pktq_reclaim(s->out)) == -1)
+		fatalx("crypto broke the packet queue");
+	if (n > 0)
+		while ((f = TAILQ_FIRST(&s->waiting)) != NULL)
+			flow_ready(s, f);
+	for (; max > 0 && (f = TAILQ_FIRST(&s->ready)) != NULL; max--) {
+		TAILQ_REMOVE(&s->ready, f, ready_entry);
+		f->ready = 0;
+		if (f->type == FLOW_TCP)
+			more = tcp_ready(s, f);
+		else
+			more = udp_ready(s, f);
+		if (more)
+			flow_ready(s, f);
+	}
+	return (!TAILQ_EMPTY(&s->ready));
+}
+
+/*
+ * Before sleeping: if flows wait for slots, ask for a bell.  Returns 0 if
+ * there is something to do after all.
+ */
+int
+slirp_idle(struct slirp *s)
+{
+	int	 n;
+
+	if (TAILQ_EMPTY(&s->waiting))
+		return (1);
+	pktq_want_slots(s->out);
+	if ((n = pktq_reclaim(s->out)) == -1)
+		fatalx("crypto broke the packet queue");
+	if (n == 0)
+		return (1);
+	flow_ready(s, TAILQ_FIRST(&s->waiting));
+	return (0);
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Reassembly of guests' fragments (RFC 791, 8200 4.5, 5722).
+ *
+ * Each datagram has one buffer that grows to where its fragments end, and
+ * a sorted array of the ranges that it has.  A fragment that overlaps
+ * another one drops the whole datagram; one that came before is ignored.
+ * Everything is bounded: ranges of a datagram, datagrams and bytes of a
+ * peer, bytes of all; datagrams that do not complete in time go.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <netinet/in.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "slirp.h"
+
+#define MAX_RANGES	64
+#define PEER_DGRAMS	64
+#define PEER_BYTES	(1024 * 1024)
+#define ALL_BYTES	(32 * 1024 * 1024)
+#define TIMEOUT4	MONO_SEC(30)
+#define TIMEOUT6	MONO_SEC(60)
+#define HEADROOM	40		/* for a header of either family */
+#define GRAIN		4096
+
+struct range {
+	uint32_t	 start;
+	uint32_t	 end;
+};
+
+struct dgram {
+	TAILQ_ENTRY(dgram)	 entry;
+	struct slirp_peer	*peer;
+	struct ipaddr		 src;
+	struct ipaddr		 dst;
+	mono_t			 expires;
+	uint8_t			*buf;
+	size_t			 size;
+	size_t			 total;		/* 0: not known yet */
+	uint32_t		 id;
+	int			 nranges;
+	uint8_t			 proto;
+	uint8_t			 first;		/* it has offset 0 */
+	uint8_t			 tos;
+	uint8_t			 ttl;
+	struct range		 range[MAX_RANGES];
+};
+TAILQ_HEAD(dgrams, dgram);
+
+struct frag_table {
+	struct dgrams	 all;		/* oldest first */
+	uint64_t	 bytes;
+};
+
+int
+frag_init(struct slirp *s)
+{
+	if ((s->frags = calloc(1, sizeof(*s->frags))) == NULL)
+		return (-1);
+	TAILQ_INIT(&s->frags->all);
+	return (0);
+}
+
+static void
+dgram_free(struct slirp *s, struct dgram *d)
+{
+	TAILQ_REMOVE(&s->frags->all, d, entry);
+	s->frags->bytes -= d->size;
+	d->peer->fragbytes -= d->size;
+	d->peer->nfrags--;
+	free(d->buf);
+	free(d);
+}
+
+void
+frag_free(struct slirp *s)
+{
+	struct dgram	*d;
+
+	if (s->frags == NULL)
+		return;
+	while ((d = TAILQ_FIRST(&s->frags->all)) != NULL)
+		dgram_free(s, d);
+	free(s->frags);
+	s->frags = NULL;
+}
+
+/* Drop what is too old.  Returns whether anything is left. */
+int
+frag_expire(struct slirp *s)
+{
+	struct dgram	*d, *next;
+
+	TAILQ_FOREACH_SAFE(d, &s->frags->all, entry, next) {
+		if (d->expires <= s->now) {
+			s->count.frag_drop++;
+			dgram_free(s, d);
+		}
+	}
+	return (!TAILQ_EMPTY(&s->frags->all));
+}
+
+void
+frag_drop_peer(struct slirp *s, const struct slirp_peer *peer)
+{
+	struct dgram	*d, *next;
+
+	TAILQ_FOREACH_SAFE(d, &s->frags->all, entry, next)
+		if (d->peer == peer)
+			dgram_free(s, d);
+}
+
+static struct dgram *
+dgram_get(struct slirp *s, const struct ippkt *p, uint32_t id)
+{
+	struct dgram	*d;
+
+	TAILQ_FOREACH(d, &s->frags->all, entry)
+		if (d->id == id && d->peer == p->peer &&
+		    (p->src.af == 6 || d->proto == p->proto) &&
+		    ipaddr_cmp(&d->src, &p->src) == 0 &&
+		    ipaddr_cmp(&d->dst, &p->dst) == 0)
+			return (d);
+	if (p->peer->nfrags >= PEER_DGRAMS ||
+	    (d = calloc(1, sizeof(*d))) == NULL)
+		return (NULL);
+	d->peer = p->peer;
+	d->src = p->src;
+	d->dst = p->dst;
+	d->id = id;
+	d->proto = p->proto;
+	d->expires = s->now + (p->src.af == 4 ? TIMEOUT4 : TIMEOUT6);
+	p->peer->nfrags++;
+	TAILQ_INSERT_TAIL(&s->frags->all, d, entry);
+	slirp_housekeeping(s);
+	return (d);
+}
+
+/* Make room up to end.  -1 if a budget does not allow it. */
+static int
+dgram_room(struct slirp *s, struct dgram *d, size_t end)
+{
+	size_t	 size = (HEADROOM + end + GRAIN - 1) / GRAIN * GRAIN;
+	uint8_t	*buf;
+
+	if (size <= d->size)
+		return (0);
+	if (d->peer->fragbytes + size - d->size > PEER_BYTES ||
+	    s->frags->bytes + size - d->size > ALL_BYTES ||
+	    (buf = realloc(d->buf, size)) == NULL)
+		return (-1);
+	d->buf = buf;
+	d->peer->fragbytes += size - d->size;
+	s->frags->bytes += size - d->size;
+	d->size = size;
+	return (0);
+}
+
+/*
+ * Enter a range.  Returns 1 if it is new, 0 if it is there already, -1 if
+ * it overlaps or is one too many.
+ */
+static int
+range_add(struct dgram *d, uint32_t start, uint32_t end)
+{
+	int	 i;
+
+	for (i = 0; i < d->nranges; i++) {
+		if (d->range[i].start == start && d->range[i].end == end)
+			return (0);
+		if (start < d->range[i].end && d->range[i].start < end)
+			return (-1);
+		if (d->range[i].start >= end)
+			break;
+	}
+	if (d->nranges == MAX_RANGES)
+		return (-1);
+	memmove(&d->range[i + 1], &d->range[i],
+	    (size_t)(d->nranges - i) * sizeof(d->range[0]));
+	d->range[i].start = start;
+	d->range[i].end = end;
+	d->nranges++;
+	return (1);
+}
+
+static int
+complete(const struct dgram *d)
+{
+	uint32_t	 at = 0;
+	int		 i;
+
+	if (d->total == 0 || !d->first)
+		return (0);
+	for (i = 0; i < d->nranges; i++) {
+		if (d->range[i].start != at)
+			return (0);
+		at = d->range[i].end;
+	}
+	return (at == d->total);
+}
+
+/* All of it is there: go on as if it had come in one piece. */
+static void
+deliver(struct slirp *s, struct dgram *d)
+{
+	struct ippkt	 p;
+	size_t		 hlen = ip_hdr_len(&d->src);
+	uint8_t		*start = d->buf + HEADROOM - hlen;
+
+	memset(&p, 0, sizeof(p));
+	ip_header(s, start, &d->src, &d->dst, d->proto, d->total, d->tos, 0);
+	p.data = start;
+	p.len = hlen + d->total;
+	p.hdrlen = p.len < sizeof(p.hdr) ? p.len : sizeof(p.hdr);
+	memcpy(p.hdr, start, p.hdrlen);
+	p.peer = d->peer;
+	p.src = d->src;
+	p.dst = d->dst;
+	p.time = s->now;
+	p.l4 = hlen;
+	p.l4len = d->total;
+	p.proto = d->proto;
+	p.ttl = d->ttl;
+	p.tos = d->tos;
+	s->count.frag_reassembled++;
+	ip_resume(s, &p);
+}
+
+/*
+ * A fragment: len bytes at pos of the packet belong at off of datagram
+ * id; more: it is not the last one.
+ */
+void
+frag_input(struct slirp *s, struct ippkt *p, uint32_t id, size_t off,
+    int more, size_t pos, size_t len)
+{
+	struct dgram	*d;
+	size_t		 end = off + len;
+	int		 r;
+
+	s->count.frag_rx++;
+	if (len == 0 || (more && len % 8 != 0) ||
+	    end + ip_hdr_len(&p->src) > DGRAM_MAX ||
+	    (d = dgram_get(s, p, id)) == NULL) {
+		s->count.frag_drop++;
+		return;
+	}
+	if ((d->total != 0 && (end > d->total ||
+	    (!more && end != d->total))) ||
+	    (r = range_add(d, (uint32_t)off, (uint32_t)end)) == -1)
+		goto drop;
+	if (r == 0)
+		return;
+	if (!more) {
+		if (d->range[d->nranges - 1].end > end)
+			goto drop;
+		d->total = end;
+	}
+	if (dgram_room(s, d, end) == -1)
+		goto drop;
+	memcpy(d->buf + HEADROOM + off, p->data + pos, len);
+	if (off == 0) {
+		d->first = 1;
+		d->proto = p->proto;
+		d->tos = p->tos;
+		d->ttl = p->ttl;
+	}
+	if (complete(d)) {
+		deliver(s, d);
+		dgram_free(s, d);
+	}
+	return;
+ drop:
+	s->count.frag_drop++;
+	dgram_free(s, d);
+}

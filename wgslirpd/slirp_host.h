@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef SLIRP_HOST_H
+#define SLIRP_HOST_H
+
+#include "slirp.h"
+
+/* The real host sockets, watched by libevent. */
+extern const struct host_ops	 slirp_host_ops;
+
+void	 slirp_host_init(struct slirp *);
+int	 slirp_host_probe_icmp(int);
+
+#endif

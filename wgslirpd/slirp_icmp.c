@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * ICMP and ICMPv6: echo through unprivileged ping sockets, the gateway's
+ * own answers, and errors toward the guests, both the engine's own and
+ * those that the host's kernel reports, rebuilt with the headers that the
+ * guest knows.
+ *
+ * A ping socket has an id that the kernel chose, and receives only what
+ * has it; one socket for each guest address and id maps between the two.
+ * Errors are limited for each peer, and never sent about other errors,
+ * to multicast, or about later fragments (RFC 1122 3.2.2, RFC 4443 2.4).
+ */
+
+#include <sys/types.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "slirp.h"
+
+#define ICMP4_ECHOREPLY		0
+#define ICMP4_UNREACH		3
+#define ICMP4_ECHO		8
+#define ICMP4_TIMXCEED		11
+#define ICMP4_PARAM		12
+#define ICMP6_UNREACH		1
+#define ICMP6_TOOBIG		2
+#define ICMP6_ECHO		128
+#define ICMP6_ECHOREPLY		129
+
+#define ICMP_HDR	8
+#define ICMP_TIMEOUT	MONO_SEC(60)	/* RFC 5508 REQ-2 */
+#define ICMP_RATE	100		/* errors a second and peer */
+#define ICMP_BURST	50
+#define RECV_BUDGET	64
+
+struct icmp_flow {
+	struct flow	 f;	/* sport: the guest's id */
+};
+
+static int
+limit_errors(struct slirp *s, struct slirp_peer *peer)
+{
+	mono_t	 n;
+
+	n = (s->now - peer->icmp_refill) / (MONO_SEC(1) / ICMP_RATE);
+	if (peer->icmp_refill == 0 || n >= ICMP_BURST) {
+		peer->icmp_tokens = ICMP_BURST;
+		peer->icmp_refill = s->now;
+	} else if (n > 0) {
+		peer->icmp_tokens += (uint32_t)n;
+		if (peer->icmp_tokens > ICMP_BURST)
+			peer->icmp_tokens = ICMP_BURST;
+		peer->icmp_refill += n * (MONO_SEC(1) / ICMP_RATE);
+	}
+	if (peer->icmp_tokens == 0) {
+		s->count.icmp_tx_limited++;
+		return (-1);
+	}
+	peer->icmp_tokens--;
+	return (0);
+}
+
+static void
+set_cksum(uint8_t *m, size_t len, const struct ipaddr *src,
+    const struct ipaddr *dst)
+{
+	uint32_t	 sum = 0;
+	uint16_t	 c;
+
+	put16(m + 2, 0);
+	if (src->af == 6)
+		sum = cksum_pseudo(src, dst, IPPROTO_ICMPV6, len);
+	c = cksum_fold(cksum_add(m, len, sum));
+	memcpy(m + 2, &c, 2);
+}
+
+/* Send an error that quotes len bytes at quote to a guest. */
+static void
+send_error(struct slirp *s, struct slirp_peer *peer,
+    const struct ipaddr *src, const struct ipaddr *dst, uint8_t type,
+    uint8_t code, uint32_t info, const uint8_t *quote, size_t len)
+{
+	uint8_t	 m[ICMP_HDR + HDR_COPY + 64];
+
+	if (len > sizeof(m) - ICMP_HDR)
+		len = sizeof(m) - ICMP_HDR;
+	m[0] = type;
+	m[1] = code;
+	put32(m + 4, info);
+	memcpy(m + ICMP_HDR, quote, len);
+	set_cksum(m, ICMP_HDR + len, src, dst);
+	ip_send(s, peer, src, dst,
+	    src->af == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6, m, ICMP_HDR + len,
+	    0);
+	s->count.icmp_tx_errors++;
+}
+
+static int
+is_multicast(const struct ipaddr *a)
+{
+	return (a->af == 4 ? a->a[0] >= 224 : a->a[0] == 0xff);
+}
+
+/* Is the packet itself an ICMP error, or nothing one may answer? */
+static int
+no_error_about(const struct ippkt *p)
+{
+	const uint8_t	*h;
+
+	if (is_multicast(&p->dst))
+		return (1);
+	if (p->proto == IPPROTO_ICMP)
+		return ((h = pkt_get(p, p->l4, 1)) == NULL ||
+		    *h != ICMP4_ECHO);
+	if (p->proto == IPPROTO_ICMPV6)
+		return ((h = pkt_get(p, p->l4, 1)) == NULL || *h < 128);
+	return (0);
+}
+
+/*
+ * Tell the guest that its packet went nowhere; type and code are those of
+ * the packet's family, info the second word (MTU or pointer).
+ */
+void
+icmp_unreach(struct slirp *s, const struct ippkt *p, uint8_t type,
+    uint8_t code, uint32_t info)
+{
+	const struct ipaddr	*src;
+
+	if (no_error_about(p) || limit_errors(s, p->peer) == -1)
+		return;
+	if ((src = ip_local(s, p->src.af)) == NULL)
+		src = &p->dst;
+	send_error(s, p->peer, src, &p->src, type, code, info, p->hdr,
+	    p->hdrlen);
+}
+
+/* ICMP type and code for a local error.  -1 if there is none. */
+int
+icmp_map_errno(int error, uint8_t af, uint8_t *type, uint8_t *code)
+{
+	*type = af == 4 ? ICMP4_UNREACH : ICMP6_UNREACH;
+	switch (error) {
+	case EHOSTUNREACH:
+	case EHOSTDOWN:
+		*code = af == 4 ? 1 : 3;
+		return (0);
+	case ENETUNREACH:
+	case ENETDOWN:
+		*code = 0;
+		return (0);
+	case EACCES:
+	case EPERM:
+		*code = af == 4 ? 13 : 1;
+		return (0);
+	case ECONNREFUSED:
+		*code = af == 4 ? 3 : 4;
+		return (0);
+	case ENOPROTOOPT:
+	case EPROTONOSUPPORT:
+		*code = af == 4 ? 2 : 3;
+		return (0);
+	case EMSGSIZE:
+		if (af == 6)
+			*type = ICMP6_TOOBIG;
+		*code = af == 4 ? 4 : 0;
+		return (0);
+	default:
+		return (-1);
+	}
+}
+
+/* The first 8 bytes of transport header, as the guest sent them. */
+static void
+quote_transport(const struct flow *f, uint8_t proto, uint32_t seq,
+    const struct host_error *e, uint16_t dport, uint8_t q[8])
+{
+	uint32_t	 sum;
+	uint16_t	 c;
+
+	memset(q, 0, 8);
+	if (proto == IPPROTO_TCP || proto == IPPROTO_UDP) {
+		put16(q, f->sport);
+		put16(q + 2, dport);
+		if (proto == IPPROTO_TCP)
+			put32(q + 4, seq);
+		else
+			put16(q + 4, (uint32_t)(8 + e->datalen));
+		return;
+	}
+	if (e->datalen >= 8)
+		memcpy(q, e->data, 8);
+	q[0] = f->src.af == 4 ? ICMP4_ECHO : ICMP6_ECHO;
+	/* the id changes: so does the sum (RFC 1624) */
+	sum = (uint32_t)(uint16_t)~be16(q + 2) +
+	    (uint32_t)(uint16_t)~be16(q + 4) + f->sport;
+	put16(q + 4, f->sport);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	c = (uint16_t)~sum;
+	put16(q + 2, c);
+}
+
+/*
+ * Tell the guest what the host's kernel said about something of a flow:
+ * the quoted headers are the guest's own, the source is whoever sent the
+ * error.  proto is the flow's IP protocol, seq the sequence number that a
+ * TCP guest expects.
+ */
+void
+icmp_relay(struct slirp *s, struct flow *f, uint8_t proto, uint32_t seq,
+    const struct host_error *e)
+{
+	const struct ipaddr	*src, *dst;
+	struct ipaddr		 odst;
+	uint8_t			 q[40 + 8], type, code;
+	uint32_t		 info = 0;
+	size_t			 hlen = ip_hdr_len(&f->src);
+
+	if (e->icmp && e->af == f->src.af) {
+		type = e->type;
+		code = e->code;
+	} else if (icmp_map_errno(e->error, f->src.af, &type, &code) == -1)
+		return;
+	if (f->src.af == 4 ? (type == ICMP4_UNREACH && code == 4) :
+	    type == ICMP6_TOOBIG) {
+		info = e->info;
+		if (info == 0 || info > 65535)
+			info = s->conf.mtu;
+	} else if (f->src.af == 4 && type != ICMP4_UNREACH &&
+	    type != ICMP4_TIMXCEED && type != ICMP4_PARAM)
+		return;
+	if (limit_errors(s, f->peer) == -1)
+		return;
+	odst = e->dst.af != 0 ? e->dst : f->dst;
+	src = e->icmp && e->offender.af == f->src.af ? &e->offender :
+	    ip_local(s, f->src.af);
+	if (src == NULL)
+		src = &odst;
+	dst = &f->src;
+	ip_header(s, q, &f->src, &odst, proto, 8 + e->datalen, 0, 0);
+	quote_transport(f, proto, seq, e, e->dst.af != 0 ? e->dport :
+	    f->dport, q + hlen);
+	send_error(s, f->peer, src, dst, type, code, info, q, hlen + 8);
+}
+
+static int
+bad_cksum(const struct ippkt *p)
+{
+	uint32_t	 sum = 0;
+
+	if (p->proto == IPPROTO_ICMPV6)
+		sum = cksum_pseudo(&p->src, &p->dst, p->proto, p->l4len);
+	return (cksum_fold(cksum_add(p->data + p->l4, p->l4len, sum)) != 0);
+}
+
+/* Ping to the gateway itself: always answered. */
+static void
+echo_local(struct slirp *s, struct ippkt *p)
+{
+	memcpy(s->dgram, p->data + p->l4, p->l4len);
+	s->dgram[0] = p->src.af == 4 ? ICMP4_ECHOREPLY : ICMP6_ECHOREPLY;
+	s->dgram[1] = 0;
+	set_cksum(s->dgram, p->l4len, &p->dst, &p->src);
+	ip_send(s, p->peer, &p->dst, &p->src, p->proto, s->dgram, p->l4len,
+	    p->tos);
+	s->count.icmp_echo_local++;
+}
+
+static struct flow *
+icmp_open(struct slirp *s, const struct ippkt *p, uint16_t id,
+    const struct flow_key *k)
+{
+	struct icmp_flow	*c;
+	struct flow		*f;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		return (NULL);
+	f = &c->f;
+	f->type = FLOW_ICMP;
+	f->peer = p->peer;
+	f->src = p->src;
+	f->dst = p->dst;
+	f->sport = id;
+	if (flow_add(s, f, k) == -1) {
+		free(c);
+		return (NULL);
+	}
+	if (s->host->icmp_open(s->harg, f) == -1) {
+		if (log_allow(&s->loglimit, s->now))
+			log_debug("ping socket: %s", strerror(errno));
+		flow_remove(s, f);
+		free(c);
+		return (NULL);
+	}
+	s->count.icmp_active++;
+	return (f);
+}
+
+void
+icmp_close(struct slirp *s, struct flow *f)
+{
+	s->host->close(s->harg, f, 0);
+	flow_remove(s, f);
+	s->count.icmp_active--;
+	free(f);
+}
+
+void
+icmp_input(struct slirp *s, struct ippkt *p)
+{
+	const uint8_t	*h;
+	struct flow_key	 k;
+	struct flow	*f;
+	struct iovec	 iov[2];
+	uint8_t		 hdr[ICMP_HDR];
+	uint16_t	 id;
+
+	if ((h = pkt_get(p, p->l4, ICMP_HDR)) == NULL) {
+		s->count.ip_drop_malformed++;
+		return;
+	}
+	if (bad_cksum(p)) {
+		s->count.ip_drop_checksum++;
+		return;
+	}
+	if (h[0] != (p->src.af == 4 ? ICMP4_ECHO : ICMP6_ECHO) || h[1] != 0)
+		return;
+	if (ip_is_local(s, &p->dst)) {
+		echo_local(s, p);
+		return;
+	}
+	if (!policy_pass(s, p->peer, &p->src, &p->dst, IPPROTO_ICMP, 0)) {
+		s->count.ip_drop_policy++;
+		icmp_unreach(s, p, p->src.af == 4 ? ICMP4_UNREACH :
+		    ICMP6_UNREACH, p->src.af == 4 ? 13 : 1, 0);
+		return;
+	}
+	id = be16(h + 4);
+	flow_key(&k, p->peer, FLOW_ICMP, &p->src, id, NULL, 0);
+	if ((f = flow_find(s, &k)) == NULL &&
+	    (f = icmp_open(s, p, id, &k)) == NULL) {
+		s->count.ip_drop_budget++;
+		return;
+	}
+	f->dst = p->dst;
+	f->active = s->now;
+	f->rx_bytes += p->l4len;
+	flow_schedule(s, f, s->now + ICMP_TIMEOUT);
+	/* the kernel fills in its own id and the sum */
+	memcpy(hdr, h, sizeof(hdr));
+	iov[0].iov_base = hdr;
+	iov[0].iov_len = sizeof(hdr);
+	iov[1].iov_base = (void *)(uintptr_t)(p->data + p->l4 + ICMP_HDR);
+	iov[1].iov_len = p->l4len - ICMP_HDR;
+	if (s->host->sendto(s->harg, f, &p->dst, 0, iov, 2, p->ttl, p->tos,
+	    p->df) == -1) {
+		icmp_event(s, f, HOST_READ);
+		if (s->host->sendto(s->harg, f, &p->dst, 0, iov, 2, p->ttl,
+		    p->tos, p->df) == -1) {
+			uint8_t	 type, code;
+
+			if (icmp_map_errno(errno, p->src.af, &type,
+			    &code) == 0)
+				icmp_unreach(s, p, type, code, 0);
+			return;
+		}
+	}
+	s->count.icmp_echo_tx++;
+}
+
+static void
+drain_errors(struct slirp *s, struct flow *f)
+{
+	struct host_error	 e;
+	int			 n;
+
+	for (n = 0; n < RECV_BUDGET &&
+	    s->host->errqueue(s->harg, f, &e) == 0; n++)
+		icmp_relay(s, f, f->src.af == 4 ? IPPROTO_ICMP :
+		    IPPROTO_ICMPV6, 0, &e);
+}
+
+/* Answers to pings, and errors about them. */
+void
+icmp_event(struct slirp *s, struct flow *f, int what)
+{
+	struct ipaddr	 from;
+	struct iovec	 iov;
+	uint16_t	 port;
+	ssize_t		 n;
+	int		 tos, i;
+
+	(void)what;
+	drain_errors(s, f);
+	for (i = 0; i < RECV_BUDGET; i++) {
+		iov.iov_base = s->dgram;
+		iov.iov_len = DGRAM_MAX;
+		n = s->host->recvfrom(s->harg, f, &iov, 1, &from, &port,
+		    &tos);
+		if (n == -1) {
+			if (errno == EAGAIN)
+				break;
+			drain_errors(s, f);
+			continue;
+		}
+		if (n < ICMP_HDR || from.af != f->src.af ||
+		    s->dgram[0] != (f->src.af == 4 ? ICMP4_ECHOREPLY :
+		    ICMP6_ECHOREPLY))
+			continue;
+		put16(s->dgram + 4, f->sport);
+		set_cksum(s->dgram, (size_t)n, &from, &f->src);
+		ip_send(s, f->peer, &from, &f->src, f->src.af == 4 ?
+		    IPPROTO_ICMP : IPPROTO_ICMPV6, s->dgram, (size_t)n,
+		    (uint8_t)tos);
+		f->tx_bytes += (uint64_t)n;
+		s->count.icmp_echo_rx++;
+	}
+}
+
+void
+icmp_timer(struct slirp *s, struct flow *f)
+{
+	if (s->now - f->active >= ICMP_TIMEOUT)
+		icmp_close(s, f);
+	else
+		flow_schedule(s, f, f->active + ICMP_TIMEOUT);
+}

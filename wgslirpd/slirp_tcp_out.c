@@ -1,0 +1,771 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * TCP toward the guest: building segments, the send queue, loss recovery.
+ *
+ * Host data is read straight into packet slots, behind headroom for the
+ * headers, a train of segments with one call; only as much as congestion
+ * window, guest's window and slots allow, so that the rest waits in the
+ * kernel and pushes back.  The slots stay with the send queue until they
+ * are acknowledged, and a retransmission only writes a new header.  A
+ * segment whose slot the crypto engine has not returned is queued, not
+ * lost, and is not sent again.
+ *
+ * Recovery: SACK scoreboard with the loss rule of RFC 6675 counted in
+ * segments, NewReno (RFC 6582) where the guest has no SACK.
+ *
+ * Invariants: snd_una <= snd_nxt; the segments of the queue are adjacent
+ * and cover exactly that; if there are any, t_rexmt is armed.
+ */
+
+#include <sys/types.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "slirp_tcp.h"
+
+#define DUPTHRESH	3
+#define TS_UNIT		MONO_MS(1)
+#define RING_TRAINS	2	/* of one flow in the packet queue */
+#define MAX_BACKOFF	6
+
+static uint32_t
+ts_now(const struct slirp *s, const struct tcpcb *t)
+{
+	return ((uint32_t)(s->now / TS_UNIT) + t->ts_offset);
+}
+
+static size_t
+put_sack(const struct tcpcb *t, uint8_t *o, size_t room)
+{
+	const struct tcp_rcvq	*q = t->rq;
+	uint8_t			*p = o + 4;
+	int			 i, k, n;
+
+	if (!t->sack_ok || q == NULL || q->nranges == 0 || room < 12)
+		return (0);
+	n = (int)(room - 4) / 8;
+	if (n > q->nranges)
+		n = q->nranges;
+	o[0] = o[1] = 1;
+	o[2] = 5;
+	o[3] = (uint8_t)(2 + 8 * n);
+	/* the block of the last arrival first (RFC 2018, 4) */
+	for (i = 0; i < n; i++, p += 8) {
+		k = (q->recent + i) % q->nranges;
+		put32(p, q->range[k].start);
+		put32(p + 4, q->range[k].end);
+	}
+	return ((size_t)(4 + 8 * n));
+}
+
+/* Options of a segment after the SYN, into at most 40 bytes. */
+static size_t
+put_options(const struct slirp *s, const struct tcpcb *t, uint8_t *o,
+    int sack)
+{
+	size_t	 n = 0;
+
+	if (t->ts_ok) {
+		o[0] = o[1] = 1;
+		o[2] = 8;
+		o[3] = 10;
+		put32(o + 4, ts_now(s, t));
+		put32(o + 8, t->ts_recent);
+		n = TCP_TS_LEN;
+	}
+	if (sack)
+		n += put_sack(t, o + n, 40 - n);
+	return (n);
+}
+
+/*
+ * Write the TCP header at h; optlen bytes of options are there already.
+ * sum is that of the payload, of paylen bytes.
+ */
+static void
+put_header(uint8_t *h, const struct ipaddr *src, uint16_t sport,
+    const struct ipaddr *dst, uint16_t dport, uint32_t seq, uint32_t ack,
+    uint8_t flags, uint16_t wnd, size_t optlen, size_t paylen, uint16_t sum)
+{
+	size_t		 hlen = TCP_HDR + optlen;
+	uint32_t	 x;
+	uint16_t	 c;
+
+	put16(h, sport);
+	put16(h + 2, dport);
+	put32(h + 4, seq);
+	put32(h + 8, ack);
+	h[12] = (uint8_t)(hlen / 4 << 4);
+	h[13] = flags;
+	put16(h + 14, wnd);
+	put32(h + 16, 0);
+	x = (uint16_t)~cksum_fold(cksum_add(h, hlen, 0));
+	x += (uint16_t)~cksum_fold(cksum_pseudo(src, dst, IPPROTO_TCP,
+	    hlen + paylen));
+	c = cksum_fold(x + sum);
+	memcpy(h + 16, &c, 2);
+}
+
+/* Send a segment without payload that belongs to no queue. */
+static void
+send_bare(struct slirp *s, struct tcpcb *t, uint32_t seq, uint8_t flags,
+    const uint8_t *opts, size_t optlen)
+{
+	struct flow	*f = &t->f;
+	size_t		 iplen = ip_hdr_len(&f->src);
+	uint32_t	 slot;
+	uint8_t		*p;
+
+	if ((slot = ip_slot(s, 0)) == PKTQ_NOSLOT) {
+		s->count.ip_drop_noslot++;
+		return;
+	}
+	p = pktq_slot(s->out, slot);
+	ip_header(s, p, &f->dst, &f->src, IPPROTO_TCP, TCP_HDR + optlen, 0,
+	    f->src.af == 4 ? 0x4000 : 0);
+	memcpy(p + iplen + TCP_HDR, opts, optlen);
+	put_header(p + iplen, &f->dst, f->dport, &f->src, f->sport, seq,
+	    flags & TH_ACK ? t->rcv_nxt : 0, flags,
+	    flags & TH_RST ? 0 : tcp_window(t), optlen, 0, 0);
+	ip_publish(s, slot, 0, iplen + TCP_HDR + optlen, f->peer);
+	pktq_release(s->out, slot);
+	s->count.tcp_tx_segments++;
+	if (flags & TH_ACK) {
+		t->last_ack = t->rcv_nxt;
+		t->rx_segs = 0;
+		t->ack_now = 0;
+		t->t_delack = 0;
+	}
+}
+
+void
+tcp_send_ack(struct slirp *s, struct tcpcb *t)
+{
+	uint8_t	 opts[40];
+	size_t	 n;
+
+	n = put_options(s, t, opts, 1);
+	send_bare(s, t, t->snd_nxt, TH_ACK, opts, n);
+}
+
+/* RFC 9293 3.8.4 and 3.8.6.1: makes the guest tell where it stands. */
+void
+tcp_send_probe(struct slirp *s, struct tcpcb *t)
+{
+	uint8_t	 opts[40];
+	size_t	 n;
+
+	n = put_options(s, t, opts, 0);
+	send_bare(s, t, t->snd_una - 1, TH_ACK, opts, n);
+	s->count.tcp_probes++;
+}
+
+void
+tcp_send_rst(struct slirp *s, struct tcpcb *t)
+{
+	send_bare(s, t, t->snd_nxt, TH_RST | TH_ACK, NULL, 0);
+	s->count.tcp_resets_tx++;
+}
+
+void
+tcp_send_synack(struct slirp *s, struct tcpcb *t)
+{
+	uint8_t		 o[40], ws = t->rcv_scale;
+	size_t		 n = 4;
+	uint16_t	 mss;
+
+	mss = (uint16_t)(s->conf.mtu - ip_hdr_len(&t->f.src) - TCP_HDR);
+	o[0] = 2;
+	o[1] = 4;
+	put16(o + 2, mss);
+	if (t->sack_ok && t->ts_ok) {
+		o[n++] = 4;
+		o[n++] = 2;
+	} else if (t->ts_ok) {
+		o[n++] = 1;
+		o[n++] = 1;
+	}
+	if (t->ts_ok) {
+		o[n++] = 8;
+		o[n++] = 10;
+		put32(o + n, ts_now(s, t));
+		put32(o + n + 4, t->ts_recent);
+		n += 8;
+	} else if (t->sack_ok) {
+		o[n++] = 1;
+		o[n++] = 1;
+		o[n++] = 4;
+		o[n++] = 2;
+	}
+	if (t->rcv_scale != 0) {
+		o[n++] = 1;
+		o[n++] = 3;
+		o[n++] = 3;
+		o[n++] = t->rcv_scale;
+	}
+	t->rcv_scale = 0;	/* the window of a SYN is never scaled */
+	send_bare(s, t, t->iss, TH_SYN | TH_ACK, o, n);
+	t->rcv_scale = ws;
+}
+
+/* Answer a segment that belongs to no connection (RFC 9293 3.10.7.1). */
+void
+tcp_reply_rst(struct slirp *s, const struct tcp_in *in)
+{
+	const struct ippkt	*p = in->p;
+	uint8_t			 h[TCP_HDR];
+	uint32_t		 seq = 0, ack = 0;
+	uint8_t			 flags = TH_RST;
+
+	if (in->flags & TH_RST)
+		return;
+	if (in->flags & TH_ACK)
+		seq = in->ack;
+	else {
+		ack = in->seq + in->len + ((in->flags & TH_SYN) != 0) +
+		    ((in->flags & TH_FIN) != 0);
+		flags |= TH_ACK;
+	}
+	put_header(h, &p->dst, in->dport, &p->src, in->sport, seq, ack, flags,
+	    0, 0, 0, 0);
+	ip_send(s, p->peer, &p->dst, &p->src, IPPROTO_TCP, h, sizeof(h), 0);
+	s->count.tcp_resets_tx++;
+}
+
+/* A bare ACK from dst to src, the guest, without a connection. */
+void
+tcp_reply_ack(struct slirp *s, struct slirp_peer *peer,
+    const struct ipaddr *src, uint16_t sport, const struct ipaddr *dst,
+    uint16_t dport, uint32_t seq, uint32_t ack)
+{
+	uint8_t	 h[TCP_HDR];
+
+	put_header(h, dst, dport, src, sport, seq, ack, TH_ACK, 0, 0, 0, 0);
+	ip_send(s, peer, dst, src, IPPROTO_TCP, h, sizeof(h), 0);
+}
+
+/* Make room for n more segments.  -1 if there is none. */
+static int
+segs_room(struct tcpcb *t, uint32_t n)
+{
+	struct tseg	*segs;
+	uint32_t	 cap, i;
+
+	if (t->seg_n + n <= t->seg_cap)
+		return (0);
+	if (t->seg_n + n > 2 * TCP_MAX_SEGS)
+		return (-1);
+	for (cap = t->seg_cap == 0 ? 8 : t->seg_cap; cap < t->seg_n + n;
+	    cap *= 2)
+		continue;
+	if ((segs = calloc(cap, sizeof(*segs))) == NULL)
+		return (-1);
+	for (i = 0; i < t->seg_n; i++)
+		segs[i] = *tcp_seg(t, i);
+	free(t->segs);
+	t->segs = segs;
+	t->seg_cap = cap;
+	t->seg_head = 0;
+	return (0);
+}
+
+static void
+segs_pop(struct slirp *s, struct tcpcb *t)
+{
+	struct tseg	*g = tcp_seg(t, 0);
+
+	if (g->flags & TSEG_SACKED)
+		t->sacked -= g->len;
+	if (g->flags & TSEG_LOST) {
+		t->lost -= g->len;
+		t->seg_lost--;
+	}
+	if (g->len < t->mss)
+		t->seg_small--;
+	if (g->slot != PKTQ_NOSLOT) {
+		pktq_release(s->out, g->slot);
+		t->f.peer->nslots--;
+	}
+	t->seg_head = (t->seg_head + 1) & (t->seg_cap - 1);
+	t->seg_n--;
+	if (t->seg_ring > 0)
+		t->seg_ring--;
+}
+
+void
+tcp_free_segs(struct slirp *s, struct tcpcb *t)
+{
+	while (t->seg_n > 0)
+		segs_pop(s, t);
+	free(t->segs);
+	t->segs = NULL;
+	t->seg_cap = 0;
+}
+
+/* How many of the flow's segments the crypto engine still has to take. */
+static uint32_t
+segs_queued(const struct slirp *s, struct tcpcb *t)
+{
+	struct tseg	*g;
+
+	while (t->seg_ring < t->seg_n) {
+		g = tcp_seg(t, t->seg_ring);
+		if (g->slot != PKTQ_NOSLOT && pktq_busy(s->out, g->slot))
+			break;
+		t->seg_ring++;
+	}
+	return (t->seg_n - t->seg_ring);
+}
+
+static void
+arm_rexmt(struct slirp *s, struct tcpcb *t)
+{
+	t->t_rexmt = s->now + (t->rto << t->backoff);
+	if (t->t_rexmt > s->now + TCP_RTO_MAX)
+		t->t_rexmt = s->now + TCP_RTO_MAX;
+}
+
+/* Write the header of a queued segment and hand it to the crypto engine. */
+static void
+send_seg(struct slirp *s, struct tcpcb *t, struct tseg *g, int push)
+{
+	struct flow	*f = &t->f;
+	uint8_t		*p = pktq_slot(s->out, g->slot) + SLOT_PAYLOAD;
+	size_t		 iplen = ip_hdr_len(&f->src), optlen, hlen;
+	uint8_t		 flags = TH_ACK;
+
+	optlen = t->ts_ok ? TCP_TS_LEN : 0;
+	hlen = iplen + TCP_HDR + optlen;
+	if (push)
+		flags |= TH_PSH;
+	put_options(s, t, p - optlen, 0);
+	put_header(p - optlen - TCP_HDR, &f->dst, f->dport, &f->src,
+	    f->sport, g->seq, t->rcv_nxt, flags, tcp_window(t), optlen,
+	    g->len, g->sum);
+	ip_header(s, p - hlen, &f->dst, &f->src, IPPROTO_TCP,
+	    TCP_HDR + optlen + g->len, 0, f->src.af == 4 ? 0x4000 : 0);
+	ip_publish(s, g->slot, SLOT_PAYLOAD - hlen, hlen + g->len, f->peer);
+	g->sent = s->now;
+	s->count.tcp_tx_segments++;
+	/* it carries the acknowledgement, too */
+	if (t->rq == NULL) {
+		t->last_ack = t->rcv_nxt;
+		t->rx_segs = 0;
+		t->ack_now = 0;
+		t->t_delack = 0;
+	}
+}
+
+static void
+send_fin(struct slirp *s, struct tcpcb *t, uint32_t seq)
+{
+	uint8_t	 opts[40];
+	size_t	 n;
+
+	n = put_options(s, t, opts, 0);
+	send_bare(s, t, seq, TH_FIN | TH_ACK, opts, n);
+}
+
+/*
+ * Send lost segments again while the pipe has room.  Returns -1 if one
+ * has to wait because it is still queued.
+ */
+static int
+retransmit(struct slirp *s, struct tcpcb *t)
+{
+	struct tseg	*g;
+	uint32_t	 i;
+	int		 first = 1;
+
+	for (i = 0; i < t->seg_n && t->seg_lost > 0; i++) {
+		g = tcp_seg(t, i);
+		if (!(g->flags & TSEG_LOST))
+			continue;
+		/* the first one always, if nothing else is under way */
+		if (tcp_pipe(t) + g->len > t->cwnd &&
+		    !(first && tcp_pipe(t) == 0)) {
+			t->cwnd_limited = 1;
+			return (0);
+		}
+		first = 0;
+		if (g->flags & TSEG_FIN)
+			send_fin(s, t, g->seq);
+		else {
+			if (pktq_busy(s->out, g->slot))
+				return (-1);
+			send_seg(s, t, g, 1);
+			if (t->seg_ring > i)
+				t->seg_ring = i;
+		}
+		g->flags &= (uint8_t)~TSEG_LOST;
+		g->flags |= TSEG_REXMIT;
+		if (g->rexmits < UINT8_MAX)
+			g->rexmits++;
+		g->sent = s->now;
+		t->lost -= g->len;
+		t->seg_lost--;
+		s->count.tcp_retransmits++;
+		if (t->t_rexmt == 0)
+			arm_rexmt(s, t);
+	}
+	return (0);
+}
+
+/* Segments that may be read from the host now; 0 if none. */
+static uint32_t
+may_read(struct slirp *s, struct tcpcb *t, uint32_t *size)
+{
+	uint32_t	 pipe = tcp_pipe(t), wnd, n, limit;
+	int32_t		 room;
+
+	*size = t->mss;
+	t->cwnd_limited = 0;
+	if (t->seg_small >= TCP_MAX_SMALL || t->seg_n >= TCP_MAX_SEGS)
+		return (0);
+	room = (int32_t)(t->snd_una + t->snd_wnd - t->snd_nxt);
+	wnd = room > 0 ? (uint32_t)room : 0;
+	if (pipe + t->mss > t->cwnd) {
+		t->cwnd_limited = 1;
+		return (0);
+	}
+	n = (t->cwnd - pipe) / t->mss;
+	if (n > wnd / t->mss) {
+		n = wnd / t->mss;
+		/* silly window: what little there is, if it is much to him */
+		if (n == 0 && wnd > 0 && (t->seg_n == 0 ||
+		    wnd >= t->max_wnd / 2)) {
+			*size = wnd;
+			n = 1;
+		}
+	} else if (n <= TRAIN_SEGS)
+		t->cwnd_limited = 1;
+	if (n > TRAIN_SEGS)
+		n = TRAIN_SEGS;
+	/* no flow takes more than a share of what is free */
+	limit = s->out->nfree / 4;
+	if (t->seg_n > TRAIN_SEGS && t->seg_n > limit)
+		n = 0;
+	return (n);
+}
+
+/*
+ * Read a train from the host and send it.  Returns the bytes read, 0 at
+ * its end, or -1 with errno; ENOBUFS if there are no slots.
+ */
+static ssize_t
+read_train(struct slirp *s, struct tcpcb *t, uint32_t n, uint32_t size)
+{
+	struct iovec	 iov[TRAIN_SEGS];
+	uint32_t	 slot[TRAIN_SEGS], i, got;
+	struct tseg	*g;
+	ssize_t		 r, left;
+
+	if (segs_room(t, n) == -1) {
+		errno = ENOBUFS;
+		return (-1);
+	}
+	for (got = 0; got < n; got++) {
+		if ((slot[got] = ip_slot(s, 1)) == PKTQ_NOSLOT)
+			break;
+		iov[got].iov_base = pktq_slot(s->out, slot[got]) +
+		    SLOT_PAYLOAD;
+		iov[got].iov_len = size;
+	}
+	if (got == 0) {
+		errno = ENOBUFS;
+		return (-1);
+	}
+	r = s->host->readv(s->harg, &t->f, iov, (int)got);
+	for (i = 0, left = r; i < got && left > 0; i++) {
+		g = tcp_seg(t, t->seg_n);
+		memset(g, 0, sizeof(*g));
+		g->seq = t->snd_nxt;
+		g->slot = slot[i];
+		g->len = (uint16_t)(left < (ssize_t)size ? left :
+		    (ssize_t)size);
+		g->sum = (uint16_t)~cksum_fold(cksum_add(iov[i].iov_base,
+		    g->len, 0));
+		left -= g->len;
+		if (g->len < t->mss)
+			t->seg_small++;
+		t->seg_n++;
+		t->f.peer->nslots++;
+		send_seg(s, t, g, left == 0);
+		t->snd_nxt += g->len;
+	}
+	for (; i < got; i++)
+		pktq_release(s->out, slot[i]);
+	if (r > 0) {
+		t->f.tx_bytes += (uint64_t)r;
+		s->count.tcp_tx_bytes += (uint64_t)r;
+		if (t->t_rexmt == 0) {
+			t->progress = s->now;
+			arm_rexmt(s, t);
+		}
+	}
+	return (r);
+}
+
+static void
+queue_fin(struct slirp *s, struct tcpcb *t)
+{
+	struct tseg	*g;
+
+	if (segs_room(t, 1) == -1)
+		return;
+	g = tcp_seg(t, t->seg_n);
+	memset(g, 0, sizeof(*g));
+	g->seq = t->snd_nxt;
+	g->slot = PKTQ_NOSLOT;
+	g->flags = TSEG_FIN;
+	g->sent = s->now;
+	t->seg_n++;
+	t->seg_small++;
+	send_fin(s, t, t->snd_nxt);
+	t->snd_nxt++;
+	t->fin_sent = 1;
+	t->t_keep = s->now + TCP_HALF_IDLE;
+	t->state = t->state == TCPS_CLOSE_WAIT ? TCPS_LAST_ACK :
+	    TCPS_FIN_WAIT_1;
+	if (t->t_rexmt == 0) {
+		t->progress = s->now;
+		arm_rexmt(s, t);
+	}
+}
+
+/*
+ * Send what may be sent: lost segments, then one train of new data, then
+ * the FIN.  Returns 1 if it could go on at once.  The caller arms timers.
+ */
+int
+tcp_output(struct slirp *s, struct tcpcb *t)
+{
+	uint32_t	 n, size;
+	ssize_t		 r;
+	int		 more = 0;
+
+	if (t->seg_lost > 0 && retransmit(s, t) == -1) {
+		flow_wait_slots(s, &t->f);
+		return (0);
+	}
+	if (t->state != TCPS_ESTABLISHED && t->state != TCPS_CLOSE_WAIT)
+		return (0);
+	if (t->f.readable && !t->host_eof) {
+		n = may_read(s, t, &size);
+		if (n > 0 && segs_queued(s, t) >= RING_TRAINS * TRAIN_SEGS) {
+			flow_wait_slots(s, &t->f);
+			return (0);
+		}
+		if (n > 0) {
+			r = read_train(s, t, n, size);
+			if (r > 0)
+				more = 1;
+			else if (r == 0) {
+				t->host_eof = 1;
+				t->f.readable = 0;
+			} else if (errno == EAGAIN)
+				t->f.readable = 0;
+			else if (errno == ENOBUFS)
+				flow_wait_slots(s, &t->f);
+			else if (errno != EINTR) {
+				/* reset it once the guest has all of it */
+				t->f.readable = 0;
+				t->host_dead = 1;
+				t->rst_after = 1;
+			}
+		} else if (t->snd_wnd < t->mss && t->seg_n == 0 &&
+		    t->t_persist == 0)
+			t->t_persist = s->now + t->rto;
+	}
+	if (t->host_eof && !t->fin_sent && !t->rst_after)
+		queue_fin(s, t);
+	return (more);
+}
+
+/* The first segment of the queue that ends after seq. */
+static uint32_t
+seg_at(const struct tcpcb *t, uint32_t seq)
+{
+	uint32_t	 lo = 0, hi = t->seg_n, mid;
+	struct tseg	*g;
+
+	while (lo < hi) {
+		mid = (lo + hi) / 2;
+		g = tcp_seg(t, mid);
+		if (SEQ_LEQ(g->seq + g->len + (g->flags & TSEG_FIN ? 1 : 0),
+		    seq))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return (lo);
+}
+
+static void
+mark_lost(struct tcpcb *t, struct tseg *g)
+{
+	if (g->flags & (TSEG_SACKED | TSEG_LOST))
+		return;
+	g->flags |= TSEG_LOST;
+	t->lost += g->len;
+	t->seg_lost++;
+}
+
+/* Enter what the guest has selectively acknowledged. */
+static void
+take_sack(struct tcpcb *t, const struct tcp_in *in)
+{
+	const struct tcp_range	*b;
+	struct tseg		*g;
+	uint32_t		 i;
+	int			 k;
+
+	for (k = 0; k < in->nsack; k++) {
+		b = &in->sack[k];
+		if (!SEQ_LT(b->start, b->end) ||
+		    SEQ_LT(b->start, t->snd_una) ||
+		    SEQ_GT(b->end, t->snd_nxt))
+			continue;
+		for (i = seg_at(t, b->start); i < t->seg_n; i++) {
+			g = tcp_seg(t, i);
+			if (SEQ_LT(g->seq, b->start))
+				continue;
+			if (SEQ_GT(g->seq + g->len, b->end))
+				break;
+			if (g->flags & (TSEG_SACKED | TSEG_FIN))
+				continue;
+			if (g->flags & TSEG_LOST) {
+				g->flags &= (uint8_t)~TSEG_LOST;
+				t->lost -= g->len;
+				t->seg_lost--;
+			}
+			g->flags |= TSEG_SACKED;
+			t->sacked += g->len;
+		}
+		if (SEQ_GT(b->end, t->hi_sack))
+			t->hi_sack = b->end;
+	}
+}
+
+/* Mark what is lost; returns whether anything new is. */
+static int
+find_loss(struct tcpcb *t)
+{
+	struct tseg	*g;
+	uint32_t	 i, hi, before = t->seg_lost;
+
+	if (t->sack_ok) {
+		if (t->sacked == 0 || SEQ_LEQ(t->hi_sack, t->snd_una))
+			return (0);
+		hi = seg_at(t, t->hi_sack - 1);
+		for (i = seg_at(t, t->scan); i + DUPTHRESH <= hi; i++) {
+			g = tcp_seg(t, i);
+			mark_lost(t, g);
+			t->scan = g->seq + g->len;
+		}
+	} else if (t->dupacks == DUPTHRESH &&
+	    t->recovery == TCPR_NONE)
+		mark_lost(t, tcp_seg(t, 0));
+	return (t->seg_lost > before);
+}
+
+/*
+ * Take an acknowledgement that is within what was sent.  Returns 1 if it
+ * acknowledged the FIN.
+ */
+int
+tcp_acked(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
+{
+	uint32_t	 acked, out = t->snd_nxt - t->snd_una;
+	struct tseg	*g;
+	mono_t		 sent = 0;
+	int		 fin = 0;
+
+	if (in->nsack > 0 && t->sack_ok)
+		take_sack(t, in);
+	acked = in->ack - t->snd_una;
+	if (acked > 0) {
+		while (t->seg_n > 0) {
+			g = tcp_seg(t, 0);
+			if (g->flags & TSEG_FIN) {
+				if (in->ack != g->seq + 1)
+					break;
+				fin = 1;
+			} else if (SEQ_GT(g->seq + g->len, in->ack))
+				break;
+			if (g->rexmits == 0)
+				sent = g->sent;
+			segs_pop(s, t);
+		}
+		t->snd_una = in->ack;
+		t->progress = s->now;
+		t->backoff = 0;
+		t->dupacks = 0;
+		if (sent != 0 && in->p->time > sent)
+			cc_rtt(t, in->p->time - sent);
+		if (SEQ_LT(t->scan, t->snd_una))
+			t->scan = t->snd_una;
+		if (SEQ_LT(t->hi_sack, t->snd_una))
+			t->hi_sack = t->snd_una;
+		if (t->recovery != TCPR_NONE &&
+		    SEQ_GEQ(t->snd_una, t->recover))
+			t->recovery = TCPR_NONE;
+		if (t->recovery != TCPR_FAST)
+			cc_ack(t, acked);
+		else if (!t->sack_ok && t->seg_n > 0)
+			mark_lost(t, tcp_seg(t, 0));	/* partial ACK */
+		if (t->seg_n == 0)
+			t->t_rexmt = 0;
+		else
+			arm_rexmt(s, t);
+	} else if (out > 0 && in->len == 0 && !(in->flags & TH_FIN) &&
+	    in->wnd == t->snd_wnd && t->dupacks < UINT16_MAX)
+		t->dupacks++;
+	if (t->seg_n > 0 && find_loss(t) &&
+	    t->recovery == TCPR_NONE) {
+		t->recovery = TCPR_FAST;
+		t->recover = t->snd_nxt;
+		cc_loss(t);
+		s->count.tcp_fast_recoveries++;
+	}
+	return (fin);
+}
+
+/* Nothing was acknowledged for too long (RFC 6298, 5). */
+void
+tcp_rexmt_timeout(struct slirp *s, struct tcpcb *t)
+{
+	struct tseg	*g;
+	uint32_t	 i;
+
+	if (t->seg_n == 0)
+		return;
+	g = tcp_seg(t, 0);
+	if (g->slot != PKTQ_NOSLOT && pktq_busy(s->out, g->slot)) {
+		arm_rexmt(s, t);	/* it has not left the house */
+		return;
+	}
+	s->count.tcp_rtos++;
+	cc_timeout(t);
+	/* the guest may have dropped what it selectively acknowledged */
+	for (i = 0; i < t->seg_n; i++) {
+		g = tcp_seg(t, i);
+		if (g->flags & TSEG_SACKED)
+			t->sacked -= g->len;
+		g->flags &= (uint8_t)~(TSEG_SACKED | TSEG_REXMIT);
+		mark_lost(t, g);
+	}
+	t->recovery = TCPR_TIMEOUT;
+	t->recover = t->snd_nxt;
+	t->scan = t->snd_nxt;
+	t->hi_sack = t->snd_una;
+	t->dupacks = 0;
+	if (t->backoff < MAX_BACKOFF)
+		t->backoff++;
+	arm_rexmt(s, t);
+	tcp_output(s, t);
+}

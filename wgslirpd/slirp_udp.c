@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * UDP: one unconnected socket for each guest address and port, whatever
+ * it talks to (endpoint-independent mapping, RFC 4787 REQ-1).  Answers
+ * are taken only from addresses that the guest has sent to (address-
+ * dependent filtering); what the kernel learns from ICMP comes through
+ * the socket's error queue and goes on to the guest.
+ */
+
+#include <sys/types.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "slirp.h"
+
+#define UDP_HDR		8
+#define MAX_REMOTES	64
+#define DNS_PORT	53
+#define DNS_TIMEOUT	MONO_SEC(10)
+#define RECV_BUDGET	64
+
+struct remote {
+	struct ipaddr	 addr;
+	mono_t		 last;
+};
+
+struct udp_flow {
+	struct flow	 f;
+	struct remote	*remotes;
+	uint8_t		 nremotes;
+	uint8_t		 capremotes;
+	uint8_t		 other;		/* not only DNS */
+};
+
+static mono_t
+timeout(const struct slirp *s, const struct flow *f)
+{
+	const struct udp_flow	*u = (const struct udp_flow *)f;
+
+	if (!u->other && DNS_TIMEOUT < s->conf.udp_timeout)
+		return (DNS_TIMEOUT);
+	return (s->conf.udp_timeout);
+}
+
+void
+udp_close(struct slirp *s, struct flow *f)
+{
+	struct udp_flow	*u = (struct udp_flow *)f;
+
+	s->host->close(s->harg, f, 0);
+	flow_remove(s, f);
+	s->count.udp_active--;
+	free(u->remotes);
+	free(u);
+}
+
+void
+udp_timer(struct slirp *s, struct flow *f)
+{
+	if (s->now - f->active >= timeout(s, f))
+		udp_close(s, f);
+	else
+		flow_schedule(s, f, f->active + timeout(s, f));
+}
+
+static struct remote *
+remote_find(struct udp_flow *u, const struct ipaddr *a)
+{
+	int	 i;
+
+	for (i = 0; i < u->nremotes; i++)
+		if (ipaddr_cmp(&u->remotes[i].addr, a) == 0)
+			return (&u->remotes[i]);
+	return (NULL);
+}
+
+/* Remember whom the guest talks to; the oldest makes room. */
+static void
+remote_note(struct slirp *s, struct udp_flow *u, const struct ipaddr *a)
+{
+	struct remote	*r, *v;
+	uint8_t		 cap;
+	int		 i;
+
+	if ((r = remote_find(u, a)) == NULL) {
+		if (u->nremotes == u->capremotes &&
+		    u->capremotes < MAX_REMOTES) {
+			cap = u->capremotes == 0 ? 1 : u->capremotes * 2;
+			v = recallocarray(u->remotes, u->capremotes, cap,
+			    sizeof(*v));
+			if (v == NULL)
+				return;
+			u->remotes = v;
+			u->capremotes = cap;
+		}
+		if (u->nremotes < u->capremotes)
+			r = &u->remotes[u->nremotes++];
+		else {
+			r = &u->remotes[0];
+			for (i = 1; i < u->nremotes; i++)
+				if (u->remotes[i].last < r->last)
+					r = &u->remotes[i];
+		}
+		r->addr = *a;
+	}
+	r->last = s->now;
+}
+
+static struct flow *
+udp_open(struct slirp *s, const struct ippkt *p, uint16_t sport,
+    const struct flow_key *k)
+{
+	struct udp_flow	*u;
+	struct flow	*f;
+
+	if ((u = calloc(1, sizeof(*u))) == NULL)
+		return (NULL);
+	f = &u->f;
+	f->type = FLOW_UDP;
+	f->peer = p->peer;
+	f->src = p->src;
+	f->dst = p->dst;
+	f->sport = sport;
+	if (flow_add(s, f, k) == -1) {
+		free(u);
+		return (NULL);
+	}
+	if (s->host->udp_open(s->harg, f) == -1) {
+		if (log_allow(&s->loglimit, s->now))
+			log_warn("udp socket");
+		flow_remove(s, f);
+		free(u);
+		return (NULL);
+	}
+	s->count.udp_opened++;
+	s->count.udp_active++;
+	return (f);
+}
+
+static void
+drain_errors(struct slirp *s, struct flow *f)
+{
+	struct host_error	 e;
+	int			 n;
+
+	for (n = 0; n < RECV_BUDGET &&
+	    s->host->errqueue(s->harg, f, &e) == 0; n++)
+		icmp_relay(s, f, IPPROTO_UDP, 0, &e);
+}
+
+/* Send to the host; an error that was pending is told and tried again. */
+static void
+udp_send(struct slirp *s, struct flow *f, const struct ippkt *p,
+    uint16_t dport, size_t len)
+{
+	struct iovec	 iov;
+	uint8_t		 type, code;
+	int		 i;
+
+	iov.iov_base = (void *)(uintptr_t)(p->data + p->l4 + UDP_HDR);
+	iov.iov_len = len;
+	for (i = 0; i < 2; i++) {
+		if (s->host->sendto(s->harg, f, &p->dst, dport, &iov, 1,
+		    p->ttl, p->tos, p->df) != -1) {
+			f->rx_bytes += len;
+			s->count.udp_rx_datagrams++;
+			s->count.udp_rx_bytes += len;
+			return;
+		}
+		if (errno == EAGAIN || errno == ENOBUFS)
+			break;
+		if (errno == EMSGSIZE) {
+			/* the queued error has the MTU */
+			drain_errors(s, f);
+			break;
+		}
+		if (i == 1 && icmp_map_errno(errno, p->src.af, &type,
+		    &code) == 0)
+			icmp_unreach(s, p, type, code, 0);
+		if (i == 0)
+			drain_errors(s, f);
+	}
+	s->count.udp_drop_send++;
+}
+
+void
+udp_input(struct slirp *s, struct ippkt *p)
+{
+	const uint8_t	*h;
+	struct flow_key	 k;
+	struct flow	*f;
+	uint16_t	 sport, dport;
+	size_t		 len;
+	int		 v4 = p->src.af == 4;
+
+	if ((h = pkt_get(p, p->l4, UDP_HDR)) == NULL ||
+	    (len = be16(h + 4)) < UDP_HDR || len > p->l4len) {
+		s->count.ip_drop_malformed++;
+		return;
+	}
+	if ((h[6] | h[7]) != 0 ? cksum_fold(cksum_add(p->data + p->l4, len,
+	    cksum_pseudo(&p->src, &p->dst, IPPROTO_UDP, len))) != 0 : !v4) {
+		s->count.ip_drop_checksum++;
+		return;
+	}
+	sport = be16(h);
+	dport = be16(h + 2);
+	if (sport == 0 || dport == 0) {
+		s->count.ip_drop_malformed++;
+		return;
+	}
+	if (!policy_pass(s, p->peer, &p->src, &p->dst, IPPROTO_UDP, dport)) {
+		s->count.ip_drop_policy++;
+		/* on the gateway itself nothing listens */
+		if (ip_is_local(s, &p->dst))
+			icmp_unreach(s, p, v4 ? 3 : 1, v4 ? 3 : 4, 0);
+		else
+			icmp_unreach(s, p, v4 ? 3 : 1, v4 ? 13 : 1, 0);
+		return;
+	}
+	flow_key(&k, p->peer, FLOW_UDP, &p->src, sport, NULL, 0);
+	if ((f = flow_find(s, &k)) == NULL &&
+	    (f = udp_open(s, p, sport, &k)) == NULL) {
+		s->count.ip_drop_budget++;
+		return;
+	}
+	f->dst = p->dst;
+	f->dport = dport;
+	f->active = s->now;
+	if (dport != DNS_PORT)
+		((struct udp_flow *)f)->other = 1;
+	remote_note(s, (struct udp_flow *)f, &p->dst);
+	flow_schedule(s, f, s->now + timeout(s, f));
+	udp_send(s, f, p, dport, len - UDP_HDR);
+}
+
+void
+udp_event(struct slirp *s, struct flow *f, int what)
+{
+	if (what & HOST_READ)
+		flow_ready(s, f);
+}
+
+/* Put a header before len bytes of payload at p. */
+static void
+udp_header(const struct flow *f, const struct ipaddr *from, uint16_t port,
+    uint8_t *p, size_t len)
+{
+	uint16_t	 c;
+
+	put16(p, port);
+	put16(p + 2, f->sport);
+	put16(p + 4, (uint32_t)(len + UDP_HDR));
+	put16(p + 6, 0);
+	c = cksum_fold(cksum_add(p, len + UDP_HDR,
+	    cksum_pseudo(from, &f->src, IPPROTO_UDP, len + UDP_HDR)));
+	if (c == 0)
+		c = 0xffff;
+	memcpy(p + 6, &c, 2);
+}
+
+/*
+ * Take what the host sent, straight into packet slots; what exceeds a
+ * slot runs over into a buffer and is fragmented.  Returns whether there
+ * may be more.
+ */
+int
+udp_ready(struct slirp *s, struct flow *f)
+{
+	struct udp_flow	*u = (struct udp_flow *)f;
+	struct ipaddr	 from;
+	struct iovec	 iov[2];
+	uint32_t	 slot;
+	uint16_t	 port;
+	uint8_t		*p;
+	size_t		 hlen = ip_hdr_len(&f->src) + UDP_HDR, room;
+	ssize_t		 n;
+	int		 i, tos;
+
+	room = s->conf.mtu - hlen;
+	for (i = 0; i < RECV_BUDGET; i++) {
+		if ((slot = ip_slot(s, 1)) == PKTQ_NOSLOT) {
+			flow_wait_slots(s, f);
+			return (0);
+		}
+		p = pktq_slot(s->out, slot) + SLOT_PAYLOAD;
+		iov[0].iov_base = p;
+		iov[0].iov_len = room;
+		iov[1].iov_base = s->dgram + UDP_HDR + room;
+		iov[1].iov_len = DGRAM_MAX - UDP_HDR - room;
+		n = s->host->recvfrom(s->harg, f, iov, 2, &from, &port, &tos);
+		if (n == -1) {
+			pktq_release(s->out, slot);
+			if (errno == EAGAIN) {
+				drain_errors(s, f);
+				return (0);
+			}
+			drain_errors(s, f);
+			continue;
+		}
+		if (from.af != f->src.af || remote_find(u, &from) == NULL) {
+			pktq_release(s->out, slot);
+			s->count.udp_drop_filtered++;
+			continue;
+		}
+		f->tx_bytes += (uint64_t)n;
+		s->count.udp_tx_datagrams++;
+		s->count.udp_tx_bytes += (uint64_t)n;
+		if ((size_t)n <= room) {
+			udp_header(f, &from, port, p - UDP_HDR, (size_t)n);
+			ip_header(s, p - hlen, &from, &f->src, IPPROTO_UDP,
+			    (size_t)n + UDP_HDR, (uint8_t)tos, 0);
+			ip_publish(s, slot, SLOT_PAYLOAD - hlen,
+			    hlen + (size_t)n, f->peer);
+			pktq_release(s->out, slot);
+			continue;
+		}
+		memcpy(s->dgram + UDP_HDR, p, room);
+		pktq_release(s->out, slot);
+		udp_header(f, &from, port, s->dgram, (size_t)n);
+		ip_send(s, f->peer, &from, &f->src, IPPROTO_UDP, s->dgram,
+		    (size_t)n + UDP_HDR, (uint8_t)tos);
+	}
+	return (1);
+}

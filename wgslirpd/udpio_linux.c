@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: ISC */
+
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "udpio.h"
+
+#define CONTROL_LEN	192
+
+static struct mmsghdr		 msgs[UDPIO_BATCH];
+static struct iovec		 iovs[UDPIO_BATCH];
+static struct sockaddr_storage	 names[UDPIO_BATCH];
+static uint8_t			*bufs;
+static _Alignas(struct cmsghdr) uint8_t	 controls[UDPIO_BATCH][CONTROL_LEN];
+static int			 no_gso;
+
+/* -1 if there is no memory. */
+int
+udpio_init(void)
+{
+	int	 i;
+
+	if ((bufs = malloc((size_t)UDPIO_BATCH * UDPIO_BUF)) == NULL)
+		return (-1);
+	for (i = 0; i < UDPIO_BATCH; i++) {
+		iovs[i].iov_base = bufs + (size_t)i * UDPIO_BUF;
+		iovs[i].iov_len = UDPIO_BUF;
+		msgs[i].msg_hdr.msg_iov = &iovs[i];
+		msgs[i].msg_hdr.msg_iovlen = 1;
+		msgs[i].msg_hdr.msg_name = &names[i];
+		msgs[i].msg_hdr.msg_control = controls[i];
+	}
+	return (0);
+}
+
+/* What the control messages tell about a datagram. */
+static void
+read_control(struct msghdr *m, struct udpio_rx *r)
+{
+	struct in6_pktinfo	 pi6;
+	struct in_pktinfo	 pi4;
+	struct cmsghdr		*c;
+	int			 v;
+
+	for (c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level == IPPROTO_UDP &&
+		    c->cmsg_type == UDP_GRO) {
+			memcpy(&v, CMSG_DATA(c), sizeof(v));
+			if (v > 0)
+				r->segment = (size_t)v;
+		} else if (c->cmsg_level == IPPROTO_IP &&
+		    c->cmsg_type == IP_PKTINFO) {
+			memcpy(&pi4, CMSG_DATA(c), sizeof(pi4));
+			ipaddr_from4(&r->from.local, &pi4.ipi_spec_dst);
+			r->from.ifindex = (uint32_t)pi4.ipi_ifindex;
+		} else if (c->cmsg_level == IPPROTO_IPV6 &&
+		    c->cmsg_type == IPV6_PKTINFO) {
+			memcpy(&pi6, CMSG_DATA(c), sizeof(pi6));
+			ipaddr_from6(&r->from.local, &pi6.ipi6_addr);
+			r->from.ifindex = pi6.ipi6_ifindex;
+		} else if (c->cmsg_level == IPPROTO_IP &&
+		    c->cmsg_type == IP_TOS)
+			r->ecn = *CMSG_DATA(c) & 3;
+		else if (c->cmsg_level == IPPROTO_IPV6 &&
+		    c->cmsg_type == IPV6_TCLASS) {
+			memcpy(&v, CMSG_DATA(c), sizeof(v));
+			r->ecn = v & 3;
+		}
+	}
+}
+
+/*
+ * Receive a batch.  Returns how many buffers hold something, which stay
+ * valid until the next call; -1 with errno if there is nothing.
+ */
+int
+udpio_recv(int fd, struct udpio_rx rx[UDPIO_BATCH])
+{
+	struct udpio_rx	*r;
+	int		 i, n, out = 0;
+
+	for (i = 0; i < UDPIO_BATCH; i++) {
+		msgs[i].msg_hdr.msg_namelen = sizeof(names[i]);
+		msgs[i].msg_hdr.msg_controllen = CONTROL_LEN;
+	}
+	if ((n = recvmmsg(fd, msgs, UDPIO_BATCH, MSG_DONTWAIT, NULL)) == -1)
+		return (-1);
+	for (i = 0; i < n; i++) {
+		if (msgs[i].msg_hdr.msg_flags & MSG_TRUNC ||
+		    msgs[i].msg_len == 0)
+			continue;
+		r = &rx[out];
+		memset(&r->from, 0, sizeof(r->from));
+		if (names[i].ss_family == AF_INET)
+			memcpy(&r->from.remote.sin, &names[i],
+			    sizeof(r->from.remote.sin));
+		else if (names[i].ss_family == AF_INET6) {
+			memcpy(&r->from.remote.sin6, &names[i],
+			    sizeof(r->from.remote.sin6));
+			r->from.remote.sin6.sin6_flowinfo = 0;
+		} else
+			continue;
+		r->buf = iovs[i].iov_base;
+		r->len = msgs[i].msg_len;
+		r->segment = r->len;
+		r->ecn = 0;
+		read_control(&msgs[i].msg_hdr, r);
+		out++;
+	}
+	return (out);
+}
+
+static void
+put_cmsg(struct msghdr *m, int level, int type, const void *data, size_t len)
+{
+	struct cmsghdr	*c;
+
+	c = (struct cmsghdr *)((uint8_t *)m->msg_control +
+	    m->msg_controllen);
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(c), data, len);
+	m->msg_controllen += CMSG_SPACE(len);
+}
+
+static ssize_t
+send_one(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
+    size_t len, size_t segment, int tos, int sticky)
+{
+	_Alignas(struct cmsghdr) uint8_t	 control[CONTROL_LEN];
+	struct in6_pktinfo			 pi6;
+	struct in_pktinfo			 pi4;
+	struct msghdr				 m;
+	struct iovec				 iov;
+	uint16_t				 gso = (uint16_t)segment;
+
+	memset(&m, 0, sizeof(m));
+	memset(control, 0, sizeof(control));
+	iov.iov_base = (void *)(uintptr_t)buf;
+	iov.iov_len = len;
+	m.msg_iov = &iov;
+	m.msg_iovlen = 1;
+	m.msg_control = control;
+	m.msg_name = (void *)(uintptr_t)&ep->remote.sa;
+	if (ep->remote.sa.sa_family == AF_INET) {
+		m.msg_namelen = sizeof(ep->remote.sin);
+		if (sticky && ep->local.af == 4) {
+			memset(&pi4, 0, sizeof(pi4));
+			memcpy(&pi4.ipi_spec_dst, ep->local.a, 4);
+			pi4.ipi_ifindex = (int)ep->ifindex;
+			put_cmsg(&m, IPPROTO_IP, IP_PKTINFO, &pi4,
+			    sizeof(pi4));
+		}
+		put_cmsg(&m, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+	} else {
+		m.msg_namelen = sizeof(ep->remote.sin6);
+		if (sticky && ep->local.af == 6) {
+			memset(&pi6, 0, sizeof(pi6));
+			memcpy(&pi6.ipi6_addr, ep->local.a, 16);
+			pi6.ipi6_ifindex = ep->ifindex;
+			put_cmsg(&m, IPPROTO_IPV6, IPV6_PKTINFO, &pi6,
+			    sizeof(pi6));
+		}
+		put_cmsg(&m, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+	}
+	if (len > segment)
+		put_cmsg(&m, IPPROTO_UDP, UDP_SEGMENT, &gso, sizeof(gso));
+	return (sendmsg(fd, &m, MSG_DONTWAIT));
+}
+
+static int
+send_sticky(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
+    size_t len, size_t segment, int tos)
+{
+	if (send_one(fd, ep, buf, len, segment, tos, 1) != -1)
+		return (0);
+	if (ep->local.af == 0 || (errno != EINVAL && errno != ENODEV &&
+	    errno != ENETUNREACH && errno != EADDRNOTAVAIL))
+		return (-1);
+	/* the address that the peer used may be gone */
+	return (send_one(fd, ep, buf, len, segment, tos, 0) != -1 ? 0 : -1);
+}
+
+/* For tests: behave like a kernel without segmentation offload. */
+void
+udpio_disable_gso(void)
+{
+	no_gso = 1;
+}
+
+/*
+ * Send len bytes as datagrams of segment bytes, the last one with what
+ * is left.  A system that cannot segment gets them one by one.  Returns
+ * -1 with errno EAGAIN if none was sent because the socket is full, or
+ * with another errno if they are lost.
+ */
+int
+udpio_send(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
+    size_t len, size_t segment, int tos)
+{
+	size_t	 off, n;
+	int	 r = 0;
+
+	if (len <= segment || !no_gso) {
+		if (send_sticky(fd, ep, buf, len, segment, tos) == 0)
+			return (0);
+		if (len <= segment || (errno != EIO && errno != EINVAL &&
+		    errno != EMSGSIZE))
+			return (-1);
+		if (errno == EIO) {
+			no_gso = 1;
+			log_info("no UDP segmentation offload here");
+		}
+	}
+	for (off = 0; off < len; off += n) {
+		n = len - off < segment ? len - off : segment;
+		if (send_sticky(fd, ep, buf + off, n, n, tos) == -1)
+			r = -1;
+	}
+	if (r == -1 && errno == EAGAIN)
+		errno = ENOBUFS;	/* some were sent: not all again */
+	return (r);
+}

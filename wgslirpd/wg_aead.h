@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef WG_AEAD_H
+#define WG_AEAD_H
+
+#include <sys/types.h>
+
+#include <stdint.h>
+
+#define AEAD_KEY_LEN	32
+#define AEAD_TAG_LEN	16
+#define XAEAD_NONCE_LEN	24
+#define HASH_LEN	32
+#define MAC_LEN		16
+#define DH_LEN		32
+
+struct aead_key;	/* one key in one direction, ready to use */
+struct dh_key;		/* X25519 private key with its public key */
+
+const char	*aead_init(void);
+
+struct aead_key	*aead_key_seal(const uint8_t [AEAD_KEY_LEN]);
+struct aead_key	*aead_key_open(const uint8_t [AEAD_KEY_LEN]);
+void		 aead_key_free(struct aead_key *);
+int		 aead_seal(struct aead_key *, uint64_t, const uint8_t *,
+		    size_t, size_t, uint8_t *);
+int		 aead_open(struct aead_key *, uint64_t, const uint8_t *,
+		    size_t, uint8_t *);
+int		 aead_seal_once(const uint8_t [AEAD_KEY_LEN],
+		    const uint8_t *, size_t, const uint8_t *, size_t,
+		    uint8_t *);
+int		 aead_open_once(const uint8_t [AEAD_KEY_LEN],
+		    const uint8_t *, size_t, const uint8_t *, size_t,
+		    uint8_t *);
+int		 xaead_seal(const uint8_t [AEAD_KEY_LEN],
+		    const uint8_t [XAEAD_NONCE_LEN], const uint8_t *, size_t,
+		    const uint8_t *, size_t, uint8_t *);
+int		 xaead_open(const uint8_t [AEAD_KEY_LEN],
+		    const uint8_t [XAEAD_NONCE_LEN], const uint8_t *, size_t,
+		    const uint8_t *, size_t, uint8_t *);
+int		 hchacha20(uint8_t [32], const uint8_t [32],
+		    const uint8_t [16]);
+
+int		 hash_blake2s(uint8_t [HASH_LEN], const void *, size_t,
+		    const void *, size_t);
+int		 mac_blake2s(uint8_t [MAC_LEN], const void *, size_t,
+		    const void *, size_t);
+int		 kdf(uint8_t *, uint8_t *, uint8_t *,
+		    const uint8_t [HASH_LEN], const void *, size_t);
+
+struct dh_key	*dh_new(const uint8_t [DH_LEN]);
+void		 dh_free(struct dh_key *);
+void		 dh_public(const struct dh_key *, uint8_t [DH_LEN]);
+int		 dh_derive(const struct dh_key *, const uint8_t [DH_LEN],
+		    uint8_t [DH_LEN]);
+
+int		 ct_equal(const void *, const void *, size_t);
+void		 rand_bytes(void *, size_t);
+
+#endif

@@ -1,0 +1,775 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The parent: reads the configuration, opens and binds what the others
+ * use, starts them, and ends the daemon when one of them dies.  It never
+ * sees a packet.
+ *
+ * Start: every child locks itself in and says READY; then they get their
+ * descriptors and the configuration and say STAGED; then all at once they
+ * get COMMIT and START, and only then does anyone read the network.  A
+ * reload takes the same way from STAGED on.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "listen.h"
+#include "log.h"
+#include "pktq.h"
+#include "shm.h"
+#include "wgslirpd.h"
+
+#define QUEUE_SLOTS_IN	8192	/* guest -> host: 16 MiB of slots */
+#define QUEUE_SLOTS_OUT	16384	/* host -> guest: 32 MiB of slots */
+#define STOP_TIMEOUT	5	/* seconds for the children to end */
+#define HOSTADDR_POLL	30	/* seconds between looks at interfaces */
+
+struct child {
+	struct imsgev		 iev;
+	struct sandbox_level	 level;
+	pid_t			 pid;
+	int			 ready;
+	int			 staged;
+};
+
+static struct {
+	struct child		 child[PROC_MAX];
+	struct config		*conf;
+	struct config		*staged;
+	struct listen_set	 listens;
+	struct listen_set	 staged_listens;
+	struct event		*poll_ev;
+	struct sandbox_level	 level;
+	const char		*path;
+	const char		*argv0;
+	char			 socket[sizeof(((struct sockaddr_un *)0)->
+				    sun_path)];
+	int			 socket_made;
+	int			 control_fd;
+	int			 activated_udp;
+	int			 from_env;
+	int			 foreground;
+	int			 verbose_flag;
+	int			 started;
+	int			 quitting;
+	int			 reload_id;	/* control client, 0: none */
+} env;
+
+static void	 parent_dispatch(struct imsgev *, struct imsg *);
+
+static void
+usage(void)
+{
+	fprintf(stderr, "usage: wgslirpd [-dehnv] [-D macro=value] "
+	    "[-f file] [-s socket]\n");
+}
+
+/* Remove what was made outside, once. */
+static void
+cleanup(void)
+{
+	if (env.socket_made)
+		unlink(env.socket);
+	env.socket_made = 0;
+}
+
+/* End every child that is left and go, without waiting for ever. */
+static void
+stop_all(int status)
+{
+	struct child	*c;
+	pid_t		 pid;
+	int		 i, tries;
+
+	env.quitting = 1;
+	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+		imsgev_clear(&env.child[i].iev);
+	for (tries = 0; tries < STOP_TIMEOUT * 100; tries++) {
+		for (i = PROC_CRYPTO; i < PROC_MAX; i++) {
+			c = &env.child[i];
+			if (c->pid > 0) {
+				pid = waitpid(c->pid, NULL, WNOHANG);
+				if (pid == c->pid ||
+				    (pid == -1 && errno == ECHILD))
+					c->pid = 0;
+			}
+		}
+		for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+			if (env.child[i].pid > 0)
+				break;
+		if (i == PROC_MAX)
+			break;
+		poll(NULL, 0, 10);
+	}
+	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+		if (env.child[i].pid > 0)
+			kill(env.child[i].pid, SIGKILL);
+	cleanup();
+	if (status == 0)
+		log_info("stopped");
+	exit(status);
+}
+
+static enum proc_id
+child_by_pid(pid_t pid)
+{
+	int	 i;
+
+	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+		if (env.child[i].pid == pid)
+			return ((enum proc_id)i);
+	return (PROC_MAX);
+}
+
+static void
+sig_child(evutil_socket_t sig, short what, void *arg)
+{
+	enum proc_id	 id;
+	pid_t		 pid;
+	int		 status;
+
+	(void)sig;
+	(void)what;
+	(void)arg;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if ((id = child_by_pid(pid)) == PROC_MAX)
+			continue;
+		env.child[id].pid = 0;
+		if (env.quitting)
+			continue;
+		if (WIFSIGNALED(status))
+			log_warnx("%s engine terminated by signal %d (%s)%s",
+			    proc_title(id), WTERMSIG(status),
+			    strsignal(WTERMSIG(status)),
+			    WTERMSIG(status) == SIGSYS ?
+			    ": it made a system call that it may not" : "");
+		else
+			log_warnx("%s engine exited with status %d",
+			    proc_title(id), WEXITSTATUS(status));
+		stop_all(1);
+	}
+}
+
+static void
+sig_stop(evutil_socket_t sig, short what, void *arg)
+{
+	(void)sig;
+	(void)what;
+	(void)arg;
+	stop_all(0);
+}
+
+/* Path of this program, to execute it again. */
+static const char *
+self_path(void)
+{
+	static char	 path[1024];
+	ssize_t		 n;
+
+	n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	if (n > 0) {
+		path[n] = '\0';
+		if (access(path, X_OK) == 0)
+			return (path);
+	}
+	return (env.argv0);
+}
+
+/*
+ * Execute this program again as one of the children: a fresh address
+ * space that never held the configuration.
+ */
+static void
+start_child(enum proc_id id)
+{
+	static char	*const	 no_env[] = { NULL };
+	const char	*args[6];
+	const char	*path = self_path();
+	int		 fds[2], n = 0;
+	pid_t		 pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+	    fds) == -1)
+		fatal("socketpair");
+	args[n++] = env.argv0;
+	args[n++] = "-P";
+	args[n++] = proc_title(id);
+	if (env.foreground)
+		args[n++] = "-d";
+	args[n] = NULL;
+	switch (pid = fork()) {
+	case -1:
+		fatal("fork");
+	case 0:
+		env.socket_made = 0;	/* the parent's to remove */
+		if (fds[1] == PROC_PARENT_FD) {
+			if (fcntl(fds[1], F_SETFD, 0) == -1)
+				fatal("fcntl");
+		} else if (dup2(fds[1], PROC_PARENT_FD) == -1)
+			fatal("dup2");
+		closefrom(PROC_PARENT_FD + 1);
+		/* nor does it get the environment, which may hold a key */
+		execve(path, (char *const *)(uintptr_t)args, no_env);
+		fatal("exec %s", path);
+	}
+	close(fds[1]);
+	env.child[id].pid = pid;
+	if (imsgev_init(&env.child[id].iev, fds[0], id, parent_dispatch,
+	    NULL) == -1)
+		fatal("pipe to %s", proc_title(id));
+}
+
+/* The two ends of a pipe, to two children. */
+static void
+connect_children(enum proc_id a, enum proc_id b)
+{
+	uint32_t	 ida = a, idb = b;
+	int		 fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+	    fds) == -1)
+		fatal("socketpair");
+	imsgev_must(&env.child[a].iev, IMSG_PIPE, 0, fds[0], &idb,
+	    sizeof(idb));
+	imsgev_must(&env.child[b].iev, IMSG_PIPE, 0, fds[1], &ida,
+	    sizeof(ida));
+}
+
+static int
+dup_fd(int fd)
+{
+	int	 n;
+
+	if ((n = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
+		fatal("dup");
+	return (n);
+}
+
+/* Packet queues and doorbells between the two engines. */
+static void
+connect_queues(void)
+{
+	struct imsgev		*c = &env.child[PROC_CRYPTO].iev;
+	struct imsgev		*s = &env.child[PROC_SLIRP].iev;
+	struct queue_msg	 q;
+	struct bell_msg		 mine = { 1 }, theirs = { 0 };
+	int			 fd, bell[2], dir;
+
+	for (dir = 0; dir < 2; dir++) {
+		/* 0 wakes crypto, 1 wakes slirp */
+		if (bell_create(bell) == -1)
+			fatal("doorbell");
+		imsgev_must(dir == 0 ? c : s, IMSG_BELL, 0, bell[0], &mine,
+		    sizeof(mine));
+		imsgev_must(dir == 0 ? s : c, IMSG_BELL, 0, bell[1], &theirs,
+		    sizeof(theirs));
+	}
+	for (dir = 0; dir < 2; dir++) {
+		memset(&q, 0, sizeof(q));
+		q.guest_to_host = dir == 0;
+		q.nslots = dir == 0 ? QUEUE_SLOTS_IN : QUEUE_SLOTS_OUT;
+		if ((fd = pktq_area_create(q.nslots)) == -1)
+			fatal("packet queue");
+		imsgev_must(c, IMSG_QUEUE, 0, dup_fd(fd), &q, sizeof(q));
+		imsgev_must(s, IMSG_QUEUE, 0, fd, &q, sizeof(q));
+	}
+}
+
+static void
+send_all(uint32_t type, const void *data, size_t len)
+{
+	int	 i;
+
+	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+		imsgev_must(&env.child[i].iev, type, 0, -1, data, len);
+}
+
+/* Send a configuration for staging, with the sockets to listen on. */
+static void
+stage(struct config *conf, struct listen_set *set)
+{
+	int	 i;
+
+	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+		env.child[i].staged = 0;
+	config_send(conf, &env.child[PROC_CRYPTO].iev,
+	    &env.child[PROC_SLIRP].iev, &env.child[PROC_CONTROL].iev);
+	for (i = 0; i < set->n; i++)
+		imsgev_must(&env.child[PROC_CRYPTO].iev, IMSG_SOCKET, 0,
+		    dup_fd(set->fd[i]), NULL, 0);
+	config_send_hostaddrs(&env.child[PROC_SLIRP].iev);
+	send_all(IMSG_CONF_END, NULL, 0);
+	/* the keys are with the crypto engine now */
+	config_wipe(conf);
+}
+
+/* Every child is locked in: hand out descriptors and configuration. */
+static void
+all_ready(void)
+{
+	struct ctl_process	 m;
+	int			 i;
+
+	connect_children(PROC_CONTROL, PROC_CRYPTO);
+	connect_children(PROC_CONTROL, PROC_SLIRP);
+	connect_children(PROC_CRYPTO, PROC_SLIRP);
+	connect_queues();
+	for (i = PROC_PARENT; i < PROC_MAX; i++) {
+		memset(&m, 0, sizeof(m));
+		strlcpy(m.title, proc_title((enum proc_id)i),
+		    sizeof(m.title));
+		m.pid = i == PROC_PARENT ? getpid() : env.child[i].pid;
+		m.seccomp = i == PROC_PARENT ? env.level.seccomp :
+		    env.child[i].level.seccomp;
+		m.landlock = i == PROC_PARENT ? env.level.landlock :
+		    env.child[i].level.landlock;
+		imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_PROCESS, 0,
+		    -1, &m, sizeof(m));
+	}
+	imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_SOCKET, 0,
+	    env.control_fd, NULL, 0);
+	env.control_fd = -1;
+	send_all(IMSG_VERBOSE, &env.conf->verbose,
+	    sizeof(env.conf->verbose));
+	stage(env.conf, &env.listens);
+}
+
+static void
+reload_answer(const char *error)
+{
+	char	 text[CTL_TEXT_LEN];
+
+	if (env.reload_id == 0)
+		return;
+	if (error == NULL)
+		imsgev_must(&env.child[PROC_CONTROL].iev, CTL_OK,
+		    (uint32_t)env.reload_id, -1, NULL, 0);
+	else {
+		memset(text, 0, sizeof(text));
+		strlcpy(text, error, sizeof(text));
+		imsgev_must(&env.child[PROC_CONTROL].iev, CTL_FAIL,
+		    (uint32_t)env.reload_id, -1, text, sizeof(text));
+	}
+	env.reload_id = 0;
+}
+
+/* Every child understood the configuration: it takes effect. */
+static void
+all_staged(void)
+{
+	send_all(IMSG_CONF_COMMIT, NULL, 0);
+	if (!env.started) {
+		send_all(IMSG_START, NULL, 0);
+		env.started = 1;
+		log_info("started, %u peers", env.conf->npeers);
+		return;
+	}
+	config_free(env.conf);
+	env.conf = env.staged;
+	env.staged = NULL;
+	listen_close(&env.listens, &env.staged_listens);
+	env.listens = env.staged_listens;
+	memset(&env.staged_listens, 0, sizeof(env.staged_listens));
+	log_info("configuration reloaded, %u peers", env.conf->npeers);
+	reload_answer(NULL);
+}
+
+/*
+ * Read the configuration again.  Nothing changes unless all of it is
+ * right and everything that it needs can be bound.
+ */
+static void
+reload(void)
+{
+	struct config	*conf;
+	char		 err[CTL_TEXT_LEN];
+
+	if (env.staged != NULL) {
+		reload_answer("a reload is under way");
+		return;
+	}
+	if (env.from_env) {
+		reload_answer("the configuration is from the environment");
+		return;
+	}
+	if ((conf = parse_config(env.path, 0)) == NULL) {
+		log_warnx("configuration not reloaded");
+		reload_answer(parse_error());
+		return;
+	}
+	config_keep_ids(conf, env.conf);
+	if (listen_open(conf, &env.staged_listens, &env.listens,
+	    env.activated_udp, err, sizeof(err)) == -1) {
+		log_warnx("configuration not reloaded: %s", err);
+		reload_answer(err);
+		config_wipe(conf);
+		config_free(conf);
+		return;
+	}
+	env.staged = conf;
+	stage(conf, &env.staged_listens);
+}
+
+static void
+sig_hup(evutil_socket_t sig, short what, void *arg)
+{
+	(void)sig;
+	(void)what;
+	(void)arg;
+	if (env.started)
+		reload();
+}
+
+static void
+poll_hostaddrs(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (env.started && env.staged == NULL) {
+		imsgev_must(&env.child[PROC_SLIRP].iev, IMSG_HOSTADDRS, 0,
+		    -1, NULL, 0);
+		config_send_hostaddrs(&env.child[PROC_SLIRP].iev);
+	}
+}
+
+static void
+count_child(int *flag, void (*all)(void), size_t off)
+{
+	int	 i;
+
+	*flag = 1;
+	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+		if (*(int *)((char *)&env.child[i] + off) == 0)
+			return;
+	all();
+}
+
+static void
+parent_control(struct imsg *imsg)
+{
+	struct ctl_request	 req;
+	int			 v;
+
+	imsg_is(imsg, &req, sizeof(req));
+	switch (imsg_get_type(imsg)) {
+	case CTL_RELOAD:
+		if (env.reload_id != 0) {
+			char	 busy[CTL_TEXT_LEN] = "a reload is under way";
+
+			imsgev_must(&env.child[PROC_CONTROL].iev, CTL_FAIL,
+			    imsg_get_id(imsg), -1, busy, sizeof(busy));
+			break;
+		}
+		env.reload_id = (int)imsg_get_id(imsg);
+		reload();
+		break;
+	case CTL_LOG:
+		v = req.arg != 0;
+		log_setverbose(v);
+		send_all(IMSG_VERBOSE, &v, sizeof(v));
+		imsgev_must(&env.child[PROC_CONTROL].iev, CTL_OK,
+		    imsg_get_id(imsg), -1, NULL, 0);
+		break;
+	}
+}
+
+static void
+parent_dispatch(struct imsgev *iev, struct imsg *imsg)
+{
+	struct child	*c = &env.child[iev->peer];
+	struct imsg_log	 m;
+
+	if (imsg == NULL) {
+		/* it died: SIGCHLD tells why */
+		event_del(iev->ev);
+		return;
+	}
+	switch (imsg_get_type(imsg)) {
+	case IMSG_READY:
+		if (c->ready)
+			bad_imsg(proc_title(iev->peer), IMSG_READY);
+		imsg_is(imsg, &c->level, sizeof(c->level));
+		count_child(&c->ready, all_ready,
+		    offsetof(struct child, ready));
+		break;
+	case IMSG_STAGED:
+		if (c->staged || !c->ready)
+			bad_imsg(proc_title(iev->peer), IMSG_STAGED);
+		count_child(&c->staged, all_staged,
+		    offsetof(struct child, staged));
+		break;
+	case IMSG_LOG:
+		imsg_is(imsg, &m, sizeof(m));
+		m.line[sizeof(m.line) - 1] = '\0';
+		log_write(m.pri & LOG_PRIMASK, m.line);
+		break;
+	case CTL_RELOAD:
+	case CTL_LOG:
+		if (iev->peer == PROC_CONTROL) {
+			parent_control(imsg);
+			break;
+		}
+		/* FALLTHROUGH */
+	default:
+		log_warnx("%s sent message %u, which it may not",
+		    proc_title(iev->peer), imsg_get_type(imsg));
+		stop_all(1);
+	}
+}
+
+static void
+watch_signal(int sig, event_callback_fn fn)
+{
+	struct event	*ev;
+
+	ev = evsignal_new(evbase, sig, fn, NULL);
+	if (ev == NULL || event_add(ev, NULL) == -1)
+		fatalx("cannot watch for signals");
+}
+
+/* Directories that the parent has to reach after it locked itself in. */
+static struct sandbox_path	 paths[64];
+static size_t			 npaths;
+
+static void
+add_path(const char *file, int write)
+{
+	char	*dir, *slash;
+	size_t	 i;
+
+	if (file[0] != '/' || (dir = strdup(file)) == NULL)
+		return;
+	slash = strrchr(dir, '/');
+	slash[slash == dir] = '\0';
+	for (i = 0; i < npaths; i++)
+		if (strcmp(paths[i].path, dir) == 0 &&
+		    paths[i].write == write)
+			break;
+	if (i < npaths || npaths == sizeof(paths) / sizeof(paths[0])) {
+		free(dir);
+		return;
+	}
+	paths[npaths].path = dir;
+	paths[npaths++].write = write;
+}
+
+static void
+add_read_path(const char *file, void *arg)
+{
+	char	 full[4096];
+
+	(void)arg;
+	if (realpath(file, full) != NULL)
+		add_path(full, 0);
+}
+
+static void
+parent_sandbox(void)
+{
+	char	 err[256];
+
+	if (!env.from_env)
+		parse_paths(add_read_path, NULL);
+	if (env.socket_made)
+		add_path(env.socket, 1);
+	if (sandbox_early(err, sizeof(err)) == -1 ||
+	    sandbox_enter(SANDBOX_PARENT, paths, npaths, &env.level, err,
+	    sizeof(err)) == -1)
+		fatalx("%s", err);
+	if (env.level.landlock == 0)
+		log_warnx("this system has no Landlock: "
+		    "file access is limited by seccomp alone");
+}
+
+static void __attribute__((noreturn))
+run_child(const char *title, int foreground)
+{
+	log_init(1);
+	if (!foreground)
+		log_setsink(NULL);
+	if (strcmp(title, proc_title(PROC_CRYPTO)) == 0)
+		crypto_main(foreground);
+	if (strcmp(title, proc_title(PROC_SLIRP)) == 0)
+		slirp_main(foreground);
+	if (strcmp(title, proc_title(PROC_CONTROL)) == 0)
+		control_main(foreground);
+	errx(1, "unknown process %s", title);
+}
+
+static void
+set_socket_path(const char *arg)
+{
+	char		 buf[sizeof(env.socket) + 1];
+	const char	*path = arg;
+
+	if (path == NULL)
+		path = ctl_default_path(buf, sizeof(buf));
+	if (path == NULL)
+		errx(1, "control socket: XDG_RUNTIME_DIR is not set, use -s");
+	if (path[0] != '/') {
+		char	 cwd[sizeof(env.socket)];
+
+		/* a daemon changes its directory */
+		if (getcwd(cwd, sizeof(cwd)) == NULL ||
+		    (size_t)snprintf(env.socket, sizeof(env.socket), "%s/%s",
+		    cwd, path) >= sizeof(env.socket))
+			errx(1, "%s: path too long", path);
+	} else if (strlcpy(env.socket, path, sizeof(env.socket)) >=
+	    sizeof(env.socket))
+		errx(1, "%s: path too long", path);
+}
+
+/* Configuration from wherever the options say, or exit. */
+static struct config *
+read_config(int check_only)
+{
+	struct config	*conf;
+	char		 err[512];
+
+	if (env.from_env) {
+		if ((conf = config_env(check_only, err, sizeof(err))) == NULL)
+			errx(1, "%s", err);
+		return (conf);
+	}
+	if ((conf = parse_config(env.path, check_only)) == NULL)
+		exit(1);
+	return (conf);
+}
+
+static void
+open_sockets(void)
+{
+	struct listen_given	 given;
+	char			 err[512];
+
+	env.control_fd = -1;
+	env.activated_udp = listen_activated(&given);
+	if (given.nudp > 0) {
+		env.listens.n = given.nudp;
+		memcpy(env.listens.fd, given.udp, sizeof(given.udp));
+		listen_tune(&env.listens);
+	} else if (listen_open(env.conf, &env.listens, NULL, 0, err,
+	    sizeof(err)) == -1)
+		fatalx("%s", err);
+	if (given.control != -1)
+		env.control_fd = given.control;
+	else {
+		env.control_fd = listen_control(env.socket, err, sizeof(err));
+		if (env.control_fd == -1)
+			fatalx("%s", err);
+		env.socket_made = 1;
+	}
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct timeval	 tv = { HOSTADDR_POLL, 0 };
+	const char	*title = NULL, *sock = NULL;
+	int		 ch, noaction = 0, i;
+
+	env.path = WGSLIRPD_CONF;
+	env.argv0 = argv[0];
+	while ((ch = getopt(argc, argv, "D:P:def:hns:v")) != -1) {
+		switch (ch) {
+		case 'D':
+			if (cmdline_symset(optarg) == -1)
+				errx(1, "-D %s: not macro=value", optarg);
+			break;
+		case 'P':
+			title = optarg;
+			break;
+		case 'd':
+			env.foreground = 1;
+			break;
+		case 'e':
+			env.from_env = 1;
+			break;
+		case 'f':
+			env.path = optarg;
+			break;
+		case 'h':
+			usage();
+			return (0);
+		case 'n':
+			noaction = 1;
+			break;
+		case 's':
+			sock = optarg;
+			break;
+		case 'v':
+			env.verbose_flag++;
+			break;
+		default:
+			usage();
+			return (1);
+		}
+	}
+	if (argc != optind) {
+		usage();
+		return (1);
+	}
+	if (title != NULL)
+		run_child(title, env.foreground);
+	log_init(1);
+	env.conf = read_config(noaction);
+	if (noaction) {
+		if (env.verbose_flag)
+			print_config(env.conf);
+		else
+			fprintf(stderr, "configuration OK\n");
+		config_wipe(env.conf);
+		return (0);
+	}
+	if (env.verbose_flag)
+		env.conf->verbose = 1;
+	set_socket_path(sock);
+	if (!env.foreground && env.path[0] != '/') {
+		static char	 full[4096];
+
+		if (realpath(env.path, full) != NULL)
+			env.path = full;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	open_sockets();
+	if (!env.foreground) {
+		log_init(0);
+		if (daemon(0, 0) == -1)
+			fatal("daemon");
+	}
+	log_procname(proc_title(PROC_PARENT));
+	log_setverbose(env.conf->verbose);
+	if ((evbase = event_base_new()) == NULL)
+		fatalx("event_base_new failed");
+	watch_signal(SIGCHLD, sig_child);
+	watch_signal(SIGTERM, sig_stop);
+	watch_signal(SIGINT, sig_stop);
+	watch_signal(SIGHUP, sig_hup);
+	atexit(cleanup);
+	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+		start_child((enum proc_id)i);
+	env.poll_ev = event_new(evbase, -1, EV_PERSIST, poll_hostaddrs, NULL);
+	if (env.poll_ev == NULL || event_add(env.poll_ev, &tv) == -1)
+		fatalx("cannot start a timer");
+	parent_sandbox();
+	event_base_dispatch(evbase);
+	fatalx("event loop ended");
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef WGSLIRPD_H
+#define WGSLIRPD_H
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <event2/event.h>
+
+#include <imsg.h>
+#include <stdint.h>
+
+#include "addr.h"
+#include "ctl.h"
+#include "key.h"
+#include "sandbox.h"
+
+#define WGSLIRPD_CONF		"/etc/wgslirpd/wgslirpd.conf"
+#define WGSLIRPD_USER		"_wgslirpd"
+#define WGSLIRPD_FALLBACK_USER	"nobody"
+#define WGSLIRPD_PORT		51820
+
+#define PROC_PARENT_FD		3	/* a child's pipe to the parent */
+#define PEER_NAME_LEN		CTL_NAME_LEN
+#define HOST_NAME_LEN		256
+#define MAX_LISTEN		16
+#define MAX_PEERS		65536
+
+/* Inner packets have to fit a slot with headroom for our headers. */
+#define MTU_MIN			576
+#define MTU_MAX			1800
+#define MTU_DEFAULT		1420
+
+enum proc_id {
+	PROC_PARENT,
+	PROC_CRYPTO,
+	PROC_SLIRP,
+	PROC_CONTROL,
+	PROC_MAX
+};
+
+/*
+ * Messages between the processes.  This list and the types of ctl.h are
+ * all that they can say to each other; each receiver checks type, exact
+ * length and sender.
+ */
+enum imsg_type {
+	IMSG_NONE,
+	/* a child to the parent */
+	IMSG_READY,		/* struct sandbox_level */
+	IMSG_STAGED,		/* configuration understood */
+	IMSG_LOG,		/* struct imsg_log */
+	/* parent to every child */
+	IMSG_VERBOSE,		/* int */
+	IMSG_PIPE,		/* enum proc_id, fd */
+	IMSG_CONF_BEGIN,	/* struct conf_global */
+	IMSG_CONF_END,
+	IMSG_CONF_COMMIT,
+	IMSG_CONF_PEER,		/* struct conf_peer_msg; crypto, slirp */
+	IMSG_START,
+	/* parent to crypto */
+	IMSG_CONF_KEY,		/* private key */
+	IMSG_CONF_AIP,		/* struct conf_aip */
+	IMSG_SOCKET,		/* fd; control too */
+	/* parent to crypto and slirp */
+	IMSG_QUEUE,		/* struct queue_msg, fd */
+	IMSG_BELL,		/* struct bell_msg, fd */
+	/* parent to slirp */
+	IMSG_CONF_ADDRESS,	/* struct ipprefix: tunnel address */
+	IMSG_CONF_HOSTADDR,	/* struct ipaddr: address of the host */
+	IMSG_CONF_RULE,		/* struct rule */
+	IMSG_CONF_RESOLVE,	/* struct resolve_msg */
+	IMSG_HOSTADDRS,		/* the host's addresses follow anew */
+	/* parent to control */
+	IMSG_PROCESS,		/* struct ctl_process */
+	/* slirp to crypto */
+	IMSG_ENDPOINT		/* struct endpoint_msg */
+};
+
+struct imsg_log {
+	int32_t		 pri;
+	char		 line[512];
+};
+
+struct queue_msg {
+	uint32_t	 guest_to_host;
+	uint32_t	 nslots;
+};
+
+struct bell_msg {
+	uint32_t	 mine;		/* wakes the receiver of this */
+};
+
+struct conf_global {
+	uint16_t	 mtu;
+	uint16_t	 port;
+	uint16_t	 ack_delay;	/* milliseconds */
+	uint16_t	 pad;
+	uint32_t	 udp_timeout;	/* seconds */
+	uint32_t	 max_flows;	/* 0: what the descriptors allow */
+};
+
+struct conf_peer_msg {
+	uint32_t	 id;
+	uint16_t	 keepalive;
+	uint16_t	 has_endpoint;
+	uint32_t	 max_flows;	/* 0: no limit of its own */
+	char		 name[PEER_NAME_LEN];
+	uint8_t		 public_key[KEY_LEN];
+	uint8_t		 psk[KEY_LEN];
+	struct ipaddr	 ep_addr;
+	uint16_t	 ep_port;
+	uint16_t	 pad;
+};
+
+struct conf_aip {
+	uint32_t	 id;
+	struct ipprefix	 prefix;
+};
+
+struct resolve_msg {
+	uint32_t	 id;
+	uint16_t	 port;
+	uint16_t	 pad;
+	char		 host[HOST_NAME_LEN];
+};
+
+struct endpoint_msg {
+	uint32_t	 id;
+	struct ipaddr	 addr;
+	uint16_t	 port;
+	uint16_t	 pad;
+};
+
+/* Egress policy; evaluated in the slirp engine. */
+#define RULE_ANY_PEER	UINT32_MAX
+struct rule {
+	uint32_t	 peer;		/* id, or RULE_ANY_PEER */
+	uint8_t		 pass;
+	uint8_t		 quick;
+	uint8_t		 proto;		/* 0: any */
+	uint8_t		 private;	/* to private: instead of "to" */
+	struct ipprefix	 from;		/* af 0: any */
+	struct ipprefix	 to;		/* af 0: any */
+	uint16_t	 port_lo;	/* 0 to 65535: any */
+	uint16_t	 port_hi;
+};
+
+/* Configuration, as the parent has it. */
+struct conf_listen {
+	TAILQ_ENTRY(conf_listen)	 entry;
+	struct ipaddr			 addr;	/* af 0: all */
+	uint16_t			 port;
+};
+TAILQ_HEAD(conf_listens, conf_listen);
+
+struct conf_prefix {
+	TAILQ_ENTRY(conf_prefix)	 entry;
+	struct ipprefix			 prefix;
+};
+TAILQ_HEAD(conf_prefixes, conf_prefix);
+
+struct conf_rule {
+	TAILQ_ENTRY(conf_rule)		 entry;
+	struct rule			 rule;
+	char				 peer[PEER_NAME_LEN];
+};
+TAILQ_HEAD(conf_rules, conf_rule);
+
+/* How a secret was given; it is printed as that. */
+enum secret_from {
+	SECRET_NONE,
+	SECRET_INLINE,
+	SECRET_FILE,
+	SECRET_REDACTED		/* output of -nv: good for -n only */
+};
+
+struct conf_peer {
+	TAILQ_ENTRY(conf_peer)		 entry;
+	uint32_t			 id;
+	char				 name[PEER_NAME_LEN];
+	char				*file;	/* where it is defined */
+	int				 line;
+	int				 has_public;
+	uint8_t				 public[KEY_LEN];
+	uint8_t				 psk[KEY_LEN];
+	enum secret_from		 psk_from;
+	char				*psk_file;
+	struct conf_prefixes		 aips;
+	char				*ep_host;
+	uint16_t			 ep_port;
+	uint16_t			 keepalive;
+	uint32_t			 max_flows;
+};
+TAILQ_HEAD(conf_peers, conf_peer);
+
+struct config {
+	struct conf_listens		 listens;
+	struct conf_prefixes		 addresses;
+	struct conf_peers		 peers;
+	struct conf_rules		 rules;
+	uint8_t				 key[KEY_LEN];
+	enum secret_from		 key_from;
+	char				*key_file;
+	uint16_t			 mtu;
+	uint16_t			 ack_delay;
+	uint32_t			 udp_timeout;
+	uint32_t			 max_flows;
+	uint32_t			 npeers;
+	int				 verbose;
+	int				 check_only;
+};
+
+/* A pipe with its event. */
+struct imsgev;
+typedef void	imsgev_fn(struct imsgev *, struct imsg *);
+
+struct imsgev {
+	struct imsgbuf		 ibuf;
+	struct event		*ev;
+	imsgev_fn		*fn;	/* NULL message: it closed */
+	enum proc_id		 peer;
+	void			*arg;
+	short			 events;
+};
+
+/* proc.c */
+extern struct event_base	*evbase;
+const char	*proc_title(enum proc_id);
+int		 imsgev_init(struct imsgev *, int, enum proc_id, imsgev_fn *,
+		    void *);
+void		 imsgev_clear(struct imsgev *);
+void		 imsgev_arm(struct imsgev *);
+int		 imsgev_send(struct imsgev *, uint32_t, uint32_t, int,
+		    const void *, size_t);
+void		 imsgev_must(struct imsgev *, uint32_t, uint32_t, int,
+		    const void *, size_t);
+int		 imsg_is(struct imsg *, void *, size_t);
+int		 imsg_take_fd(struct imsg *);
+void		 child_init(enum proc_id, int, struct imsgev *, imsgev_fn *);
+void		 child_drop(int);
+void		 child_ready(struct imsgev *, enum sandbox_role);
+void		 child_common(struct imsgev *, struct imsg *);
+void		 bad_imsg(const char *, uint32_t) __attribute__((noreturn));
+
+/* main functions of the children */
+void		 crypto_main(int) __attribute__((noreturn));
+void		 slirp_main(int) __attribute__((noreturn));
+void		 control_main(int) __attribute__((noreturn));
+
+/* config.c */
+struct config	*config_new(void);
+void		 config_free(struct config *);
+void		 config_wipe(struct config *);
+struct conf_peer	*config_peer_new(struct config *, const char *);
+void		 config_add_prefix(struct conf_prefixes *,
+		    const struct ipprefix *);
+void		 config_add_listen(struct config *, const struct ipaddr *,
+		    uint16_t);
+const char	*config_check(struct config *, char *, size_t);
+void		 config_keep_ids(struct config *, const struct config *);
+void		 config_send(const struct config *, struct imsgev *,
+		    struct imsgev *, struct imsgev *);
+void		 config_send_hostaddrs(struct imsgev *);
+
+/* config_env.c */
+struct config	*config_env(int, char *, size_t);
+
+/* parse.y */
+struct config	*parse_config(const char *, int);
+int		 cmdline_symset(const char *);
+const char	*parse_error(void);
+void		 parse_paths(void (*)(const char *, void *), void *);
+
+/* printconf.c */
+void		 print_config(const struct config *);
+
+#endif

@@ -56,6 +56,9 @@ wgslirpd/wgslirpd: $(COMMON) $(DAEMON)
 wgslirpctl/wgslirpctl: $(COMMON) $(CTL)
 	$(CC) $(LDFLAGS) -o $@ $(COMMON) $(CTL) $(LIBS_CTL)
 
+$(COMMON) $(DAEMON) $(CTL): common/*.h common/compat/*.h wgslirpd/*.h \
+		wgslirpctl/*.h
+
 .SUFFIXES: .c .o
 .c.o:
 	$(CC) $(CFLAGS) -c -o $@ $<

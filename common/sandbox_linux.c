@@ -66,6 +66,7 @@ enum arg_check {
 	ARG_NO_EXEC,		/* mmap, mprotect: never executable */
 	ARG_READONLY,		/* openat: O_RDONLY only */
 	ARG_FCNTL,		/* descriptor flags and seals only */
+	ARG_PARENT_FCNTL,	/* the same, and duplication */
 	ARG_STAT_FD,		/* newfstatat: on a descriptor only */
 	ARG_IOCTL,		/* queue lengths only */
 	ARG_SIGNAL_SELF		/* tgkill: abort(3) of this process */
@@ -123,7 +124,9 @@ static const struct rule rules_common[] = {
 	{ __NR_sched_getaffinity, ARG_EPERM } /* malloc arena count */
 };
 
+/* A role's own rules come first: they may say more of the same call. */
 static const struct rule rules_parent[] = {
+	{ __NR_fcntl, ARG_PARENT_FCNTL },/* sockets for children */
 	{ __NR_openat, ARG_READONLY },	/* configuration, key files */
 	{ __NR_lseek, ARG_ANY },	/* stdio */
 	{ __NR_socket, ARG_PARENT_SOCKET },/* listen, syslog, interfaces */
@@ -148,7 +151,8 @@ static const struct rule rules_parent[] = {
 };
 
 static const struct rule rules_crypto[] = {
-	{ __NR_recvmmsg, ARG_ANY }	/* UDP batches */
+	{ __NR_recvmmsg, ARG_ANY },	/* UDP batches */
+	{ __NR_getsockname, ARG_ANY }	/* family and port of a socket */
 };
 
 static const struct rule rules_slirp[] = {
@@ -298,6 +302,12 @@ emit_check(struct prog *p, enum arg_check check)
 		load_arg(p, 1);
 		allow_values(p, fcntls, sizeof(fcntls) / sizeof(fcntls[0]));
 		break;
+	case ARG_PARENT_FCNTL:
+		load_arg(p, 1);
+		JEQ(p, F_DUPFD_CLOEXEC, 0, 1);
+		RET(p, SECCOMP_RET_ALLOW);
+		allow_values(p, fcntls, sizeof(fcntls) / sizeof(fcntls[0]));
+		break;
 	case ARG_STAT_FD:
 		emit_bits(p, 3, AT_EMPTY_PATH, AT_EMPTY_PATH);
 		break;
@@ -347,7 +357,6 @@ seccomp_install(enum sandbox_role role)
 	emit(&p, BPF_JMP | BPF_JGE | BPF_K, 0, 1, 0x40000000);
 	RET(&p, SECCOMP_RET_KILL_PROCESS);
 #endif
-	EMIT(&p, rules_common);
 	switch (role) {
 	case SANDBOX_PARENT:
 		EMIT(&p, rules_parent);
@@ -362,6 +371,7 @@ seccomp_install(enum sandbox_role role)
 		EMIT(&p, rules_control);
 		break;
 	}
+	EMIT(&p, rules_common);
 	RET(&p, SECCOMP_RET_KILL_PROCESS);
 
 	fprog.len = (unsigned short)p.n;

@@ -203,6 +203,13 @@ tcp_seg(const struct tcpcb *t, uint32_t i)
 	return (&t->segs[(t->seg_head + i) & (t->seg_cap - 1)]);
 }
 
+/* What a segment takes of the sequence space. */
+static inline uint32_t
+tcp_seg_size(const struct tseg *g)
+{
+	return (g->len + ((g->flags & TSEG_FIN) != 0 ? 1U : 0U));
+}
+
 /* Bytes that are believed to be in the network (RFC 6675). */
 static inline uint32_t
 tcp_pipe(const struct tcpcb *t)

@@ -279,9 +279,9 @@ segs_pop(struct slirp *s, struct tcpcb *t)
 	struct tseg	*g = tcp_seg(t, 0);
 
 	if (g->flags & TSEG_SACKED)
-		t->sacked -= g->len;
+		t->sacked -= tcp_seg_size(g);
 	if (g->flags & TSEG_LOST) {
-		t->lost -= g->len;
+		t->lost -= tcp_seg_size(g);
 		t->seg_lost--;
 	}
 	if (g->len < t->mss)
@@ -386,7 +386,7 @@ retransmit(struct slirp *s, struct tcpcb *t)
 		if (!(g->flags & TSEG_LOST))
 			continue;
 		/* the first one always, if nothing else is under way */
-		if (tcp_pipe(t) + g->len > t->cwnd &&
+		if (tcp_pipe(t) + tcp_seg_size(g) > t->cwnd &&
 		    !(first && tcp_pipe(t) == 0)) {
 			t->cwnd_limited = 1;
 			return (0);
@@ -406,7 +406,7 @@ retransmit(struct slirp *s, struct tcpcb *t)
 		if (g->rexmits < UINT8_MAX)
 			g->rexmits++;
 		g->sent = s->now;
-		t->lost -= g->len;
+		t->lost -= tcp_seg_size(g);
 		t->seg_lost--;
 		s->count.tcp_retransmits++;
 		if (t->t_rexmt == 0)
@@ -596,8 +596,7 @@ seg_at(const struct tcpcb *t, uint32_t seq)
 	while (lo < hi) {
 		mid = (lo + hi) / 2;
 		g = tcp_seg(t, mid);
-		if (SEQ_LEQ(g->seq + g->len + (g->flags & TSEG_FIN ? 1 : 0),
-		    seq))
+		if (SEQ_LEQ(g->seq + tcp_seg_size(g), seq))
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -611,7 +610,7 @@ mark_lost(struct tcpcb *t, struct tseg *g)
 	if (g->flags & (TSEG_SACKED | TSEG_LOST))
 		return;
 	g->flags |= TSEG_LOST;
-	t->lost += g->len;
+	t->lost += tcp_seg_size(g);
 	t->seg_lost++;
 }
 
@@ -640,11 +639,11 @@ take_sack(struct tcpcb *t, const struct tcp_in *in)
 				continue;
 			if (g->flags & TSEG_LOST) {
 				g->flags &= (uint8_t)~TSEG_LOST;
-				t->lost -= g->len;
+				t->lost -= tcp_seg_size(g);
 				t->seg_lost--;
 			}
 			g->flags |= TSEG_SACKED;
-			t->sacked += g->len;
+			t->sacked += tcp_seg_size(g);
 		}
 		if (SEQ_GT(b->end, t->hi_sack))
 			t->hi_sack = b->end;
@@ -755,7 +754,7 @@ tcp_rexmt_timeout(struct slirp *s, struct tcpcb *t)
 	for (i = 0; i < t->seg_n; i++) {
 		g = tcp_seg(t, i);
 		if (g->flags & TSEG_SACKED)
-			t->sacked -= g->len;
+			t->sacked -= tcp_seg_size(g);
 		g->flags &= (uint8_t)~(TSEG_SACKED | TSEG_REXMIT);
 		mark_lost(t, g);
 	}

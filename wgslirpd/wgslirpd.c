@@ -320,17 +320,13 @@ stage(struct config *conf, struct listen_set *set)
 	config_wipe(conf);
 }
 
-/* Every child is locked in: hand out descriptors and configuration. */
+/* Every child is locked in: hand out sockets and configuration. */
 static void
 all_ready(void)
 {
 	struct ctl_process	 m;
 	int			 i;
 
-	connect_children(PROC_CONTROL, PROC_CRYPTO);
-	connect_children(PROC_CONTROL, PROC_SLIRP);
-	connect_children(PROC_CRYPTO, PROC_SLIRP);
-	connect_queues();
 	for (i = PROC_PARENT; i < PROC_MAX; i++) {
 		memset(&m, 0, sizeof(m));
 		strlcpy(m.title, proc_title((enum proc_id)i),
@@ -766,6 +762,11 @@ main(int argc, char *argv[])
 	atexit(cleanup);
 	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
 		start_child((enum proc_id)i);
+	/* they read none of it before they are locked in */
+	connect_children(PROC_CONTROL, PROC_CRYPTO);
+	connect_children(PROC_CONTROL, PROC_SLIRP);
+	connect_children(PROC_CRYPTO, PROC_SLIRP);
+	connect_queues();
 	env.poll_ev = event_new(evbase, -1, EV_PERSIST, poll_hostaddrs, NULL);
 	if (env.poll_ev == NULL || event_add(env.poll_ev, &tv) == -1)
 		fatalx("cannot start a timer");

@@ -1,0 +1,715 @@
+# SPDX-License-Identifier: ISC
+"""End-to-end tests: wireguard-go and real sockets through the gateway.
+
+usage: e2e.py [test ...]
+As root the daemon runs as an ordinary user between namespaces that the
+test makes; as an ordinary user everything runs inside "unshare -Urnm".
+"""
+
+import errno
+import hashlib
+import os
+import re
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import server                                               # noqa: E402
+from net import (Net, check, run, setns, wait_for,          # noqa: E402
+                 SERVER4, SERVER6, GATE4, GATE6, GUEST4)
+
+MB = 1 << 20
+BOTH = (SERVER4, SERVER6)
+
+
+def dial(host, port, timeout=20):
+    s = socket.create_connection((host, port), timeout)
+    s.settimeout(timeout)
+    return s
+
+
+def read_all(s):
+    out = []
+    while True:
+        b = s.recv(1 << 18)
+        if not b:
+            return b''.join(out)
+        out.append(b)
+
+
+def ask(host, key):
+    with dial(host, 7010) as s:
+        s.sendall(key.encode())
+        return s.recv(64).decode()
+
+
+# ---- what runs inside the client's namespace
+
+def get(host, n):
+    with dial(host, server.HTTP) as s:
+        s.sendall(b'GET /%d HTTP/1.0\r\n\r\n' % n)
+        h, got = hashlib.sha256(), 0
+        data = b''
+        while b'\r\n\r\n' not in data:
+            data += s.recv(4096)
+        body = data.partition(b'\r\n\r\n')[2]
+        while got < n:
+            h.update(body)
+            got += len(body)
+            body = s.recv(1 << 18) if got < n else b''
+            if got < n and not body:
+                break
+    return got, h.hexdigest()
+
+
+def put(host, n):
+    with dial(host, server.HTTP) as s:
+        s.sendall(b'PUT /%d HTTP/1.0\r\n\r\n' % n)
+        for b in server.pattern(n):
+            s.sendall(b)
+        return read_all(s).split(b'\r\n\r\n')[1].decode()
+
+
+def parallel(host, count):
+    bad = []
+
+    def one(i):
+        try:
+            n, d = get(host, 20000 + i)
+            if (n, d) != (20000 + i, server.digest(20000 + i)):
+                bad.append((i, n))
+        except OSError as e:
+            bad.append((i, str(e)))
+    ts = [threading.Thread(target=one, args=(i,)) for i in range(count)]
+    for t in ts:
+        t.start()
+    for t in ts:
+        t.join()
+    return bad
+
+
+def half_server_first(host):
+    with dial(host, server.HALF_SRV) as s:
+        first = read_all(s)
+        time.sleep(0.2)
+        for b in server.pattern(MB):
+            s.sendall(b)
+        s.shutdown(socket.SHUT_WR)
+        time.sleep(0.2)
+    return first, ask(host, 'half_srv')
+
+
+def half_client_first(host):
+    with dial(host, server.HALF_CLI) as s:
+        for b in server.pattern(200000):
+            s.sendall(b)
+        s.shutdown(socket.SHUT_WR)
+        return read_all(s)
+
+
+def connect_error(host, port, timeout):
+    t = time.monotonic()
+    s = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET)
+    s.settimeout(timeout)
+    try:
+        s.connect((host, port))
+        return 'connected', 0
+    except socket.timeout:
+        return 'timeout', time.monotonic() - t
+    except OSError as e:
+        return errno.errorcode.get(e.errno, str(e)), time.monotonic() - t
+    finally:
+        s.close()
+
+
+def reset_by_server(host):
+    with dial(host, server.RESET) as s:
+        s.sendall(b'R')
+        try:
+            return 'eof' if s.recv(1) == b'' else 'data'
+        except ConnectionResetError:
+            return 'reset'
+
+
+def reset_by_client(host):
+    s = dial(host, server.RESET)
+    s.sendall(b'Cx')
+    time.sleep(0.3)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                 struct.pack('ii', 1, 0))
+    s.close()
+    return ask(host, 'reset')
+
+
+def stalled_reader(host):
+    """Send much to a reader that stops, while another flow goes on."""
+    n = 12 * MB
+    with dial(host, server.STALL, 40) as s:
+        done = []
+
+        def other():
+            t = time.monotonic()
+            done.append((get(host, 2 * MB), time.monotonic() - t))
+        t = threading.Thread(target=other)
+        time.sleep(0.5)
+        t.start()
+        for b in server.pattern(n):
+            s.sendall(b)
+        s.shutdown(socket.SHUT_WR)
+        answer = read_all(s).decode()
+        t.join()
+    return answer, done[0]
+
+
+def client_stops(host):
+    """The client stops reading a download, then takes all of it."""
+    n = 16 * MB
+    with dial(host, server.HTTP, 40) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        s.sendall(b'GET /%d HTTP/1.0\r\n\r\n' % n)
+        time.sleep(2.5)
+        body = read_all(s).partition(b'\r\n\r\n')[2]
+    return len(body), hashlib.sha256(body).hexdigest()
+
+
+def udp_echo(host, sizes):
+    bad = []
+    s = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET,
+                      socket.SOCK_DGRAM)
+    s.settimeout(3)
+    for n in sizes:
+        msg = os.urandom(n)
+        s.sendto(msg, (host, server.UDP))
+        try:
+            b, a = s.recvfrom(65536)
+            if b != msg or a[0] != host:
+                bad.append((n, len(b), a))
+        except socket.timeout:
+            bad.append((n, 'timeout'))
+    return bad
+
+
+def udp_refused(host):
+    s = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET,
+                      socket.SOCK_DGRAM)
+    s.settimeout(3)
+    s.connect((host, 9))
+    s.send(b'x')
+    try:
+        s.recv(1)
+        return 'data'
+    except ConnectionRefusedError:
+        return 'refused'
+    except socket.timeout:
+        return 'timeout'
+
+
+def speaks_first(host):
+    with dial(host, server.LATE) as s:
+        return s.recv(100)
+
+
+def many_udp_sockets(host, count):
+    """Each answer comes back to the socket that asked."""
+    socks = []
+    for i in range(count):
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.sendto(b'%d' % i, (host, server.UDP))
+        socks.append(s)
+    want = {s: b'%d' % i for i, s in enumerate(socks)}
+    end = time.monotonic() + 5
+    while want and time.monotonic() < end:
+        r, _, _ = select.select(list(want), [], [], 0.5)
+        for s in r:
+            if s.recv(100) != want.pop(s):
+                return 'mixed up'
+    return len(want)
+
+
+def ping(host):
+    r = run('ping', '-c', '3', '-i', '0.2', '-W', '2', host, ok=False)
+    return r.returncode, r.stdout
+
+
+def session(n):
+    """The daemon forgot its sessions: have the client make a new one."""
+    check(n.client_set() == 0, 'setconf')
+    wait_for(lambda: n.call('c', connect_error, SERVER4, 80, 6)[0] ==
+             'connected', 20, 'a new session')
+
+
+# ---- tests
+
+def test_download(n):
+    for h in BOTH:
+        got, d = n.call('c', get, h, 50 * MB)
+        check((got, d) == (50 * MB, server.digest(50 * MB)), h, got)
+
+
+def test_upload(n):
+    for h in BOTH:
+        d = n.call('c', put, h, 50 * MB)
+        check(d == server.digest(50 * MB), h, d)
+
+
+def test_parallel(n):
+    for h in BOTH:
+        bad = n.call('c', parallel, h, 100)
+        check(not bad, h, bad)
+
+
+def test_half_close(n):
+    for h in BOTH:
+        first, got = n.call('c', half_server_first, h)
+        check(first == b'first' and got == str(MB), h, first, got)
+        answer = n.call('c', half_client_first, h)
+        line, _, rest = answer.partition(b'\n')
+        check(line == b'200000 ' + server.digest(200000).encode(), h, line)
+        check(hashlib.sha256(rest).hexdigest() == server.digest(300000),
+              h, len(rest))
+
+
+def test_refused(n):
+    for h in BOTH:
+        e, t = n.call('c', connect_error, h, 9, 5)
+        check(e == 'ECONNREFUSED' and t < 1.0, h, e, t)
+        check(n.call('c', udp_refused, h) == 'refused', h, 'udp')
+
+
+def test_blackhole(n):
+    """A silent destination stays silent, and delays nobody."""
+    n.ip('s', 'addr', 'add', '192.0.2.9/32', 'dev', 'lo')
+    n.ip('g', 'route', 'add', '198.51.100.0/24', 'via', SERVER4)
+    n.ip('s', 'route', 'add', 'blackhole', '198.51.100.0/24')
+    got = []
+
+    def slow():
+        got.append(n.call('c', connect_error, '198.51.100.1', 80, 3))
+    t = threading.Thread(target=slow)
+    t.start()
+    time.sleep(0.3)
+    t0 = time.monotonic()
+    got2 = n.call('c', get, SERVER4, 1000)
+    took = time.monotonic() - t0
+    t.join()
+    check(got[0][0] == 'timeout', got)
+    check(got2[0] == 1000 and took < 2.0, 'delayed', took)
+
+
+def test_unreachable(n):
+    n.ip('g', 'route', 'add', 'unreachable', '203.0.113.0/24')
+    e, t = n.call('c', connect_error, '203.0.113.1', 80, 5)
+    check(e in ('EHOSTUNREACH', 'ENETUNREACH') and t < 1.5, e, t)
+
+
+def test_reset(n):
+    for h in BOTH:
+        check(n.call('c', reset_by_server, h) == 'reset', h)
+        check(n.call('c', reset_by_client, h) == 'reset', h)
+
+
+def test_stalled_reader(n):
+    for h in BOTH:
+        answer, ((got, d), took) = n.call('c', stalled_reader, h)
+        want = '%d %s' % (12 * MB, server.digest(12 * MB))
+        check(answer == want, h, answer)
+        check(got == 2 * MB and took < 2.4, h, 'other flow', took)
+        got, d = n.call('c', client_stops, h)
+        check((got, d) == (16 * MB, server.digest(16 * MB)), h, got)
+
+
+def test_speaks_first(n):
+    for h in BOTH:
+        check(n.call('c', speaks_first, h) == b'hello\n', h)
+
+
+def test_udp(n):
+    for h in BOTH:
+        bad = n.call('c', udp_echo, h,
+                     (1, 0, 1200, 1392, 1400, 8000, 60000))
+        check(not bad, h, bad)
+    check(n.call('c', many_udp_sockets, SERVER4, 50) == 0, 'many sockets')
+
+
+def test_ping(n):
+    for h in BOTH + (GATE4, GATE6):
+        code, text = n.call('c', ping, h)
+        check(code == 0 and ' 0% packet loss' in text, h, text)
+
+
+def test_blocked(n):
+    """Loopback, link-local, the gateway's own and embedded forms."""
+    lo = socket.socket(socket.AF_INET6)
+    for h in ('127.0.0.1', '192.0.2.1', '10.9.0.1', '169.254.169.254',
+              '0.0.0.1', '2001:db8::1', '::ffff:127.0.0.1',
+              '64:ff9b::7f00:1', '2002:7f00:1::', '10.77.0.99'):
+        if h.startswith('127.') or h.startswith('::ffff') or \
+                h.startswith('0.'):
+            continue        # the client's own kernel keeps these
+        e, t = n.call('c', connect_error, h, 51820, 2)
+        check(e != 'connected' and e != 'timeout', h, e)
+    lo.close()
+    before = n.ctlj('show', 'counters')['ip_drop_policy']
+    check(before > 0, 'nothing counted')
+
+
+def test_show(n):
+    """show tells the truth while a transfer runs."""
+    with_flow = []
+
+    def download():
+        n.call('c', get, SERVER4, 30 * MB)
+
+    t = threading.Thread(target=download)
+    t.start()
+    try:
+        def flow():
+            fs = [f for f in n.ctlj('show', 'flows')['flows']
+                  if f['destination'] == SERVER4 + ':80' and
+                  f['tx_bytes'] > 0]
+            return fs
+        with_flow = wait_for(flow, what='a flow in show flows')
+        p = n.ctlj('show', 'peers')['peers'][0]
+    finally:
+        t.join()
+    f = with_flow[0]
+    check(f['proto'] == 'tcp' and f['peer'] == 'laptop' and
+          f['state'] == 'established' and
+          f['source'].startswith(GUEST4 + ':'), f)
+    check(set(f) == {'id', 'proto', 'peer', 'source', 'destination',
+                     'state', 'rx_bytes', 'tx_bytes', 'age'}, f)
+    check(p['name'] == 'laptop' and p['public_key'] == n.pub('c') and
+          re.match(r'10\.9\.0\.2:\d+$', p['endpoint']) and
+          p['allowed_ips'] == ['10.77.0.2/32', 'fd77::2/128'] and
+          abs(p['latest_handshake'] - time.time()) < 300 and
+          p['flows'] >= 1, p)
+    p2 = n.ctlj('show', 'peers', 'laptop')['peers'][0]
+    check(p2['tx_bytes'] > 30 * MB and p2['rx_bytes'] > 0, p2)
+    check(n.ctl('show', 'peers', 'nobody', ok=False).returncode == 1,
+          'unknown peer')
+    procs = n.ctlj('show', 'processes')['processes']
+    check([x['title'] for x in procs] ==
+          ['parent', 'crypto', 'slirp', 'control'], procs)
+    for x in procs:
+        check(x['seccomp'], x)
+        status = open('/proc/%d/status' % x['pid']).read()
+        check('Seccomp:\t2' in status and 'NoNewPrivs:\t1' in status, x)
+        if not n.rootless:
+            check(re.search(r'^CapEff:\t0+$', status, re.M), x, 'caps')
+    c = n.ctlj('show', 'counters')
+    check(c['tcp_established'] > 0 and all(
+        isinstance(v, int) for v in c.values()), c)
+    for what in ('summary', 'peers', 'flows', 'counters', 'processes',
+                 'metrics'):
+        check(n.ctl('show', what).stdout, what)
+    check(n.ctl('show', 'metrics').stdout.endswith('# EOF\n'), 'metrics')
+
+
+def test_control_hostile(n):
+    """A malformed client is dropped, nothing more."""
+    for data in (b'\0' * 16, b'\xff' * 64, struct.pack(
+            '<IIII', 1001, 16, 0, 0), struct.pack(
+            '<IIII', 1001, 0x80000010, 0, 0), struct.pack(
+            '<IIII', 9, 96, 0, 0) + b'x' * 80, os.urandom(4096)):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(5)
+        s.connect(n.sock)
+        try:
+            s.sendall(data)
+            s.shutdown(socket.SHUT_WR)
+            while s.recv(4096):
+                pass
+        except ConnectionError:
+            pass
+        s.close()
+    idle = [socket.socket(socket.AF_UNIX) for _ in range(40)]
+    for s in idle:
+        s.connect(n.sock)
+    for s in idle:
+        s.close()
+    wait_for(lambda: n.ctl('show', ok=False).returncode == 0,
+             what='an answer after hostile clients')
+
+
+def test_kill_flow(n):
+    def held():
+        with dial(SERVER4, server.ECHO) as s:
+            s.sendall(b'x')
+            s.recv(1)
+            try:
+                return 'eof' if s.recv(1) == b'' else 'data'
+            except ConnectionResetError:
+                return 'reset'
+    out = []
+    t = threading.Thread(target=lambda: out.append(n.call('c', held)))
+    t.start()
+
+    def find():
+        return [f for f in n.ctlj('show', 'flows')['flows']
+                if f['destination'] == '%s:%d' % (SERVER4, server.ECHO) and
+                f['state'] == 'established' and f['rx_bytes'] == 1]
+    f = wait_for(find, what='the flow')[0]
+    n.ctl('kill', 'flow', str(f['id']))
+    t.join()
+    check(out == ['reset'], out)
+    r = n.ctl('kill', 'flow', str(f['id']), ok=False)
+    check(r.returncode == 1 and 'no such flow' in r.stdout, r.stdout)
+
+
+def test_log(n):
+    n.ctl('log', 'verbose')
+    n.ctl('log', 'brief')
+    check(n.ctl('log', 'loud', ok=False).returncode == 1, 'log loud')
+
+
+def test_peer_restart(n):
+    """The client comes back with a new port and no memory."""
+    n.client_down()
+    n.client_up()
+    check(n.call('c', get, SERVER4, 100000)[0] == 100000, 'get')
+
+
+def test_roaming(n):
+    """A live connection survives a change of the client's port."""
+    def slow():
+        with dial(SERVER4, server.ECHO, 30) as s:
+            for i in range(20):
+                s.sendall(b'%04d' % i)
+                if s.recv(4) != b'%04d' % i:
+                    return i
+                time.sleep(0.1)
+        return 'all'
+    out = []
+    t = threading.Thread(target=lambda: out.append(n.call('c', slow)))
+    t.start()
+    time.sleep(0.5)
+    n.wg_set('listen-port', '40001')
+    t.join()
+    check(out == ['all'], out)
+    p = n.ctlj('show', 'peers')['peers'][0]
+    check(p['endpoint'] == '10.9.0.2:40001', p)
+
+
+def test_outer_v6(n):
+    check(n.client_set(endpoint='[fd09::1]:51820') == 0, 'setconf')
+    check(n.call('c', get, SERVER4, MB)[0] == MB, 'get')
+    p = n.ctlj('show', 'peers')['peers'][0]
+    check(p['endpoint'].startswith('[fd09::2]:'), p)
+    check(n.client_set() == 0, 'setconf')
+    check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'get again')
+
+
+def test_reload(n):
+    """A reload keeps flows; a bad file changes nothing."""
+    def slow():
+        with dial(SERVER4, server.ECHO, 30) as s:
+            for i in range(30):
+                s.sendall(b'%04d' % i)
+                if s.recv(4) != b'%04d' % i:
+                    return i
+                time.sleep(0.1)
+        return 'all'
+    out = []
+    t = threading.Thread(target=lambda: out.append(n.call('c', slow)))
+    t.start()
+    time.sleep(0.3)
+    n.write_conf(n.conf(extra='peer "other" {\n\tpublic key "%s"\n'
+                        '\tallowed ips 10.77.0.3/32\n}' % n.pub('x')))
+    n.ctl('reload')
+    names = [p['name'] for p in n.ctlj('show', 'peers')['peers']]
+    check(sorted(names) == ['laptop', 'other'], names)
+    n.write_conf(n.conf(extra='nonsense'))
+    r = n.ctl('reload', ok=False)
+    check(r.returncode == 1 and ':5: ' in r.stdout, r.stdout)
+    check(len(n.ctlj('show', 'peers')['peers']) == 2, 'half applied')
+    n.write_conf(n.conf())
+    os.kill(n.daemon.pid, signal.SIGHUP)
+    wait_for(lambda: len(n.ctlj('show', 'peers')['peers']) == 1,
+             what='SIGHUP')
+    t.join()
+    check(out == ['all'], out)
+
+
+def test_policy_rules(n):
+    n.write_conf(n.conf(
+        extra='block to 192.0.2.0/24\n'
+        'pass from peer "laptop" proto tcp to 192.0.2.2 port 80\n'))
+    n.ctl('reload')
+    check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'port 80')
+    e, t = n.call('c', connect_error, SERVER4, server.ECHO, 3)
+    check(e in ('EHOSTUNREACH', 'EACCES') and t < 1, e, t)
+    check(n.call('c', get, SERVER6, 1000)[0] == 1000, 'v6')
+    n.write_conf(n.conf())
+    n.ctl('reload')
+    check(n.call('c', connect_error, SERVER4, server.ECHO, 3)[0] ==
+          'connected', 'after reload')
+
+
+def test_wrong_key(n):
+    """A client with another key gets nothing, and breaks nothing."""
+    check(n.client_set(key='x') == 0, 'setconf')
+    e, t = n.call('c', connect_error, SERVER4, 80, 3)
+    check(e == 'timeout', e)
+    check(n.client_set(psk=False) == 0, 'setconf')
+    e, t = n.call('c', connect_error, SERVER4, 80, 3)
+    check(e == 'timeout', 'without psk', e)
+    check(n.client_set() == 0, 'setconf')
+    wait_for(lambda: n.call('c', connect_error, SERVER4, 80, 6)[0] ==
+             'connected', 20, 'the right key')
+
+
+def test_stop(n):
+    """A clean stop leaves nothing behind and says 0."""
+    pids = [x['pid'] for x in n.ctlj('show', 'processes')['processes']]
+    check(n.stop() == 0, 'exit status')
+    check(not os.path.exists(n.sock), 'socket left')
+    for p in pids:
+        check(not os.path.exists('/proc/%d' % p), 'process left', p)
+    n.start()
+    os.kill(n.daemon.pid, signal.SIGINT)
+    check(n.daemon.wait(10) == 0, 'SIGINT')
+    n.start()
+
+
+def test_kill_children(n):
+    """The death of any child ends the daemon and is told."""
+    for title in ('crypto', 'slirp', 'control'):
+        procs = n.ctlj('show', 'processes')['processes']
+        pid = [x['pid'] for x in procs if x['title'] == title][0]
+        os.kill(pid, signal.SIGKILL)
+        code = n.daemon.wait(10)
+        check(code == 1, title, 'exit status', code)
+        check('%s engine terminated by signal 9' % title in n.logtext(),
+              title, n.logtext())
+        for x in procs:
+            check(not os.path.exists('/proc/%d' % x['pid']), 'left', x)
+        n.start()
+    session(n)
+
+
+def test_as_root(n):
+    """Started as root it gives everything up."""
+    if n.rootless:
+        return
+    n.stop()
+    n.start(as_root=True)
+    session(n)
+    for x in n.ctlj('show', 'processes')['processes']:
+        if x['title'] == 'parent':
+            continue
+        status = open('/proc/%d/status' % x['pid']).read()
+        uid = re.search(r'^Uid:\t(\d+)', status, re.M).group(1)
+        check(uid != '0', x, 'still root')
+        check(re.search(r'^CapEff:\t0+$', status, re.M), x, 'caps')
+        check(os.readlink('/proc/%d/root' % x['pid']) != '/', x,
+              'not in a chroot')
+    n.stop()
+    n.start()
+
+
+def test_activation(n):
+    """Sockets from a service manager."""
+    n.stop()
+    conf = n.write_conf(n.conf())
+    open(n.log, 'w').close()
+
+    def child():
+        u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        u.bind(('0.0.0.0', 51820))
+        s = socket.socket(socket.AF_UNIX)
+        s.bind(n.dir + '/run/act.sock')
+        s.listen(5)
+        a, b = os.dup(u.fileno()), os.dup(s.fileno())
+        os.dup2(a, 200)
+        os.dup2(b, 201)
+        os.dup2(200, 3)
+        os.dup2(201, 4)
+        os.closerange(5, 256)
+        os.environ['LISTEN_FDS'] = '2'
+        os.environ['LISTEN_PID'] = str(os.getpid())
+        log = os.open(n.log, os.O_WRONLY | os.O_TRUNC)
+        os.dup2(log, 2)
+        os.close(log)
+        os.execv(n.bin + '/wgslirpd', ['wgslirpd', '-d', '-f', conf,
+                                       '-s', n.sock])
+    pid = os.fork()
+    if pid == 0:
+        try:
+            setns(n.ns['g'])
+            if n.owner is not None:
+                os.setgroups([])
+                os.setresgid(n.owner, n.owner, n.owner)
+                os.setresuid(n.owner, n.owner, n.owner)
+            child()
+        finally:
+            os._exit(127)
+    try:
+        wait_for(lambda: 'started' in n.logtext(), what='start')
+        session(n)
+        r = run(n.bin + '/wgslirpctl', '-s', n.dir + '/run/act.sock',
+                'show')
+        check('peers: 1' in r.stdout, r.stdout)
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)
+        n.start()
+
+
+TESTS = [test_ping, test_download, test_upload, test_parallel,
+         test_half_close, test_refused, test_blackhole, test_unreachable,
+         test_reset, test_stalled_reader, test_speaks_first, test_udp,
+         test_blocked, test_show, test_control_hostile, test_kill_flow,
+         test_log, test_outer_v6, test_roaming, test_reload,
+         test_policy_rules, test_peer_restart, test_wrong_key, test_stop,
+         test_kill_children, test_as_root, test_activation]
+
+
+def main():
+    want = sys.argv[1:]
+    n = Net()
+    passed = failed = 0
+    try:
+        srv = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                           'server.py')
+        slog = os.path.join(n.dir, 'server.log')
+        n.spawn('s', [sys.executable, srv], log=slog)
+        wait_for(lambda: 'ready' in open(slog).read(), what='server')
+        n.start()
+        n.client_up()
+        for t in TESTS:
+            name = t.__name__[5:]
+            if want and name not in want:
+                continue
+            t0 = time.monotonic()
+            try:
+                t(n)
+                passed += 1
+                print('ok   e2e/%s (%.1f s)' % (
+                    name, time.monotonic() - t0), flush=True)
+            except Exception as e:
+                failed += 1
+                print('FAIL e2e/%s: %s: %s' % (
+                    name, type(e).__name__, e), flush=True)
+                print(n.logtext()[-2000:], flush=True)
+                if n.daemon is None or n.daemon.poll() is not None:
+                    n.start()
+        n.stop()
+    finally:
+        n.close()
+    print('%d passed, %d failed' % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    if os.geteuid() != 0:
+        os.execvp('unshare', ['unshare', '-Urnm', sys.executable,
+                              os.path.abspath(__file__)] + sys.argv[1:])
+    if '4294967295' not in open('/proc/self/uid_map').read():
+        # our own mounts: "ip netns" needs a writable /run
+        run('mount', '-t', 'tmpfs', 'none', '/run')
+    sys.exit(main())

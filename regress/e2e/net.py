@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: ISC
+"""Hosts in network namespaces, and the gateway between them.
+
+client --- 10.9.0.0/24, fd09::/64 --- gateway --- 192.0.2.0/24,
+2001:db8::/64 --- server.  The tunnel is 10.77.0.0/24 and fd77::/64.
+Everything that is made here is removed by Net.close(), also after a
+failure.
+"""
+
+import ctypes
+import json
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import traceback
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+SERVER4, SERVER6 = '192.0.2.2', '2001:db8::2'
+GUEST4, GUEST6 = '10.77.0.2', 'fd77::2'
+GATE4, GATE6 = '10.77.0.1', 'fd77::1'
+CLONE_NEWNET = 0x40000000
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Failure(Exception):
+    pass
+
+
+def check(cond, *what):
+    if not cond:
+        raise Failure(' '.join(str(w) for w in what))
+
+
+def run(*args, ok=True, timeout=60, **kw):
+    r = subprocess.run(args, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, text=True,
+                       timeout=timeout, **kw)
+    if ok and r.returncode != 0:
+        raise Failure('%s: %s' % (' '.join(args), r.stdout.strip()))
+    return r
+
+
+def wait_for(fn, timeout=10.0, what='condition'):
+    end = time.monotonic() + timeout
+    while True:
+        v = fn()
+        if v:
+            return v
+        if time.monotonic() > end:
+            raise Failure('timed out waiting for ' + what)
+        time.sleep(0.05)
+
+
+class Net:
+    def __init__(self):
+        self.tag = 'w%d' % (os.getpid() % 100000)
+        self.dir = tempfile.mkdtemp(prefix='wgslirpd-e2e.')
+        os.chmod(self.dir, 0o755)
+        self.procs = []
+        self.daemon = None
+        self.log = os.path.join(self.dir, 'daemon.log')
+        self.sock = os.path.join(self.dir, 'run', 'ctl.sock')
+        self.rootless = os.path.exists('/proc/self/uid_map') and \
+            '4294967295' not in open('/proc/self/uid_map').read()
+        self.bin = os.path.join(self.dir, 'bin')
+        os.mkdir(self.bin)
+        for p in ('wgslirpd/wgslirpd', 'wgslirpctl/wgslirpctl'):
+            shutil.copy(os.path.join(TOP, p), self.bin)
+        self.ns = {}
+        try:
+            self.make()
+        except BaseException:
+            self.close()
+            raise
+
+    def nsname(self, who):
+        return self.tag + who
+
+    def ip(self, who, *args):
+        run('ip', '-n', self.nsname(who), *args)
+
+    def make(self):
+        for w in 'cgs':
+            run('ip', 'netns', 'add', self.nsname(w))
+            self.ns[w] = os.open('/run/netns/' + self.nsname(w),
+                                 os.O_RDONLY)
+            self.ip(w, 'link', 'set', 'lo', 'up')
+        run('ip', 'link', 'add', 'e0', 'netns', self.nsname('c'),
+            'type', 'veth', 'peer', 'name', 'e0', 'netns',
+            self.nsname('g'))
+        run('ip', 'link', 'add', 'e1', 'netns', self.nsname('g'),
+            'type', 'veth', 'peer', 'name', 'e1', 'netns',
+            self.nsname('s'))
+        for w, dev, a4, a6 in (
+                ('c', 'e0', '10.9.0.2', 'fd09::2'),
+                ('g', 'e0', '10.9.0.1', 'fd09::1'),
+                ('g', 'e1', '192.0.2.1', '2001:db8::1'),
+                ('s', 'e1', SERVER4, SERVER6)):
+            self.ip(w, 'addr', 'add', a4 + '/24', 'dev', dev)
+            self.ip(w, 'addr', 'add', a6 + '/64', 'dev', dev, 'nodad')
+            self.ip(w, 'link', 'set', dev, 'up')
+        self.call('g', open_ping)
+        for name in ('s', 'c', 'x'):
+            self.ctl_local('genkey', name + '.key')
+        self.ctl_local('genpsk', 'psk')
+        self.owner = None
+        os.mkdir(os.path.join(self.dir, 'run'))
+        if os.geteuid() == 0 and not self.rootless:
+            self.owner = 65534
+            for f in ('run', 's.key', 'psk'):
+                os.chown(os.path.join(self.dir, f), 65534, 65534)
+
+    def ctl_local(self, cmd, name):
+        path = os.path.join(self.dir, name)
+        with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600),
+                  'w') as f:
+            subprocess.run([self.bin + '/wgslirpctl', cmd], stdout=f,
+                           check=True)
+
+    def pub(self, name):
+        with open(os.path.join(self.dir, name + '.key')) as f:
+            return subprocess.run([self.bin + '/wgslirpctl', 'pubkey'],
+                                  stdin=f, capture_output=True, text=True,
+                                  check=True).stdout.strip()
+
+    def conf(self, extra='', peer_extra='', pub=None):
+        return '''listen on * port 51820
+private key file "%s/s.key"
+address { 10.77.0.1/24 fd77::1/64 }
+mtu 1420
+%s
+peer "laptop" {
+	public key "%s"
+	preshared key file "%s/psk"
+	allowed ips { 10.77.0.2/32 fd77::2/128 }
+	%s
+}
+''' % (self.dir, extra, pub or self.pub('c'), self.dir, peer_extra)
+
+    def write_conf(self, text):
+        path = os.path.join(self.dir, 'wgslirpd.conf')
+        with open(path, 'w') as f:
+            f.write(text)
+        os.chmod(path, 0o644)
+        return path
+
+    # ---- processes
+
+    def spawn(self, who, args, log=None, uid=None):
+        out = open(log, 'a') if log else subprocess.DEVNULL
+
+        def pre():
+            os.setsid()
+            setns(self.ns[who])
+            if uid is not None:
+                os.setgroups([])
+                os.setresgid(uid, uid, uid)
+                os.setresuid(uid, uid, uid)
+        p = subprocess.Popen(args, stdout=out, stderr=out,
+                             stdin=subprocess.DEVNULL, preexec_fn=pre)
+        self.procs.append(p)
+        return p
+
+    def start(self, text=None, as_root=False, wait=True, env=None):
+        """The daemon, as an ordinary user unless as_root."""
+        conf = self.write_conf(text if text is not None else self.conf())
+        uid = None if as_root else self.owner
+        if as_root and not self.rootless:
+            for f in ('s.key', 'psk'):
+                os.chown(os.path.join(self.dir, f), 0, 0)
+        elif self.owner is not None:
+            for f in ('s.key', 'psk'):
+                os.chown(os.path.join(self.dir, f), uid, uid)
+        open(self.log, 'w').close()
+        os.chmod(self.log, 0o666)
+        self.daemon = self.spawn('g', [
+            self.bin + '/wgslirpd', '-d', '-v', '-f', conf, '-s',
+            self.sock], log=self.log, uid=uid)
+        if wait:
+            wait_for(lambda: 'started' in self.logtext() or
+                     self.daemon.poll() is not None, what='start')
+            check(self.daemon.poll() is None, 'daemon died:',
+                  self.logtext())
+        return self.daemon
+
+    def stop(self):
+        if self.daemon is None or self.daemon.poll() is not None:
+            self.daemon = None
+            return 0
+        self.daemon.terminate()
+        r = self.daemon.wait(10)
+        self.daemon = None
+        return r
+
+    def logtext(self):
+        with open(self.log, errors='replace') as f:
+            return f.read()
+
+    def ctl(self, *args, ok=True):
+        return run(self.bin + '/wgslirpctl', '-s', self.sock, *args,
+                   ok=ok)
+
+    def ctlj(self, *args):
+        r = subprocess.run([self.bin + '/wgslirpctl', '-j', '-s',
+                            self.sock, *args], capture_output=True,
+                           text=True, check=True)
+        return json.loads(r.stdout)
+
+    # ---- the client
+
+    def client_conf(self, endpoint='10.9.0.1:51820', key='c', psk=True):
+        path = os.path.join(self.dir, 'wg.conf')
+        with open(os.path.join(self.dir, key + '.key')) as f:
+            priv = f.read().strip()
+        with open(os.path.join(self.dir, 'psk')) as f:
+            pre = f.read().strip()
+        with open(path, 'w') as f:
+            f.write('[Interface]\nPrivateKey = %s\n[Peer]\n'
+                    'PublicKey = %s\n%sAllowedIPs = 0.0.0.0/0, ::/0\n'
+                    'Endpoint = %s\n' % (
+                        priv, self.pub('s'),
+                        'PresharedKey = %s\n' % pre if psk else '',
+                        endpoint))
+        return path
+
+    def client_up(self, **kw):
+        name = 'wg0'
+        self.wg = self.spawn('c', ['wireguard-go', '-f', name])
+        wait_for(lambda: run('ip', '-n', self.nsname('c'), 'link', 'show',
+                             name, ok=False).returncode == 0,
+                 what='wireguard-go')
+        wait_for(lambda: self.client_set(**kw) == 0, what='wg setconf')
+        self.ip('c', 'addr', 'add', GUEST4 + '/32', 'dev', name)
+        self.ip('c', 'addr', 'add', GUEST6 + '/128', 'dev', name, 'nodad')
+        self.ip('c', 'link', 'set', name, 'mtu', '1420', 'up')
+        self.ip('c', 'route', 'add', 'default', 'dev', name)
+        self.ip('c', '-6', 'route', 'add', 'default', 'dev', name)
+
+    def client_set(self, **kw):
+        path = self.client_conf(**kw)
+        return run('ip', 'netns', 'exec', self.nsname('c'), 'wg',
+                   'setconf', 'wg0', path, ok=False).returncode
+
+    def wg_set(self, *args):
+        run('ip', 'netns', 'exec', self.nsname('c'), 'wg', 'set', 'wg0',
+            *args)
+
+    def client_down(self):
+        self.wg.terminate()
+        self.wg.wait(10)
+        wait_for(lambda: run('ip', '-n', self.nsname('c'), 'link', 'show',
+                             'wg0', ok=False).returncode != 0,
+                 what='wg0 to go')
+
+    # ---- code inside a namespace
+
+    def call(self, who, fn, *args, timeout=60):
+        """fn(*args) in a process of its own inside a namespace."""
+        r, w = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                signal.alarm(int(timeout))
+                setns(self.ns[who])
+                out = (True, fn(*args))
+            except BaseException as e:
+                out = (False, '%s: %s\n%s' % (
+                    type(e).__name__, e, traceback.format_exc()))
+            with os.fdopen(w, 'wb') as f:
+                pickle.dump(out, f)
+            os._exit(0)
+        os.close(w)
+        with os.fdopen(r, 'rb') as f:
+            data = f.read()
+        os.waitpid(pid, 0)
+        if not data:
+            raise Failure('%s timed out' % fn.__name__)
+        ok, v = pickle.loads(data)
+        if not ok:
+            raise Failure('%s: %s' % (fn.__name__, v))
+        return v
+
+    def close(self):
+        for p in self.procs:
+            if p.poll() is None:
+                p.kill()
+                p.wait()
+        for w, fd in self.ns.items():
+            os.close(fd)
+            run('ip', 'netns', 'del', self.nsname(w), ok=False)
+        self.ns = {}
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def setns(fd):
+    if libc.setns(fd, CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), 'setns')
+
+
+def open_ping():
+    with open('/proc/sys/net/ipv4/ping_group_range', 'w') as f:
+        if '4294967295' in open('/proc/self/gid_map').read():
+            f.write('0 2147483647')
+        else:
+            f.write('0 0')

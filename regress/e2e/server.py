@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: ISC
+"""Services of the server host, each on a port of its own."""
+
+import hashlib
+import select
+import socket
+import struct
+import sys
+import threading
+import time
+
+HTTP, ECHO, SINK, HALF_SRV, HALF_CLI, RESET, STALL, UDP, LATE = \
+    80, 7001, 7002, 7003, 7004, 7005, 7006, 7007, 7008
+CHUNK = 65536
+
+
+def pattern(n):
+    """n bytes, the same each time, without a short period."""
+    h = hashlib.shake_128(b'wgslirpd')
+    block = h.digest(1 << 20)
+    full, rest = divmod(n, len(block))
+    for i in range(full):
+        yield struct.pack('>I', i) + block[4:]
+    if rest:
+        yield block[:rest]
+
+
+def digest(n):
+    h = hashlib.sha256()
+    for b in pattern(n):
+        h.update(b)
+    return h.hexdigest()
+
+
+def lines(c):
+    data = b''
+    while b'\r\n\r\n' not in data:
+        b = c.recv(CHUNK)
+        if not b:
+            break
+        data += b
+    return data.partition(b'\r\n\r\n')
+
+
+def http(c):
+    head, _, body = lines(c)
+    words = head.split(b' ')
+    n = int(words[1].strip(b'/') or b'0')
+    if words[0] == b'GET':
+        c.sendall(b'HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n' % n)
+        for b in pattern(n):
+            c.sendall(b)
+        return
+    h = hashlib.sha256(body)
+    left = n - len(body)
+    while left > 0:
+        b = c.recv(CHUNK)
+        if not b:
+            break
+        h.update(b)
+        left -= len(b)
+    c.sendall(b'HTTP/1.0 200 OK\r\n\r\n' + h.hexdigest().encode())
+
+
+def echo(c):
+    while True:
+        b = c.recv(CHUNK)
+        if not b:
+            return
+        c.sendall(b)
+
+
+def sink(c):
+    while c.recv(CHUNK):
+        pass
+
+
+def half_srv(c):
+    """Ends its own direction first, then takes all of the other."""
+    c.sendall(b'first')
+    c.shutdown(socket.SHUT_WR)
+    n = 0
+    while True:
+        b = c.recv(CHUNK)
+        if not b:
+            break
+        n += len(b)
+    results['half_srv'] = n
+
+
+def half_cli(c):
+    """Answers only when the client has ended its direction."""
+    h, n = hashlib.sha256(), 0
+    while True:
+        b = c.recv(CHUNK)
+        if not b:
+            break
+        h.update(b)
+        n += len(b)
+    time.sleep(0.3)
+    c.sendall(b'%d %s\n' % (n, h.hexdigest().encode()))
+    for b in pattern(300000):
+        c.sendall(b)
+
+
+def reset(c):
+    """Resets in the middle, or reports that it was reset."""
+    what = c.recv(1)
+    if what == b'R':
+        c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                     struct.pack('ii', 1, 0))
+        return
+    try:
+        while c.recv(CHUNK):
+            pass
+        results['reset'] = 'eof'
+    except ConnectionResetError:
+        results['reset'] = 'reset'
+
+
+def stall(c):
+    """Reads nothing for a while, then all."""
+    time.sleep(2.5)
+    n = 0
+    h = hashlib.sha256()
+    while True:
+        b = c.recv(CHUNK)
+        if not b:
+            break
+        n += len(b)
+        h.update(b)
+    c.sendall(b'%d %s' % (n, h.hexdigest().encode()))
+
+
+def late(c):
+    """Speaks first."""
+    c.sendall(b'hello\n')
+    c.recv(1)
+
+
+results = {}
+
+
+def ask(c):
+    """Tell what another service has noted."""
+    key = c.recv(64).decode()
+    for _ in range(100):
+        if key in results:
+            break
+        time.sleep(0.05)
+    c.sendall(str(results.pop(key, '')).encode())
+
+
+SERVICES = {HTTP: http, ECHO: echo, SINK: sink, HALF_SRV: half_srv,
+            HALF_CLI: half_cli, RESET: reset, STALL: stall, LATE: late,
+            7010: ask}
+
+
+def serve(fn, c):
+    try:
+        with c:
+            fn(c)
+    except OSError:
+        pass
+
+
+def main():
+    socks = {}
+    for port, fn in SERVICES.items():
+        s = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        if fn is stall:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        s.bind(('::', port))
+        s.listen(256)
+        socks[s] = fn
+    u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    u.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    u.bind(('::', UDP))
+    print('ready', flush=True)
+    sys.stdout.close()
+    while True:
+        r, _, _ = select.select(list(socks) + [u], [], [])
+        for s in r:
+            if s is u:
+                b, a = u.recvfrom(65536)
+                u.sendto(b, a)
+                continue
+            c, _ = s.accept()
+            threading.Thread(target=serve, args=(socks[s], c),
+                             daemon=True).start()
+
+
+if __name__ == '__main__':
+    main()

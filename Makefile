@@ -62,3 +62,39 @@ $(COMMON) $(DAEMON) $(CTL): common/*.h common/compat/*.h wgslirpd/*.h \
 .SUFFIXES: .c .o
 .c.o:
 	$(CC) $(CFLAGS) -c -o $@ $<
+
+UNIT_WG =	common/siphash.o common/wheel.o common/addr.o common/log.o \
+		common/key.o wgslirpd/wg_aead.o wgslirpd/wg_allowedips.o \
+		wgslirpd/wg_cookie.o wgslirpd/wg_device.o wgslirpd/wg_noise.o \
+		wgslirpd/wg_peer.o wgslirpd/wg_replay.o wgslirpd/wg_timers.o
+UNIT_COMMON =	$(COMMON) common/pktq.o common/shm_$(PLATFORM).o \
+		common/siphash.o common/wheel.o
+UNIT_SLIRP =	common/addr.o common/log.o common/pktq.o common/wheel.o \
+		common/shm_$(PLATFORM).o common/siphash.o \
+		wgslirpd/slirp_cksum.o wgslirpd/slirp_flow.o \
+		wgslirpd/slirp_frag.o wgslirpd/slirp_icmp.o \
+		wgslirpd/slirp_ip.o wgslirpd/slirp_policy.o \
+		wgslirpd/slirp_tcp.o wgslirpd/slirp_tcp_cc.o \
+		wgslirpd/slirp_tcp_out.o wgslirpd/slirp_tcp_rcv.o \
+		wgslirpd/slirp_udp.o
+UNITS =		regress/unit/bin/test_common regress/unit/bin/test_slirp \
+		regress/unit/bin/test_wg
+UNIT_CC =	$(CC) $(CFLAGS) -Iregress/unit $(LDFLAGS)
+
+regress/unit/bin/test_common: regress/unit/test_common.c \
+		regress/unit/unit.h $(UNIT_COMMON)
+	mkdir -p regress/unit/bin
+	$(UNIT_CC) -o $@ regress/unit/test_common.c $(UNIT_COMMON) \
+	    -lcmocka -lbsd
+
+regress/unit/bin/test_slirp: regress/unit/test_slirp.c \
+		regress/unit/unit.h regress/unit/world.h $(UNIT_SLIRP)
+	mkdir -p regress/unit/bin
+	$(UNIT_CC) -o $@ regress/unit/test_slirp.c $(UNIT_SLIRP) \
+	    -lcmocka -lbsd
+
+regress/unit/bin/test_wg: regress/unit/test_wg.c regress/unit/unit.h \
+		$(UNIT_WG)
+	mkdir -p regress/unit/bin
+	$(UNIT_CC) -o $@ regress/unit/test_wg.c $(UNIT_WG) -lcmocka \
+	    -lcrypto -lbsd

@@ -170,6 +170,7 @@ struct tcpcb {
 	uint8_t			 rst_after:1;	/* reset when all is acked */
 	uint8_t			 recovery:2;	/* enum tcp_recovery */
 	uint8_t			 cwnd_limited:1;
+	uint8_t			 rexmit_now:1;
 	mono_t			 challenge_sec;
 };
 

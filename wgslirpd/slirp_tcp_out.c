@@ -127,7 +127,8 @@ send_bare(struct slirp *s, struct tcpcb *t, uint32_t seq, uint8_t flags,
 	p = pktq_slot(s->out, slot);
 	ip_header(s, p, &f->dst, &f->src, IPPROTO_TCP, TCP_HDR + optlen, 0,
 	    f->src.af == 4 ? 0x4000 : 0);
-	memcpy(p + iplen + TCP_HDR, opts, optlen);
+	if (optlen > 0)
+		memcpy(p + iplen + TCP_HDR, opts, optlen);
 	put_header(p + iplen, &f->dst, f->dport, &f->src, f->sport, seq,
 	    flags & TH_ACK ? t->rcv_nxt : 0, flags,
 	    flags & TH_RST ? 0 : tcp_window(t), optlen, 0, 0);
@@ -385,13 +386,14 @@ retransmit(struct slirp *s, struct tcpcb *t)
 		g = tcp_seg(t, i);
 		if (!(g->flags & TSEG_LOST))
 			continue;
-		/* the first one always, if nothing else is under way */
+		/* the first one that was found lost always (RFC 6675 5.3) */
 		if (tcp_pipe(t) + tcp_seg_size(g) > t->cwnd &&
-		    !(first && tcp_pipe(t) == 0)) {
+		    !t->rexmit_now && !(first && tcp_pipe(t) == 0)) {
 			t->cwnd_limited = 1;
 			return (0);
 		}
 		first = 0;
+		t->rexmit_now = 0;
 		if (g->flags & TSEG_FIN)
 			send_fin(s, t, g->seq);
 		else {
@@ -620,6 +622,7 @@ take_sack(struct tcpcb *t, const struct tcp_in *in)
 {
 	const struct tcp_range	*b;
 	struct tseg		*g;
+	mono_t			 newest = 0;
 	uint32_t		 i;
 	int			 k;
 
@@ -643,11 +646,16 @@ take_sack(struct tcpcb *t, const struct tcp_in *in)
 				t->seg_lost--;
 			}
 			g->flags |= TSEG_SACKED;
+			if (g->rexmits == 0 && in->p->time > g->sent &&
+			    g->sent > newest)
+				newest = g->sent;
 			t->sacked += tcp_seg_size(g);
 		}
 		if (SEQ_GT(b->end, t->hi_sack))
 			t->hi_sack = b->end;
 	}
+	if (newest != 0)
+		cc_rtt(t, in->p->time - newest);
 }
 
 /* Mark what is lost; returns whether anything new is. */
@@ -682,7 +690,7 @@ tcp_acked(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 	uint32_t	 acked, out = t->snd_nxt - t->snd_una;
 	struct tseg	*g;
 	mono_t		 sent = 0;
-	int		 fin = 0;
+	int		 fin = 0, clean = 1;
 
 	if (in->nsack > 0 && t->sack_ok)
 		take_sack(t, in);
@@ -696,7 +704,13 @@ tcp_acked(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 				fin = 1;
 			} else if (SEQ_GT(g->seq + g->len, in->ack))
 				break;
-			if (g->rexmits == 0)
+			/*
+			 * What waited behind a hole tells nothing about
+			 * the path (Karn); SACK has timed it already.
+			 */
+			if (g->rexmits > 0)
+				clean = 0;
+			else if (!(g->flags & TSEG_SACKED))
 				sent = g->sent;
 			segs_pop(s, t);
 		}
@@ -704,7 +718,7 @@ tcp_acked(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 		t->progress = s->now;
 		t->backoff = 0;
 		t->dupacks = 0;
-		if (sent != 0 && in->p->time > sent)
+		if (clean && sent != 0 && in->p->time > sent)
 			cc_rtt(t, in->p->time - sent);
 		if (SEQ_LT(t->scan, t->snd_una))
 			t->scan = t->snd_una;
@@ -727,6 +741,7 @@ tcp_acked(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 	if (t->seg_n > 0 && find_loss(t) &&
 	    t->recovery == TCPR_NONE) {
 		t->recovery = TCPR_FAST;
+		t->rexmit_now = 1;
 		t->recover = t->snd_nxt;
 		cc_loss(t);
 		s->count.tcp_fast_recoveries++;

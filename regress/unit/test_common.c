@@ -1,0 +1,666 @@
+/* SPDX-License-Identifier: ISC */
+
+/* imsg, packet queue, timer wheel, addresses, keys, hashes. */
+
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <imsg.h>
+
+#include "addr.h"
+#include "key.h"
+#include "log.h"
+#include "pktq.h"
+#include "shm.h"
+#include "siphash.h"
+#include "unit.h"
+#include "wheel.h"
+
+static void
+pair(struct imsgbuf *a, struct imsgbuf *b)
+{
+	int	 fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
+	    fds), 0);
+	assert_int_equal(imsgbuf_init(a, fds[0]), 0);
+	assert_int_equal(imsgbuf_init(b, fds[1]), 0);
+}
+
+static void
+unpair(struct imsgbuf *a, struct imsgbuf *b)
+{
+	close(a->fd);
+	close(b->fd);
+	imsgbuf_clear(a);
+	imsgbuf_clear(b);
+}
+
+static void
+imsg_framing(void **state)
+{
+	struct imsgbuf	 a, b;
+	struct imsg	 m;
+	char		 data[1000], got[1000];
+	uint8_t		*raw;
+	size_t		 i, n, len;
+
+	(void)state;
+	pair(&a, &b);
+	for (i = 0; i < sizeof(data); i++)
+		data[i] = (char)i;
+	for (i = 1; i <= 3; i++)
+		assert_int_equal(imsg_compose(&a, (uint32_t)i, 7, 0, -1,
+		    data, i * 300), 1);
+	/* feed it byte by byte: a message is seen when it is whole */
+	assert_int_equal(imsgbuf_flush(&a), 0);
+	len = 300 + 600 + 900 + 3 * IMSG_HEADER_SIZE;
+	assert_non_null(raw = malloc(len));
+	assert_int_equal(read(b.fd, raw, len), len);
+	for (i = 0, n = 0; i < len; i++) {
+		assert_int_equal(write(a.fd, raw + i, 1), 1);
+		assert_int_equal(imsgbuf_read(&b), 1);
+		if (imsgbuf_get(&b, &m) == 0)
+			continue;
+		n++;
+		assert_int_equal(imsg_get_type(&m), n);
+		assert_int_equal(imsg_get_id(&m), 7);
+		assert_int_equal(imsg_get_len(&m), n * 300);
+		/* another length is refused, and takes nothing */
+		assert_int_equal(imsg_get_data(&m, got, n * 300 - 1), -1);
+		assert_int_equal(imsg_get_data(&m, got, n * 300), 0);
+		assert_memory_equal(got, data, n * 300);
+		imsg_free(&m);
+	}
+	assert_int_equal(n, 3);
+	free(raw);
+	unpair(&a, &b);
+}
+
+static void
+imsg_hostile(void **state)
+{
+	struct imsgbuf	 a, b;
+	struct imsg_hdr	 h;
+	struct imsg	 m;
+	uint32_t	 bad[] = { 0, 1, 15, MAX_IMSGSIZE + 1, 0x7fffffff,
+			    0xffffffff };
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		pair(&a, &b);
+		memset(&h, 0, sizeof(h));
+		h.len = bad[i];
+		assert_int_equal(write(a.fd, &h, sizeof(h)), sizeof(h));
+		assert_int_equal(imsgbuf_read(&b), 1);
+		assert_int_equal(imsgbuf_get(&b, &m), -1);
+		unpair(&a, &b);
+	}
+	/* a descriptor that was promised and did not come */
+	pair(&a, &b);
+	imsgbuf_allow_fdpass(&b);
+	memset(&h, 0, sizeof(h));
+	h.len = sizeof(h) | IMSG_FD_MARK;
+	assert_int_equal(write(a.fd, &h, sizeof(h)), sizeof(h));
+	assert_int_equal(imsgbuf_read(&b), 1);
+	assert_int_equal(imsgbuf_get(&b, &m), -1);
+	unpair(&a, &b);
+	/* the end */
+	pair(&a, &b);
+	shutdown(a.fd, SHUT_WR);
+	assert_int_equal(imsgbuf_read(&b), 0);
+	unpair(&a, &b);
+}
+
+static void
+imsg_fds(void **state)
+{
+	struct imsgbuf	 a, b;
+	struct imsg	 m;
+	struct stat	 st1, st2;
+	int		 i, p[2], fd;
+
+	(void)state;
+	pair(&a, &b);
+	imsgbuf_allow_fdpass(&b);
+	assert_int_equal(pipe(p), 0);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(imsg_compose(&a, 1, 0, 0, -1, "x", 1), 1);
+		assert_int_equal(imsg_compose(&a, 2, 0, 0, dup(p[i & 1]),
+		    "y", 1), 1);
+	}
+	assert_int_equal(imsgbuf_flush(&a), 0);
+	for (i = 0; i < 6;) {
+		assert_int_equal(imsgbuf_read(&b), 1);
+		while (imsgbuf_get(&b, &m) == 1) {
+			assert_int_equal(imsg_get_type(&m), 1 + (i & 1));
+			fd = imsg_get_fd(&m);
+			if (i & 1) {
+				assert_true(fd >= 0);
+				assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+				fstat(fd, &st1);
+				fstat(p[i / 2 & 1], &st2);
+				assert_int_equal(st1.st_ino, st2.st_ino);
+				close(fd);
+				/* it is given once */
+				assert_int_equal(imsg_get_fd(&m), -1);
+			} else
+				assert_int_equal(fd, -1);
+			imsg_free(&m);
+			i++;
+		}
+	}
+	unpair(&a, &b);
+	/* unasked for: refused */
+	pair(&a, &b);
+	assert_int_equal(imsg_compose(&a, 1, 0, 0, dup(p[0]), "x", 1), 1);
+	assert_int_equal(imsgbuf_flush(&a), 0);
+	if (imsgbuf_read(&b) == 1)
+		assert_int_equal(imsgbuf_get(&b, &m), -1);
+	unpair(&a, &b);
+	close(p[0]);
+	close(p[1]);
+}
+
+static void
+ibuf_bounds(void **state)
+{
+	struct ibuf	*b;
+	uint32_t	 v32;
+	uint8_t		 v8;
+	char		 s[4];
+
+	(void)state;
+	assert_non_null(b = ibuf_dynamic(2, 8));
+	assert_int_equal(ibuf_add_n32(b, 0x01020304), 0);
+	assert_int_equal(ibuf_add_n8(b, 300), -1);
+	assert_int_equal(ibuf_add_n32(b, 5), 0);
+	assert_int_equal(ibuf_add(b, "x", 1), -1);
+	assert_int_equal(errno, ERANGE);
+	assert_int_equal(ibuf_get_n32(b, &v32), 0);
+	assert_int_equal(v32, 0x01020304);
+	assert_null(ibuf_seek(b, 1, 4));
+	assert_null(ibuf_seek(b, SIZE_MAX, 2));
+	assert_int_equal(ibuf_skip(b, 3), 0);
+	assert_int_equal(ibuf_get_n8(b, &v8), 0);
+	assert_int_equal(v8, 5);
+	assert_int_equal(ibuf_get_n8(b, &v8), -1);
+	ibuf_free(b);
+	/* a string field without its end */
+	assert_non_null(b = ibuf_dynamic(4, 4));
+	assert_int_equal(ibuf_add(b, "abcd", 4), 0);
+	assert_int_equal(ibuf_get_strbuf(b, s, sizeof(s)), -1);
+	assert_int_equal(s[3], '\0');
+	ibuf_free(b);
+}
+
+struct qpair {
+	struct pktq	 p;
+	struct pktq	 c;
+	int		 bell[2][2];
+	int		 fd;
+};
+
+#define NSLOTS	64
+
+static void
+q_open(struct qpair *q)
+{
+	assert_int_equal(bell_create(q->bell[0]), 0);
+	assert_int_equal(bell_create(q->bell[1]), 0);
+	assert_true((q->fd = pktq_area_create(NSLOTS)) >= 0);
+	assert_int_equal(pktq_attach_producer(&q->p, q->fd, NSLOTS,
+	    q->bell[0][1]), 0);
+	assert_int_equal(pktq_attach_consumer(&q->c, q->fd, NSLOTS,
+	    q->bell[1][1]), 0);
+}
+
+static void
+q_close(struct qpair *q)
+{
+	int	 i;
+
+	pktq_detach(&q->p);
+	pktq_detach(&q->c);
+	close(q->fd);
+	for (i = 0; i < 4; i++)
+		close(q->bell[i / 2][i % 2]);
+}
+
+static int
+rang(int fd)
+{
+	uint64_t	 v;
+
+	return (read(fd, &v, sizeof(v)) == sizeof(v));
+}
+
+static void
+queue_passes(void **state)
+{
+	struct qpair		 q;
+	struct pktq_desc	 d, got[NSLOTS];
+	uint32_t		 sent = 0, recvd = 0, slot;
+	int			 i, n, round;
+
+	(void)state;
+	q_open(&q);
+	for (round = 0; round < 5000; round++) {
+		n = (int)arc4random_uniform(NSLOTS + 8);
+		for (i = 0; i < n; i++) {
+			if ((slot = pktq_alloc(&q.p)) == PKTQ_NOSLOT)
+				break;
+			memset(pktq_slot(&q.p, slot), (int)(sent & 0xff), 32);
+			memset(&d, 0, sizeof(d));
+			d.slot = slot;
+			d.peer = sent++;
+			d.len = 32;
+			assert_int_equal(pktq_publish(&q.p, &d), 0);
+			assert_int_equal(pktq_busy(&q.p, slot), 1);
+			pktq_release(&q.p, slot);
+		}
+		/* nothing is seen before the flush */
+		if (q.p.head == (uint32_t)n)
+			assert_int_equal(pktq_fetch(&q.c, got, NSLOTS), 0);
+		pktq_flush(&q.p);
+		n = pktq_fetch(&q.c, got,
+		    1 + (int)arc4random_uniform(NSLOTS));
+		assert_true(n >= 0);
+		for (i = 0; i < n; i++) {
+			assert_int_equal(got[i].peer, recvd);
+			assert_int_equal(*pktq_slot(&q.c, got[i].slot),
+			    recvd & 0xff);
+			recvd++;
+			assert_int_equal(pktq_return(&q.c, got[i].slot), 0);
+			assert_int_equal(pktq_return(&q.c, got[i].slot), -1);
+		}
+		pktq_return_flush(&q.c);
+		assert_true(pktq_reclaim(&q.p) >= 0);
+	}
+	assert_true(recvd > 1000);
+	q_close(&q);
+}
+
+/* A kept slot comes back only after both sides have let go. */
+static void
+queue_keeps(void **state)
+{
+	struct qpair		 q;
+	struct pktq_desc	 d, got[4];
+	uint32_t		 slot;
+
+	(void)state;
+	q_open(&q);
+	slot = pktq_alloc(&q.p);
+	memset(&d, 0, sizeof(d));
+	d.slot = slot;
+	assert_int_equal(pktq_publish(&q.p, &d), 0);
+	assert_int_equal(pktq_publish(&q.p, &d), -1);	/* still busy */
+	pktq_flush(&q.p);
+	assert_int_equal(pktq_fetch(&q.c, got, 4), 1);
+	assert_int_equal(pktq_return(&q.c, slot), 0);
+	pktq_return_flush(&q.c);
+	assert_int_equal(pktq_reclaim(&q.p), 1);
+	assert_int_equal(pktq_busy(&q.p, slot), 0);
+	assert_int_equal(q.p.nfree, NSLOTS - 1);
+	assert_int_equal(pktq_publish(&q.p, &d), 0);	/* once more */
+	pktq_release(&q.p, slot);
+	assert_int_equal(q.p.nfree, NSLOTS - 1);
+	pktq_flush(&q.p);
+	assert_int_equal(pktq_fetch(&q.c, got, 4), 1);
+	assert_int_equal(pktq_return(&q.c, slot), 0);
+	pktq_return_flush(&q.c);
+	assert_int_equal(pktq_reclaim(&q.p), 1);
+	assert_int_equal(q.p.nfree, NSLOTS);
+	q_close(&q);
+}
+
+static void
+queue_bells(void **state)
+{
+	struct qpair		 q;
+	struct pktq_desc	 d, got[4];
+
+	(void)state;
+	q_open(&q);
+	memset(&d, 0, sizeof(d));
+	/* an awake consumer is not woken */
+	d.slot = pktq_alloc(&q.p);
+	pktq_publish(&q.p, &d);
+	pktq_flush(&q.p);
+	assert_int_equal(rang(q.bell[0][0]), 0);
+	/* there is something: no sleep */
+	assert_int_equal(pktq_sleep(&q.c), 1);
+	assert_int_equal(pktq_fetch(&q.c, got, 4), 1);
+	assert_int_equal(pktq_sleep(&q.c), 0);
+	d.slot = pktq_alloc(&q.p);
+	pktq_publish(&q.p, &d);
+	pktq_flush(&q.p);
+	assert_int_equal(rang(q.bell[0][0]), 1);
+	d.slot = pktq_alloc(&q.p);
+	pktq_publish(&q.p, &d);
+	pktq_flush(&q.p);
+	assert_int_equal(rang(q.bell[0][0]), 0);	/* once is enough */
+	/* a producer that waits for slots */
+	pktq_return(&q.c, got[0].slot);
+	pktq_return_flush(&q.c);
+	assert_int_equal(rang(q.bell[1][0]), 0);
+	pktq_want_slots(&q.p);
+	assert_int_equal(pktq_fetch(&q.c, got, 4), 2);
+	pktq_return(&q.c, got[0].slot);
+	pktq_return_flush(&q.c);
+	assert_int_equal(rang(q.bell[1][0]), 1);
+	q_close(&q);
+}
+
+/* What a hostile sibling writes is found out. */
+static void
+queue_hostile(void **state)
+{
+	struct qpair		 q;
+	struct pktq_desc	 d, got[NSLOTS];
+	int			 i;
+
+	(void)state;
+	for (i = 0; i < 6; i++) {
+		q_open(&q);
+		memset(&d, 0, sizeof(d));
+		d.slot = pktq_alloc(&q.p);
+		pktq_publish(&q.p, &d);
+		switch (i) {
+		case 0:		/* slot outside the pool */
+			q.p.ring[0].slot = NSLOTS;
+			break;
+		case 1:		/* packet outside the slot */
+			q.p.ring[0].off = 2000;
+			q.p.ring[0].len = 100;
+			break;
+		case 2:		/* more descriptors than slots */
+			q.p.head += NSLOTS;
+			break;
+		case 3:		/* the same slot twice */
+			q.p.ring[1] = q.p.ring[0];
+			q.p.head++;
+			break;
+		case 4:		/* an index that goes back */
+			q.p.head = (uint32_t)-5;
+			break;
+		case 5:
+			q.p.ring[0].off = PKTQ_SLOT_SIZE + 1;
+			q.p.ring[0].len = 0;
+			break;
+		}
+		pktq_flush(&q.p);
+		assert_int_equal(pktq_fetch(&q.c, got, NSLOTS), -1);
+		assert_int_equal(pktq_fetch(&q.c, got, NSLOTS), -1);
+		q_close(&q);
+	}
+	for (i = 0; i < 3; i++) {
+		q_open(&q);
+		memset(&d, 0, sizeof(d));
+		d.slot = pktq_alloc(&q.p);
+		pktq_publish(&q.p, &d);
+		pktq_flush(&q.p);
+		assert_int_equal(pktq_fetch(&q.c, got, 1), 1);
+		switch (i) {
+		case 0:		/* a slot that was not published */
+			q.c.ret[0] = (d.slot + 1) % NSLOTS;
+			q.c.rhead = 1;
+			break;
+		case 1:		/* no slot at all */
+			q.c.ret[0] = 0xfffffff0;
+			q.c.rhead = 1;
+			break;
+		case 2:		/* more than there are */
+			q.c.rhead = 2;
+			break;
+		}
+		pktq_return_flush(&q.c);
+		assert_int_equal(pktq_reclaim(&q.p), -1);
+		q_close(&q);
+	}
+}
+
+/* An area of another size, or one that can shrink, is not attached. */
+static void
+queue_area(void **state)
+{
+	struct pktq	 q;
+	FILE		*f;
+	int		 fd;
+
+	(void)state;
+	assert_int_equal(pktq_area_create(100), -1);
+	assert_int_equal(pktq_area_create(0), -1);
+	fd = pktq_area_create(NSLOTS);
+	assert_int_equal(pktq_attach_consumer(&q, fd, NSLOTS * 2, -1), -1);
+	assert_int_equal(ftruncate(fd, 0), -1);
+	close(fd);
+	assert_non_null(f = tmpfile());
+	assert_int_equal(ftruncate(fileno(f), (off_t)pktq_area_size(NSLOTS)),
+	    0);
+	assert_int_equal(pktq_attach_producer(&q, fileno(f), NSLOTS, -1),
+	    -1);
+	fclose(f);
+}
+
+struct wt {
+	struct wheel_timer	 t;
+	mono_t			 want;
+	int			 fired;
+};
+
+static mono_t	 wheel_prev;
+
+static void
+wheel_fire(void *arg, struct wheel_timer *t, mono_t now)
+{
+	struct wt	*w = (struct wt *)t;
+	mono_t		*late = arg;
+
+	assert_true(now >= w->want);
+	/* not later than the first run at or after its tick */
+	if (w->want + MONO_MS(1) < wheel_prev)
+		(*late)++;
+	w->fired++;
+}
+
+/* Random timers against what each of them wants. */
+static void
+wheel_oracle(void **state)
+{
+	static struct wt	 w[500];
+	struct wheel		*wh;
+	mono_t			 now = MONO_SEC(1234), late = 0, next, min;
+	uint32_t		 span[] = { 3, 300, 70000, 20000000 };
+	int			 i, round, fired = 0;
+
+	(void)state;
+	assert_non_null(wh = malloc(sizeof(*wh)));
+	wheel_init(wh, now, wheel_fire, &late);
+	memset(w, 0, sizeof(w));
+	for (round = 0; round < 3000; round++) {
+		for (i = 0; i < 20; i++) {
+			struct wt	*x = &w[arc4random_uniform(500)];
+
+			if (arc4random_uniform(4) == 0) {
+				wheel_del(wh, &x->t);
+				continue;
+			}
+			x->want = now + MONO_US(arc4random_uniform(1000)) +
+			    MONO_MS(arc4random_uniform(
+			    span[arc4random_uniform(4)]));
+			wheel_add(wh, &x->t, x->want);
+		}
+		min = 0;
+		for (i = 0; i < 500; i++)
+			if (w[i].t.when != 0 &&
+			    (min == 0 || w[i].want < min))
+				min = w[i].want;
+		next = wheel_next(wh);
+		assert_true((min == 0) == (next == 0));
+		/* waking at next is never too late by more than a tick */
+		if (min != 0)
+			assert_true(next <= min + MONO_MS(1) ||
+			    next <= now + MONO_MS(1));
+		wheel_prev = now;
+		now += arc4random_uniform(3) == 0 ?
+		    MONO_MS(arc4random_uniform(100000)) :
+		    MONO_US(arc4random_uniform(3000));
+		wheel_run(wh, now);
+		for (i = 0; i < 500; i++) {
+			fired += w[i].fired;
+			w[i].fired = 0;
+			/* what is due has fired */
+			if (w[i].t.when != 0)
+				assert_true(w[i].want + MONO_MS(1) > now);
+		}
+	}
+	assert_true(fired > 1000);
+	assert_int_equal(late, 0);
+	free(wh);
+}
+
+static void
+siphash_vectors(void **state)
+{
+	/* from the reference implementation: key 00..0f, data 00..n-1 */
+	static const struct {
+		size_t		 len;
+		uint64_t	 want;
+	}			 v[] = {
+		{ 0, 0x726fdb47dd0e0e31ULL }, { 1, 0x74f839c593dc67fdULL },
+		{ 7, 0xab0200f58b01d137ULL }, { 8, 0x93f5f5799a932462ULL },
+		{ 15, 0xa129ca6149be45e5ULL }, { 63, 0x958a324ceb064572ULL }
+	};
+	struct siphash_key	 k = { 0x0706050403020100ULL,
+				    0x0f0e0d0c0b0a0908ULL };
+	uint8_t			 data[64];
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)i;
+	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++)
+		assert_int_equal(siphash24(&k, data, v[i].len), v[i].want);
+}
+
+static void
+keys(void **state)
+{
+	uint8_t		 k[KEY_LEN], k2[KEY_LEN];
+	char		 s[KEY_B64LEN], hex[65];
+	const char	*reason;
+	FILE		*f;
+	int		 i, j;
+
+	(void)state;
+	for (i = 0; i < 2000; i++) {
+		arc4random_buf(k, sizeof(k));
+		key_to_base64(s, k);
+		assert_int_equal(strlen(s), 44);
+		assert_int_equal(key_from_base64(k2, s), 0);
+		assert_memory_equal(k, k2, sizeof(k));
+		for (j = 0; j < KEY_LEN; j++)
+			snprintf(hex + j * 2, 3, "%02X", k[j]);
+		assert_int_equal(key_from_text(k2, hex), 0);
+		assert_memory_equal(k, k2, sizeof(k));
+	}
+	/* bits that do not fit, a bad character, a bad length */
+	assert_int_equal(key_from_base64(k,
+	    "AKeZaHwBxjiKLFnkY2unvEdOTtg4AL+M9dQXfopFVFm="), -1);
+	assert_int_equal(key_from_base64(k,
+	    "AKeZaHwBxjiKLFnkY2unvEdOTtg4AL-M9dQXfopFVFk="), -1);
+	assert_int_equal(key_from_base64(k, ""), -1);
+	assert_int_equal(key_from_text(k, "zz"), -1);
+	/* a file that others can read is refused */
+	assert_non_null(f = tmpfile());
+	fputs("AKeZaHwBxjiKLFnkY2unvEdOTtg4AL+M9dQXfopFVFk=\n", f);
+	fflush(f);
+	assert_int_equal(fchmod(fileno(f), 0640), 0);
+	rewind(f);
+	assert_int_equal(key_read_file(k, fileno(f), &reason), -1);
+	assert_int_equal(fchmod(fileno(f), 0600), 0);
+	rewind(f);
+	assert_int_equal(key_read_file(k, fileno(f), &reason), 0);
+	fclose(f);
+}
+
+static void
+addresses(void **state)
+{
+	struct ipprefix	 p;
+	struct ipaddr	 a;
+	char		 buf[ADDR_STRLEN];
+	const char	*bad[] = { "10.0.0.1/33", "10.0.0.1/-1", "10.0.0.1/",
+			    "::1/129", "10.0.0/8", "x", "", "10.0.0.1/1x",
+			    "10.0.0.1/+8" };
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(ipprefix_parse(&p, bad[i]), -1);
+	assert_int_equal(ipprefix_parse(&p, "10.77.3.9/21"), 0);
+	ipprefix_mask(&p);
+	assert_string_equal(ipprefix_str(&p, buf, sizeof(buf)),
+	    "10.77.0.0/21");
+	ipaddr_parse(&a, "10.77.7.255");
+	assert_true(ipprefix_match(&p, &a));
+	ipaddr_parse(&a, "10.77.8.0");
+	assert_false(ipprefix_match(&p, &a));
+	ipaddr_parse(&a, "::ffff:10.77.0.0");
+	assert_false(ipprefix_match(&p, &a));
+	assert_int_equal(ipprefix_parse(&p, "fd77::1"), 0);
+	assert_int_equal(p.len, 128);
+	assert_string_equal(ipport_str(&p.addr, 53, buf, sizeof(buf)),
+	    "[fd77::1]:53");
+}
+
+static void
+log_limits(void **state)
+{
+	struct log_limit	 l;
+	mono_t			 now = MONO_SEC(5);
+	int			 i, n = 0;
+
+	(void)state;
+	memset(&l, 0, sizeof(l));
+	for (i = 0; i < 1000; i++)
+		n += log_allow(&l, now);
+	assert_int_equal(n, 10);
+	assert_int_equal(l.suppressed, 990);
+	now += MONO_SEC(3);
+	for (i = 0, n = 0; i < 1000; i++)
+		n += log_allow(&l, now);
+	assert_int_equal(n, 3);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test(imsg_framing),
+		cmocka_unit_test(imsg_hostile),
+		cmocka_unit_test(imsg_fds),
+		cmocka_unit_test(ibuf_bounds),
+		cmocka_unit_test(queue_passes),
+		cmocka_unit_test(queue_keeps),
+		cmocka_unit_test(queue_bells),
+		cmocka_unit_test(queue_hostile),
+		cmocka_unit_test(queue_area),
+		cmocka_unit_test(wheel_oracle),
+		cmocka_unit_test(siphash_vectors),
+		cmocka_unit_test(keys),
+		cmocka_unit_test(addresses),
+		cmocka_unit_test(log_limits)
+	};
+
+	return (RUN(tests));
+}

@@ -1,0 +1,1304 @@
+/* SPDX-License-Identifier: ISC */
+
+/* The slirp engine: TCP, UDP, ICMP, fragments, policy, hostile packets. */
+
+#include "world.h"
+
+/* The guest's side of one TCP connection. */
+struct guest {
+	struct ipaddr	 a;
+	struct ipaddr	 dst;
+	uint16_t	 port;
+	uint16_t	 dport;
+	uint32_t	 seq;
+	uint32_t	 ack;
+	uint16_t	 wnd;
+	int		 sack;
+};
+
+/* A segment from the gateway, taken apart. */
+struct seg {
+	uint32_t	 seq;
+	uint32_t	 ack;
+	uint16_t	 wnd;
+	uint8_t		 flags;
+	size_t		 len;
+	const uint8_t	*data;
+	const uint8_t	*opt;
+	size_t		 optlen;
+};
+
+static void
+g_send(struct guest *g, uint8_t flags, uint32_t seq, const void *data,
+    size_t len)
+{
+	uint8_t	 l4[2000], p[2100];
+	size_t	 h = 20, n;
+
+	memset(l4, 0, 60);
+	put16(l4, g->port);
+	put16(l4 + 2, g->dport);
+	put32(l4 + 4, seq);
+	if (flags & TH_ACK)
+		put32(l4 + 8, g->ack);
+	if (flags & TH_SYN) {
+		l4[h++] = 2;
+		l4[h++] = 4;
+		put16(l4 + h, 1000);
+		h += 2;
+		if (g->sack) {
+			l4[h++] = 1;
+			l4[h++] = 1;
+			l4[h++] = 4;
+			l4[h++] = 2;
+		}
+	}
+	l4[12] = (uint8_t)(h / 4 << 4);
+	l4[13] = flags;
+	put16(l4 + 14, g->wnd);
+	if (len > 0)
+		memcpy(l4 + h, data, len);
+	n = w_ip(p, &g->a, &g->dst, IPPROTO_TCP, l4, h + len, 16);
+	w_inject(p, n);
+}
+
+/* Take the next segment for the guest; returns 0 if there is none. */
+static int
+g_next(struct seg *s)
+{
+	static struct pkt	 p;
+	const uint8_t		*t;
+	size_t			 h, n;
+	struct ipaddr		 src, dst;
+
+	if (W.npkts == 0)
+		return (0);
+	p = W.pkts[0];
+	memmove(&W.pkts[0], &W.pkts[1], (size_t)(--W.npkts) *
+	    sizeof(W.pkts[0]));
+	h = p.b[0] >> 4 == 4 ? 20 : 40;
+	assert_int_equal(p.b[h == 20 ? 9 : 6], IPPROTO_TCP);
+	if (h == 20) {
+		assert_int_equal(cksum_fold(cksum_add(p.b, 20, 0)), 0);
+		assert_int_equal(be16(p.b + 2), p.len);
+		ipaddr_from4(&src, p.b + 12);
+		ipaddr_from4(&dst, p.b + 16);
+	} else {
+		assert_int_equal(be16(p.b + 4), p.len - 40);
+		ipaddr_from6(&src, p.b + 8);
+		ipaddr_from6(&dst, p.b + 24);
+	}
+	t = p.b + h;
+	assert_int_equal(cksum_fold(cksum_add(t, p.len - h,
+	    cksum_pseudo(&src, &dst, IPPROTO_TCP, p.len - h))), 0);
+	n = (size_t)(t[12] >> 4) * 4;
+	s->seq = be32(t + 4);
+	s->ack = be32(t + 8);
+	s->flags = t[13];
+	s->wnd = be16(t + 14);
+	s->opt = t + 20;
+	s->optlen = n - 20;
+	s->data = t + n;
+	s->len = p.len - h - n;
+	return (1);
+}
+
+static void
+g_init(struct guest *g, int v6, uint32_t isn)
+{
+	memset(g, 0, sizeof(*g));
+	w_addr(&g->a, v6 ? "fd77::2" : "10.77.0.2");
+	w_addr(&g->dst, v6 ? "2001:db8::2" : "192.0.2.2");
+	g->port = 40000;
+	g->dport = 80;
+	g->seq = isn;
+	g->wnd = 65000;
+	g->sack = 1;
+}
+
+static void
+host_up(struct fsock *x)
+{
+	x->connected = 1;
+	slirp_host_event(&W.s, x->f, HOST_WRITE);
+	w_run();
+}
+
+static void
+host_says(struct fsock *x, const void *data, size_t len)
+{
+	memcpy(x->in + x->inlen, data, len);
+	x->inlen += len;
+	slirp_host_event(&W.s, x->f, HOST_READ);
+	w_run();
+}
+
+/* Connect; our_isn 0 leaves the gateway's sequence number alone. */
+static struct fsock *
+g_connect(struct guest *g, uint32_t our_isn)
+{
+	struct fsock	*x = &W.fs[W.nfs];
+	struct tcpcb	*t;
+	struct seg	 s;
+
+	g_send(g, TH_SYN, g->seq, NULL, 0);
+	assert_true(x->used);
+	if (our_isn != 0) {
+		t = (struct tcpcb *)x->f;
+		t->iss = t->snd_una = our_isn;
+		t->snd_nxt = t->hi_sack = t->scan = t->recover = our_isn + 1;
+	}
+	host_up(x);
+	assert_true(g_next(&s));
+	assert_int_equal(s.flags, TH_SYN | TH_ACK);
+	assert_int_equal(s.ack, g->seq + 1);
+	g->seq++;
+	g->ack = s.seq + 1;
+	g_send(g, TH_ACK, g->seq, NULL, 0);
+	assert_string_equal(tcp_state_name(x->f), "established");
+	return (x);
+}
+
+static void
+connect_first(void **state)
+{
+	struct guest	 g;
+	struct fsock	*x;
+	struct seg	 s;
+	uint32_t	 iss;
+	int		 i, v6;
+
+	(void)state;
+	for (v6 = 0; v6 < 2; v6++) {
+		w_open();
+		g_init(&g, v6, 5000);
+		g_send(&g, TH_SYN, g.seq, NULL, 0);
+		x = &W.fs[0];
+		/* nothing is said before the host is connected */
+		assert_false(g_next(&s));
+		g_send(&g, TH_SYN, g.seq, NULL, 0);
+		w_time(3000);
+		assert_false(g_next(&s));
+		assert_int_equal(W.nfs, 1);
+		host_up(x);
+		assert_true(g_next(&s));
+		assert_int_equal(s.flags, TH_SYN | TH_ACK);
+		assert_int_equal(s.ack, 5001);
+		/* MSS of the tunnel, SACK permitted */
+		assert_int_equal(s.opt[0], 2);
+		assert_int_equal(be16(s.opt + 2), 1420 - (v6 ? 60 : 40));
+		iss = s.seq;
+		/* repeated at 1, 2, 4 s, and for a repeated SYN */
+		for (i = 0; i < 3; i++) {
+			w_time((1000U << i) - 10);
+			assert_false(g_next(&s));
+			w_time(12);
+			assert_true(g_next(&s));
+			assert_int_equal(s.seq, iss);
+			assert_int_equal(s.flags, TH_SYN | TH_ACK);
+		}
+		g_send(&g, TH_SYN, g.seq, NULL, 0);
+		assert_true(g_next(&s));
+		assert_int_equal(s.seq, iss);
+		/* a wrong ACK is reset, the right one establishes */
+		g.ack = iss + 7;
+		g_send(&g, TH_ACK, g.seq + 1, NULL, 0);
+		assert_true(g_next(&s));
+		assert_int_equal(s.flags, TH_RST);
+		assert_int_equal(s.seq, iss + 7);
+		g.ack = iss + 1;
+		g_send(&g, TH_ACK, g.seq + 1, NULL, 0);
+		assert_string_equal(flow_state(x->f), "established");
+		w_close();
+	}
+}
+
+static void
+connect_fails(void **state)
+{
+	static const struct {
+		int	 error;
+		int	 rst;
+		int	 icmp;		/* code, -1 none */
+	}		 c[] = {
+		{ ECONNREFUSED, 1, -1 }, { EHOSTUNREACH, 0, 1 },
+		{ ENETUNREACH, 0, 0 }, { EACCES, 0, 13 },
+		{ ETIMEDOUT, 0, -1 }, { EMFILE, 0, -1 },
+		{ EADDRNOTAVAIL, 0, -1 }
+	};
+	struct guest	 g;
+	struct seg	 s;
+	const uint8_t	*p;
+	size_t		 i;
+	int		 sync;
+
+	(void)state;
+	for (i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
+		for (sync = 0; sync < 2; sync++) {
+			w_open();
+			g_init(&g, 0, 5000);
+			if (sync)
+				W.open_error = c[i].error;
+			g_send(&g, TH_SYN, g.seq, NULL, 0);
+			if (!sync) {
+				W.fs[0].error = c[i].error;
+				slirp_host_event(&W.s, W.fs[0].f,
+				    HOST_READ | HOST_WRITE);
+				w_run();
+			}
+			if (c[i].rst) {
+				assert_true(g_next(&s));
+				assert_int_equal(s.flags, TH_RST | TH_ACK);
+				assert_int_equal(s.seq, 0);
+				assert_int_equal(s.ack, 5001);
+			} else if (c[i].icmp >= 0) {
+				assert_int_equal(W.npkts, 1);
+				p = W.pkts[0].b;
+				assert_int_equal(p[9], IPPROTO_ICMP);
+				assert_int_equal(p[20], 3);
+				assert_int_equal(p[21], c[i].icmp);
+				assert_int_equal(cksum_fold(cksum_add(p + 20,
+				    W.pkts[0].len - 20, 0)), 0);
+				/* the guest's own header is quoted */
+				assert_memory_equal(p + 28 + 12, g.a.a, 4);
+				assert_memory_equal(p + 28 + 16, g.dst.a, 4);
+				assert_int_equal(be16(p + 48), g.port);
+				assert_int_equal(be16(p + 50), g.dport);
+				assert_int_equal(be32(p + 52), 5000);
+				W.npkts = 0;
+			}
+			assert_int_equal(W.npkts, 0);
+			assert_int_equal(W.s.nflows, 0);
+			w_close();
+		}
+	}
+}
+
+static void
+fill(uint8_t *p, size_t n, uint32_t at)
+{
+	size_t	 i;
+
+	for (i = 0; i < n; i++, at++)
+		p[i] = (uint8_t)(at * 2654435761U >> 24);
+}
+
+/* Both directions cross 2^32. */
+static void
+sequence_wrap(void **state)
+{
+	static uint8_t	 data[200000];
+	struct guest	 g;
+	struct fsock	*x;
+	struct seg	 s;
+	size_t		 up = 0, down = 0;
+	int		 i;
+
+	(void)state;
+	w_open();
+	g_init(&g, 0, 0xffffff00);
+	x = g_connect(&g, 0xfffffe00);
+	fill(data, sizeof(data), 0);
+	host_says(x, data, sizeof(data));
+	for (i = 0; i < 2000 && (up < 100000 || down < sizeof(data)); i++) {
+		if (up < 100000) {
+			g_send(&g, TH_ACK, g.seq, data + up, 700);
+			g.seq += 700;
+			up += 700;
+		}
+		while (g_next(&s)) {
+			if (s.len == 0)
+				continue;
+			assert_int_equal(s.seq, g.ack);
+			assert_memory_equal(s.data, data + down, s.len);
+			g.ack += (uint32_t)s.len;
+			down += s.len;
+		}
+		g_send(&g, TH_ACK, g.seq, NULL, 0);
+		w_time(1);
+	}
+	assert_int_equal(down, sizeof(data));
+	assert_int_equal(x->outlen, up);
+	assert_memory_equal(x->out, data, up);
+	w_close();
+}
+
+static void
+out_of_order(void **state)
+{
+	uint8_t		 data[3000];
+	struct guest	 g;
+	struct fsock	*x;
+	struct seg	 s;
+
+	(void)state;
+	w_open();
+	g_init(&g, 0, 1000);
+	x = g_connect(&g, 0);
+	fill(data, sizeof(data), 0);
+	/* third, then second: each is answered at once, with SACK */
+	g_send(&g, TH_ACK, g.seq + 2000, data + 2000, 1000);
+	assert_true(g_next(&s));
+	assert_int_equal(s.ack, g.seq);
+	assert_int_equal(s.opt[2], 5);
+	assert_int_equal(be32(s.opt + 4), g.seq + 2000);
+	assert_int_equal(be32(s.opt + 8), g.seq + 3000);
+	g_send(&g, TH_ACK, g.seq + 500, data + 500, 500);
+	assert_true(g_next(&s));
+	assert_int_equal(s.opt[3], 18);		/* two blocks, newest first */
+	assert_int_equal(be32(s.opt + 4), g.seq + 500);
+	assert_int_equal(x->outlen, 0);
+	/* overlapping what is there, on both sides */
+	g_send(&g, TH_ACK, g.seq + 900, data + 900, 1200);
+	assert_true(g_next(&s));
+	assert_int_equal(s.opt[3], 10);
+	assert_int_equal(be32(s.opt + 4), g.seq + 500);
+	assert_int_equal(be32(s.opt + 8), g.seq + 3000);
+	/* the hole is filled */
+	g_send(&g, TH_ACK, g.seq, data, 600);
+	assert_true(g_next(&s));
+	assert_int_equal(s.ack, g.seq + 3000);
+	assert_int_equal(s.optlen, 0);
+	assert_int_equal(x->outlen, 3000);
+	assert_memory_equal(x->out, data, 3000);
+	assert_int_equal(W.s.rcvbuf, 0);
+	w_close();
+}
+
+static void
+half_close_guest(void **state)
+{
+	struct guest	 g;
+	struct fsock	*x;
+	struct seg	 s;
+	uint32_t	 first;
+	uint8_t		 data[5000];
+
+	(void)state;
+	w_open();
+	g_init(&g, 0, 1000);
+	x = g_connect(&g, 0);
+	/* FIN with data: all of it goes out, then the half is closed */
+	g_send(&g, TH_ACK | TH_FIN, g.seq, "bye", 3);
+	assert_int_equal(x->outlen, 3);
+	assert_int_equal(x->shut, 1);
+	assert_true(g_next(&s));
+	assert_int_equal(s.ack, g.seq + 4);
+	g.seq += 4;
+	assert_string_equal(flow_state(x->f), "close-wait");
+	/* the other direction goes on, ACKs count */
+	fill(data, sizeof(data), 0);
+	first = g.ack;
+	host_says(x, data, sizeof(data));
+	while (g_next(&s)) {
+		assert_memory_equal(s.data, data + (s.seq - first), s.len);
+		g.ack += (uint32_t)s.len;
+	}
+	g_send(&g, TH_ACK, g.seq, NULL, 0);
+	x->eof = 1;
+	slirp_host_event(&W.s, x->f, HOST_READ);
+	w_run();
+	assert_true(g_next(&s));
+	assert_int_equal(s.flags & TH_FIN, TH_FIN);
+	assert_string_equal(flow_state(x->f), "last-ack");
+	/* the FIN is sent again until it is acknowledged */
+	w_time(1500);
+	assert_true(g_next(&s));
+	assert_int_equal(s.flags & TH_FIN, TH_FIN);
+	g.ack++;
+	g_send(&g, TH_ACK, g.seq, NULL, 0);
+	assert_int_equal(x->closed, 1);
+	assert_int_equal(W.s.count.tcp_timewait, 0);
+	w_close();
+}
+
+static void
+half_close_host(void **state)
+{
+	struct guest	 g;
+	struct fsock	*x;
+	struct seg	 s;
+
+	(void)state;
+	w_open();
+	g_init(&g, 0, 1000);
+	x = g_connect(&g, 0);
+	host_says(x, "data", 4);
+	x->eof = 1;
+	slirp_host_event(&W.s, x->f, HOST_READ);
+	w_run();
+	/* data, then FIN; neither is lost with the other's ACK missing */
+	assert_true(g_next(&s));
+	assert_int_equal(s.len, 4);
+	assert_true(g_next(&s));
+	assert_int_equal(s.flags & TH_FIN, TH_FIN);
+	assert_string_equal(flow_state(x->f), "fin-wait-1");
+	w_time(1500);
+	assert_true(g_next(&s));
+	assert_int_equal(s.len, 4);
+	g.ack += 4;
+	g_send(&g, TH_ACK, g.seq, NULL, 0);
+	while (g_next(&s))
+		continue;
+	g.ack++;
+	g_send(&g, TH_ACK, g.seq, NULL, 0);
+	assert_string_equal(flow_state(x->f), "fin-wait-2");
+	/* the guest may go on for long */
+	g_send(&g, TH_ACK, g.seq, "more", 4);
+	assert_int_equal(x->outlen, 4);
+	g.seq += 4;
+	g_send(&g, TH_ACK | TH_FIN, g.seq, NULL, 0);
+	assert_int_equal(x->closed, 1);
+	assert_int_equal(W.s.count.tcp_timewait, 1);
+	while (g_next(&s))
+		assert_int_equal(s.flags & TH_RST, 0);
+	/* TIME-WAIT: the FIN again is acknowledged, a new SYN opens */
+	g_send(&g, TH_ACK | TH_FIN, g.seq, NULL, 0);
+	assert_true(g_next(&s));
+	assert_int_equal(s.ack, g.seq + 1);
+	g.seq += 100000;
+	g_connect(&g, 0);
+	assert_int_equal(W.s.count.tcp_timewait, 0);
+	w_close();
+}
+
+static void
+guest_gone(void **state)
+{
+	struct guest	 g;
+	struct fsock	*x;
+
+	(void)state;
+	w_open();
+	g_init(&g, 0, 1000);
+	x = g_connect(&g, 0);
+	x->eof = 1;
+	slirp_host_event(&W.s, x->f, HOST_READ);
+	w_run();
+	g.ack++;
+	g_send(&g, TH_ACK, g.seq, NULL, 0);
+	assert_string_equal(flow_state(x->f), "fin-wait-2");
+	/* half-closed and silent: asked, then given up */
+	w_time(58000);
+	W.npkts = 0;
+	w_time(5000);
+	assert_int_equal(W.npkts, 1);
+	w_time(90000);
+	assert_int_equal(W.s.nflows, 0);
+	assert_int_equal(x->closed, 2);
+	w_close();
+}
+
+static void
+retransmission(void **state)
+{
+	static uint8_t	 data[30000];
+	struct guest	 g;
+	struct fsock	*x;
+	struct seg	 s;
+	uint32_t	 first, lost;
+	int		 i, n;
+
+	(void)state;
+	w_open();
+	g_init(&g, 0, 1000);
+	x = g_connect(&g, 0);
+	first = g.ack;
+	fill(data, sizeof(data), 0);
+	host_says(x, data, sizeof(data));
+	/* ten segments at first (RFC 6928) */
+	for (n = 0; g_next(&s); n++)
+		assert_int_equal(s.seq, first + (uint32_t)n * 1000);
+	assert_int_equal(n, 10);
+	/* the third is lost: three later ones are reported by SACK */
+	w_time(20);
+	g.ack = first + 2000;
+	g_send(&g, TH_ACK, g.seq, NULL, 0);
+	while (g_next(&s))
+		continue;
+	lost = first + 2000;
+	for (i = 1; i <= 3; i++) {
+		uint8_t	 l4[40], p[80];
+
+		memset(l4, 0, sizeof(l4));
+		put16(l4, g.port);
+		put16(l4 + 2, g.dport);
+		put32(l4 + 4, g.seq);
+		put32(l4 + 8, g.ack);
+		l4[12] = 8 << 4;
+		l4[13] = TH_ACK;
+		put16(l4 + 14, g.wnd);
+		l4[20] = l4[21] = 1;
+		l4[22] = 5;
+		l4[23] = 10;
+		put32(l4 + 24, lost + 1000);
+		put32(l4 + 28, lost + 1000 + (uint32_t)i * 1000);
+		w_inject(p, w_ip(p, &g.a, &g.dst, IPPROTO_TCP, l4, 32, 16));
+		for (n = 0; g_next(&s);)
+			n += s.seq == lost;
+		/* not before three are reported above it */
+		assert_int_equal(n, i == 3);
+	}
+	assert_int_equal(W.s.count.tcp_fast_recoveries, 1);
+	/* nothing comes any more: the timer, with backoff */
+	W.npkts = 0;
+	for (i = 0; i < 4; i++) {
+		n = 0;
+		while (W.npkts == 0 && n++ < 20000)
+			w_time(1);
+		assert_true(g_next(&s));
+		assert_int_equal(s.seq, lost);
+		while (g_next(&s))
+			continue;
+		assert_true(n >= 150 << i);
+	}
+	/* and the guest that never answers is given up */
+	w_time(200000);
+	assert_int_equal(W.s.nflows, 0);
+	assert_int_equal(x->closed, 2);
+	w_close();
+}
+
+static void
+zero_window(void **state)
+{
+	static uint8_t	 data[100000];
+	struct guest	 g;
+	struct fsock	*x;
+	struct seg	 s;
+	size_t		 got = 0;
+	int		 i, probes = 0;
+
+	(void)state;
+	w_open();
+	g_init(&g, 0, 1000);
+	g.wnd = 3000;
+	x = g_connect(&g, 0);
+	fill(data, sizeof(data), 0);
+	host_says(x, data, sizeof(data));
+	while (g_next(&s)) {
+		assert_int_equal(s.seq, g.ack);
+		g.ack += (uint32_t)s.len;
+		got += s.len;
+	}
+	assert_int_equal(got, 3000);
+	g.wnd = 0;
+	g_send(&g, TH_ACK, g.seq, NULL, 0);
+	/* closed for ten minutes: probes, and nobody is given up */
+	for (i = 0; i < 600; i++) {
+		w_time(1000);
+		while (g_next(&s)) {
+			assert_int_equal(s.len, 0);
+			assert_int_equal(s.seq, g.ack - 1);
+			probes++;
+			g_send(&g, TH_ACK, g.seq, NULL, 0);
+		}
+	}
+	assert_true(probes >= 8 && probes < 200);
+	assert_int_equal(W.s.nflows, 1);
+	/* a lost window update is found out by a probe */
+	g.wnd = 60000;
+	for (i = 0; i < 200000 && got < sizeof(data); i++) {
+		while (g_next(&s)) {
+			assert_memory_equal(s.data, data + got, s.len);
+			g.ack += (uint32_t)s.len;
+			got += s.len;
+			g_send(&g, TH_ACK, g.seq, NULL, 0);
+		}
+		w_time(1);
+	}
+	assert_int_equal(got, sizeof(data));
+	w_close();
+}
+
+/* A host that takes nothing closes the window, whose edge stays. */
+static void
+host_backpressure(void **state)
+{
+	static uint8_t	 data[400000];
+	struct guest	 g;
+	struct fsock	*x;
+	struct seg	 s;
+	uint32_t	 edge = 0, e;
+	size_t		 sent = 0, n, base;
+	int		 i;
+
+	(void)state;
+	w_open();
+	g_init(&g, 0, 1000);
+	x = g_connect(&g, 0);
+	base = g.seq;
+	fill(data, sizeof(data), 0);
+	x->cap = 10000;
+	edge = g.seq + 60000;
+	for (i = 0; i < 1000; i++) {
+		while (g_next(&s)) {
+			e = s.ack + s.wnd;
+			assert_true(SEQ_GEQ(e, edge) ||
+			    s.ack == g.seq - sent);
+			if (SEQ_GT(e, edge))
+				edge = e;
+		}
+		n = edge - (uint32_t)(base + sent);
+		if ((int32_t)n <= 0)
+			break;
+		if (n > 1000)
+			n = 1000;
+		g_send(&g, TH_ACK, (uint32_t)(base + sent), data + sent, n);
+		sent += n;
+	}
+	assert_int_equal(x->outlen, 10000);
+	assert_true(sent >= 60000 && sent <= 10000 + TCP_WND_START + 300);
+	/* what is beyond the window is not taken */
+	g_send(&g, TH_ACK, (uint32_t)(base + sent), data + sent, 1000);
+	while (g_next(&s))
+		assert_int_equal(s.ack, base + sent);
+	assert_true(W.s.rcvbuf > 0 && W.s.rcvbuf <= 131072);
+	/* it drains: all arrives, and the guest is told of the room */
+	x->cap = FBUF;
+	slirp_host_event(&W.s, x->f, HOST_WRITE);
+	w_run();
+	assert_int_equal(x->outlen, sent);
+	assert_memory_equal(x->out, data, sent);
+	assert_int_equal(W.s.rcvbuf, 0);
+	assert_true(g_next(&s));
+	assert_int_equal(s.ack, base + sent);
+	assert_true(s.wnd >= 32000);
+	w_close();
+}
+
+static void
+resets(void **state)
+{
+	struct guest	 g;
+	struct fsock	*x;
+	struct seg	 s;
+	int		 i, n;
+
+	(void)state;
+	w_open();
+	g_init(&g, 0, 1000);
+	x = g_connect(&g, 0);
+	/* outside the window: nothing; inside, not exact: challenge */
+	g_send(&g, TH_RST, g.seq - 1, NULL, 0);
+	g_send(&g, TH_RST, g.seq + 1000000, NULL, 0);
+	assert_false(g_next(&s));
+	g_send(&g, TH_RST, g.seq + 1, NULL, 0);
+	assert_true(g_next(&s));
+	assert_int_equal(s.flags, TH_ACK);
+	assert_int_equal(s.ack, g.seq);
+	/* a SYN in the window: challenge; not without limit */
+	for (i = 0, n = 0; i < 100; i++) {
+		g_send(&g, TH_SYN, g.seq, NULL, 0);
+		while (g_next(&s)) {
+			assert_int_equal(s.flags, TH_ACK);
+			n++;
+		}
+	}
+	assert_true(n > 0 && n < 15);
+	/* an ACK of what was never sent */
+	w_time(1100);
+	g.ack += 5000;
+	g_send(&g, TH_ACK, g.seq, "x", 1);
+	g.ack -= 5000;
+	assert_int_equal(x->outlen, 0);
+	/* the exact one ends it, and the host sees a reset */
+	g_send(&g, TH_RST, g.seq, NULL, 0);
+	assert_int_equal(W.s.nflows, 0);
+	assert_int_equal(x->closed, 2);
+	W.npkts = 0;
+	/* a segment for nothing is answered with a reset, a reset is not */
+	g_send(&g, TH_ACK, g.seq, "x", 1);
+	assert_true(g_next(&s));
+	assert_int_equal(s.flags, TH_RST);
+	assert_int_equal(s.seq, g.ack);
+	g_send(&g, TH_RST, g.seq, NULL, 0);
+	assert_false(g_next(&s));
+	w_close();
+	/* the host resets: the guest gets the data first, then the reset */
+	w_open();
+	g_init(&g, 0, 1000);
+	x = g_connect(&g, 0);
+	x->error = ECONNRESET;
+	host_says(x, "last words", 10);
+	assert_true(g_next(&s));
+	assert_int_equal(s.len, 10);
+	assert_false(g_next(&s));
+	g.ack += 10;
+	g_send(&g, TH_ACK, g.seq, NULL, 0);
+	assert_true(g_next(&s));
+	assert_int_equal(s.flags & TH_RST, TH_RST);
+	assert_int_equal(s.seq, g.ack);
+	assert_int_equal(W.s.nflows, 0);
+	w_close();
+}
+
+/*
+ * Both directions over a link that loses, reorders and duplicates, with a
+ * guest of few lines: every byte has to arrive.
+ */
+static void
+lossy(void **state)
+{
+	enum { UP = 300000, DOWN = 300000, HELD = 64 };
+	static uint8_t	 up[UP], down[DOWN], got[DOWN];
+	static uint8_t	 have[DOWN];
+	static struct {
+		uint32_t	 off;
+		size_t		 len;
+		int		 at;
+	}		 held[HELD];
+	struct guest	 g;
+	struct fsock	*x;
+	struct seg	 s;
+	uint32_t	 base_up, base_down, una, o;
+	int		 seed, ms, i, idle;
+
+	(void)state;
+	fill(up, UP, 1);
+	fill(down, DOWN, 77777);
+	for (seed = 1; seed <= 25; seed++) {
+		srandom((unsigned int)seed);
+		w_open();
+		g_init(&g, seed & 1, (uint32_t)random() * 2);
+		g.sack = seed % 3 != 0;
+		x = g_connect(&g, 0);
+		base_up = una = g.seq;
+		base_down = g.ack;
+		memset(have, 0, sizeof(have));
+		memset(held, 0, sizeof(held));
+		host_says(x, down, DOWN);
+		for (ms = 0, idle = 0; ms < 600000; ms++) {
+
+			while (g_next(&s)) {
+				assert_int_equal(s.flags & TH_RST, 0);
+				if (random() % 100 < 5)
+					continue;
+				if (SEQ_GT(s.ack, una)) {
+					una = s.ack;
+					idle = 0;
+				}
+				o = s.seq - base_down;
+				if (s.len > 0) {
+					assert_true(o + s.len <= DOWN);
+					memcpy(got + o, s.data, s.len);
+					memset(have + o, 1, s.len);
+				}
+				while (g.ack - base_down < DOWN &&
+				    have[g.ack - base_down])
+					g.ack++;
+				if (s.len > 0 && random() % 100 >= 5)
+					g_send(&g, TH_ACK, una, NULL, 0);
+			}
+			/* what was held back arrives late */
+			for (i = 0; i < HELD; i++)
+				if (held[i].len > 0 && held[i].at <= ms) {
+					g_send(&g, TH_ACK, base_up +
+					    held[i].off, up + held[i].off,
+					    held[i].len);
+					held[i].len = 0;
+				}
+			/* go back to what is not acknowledged after 50 ms */
+			if (g.seq == una + 20000 ||
+			    g.seq - base_up == UP || idle > 50) {
+				if (idle > 50) {
+					g.seq = una;
+					idle = 0;
+				}
+			}
+			for (i = 0; i < 4 && g.seq - base_up < UP &&
+			    g.seq - una < 20000; i++) {
+				size_t	 n = 1 + (size_t)random() % 1000;
+
+				o = g.seq - base_up;
+				if (n > UP - o)
+					n = UP - o;
+				g.seq += (uint32_t)n;
+				if (random() % 100 < 5)
+					continue;
+				if (random() % 100 < 10) {
+					int	 k = (int)(random() % HELD);
+
+					held[k].off = o;
+					held[k].len = n;
+					held[k].at = ms +
+					    (int)(random() % 30);
+					continue;
+				}
+				g_send(&g, TH_ACK, base_up + o, up + o, n);
+			}
+			idle++;
+			w_time(1);
+			if (una - base_up == UP &&
+			    g.ack - base_down == DOWN)
+				break;
+			/* outstanding data has a timer */
+			assert_non_null(x->f);
+			{
+				struct tcpcb	*t = (struct tcpcb *)x->f;
+
+				assert_true(SEQ_LEQ(t->snd_una, t->snd_nxt));
+				assert_true(t->seg_n == 0 ||
+				    t->t_rexmt != 0);
+			}
+		}
+		assert_true(ms < 600000);
+		assert_int_equal(x->outlen, UP);
+		assert_memory_equal(x->out, up, UP);
+		assert_memory_equal(got, down, DOWN);
+		W.npkts = 0;
+		w_close();
+	}
+}
+
+static void
+udp_send(const char *src, const char *dst, uint16_t sport, uint16_t dport,
+    const void *data, size_t len)
+{
+	uint8_t		 l4[2000], p[2100];
+	struct ipaddr	 a, b;
+
+	w_addr(&a, src);
+	w_addr(&b, dst);
+	put16(l4, sport);
+	put16(l4 + 2, dport);
+	put16(l4 + 4, (uint32_t)(len + 8));
+	memcpy(l4 + 8, data, len);
+	w_inject(p, w_ip(p, &a, &b, IPPROTO_UDP, l4, len + 8, 6));
+}
+
+static void
+udp_says(struct fsock *x, const char *from, uint16_t port,
+    const void *data, size_t len)
+{
+	w_addr(&x->from, from);
+	x->fport = port;
+	x->inpos = 0;
+	x->inlen = len;
+	memcpy(x->in, data, len);
+	x->eof = 1;
+	slirp_host_event(&W.s, x->f, HOST_READ);
+	w_run();
+}
+
+static void
+udp_mapping(void **state)
+{
+	struct fsock	*x = &W.fs[0];
+	uint8_t		 big[9000];
+
+	(void)state;
+	w_open();
+	udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, "hello", 5);
+	assert_int_equal(W.nfs, 1);
+	assert_int_equal(x->outlen, 5);
+	assert_int_equal(x->dport, 6000);
+	assert_int_equal(x->ttl, 63);
+	/* another destination, the same socket; empty is sent, too */
+	udp_send("10.77.0.2", "192.0.2.3", 5000, 6001, "", 0);
+	assert_int_equal(W.nfs, 1);
+	assert_int_equal(x->shut, 2);
+	assert_int_equal(x->outlen, 0);
+	/* another port of the guest, another socket */
+	udp_send("10.77.0.2", "192.0.2.2", 5001, 6000, "x", 1);
+	assert_int_equal(W.nfs, 2);
+	/* answers from those it talked to, whatever the port */
+	udp_says(x, "192.0.2.3", 9999, "answer", 6);
+	assert_int_equal(W.npkts, 1);
+	assert_int_equal(W.pkts[0].len, 28 + 6);
+	assert_int_equal(be16(W.pkts[0].b + 20), 9999);
+	assert_int_equal(be16(W.pkts[0].b + 22), 5000);
+	W.npkts = 0;
+	udp_says(x, "192.0.2.3", 9999, "", 0);
+	assert_int_equal(W.npkts, 1);
+	W.npkts = 0;
+	udp_says(x, "192.0.2.77", 6000, "stranger", 8);
+	assert_int_equal(W.npkts, 0);
+	assert_int_equal(W.s.count.udp_drop_filtered, 1);
+	/* larger than the tunnel: fragments */
+	fill(big, sizeof(big), 5);
+	udp_says(x, "192.0.2.2", 6000, big, sizeof(big));
+	assert_int_equal(W.npkts, 7);
+	assert_int_equal(W.s.count.frag_tx, 7);
+	W.npkts = 0;
+	/* 300 s without sending, and it is gone */
+	w_time(299000);
+	assert_int_equal(W.s.count.udp_active, 2);
+	w_time(2000);
+	assert_int_equal(W.s.count.udp_active, 0);
+	w_close();
+}
+
+/* Fragments in any order make the datagram; overlaps never do. */
+static void
+reassembly(void **state)
+{
+	static uint8_t	 msg[20000], p[2100];
+	struct ipaddr	 a, b;
+	size_t		 off[64], len[64], o, n, total, hl;
+	int		 round, i, k, v6, overlap;
+	uint16_t	 c;
+
+	(void)state;
+	w_open();
+	for (round = 0; round < 600; round++) {
+		v6 = round & 1;
+		overlap = round % 5 == 4;
+		w_addr(&a, v6 ? "fd77::2" : "10.77.0.2");
+		w_addr(&b, v6 ? "2001:db8::2" : "192.0.2.2");
+		total = 1500 + arc4random_uniform(18000);
+		fill(msg, total, (uint32_t)round);
+		put16(msg, 5000);
+		put16(msg + 2, 6000);
+		put16(msg + 4, (uint32_t)total);
+		put16(msg + 6, 0);
+		c = cksum_fold(cksum_add(msg, total,
+		    cksum_pseudo(&a, &b, IPPROTO_UDP, total)));
+		memcpy(msg + 6, &c, 2);
+		for (o = 0, k = 0; o < total; k++) {
+			n = (1 + arc4random_uniform(160)) * 8;
+			if (k > 40)
+				n = 1360;
+			if (n > total - o)
+				n = total - o;
+			off[k] = o;
+			len[k] = n;
+			o += n;
+		}
+		if (overlap && k > 1 && len[k - 1] > 8) {
+			/* one that begins inside the one before it */
+			off[k] = off[k - 1] - 8;
+			len[k] = 16;
+			k++;
+		} else
+			overlap = 0;
+		/* shuffle; an overlap that comes last comes too late */
+		for (i = k - 1 - overlap; i > 0; i--) {
+			int	 j = (int)arc4random_uniform(
+				    (uint32_t)i + 1);
+			size_t	 to = off[i], tl = len[i];
+
+			off[i] = off[j];
+			len[i] = len[j];
+			off[j] = to;
+			len[j] = tl;
+		}
+		if (overlap) {
+			size_t	 to = off[0], tl = len[0];
+
+			off[0] = off[k - 1];
+			len[0] = len[k - 1];
+			off[k - 1] = to;
+			len[k - 1] = tl;
+		}
+		if (W.nfs > 0)
+			W.fs[v6].outlen = 0;
+		if (W.nfs > 1)
+			W.fs[v6].shut = 0;
+		for (i = 0; i < k; i++) {
+			hl = v6 ? 48 : 20;
+			W.s.ip_id = (uint16_t)round;
+			ip_header(&W.s, p, &a, &b, v6 ? 44 : IPPROTO_UDP,
+			    len[i] + (v6 ? 8 : 0), 0, v6 ? 0 :
+			    (int)(off[i] / 8) |
+			    (off[i] + len[i] < total ? 0x2000 : 0));
+			if (v6) {
+				p[40] = IPPROTO_UDP;
+				p[41] = 0;
+				put16(p + 42, (uint32_t)(off[i] |
+				    (off[i] + len[i] < total)));
+				put32(p + 44, (uint32_t)round);
+			}
+			memcpy(p + hl, msg + off[i], len[i]);
+			w_inject(p, hl + len[i]);
+		}
+		if (!overlap && round > 1) {
+			assert_int_equal(W.fs[v6].outlen, total - 8);
+			assert_memory_equal(W.fs[v6].out, msg + 8,
+			    total - 8);
+		} else if (overlap && round > 1)
+			assert_int_equal(W.fs[v6].shut, 0);
+		W.npkts = 0;
+		/* the rest of a dropped one goes by time */
+		if (overlap)
+			w_jump(62000);
+	}
+	w_time(61000);
+	assert_int_equal(W.peer->nfrags, 0);
+	assert_int_equal(W.peer->fragbytes, 0);
+	/* a flood of first fragments stays in its budget */
+	w_addr(&a, "10.77.0.2");
+	w_addr(&b, "192.0.2.2");
+	for (i = 0; i < 5000; i++) {
+		W.s.ip_id = (uint16_t)i;
+		ip_header(&W.s, p, &a, &b, IPPROTO_UDP, 1400 - 24, 0,
+		    0x2000 | 170 * (i % 40));
+		w_inject(p, 20 + 1400 - 24);
+		assert_true(W.peer->nfrags <= 64);
+		assert_true(W.peer->fragbytes <= 1024 * 1024);
+	}
+	w_time(31000);
+	assert_int_equal(W.peer->nfrags, 0);
+	w_close();
+}
+
+static void
+icmp_echo(void **state)
+{
+	uint8_t		 m[64], p[200];
+	struct ipaddr	 a, b;
+	size_t		 n;
+	int		 v6, i;
+
+	(void)state;
+	for (v6 = 0; v6 < 2; v6++) {
+		w_open();
+		w_addr(&a, v6 ? "fd77::2" : "10.77.0.2");
+		w_addr(&b, v6 ? "fd77::1" : "10.77.0.1");
+		memset(m, 0, sizeof(m));
+		m[0] = v6 ? 128 : 8;
+		put16(m + 4, 0);	/* id 0 is one like any other */
+		put16(m + 6, 9);
+		n = w_ip(p, &a, &b, v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP, m,
+		    sizeof(m), 2);
+		w_inject(p, n);
+		assert_int_equal(W.npkts, 1);
+		assert_int_equal(W.pkts[0].b[v6 ? 40 : 20], v6 ? 129 : 0);
+		W.npkts = 0;
+		/* through a ping socket, whose id is another */
+		w_addr(&b, v6 ? "2001:db8::2" : "192.0.2.2");
+		n = w_ip(p, &a, &b, v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP, m,
+		    sizeof(m), 2);
+		w_inject(p, n);
+		assert_int_equal(W.nfs, 1);
+		memcpy(m, W.fs[0].out, sizeof(m));
+		m[0] = v6 ? 129 : 0;
+		put16(m + 4, 4242);
+		udp_says(&W.fs[0], v6 ? "2001:db8::2" : "192.0.2.2", 0, m,
+		    sizeof(m));
+		assert_int_equal(W.npkts, 1);
+		i = v6 ? 40 : 20;
+		assert_int_equal(be16(W.pkts[0].b + i + 4), 0);
+		assert_int_equal(cksum_fold(cksum_add(W.pkts[0].b + i,
+		    sizeof(m), v6 ? cksum_pseudo(&b, &a, IPPROTO_ICMPV6,
+		    sizeof(m)) : 0)), 0);
+		W.npkts = 0;
+		/* time to live ends here: told by the gateway's address */
+		n = w_ip(p, &a, &b, v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP, m,
+		    sizeof(m), 2);
+		m[0] = v6 ? 128 : 8;
+		n = w_ip(p, &a, &b, v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP, m,
+		    sizeof(m), 2);
+		if (v6)
+			p[7] = 1;
+		else {
+			uint16_t	 c;
+
+			p[8] = 1;
+			put16(p + 10, 0);
+			c = cksum_fold(cksum_add(p, 20, 0));
+			memcpy(p + 10, &c, 2);
+		}
+		for (i = 0; i < 500; i++)
+			w_inject(p, n);
+		assert_true(W.npkts >= 40 && W.npkts <= 60);	/* limited */
+		assert_int_equal(W.pkts[0].b[v6 ? 40 : 20], v6 ? 3 : 11);
+		W.npkts = 0;
+		w_time(61000);
+		assert_int_equal(W.s.nflows, 0);
+		w_close();
+	}
+}
+
+static void
+policy_table(void **state)
+{
+	static const struct {
+		const char	*dst;
+		int		 pass;
+	}		 t[] = {
+		{ "192.0.2.2", 1 }, { "8.8.8.8", 1 }, { "10.0.0.1", 1 },
+		{ "127.0.0.1", 0 }, { "127.255.255.255", 0 },
+		{ "0.0.0.0", 0 }, { "169.254.169.254", 0 },
+		{ "224.0.0.1", 0 }, { "255.255.255.255", 0 },
+		{ "100.100.100.200", 0 }, { "198.51.100.7", 0 },
+		{ "10.77.0.1", 0 }, { "10.77.0.9", 0 },
+		{ "::", 0 }, { "::1", 0 }, { "fe80::1", 0 }, { "ff02::1", 0 },
+		{ "fd00:ec2::254", 0 }, { "2001:db8::2", 1 },
+		{ "::ffff:127.0.0.1", 0 }, { "::ffff:8.8.8.8", 1 },
+		{ "::127.0.0.1", 0 }, { "::ffff:0:127.0.0.1", 0 },
+		{ "64:ff9b::7f00:1", 0 }, { "64:ff9b::808:808", 1 },
+		{ "64:ff9b:1::7f00:1", 0 }, { "2002:7f00:1::1", 0 },
+		{ "2002:a9fe:a9fe::", 0 }, { "2002:808:808::", 1 },
+		{ "2001:0:1:2:3:4:80ff:fffe", 0 },
+		{ "2001:0:1:2:3:4:f7f7:f7f7", 1 },
+		{ "2001:db8::5efe:7f00:1", 0 }, { "fd77::5", 0 },
+		{ "::ffff:198.51.100.7", 0 }, { "64:ff9b::c633:6407", 0 }
+	};
+	struct ipaddr	 a, d;
+	struct rule	 r[3];
+	size_t		 i;
+
+	(void)state;
+	w_open();
+	W.s.hostaddrs = calloc(1, sizeof(struct ipaddr));
+	W.s.nhostaddrs = 1;
+	w_addr(&W.s.hostaddrs[0], "198.51.100.7");
+	w_addr(&a, "10.77.0.2");
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		w_addr(&d, t[i].dst);
+		if (policy_pass(&W.s, W.peer, &a, &d, IPPROTO_TCP, 80) !=
+		    t[i].pass)
+			fail_msg("%s", t[i].dst);
+	}
+	/* last match wins, quick ends it */
+	memset(r, 0, sizeof(r));
+	for (i = 0; i < 3; i++) {
+		r[i].peer = RULE_ANY_PEER;
+		r[i].port_hi = 65535;
+	}
+	W.s.conf.rules = calloc(3, sizeof(r[0]));
+	W.s.conf.nrules = 2;
+	r[0].private = 1;
+	r[1].pass = 1;
+	r[1].peer = 3;
+	ipprefix_parse(&r[1].to, "192.168.0.0/16");
+	r[1].proto = IPPROTO_TCP;
+	r[1].port_lo = 22;
+	r[1].port_hi = 25;
+	memcpy(W.s.conf.rules, r, sizeof(r));
+	w_addr(&d, "192.168.1.1");
+#define PASS(proto, port) \
+	policy_pass(&W.s, W.peer, &a, &d, proto, port)
+	assert_true(PASS(IPPROTO_TCP, 22));
+	assert_true(PASS(IPPROTO_TCP, 25));
+	assert_false(PASS(IPPROTO_TCP, 26));
+	assert_false(PASS(IPPROTO_UDP, 22));
+	assert_false(PASS(IPPROTO_ICMP, 0));
+	w_addr(&d, "64:ff9b::c0a8:101");
+	assert_false(PASS(IPPROTO_TCP, 80));
+	W.s.conf.rules[0].quick = 1;
+	w_addr(&d, "192.168.1.1");
+	assert_false(PASS(IPPROTO_TCP, 22));
+	/* "pass to any" does not open loopback, naming it does */
+	W.s.conf.rules[0] = r[2];
+	W.s.conf.rules[0].pass = 1;
+	W.s.conf.nrules = 1;
+	w_addr(&d, "127.0.0.1");
+	assert_false(PASS(IPPROTO_TCP, 22));
+	ipprefix_parse(&W.s.conf.rules[0].to, "0.0.0.0/0");
+	assert_false(PASS(IPPROTO_TCP, 22));
+	ipprefix_parse(&W.s.conf.rules[0].to, "127.0.0.1/32");
+	assert_true(PASS(IPPROTO_TCP, 22));
+	w_addr(&d, "198.51.100.7");
+	assert_false(PASS(IPPROTO_TCP, 22));
+	ipprefix_parse(&W.s.conf.rules[0].to, "198.51.100.7/32");
+	assert_true(PASS(IPPROTO_TCP, 22));
+	w_close();
+}
+
+/* Whatever a guest sends, nothing breaks and nothing is kept. */
+static void
+hostile_packets(void **state)
+{
+	static uint8_t	 p[2100];
+	struct guest	 g;
+	struct fsock	*x;
+	size_t		 len, k;
+	int		 i, n;
+
+	(void)state;
+	w_open();
+	g_init(&g, 0, 1000);
+	x = g_connect(&g, 0);
+	for (i = 0; i < 300000; i++) {
+		uint8_t		 l4[200];
+		struct ipaddr	 a, b;
+		int		 v6 = i & 1;
+		static const uint8_t	 protos[] = { 6, 17, 1, 58, 44, 0,
+					    43, 60, 59, 50 };
+
+		arc4random_buf(l4, sizeof(l4));
+		w_addr(&a, v6 ? "fd77::2" : "10.77.0.2");
+		w_addr(&b, v6 ? "2001:db8::2" : "192.0.2.2");
+		len = arc4random_uniform(sizeof(l4));
+		if (len >= 20 && i % 3 == 0) {
+			/* something like a segment of the flow */
+			put16(l4, g.port);
+			put16(l4 + 2, g.dport);
+			put32(l4 + 4, g.seq + arc4random_uniform(2000) -
+			    500);
+			put32(l4 + 8, g.ack + arc4random_uniform(5));
+			l4[12] = (uint8_t)((5 + arc4random_uniform(4)) << 4);
+			l4[13] &= ~TH_RST;
+			v6 = 0;
+			w_addr(&a, "10.77.0.2");
+			w_addr(&b, "192.0.2.2");
+			k = w_ip(p, &a, &b, 6, l4, len, 16);
+		} else
+			k = w_ip(p, &a, &b, protos[arc4random_uniform(10)],
+			    l4, len, i % 5 == 0 || len < 20 ? SIZE_MAX :
+			    arc4random_uniform(2) ? 6 : 2);
+		for (n = (int)arc4random_uniform(3); n > 0; n--)
+			p[arc4random_uniform((uint32_t)k)] ^=
+			    (uint8_t)(1 << arc4random_uniform(8));
+		if (i % 7 == 0)
+			k = arc4random_uniform((uint32_t)k + 1);
+		if (i % 11 != 0 && p[0] >> 4 == 4 && k >= 20) {
+			uint16_t	 c;
+
+			put16(p + 2, (uint32_t)k);
+			put16(p + 10, 0);
+			c = cksum_fold(cksum_add(p, 20, 0));
+			memcpy(p + 10, &c, 2);
+		}
+		w_inject(p, k);
+		W.npkts = 0;
+		if (i % 100 == 0)
+			w_time(20);
+		assert_true(W.s.nflows <= 1000);
+		if (W.nfs == MAXF) {
+			/* start over */
+			for (n = 0; n < (int)W.s.capflows; n++)
+				if (W.s.flows[n] != NULL)
+					flow_kill(&W.s, W.s.flows[n]);
+			W.npkts = 0;
+			W.nfs = 0;
+			g.seq += 1000000;
+			if (g.port++ == 60000)
+				g.port = 40000;
+			w_collect();
+			W.npkts = 0;
+			x = g_connect(&g, 0);
+		}
+	}
+	(void)x;
+	w_time(62000);
+	w_close();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test(connect_first),
+		cmocka_unit_test(connect_fails),
+		cmocka_unit_test(sequence_wrap),
+		cmocka_unit_test(out_of_order),
+		cmocka_unit_test(half_close_guest),
+		cmocka_unit_test(half_close_host),
+		cmocka_unit_test(guest_gone),
+		cmocka_unit_test(retransmission),
+		cmocka_unit_test(zero_window),
+		cmocka_unit_test(host_backpressure),
+		cmocka_unit_test(resets),
+		cmocka_unit_test(lossy),
+		cmocka_unit_test(udp_mapping),
+		cmocka_unit_test(reassembly),
+		cmocka_unit_test(icmp_echo),
+		cmocka_unit_test(policy_table),
+		cmocka_unit_test(hostile_packets)
+	};
+
+	return (RUN(tests));
+}

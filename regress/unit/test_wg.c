@@ -1,0 +1,891 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The WireGuard modules: primitives, handshake, replay window, allowed
+ * IPs, cookies, timers, and two whole devices with a driven clock.
+ */
+
+#include <sys/types.h>
+#include <arpa/inet.h>
+
+#include <endian.h>
+#include <stdio.h>
+
+#include "key.h"
+#include "unit.h"
+#include "wg_peer.h"
+
+static int
+setup(void **state)
+{
+	(void)state;
+	return (aead_init() == NULL ? 0 : -1);
+}
+
+static void
+kdf_vectors(void **state)
+{
+	/* the three cases of wireguard-go's device/kdf_test.go */
+	static const char *const	 v[][5] = {
+	    { "746573742d6b6579", "746573742d696e707574",
+	    "6f0e5ad38daba1bea8a0d213688736f19763239305e0f58aba697f9ffc41c633",
+	    "df1194df20802a4fe594cde27e92991c8cae66c366e8106aaa937a55fa371e8a",
+	    "fac6e2745a325f5dc5d11a5b165aad08b0ada28e7b4e666b7c077934a4d76c24"
+	    },
+	    { "776972656775617264", "776972656775617264",
+	    "491d43bbfdaa8750aaf535e334ecbfe5129967cd64635101c566d4caefda96e8",
+	    "1e71a379baefd8a79aa4662212fcafe19a23e2b609a3db7d6bcba8f560e3d25f",
+	    "31e1ae48bddfbe5de38f295e5452b1909a1b4e38e183926af3780b0c1e1f0160"
+	    },
+	    { "", "",
+	    "8387b46bf43eccfcf349552a095d8315c4055beb90208fb1be23b894bc2ed5d0",
+	    "58a0e5f6faefccf4807bff1f05fa8a9217945762040bcec2f4b4a62bdfe0e86e",
+	    "0ce6ea98ec548f8e281e93e32db65621c45eb18dc6f0a7ad94178610a2f7338e"
+	    } };
+	uint8_t				 key[32], in[32], o[3][32], want[32];
+	size_t				 i, n;
+	int				 k;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		/* HMAC pads a key with zeros */
+		memset(key, 0, sizeof(key));
+		unhex(v[i][0], key);
+		n = unhex(v[i][1], in);
+		assert_int_equal(kdf(o[0], o[1], o[2], key, in, n), 0);
+		for (k = 0; k < 3; k++) {
+			unhex(v[i][2 + k], want);
+			assert_memory_equal(o[k], want, 32);
+		}
+	}
+}
+
+static void
+aead_vectors(void **state)
+{
+	/* RFC 8439 2.8.2 has a nonce that starts with 7; ours is LE64 */
+	static const char	 key_hex[] =
+	    "1c9240a5eb55d38af333888604f6b5f0473917c1402b80099dca5cbc207075c0";
+	uint8_t			 key[32], box[64 + 16], out[64], in[64];
+	struct aead_key		*s, *o;
+	uint64_t		 c;
+	size_t			 i;
+
+	(void)state;
+	unhex(key_hex, key);
+	memset(in, 7, sizeof(in));
+	assert_non_null(s = aead_key_seal(key));
+	assert_non_null(o = aead_key_open(key));
+	for (c = 0; c < 3; c++) {
+		assert_int_equal(aead_seal(s, c, in, 50, 64, box), 0);
+		assert_int_equal(aead_open(o, c, box, 80, out), 0);
+		assert_memory_equal(out, in, 50);
+		for (i = 50; i < 64; i++)
+			assert_int_equal(out[i], 0);
+		/* each bit of the tag, and the ciphertext, counts */
+		for (i = 0; i < 80 * 8; i += 7) {
+			box[i / 8] ^= 1 << (i % 8);
+			assert_int_equal(aead_open(o, c, box, 80, out), -1);
+			box[i / 8] ^= 1 << (i % 8);
+		}
+		assert_int_equal(aead_open(o, c + 1, box, 80, out), -1);
+		/* a missing tag */
+		assert_int_equal(aead_open(o, c, box, 64, out), -1);
+		assert_int_equal(aead_open(o, c, box, 15, out), -1);
+		assert_int_equal(aead_open(o, c, box, 80, out), 0);
+	}
+	aead_key_free(s);
+	aead_key_free(o);
+}
+
+/* draft-irtf-cfrg-xchacha-03, 2.2.1 and A.3.1 */
+static void
+xchacha_vectors(void **state)
+{
+	static const char	 text[] = "Ladies and Gentlemen of the class "
+	    "of '99: If I could offer you only one tip for the future, "
+	    "sunscreen would be it.";
+	uint8_t			 key[32], in[24], out[32], want[32], ad[12];
+	uint8_t			 box[256], plain[256], tag[16];
+	size_t			 i, n = sizeof(text) - 1;
+
+	(void)state;
+	for (i = 0; i < 32; i++)
+		key[i] = (uint8_t)i;
+	unhex("000000090000004a0000000031415927", in);
+	unhex("82413b4227b27bfed30e42508a877d73"
+	    "a0f9e4d58a74a853c12ec41326d3ecdc", want);
+	assert_int_equal(hchacha20(out, key, in), 0);
+	assert_memory_equal(out, want, 32);
+
+	for (i = 0; i < 32; i++)
+		key[i] = (uint8_t)(0x80 + i);
+	for (i = 0; i < 24; i++)
+		in[i] = (uint8_t)(0x40 + i);
+	unhex("50515253c0c1c2c3c4c5c6c7", ad);
+	assert_int_equal(xaead_seal(key, in, ad, 12, (const uint8_t *)text,
+	    n, box), 0);
+	unhex("c0875924c1c7987947deafd8780acf49", tag);
+	assert_memory_equal(box + n, tag, 16);
+	assert_int_equal(xaead_open(key, in, ad, 12, box, n + 16, plain), 0);
+	assert_memory_equal(plain, text, n);
+	box[3] ^= 1;
+	assert_int_equal(xaead_open(key, in, ad, 12, box, n + 16, plain),
+	    -1);
+}
+
+/* RFC 7748 5.2, and points of low order */
+static void
+dh_vectors(void **state)
+{
+	static const char *const	 low[] = {
+	    "0000000000000000000000000000000000000000000000000000000000000000",
+	    "0100000000000000000000000000000000000000000000000000000000000000",
+	    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+	    "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+	    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"
+	};
+	uint8_t				 a[32], b[32], out[32], want[32];
+	struct dh_key			*ka;
+	size_t				 i;
+
+	(void)state;
+	unhex("a546e36bf0527c9d3b16154b82465edd"
+	    "62144c0ac1fc5a18506a2244ba449ac4", a);
+	unhex("e6db6867583030db3594c1a424b15f7c"
+	    "726624ec26b3353b10a903a6d0ab1c4c", b);
+	unhex("c3da55379de9c6908e94ea4df28d084f"
+	    "32eccf03491c71f754b4075577a28552", want);
+	assert_non_null(ka = dh_new(a));
+	assert_int_equal(dh_derive(ka, b, out), 0);
+	assert_memory_equal(out, want, 32);
+	dh_free(ka);
+	memset(a, 0x42, sizeof(a));
+	assert_non_null(ka = dh_new(a));
+	for (i = 0; i < sizeof(low) / sizeof(low[0]); i++) {
+		unhex(low[i], b);
+		assert_int_equal(dh_derive(ka, b, out), -1);
+	}
+	dh_free(ka);
+}
+
+struct transcript {
+	const char	*epriv_i;
+	const char	*epriv_r;
+	const char	*psk;
+	const char	*init;
+	const char	*resp;
+	const char	*data;
+};
+
+/*
+ * The keys are those published with Wireshark's sample captures; the
+ * messages were computed from them, with fixed timestamp and indices, by
+ * an implementation that shares no code with this one.
+ */
+static const struct transcript	 transcripts[] = {
+    { "sLGLJSOQfyz7JNJ5ZDzFf3Uz1rkiCMMjbWerNYcPFFU=",
+    "QC4/FZKhFf0b/eXEcCecmZNt6V6PXmRa4EWG1PIYTU4=", NULL,
+    "01000000443322115fcec7c8e5c8e2e3f7989eef60c228d82329d602b6b1e2bb9d06"
+    "8f89cf9d4d4532780f6d27264f7b98701fdc27a4ec00aeb6becdbef2332f1b4084ca"
+    "db93823935c012ae255e7b25eff13940c321fa6bd66a2a87b25b9065375768838195"
+    "33f0a9bf23ac77fab9e3e4accfdec04c76e12c7d4072ceb58bed622e168400000000"
+    "000000000000000000000000",
+    "02000000ddccbbaa44332211b18d5550bd4042a37a46823ac08db1ec66839bc0ca2d"
+    "64bc15cd80232b66232f96d1be3e6dc63a09d75e2aef37b8963f6059017ac4d1942c"
+    "e83e51308bbc3dc600000000000000000000000000000000",
+    "04000000ddccbbaa000000000000000013622a16335a1279fc41ec3553125eec" },
+    { "iCv2VTi/BC/q0egU931KXrrQ4TSwXaezMgrhh7uCbXs=",
+    "8G1N3LnEqYC7+NW/b6mqceVUIGBMAZSm+IpwG1U0j0w=",
+    "//////////////////////////////////////////8=",
+    "0100000044332211f30ceb67148dd27c78d52d0196b6b78b71542986f563ac898879"
+    "353f022f174770c5b3d433cfb49fd3311688284ce67ec72111e655129fc5f6bed2e0"
+    "a44b8d28c222c6e1479a0833c7a1f6417b733c1ef049fab5e6596d9942bc33e20ed1"
+    "b59136daaa8c964ad6397761518228aafee66888d6f007ca5d0741f2b1d200000000"
+    "000000000000000000000000",
+    "02000000ddccbbaa44332211394ce1067faccdff74d71ddde6450ccedb94839008a7"
+    "a2c0cdb0b4abe080565b0fa797a4441efdf09709b94a351cbd0e291880b95024fe72"
+    "82bf99fae3f2bc5f00000000000000000000000000000000",
+    "04000000ddccbbaa0000000000000000531245ba32005c44dd0d93d9f3238dc5" }
+};
+
+static void
+noise_transcripts(void **state)
+{
+	struct noise_local	 li, lr;
+	struct noise_remote	 ri, rr;
+	struct noise_opened	 o;
+	struct noise_keys	 ki, kr;
+	struct wg_initiation	 init;
+	struct wg_response	 resp;
+	struct cookie_maker	 ci, cr;
+	struct cookie_checker	 chk;
+	struct sockaddr_in	 sin = { .sin_family = AF_INET };
+	struct aead_key		*s;
+	uint8_t			 sk_i[32], sk_r[32], e[32], psk[32], tai[12];
+	uint8_t			 want[256], data[64];
+	size_t			 i, n;
+
+	(void)state;
+	key_from_base64(sk_i, "AKeZaHwBxjiKLFnkY2unvEdOTtg4AL+M9dQXfopFVFk=");
+	key_from_base64(sk_r, "cFIxTUyBs1Qil414hBwEgvasEax8CKJ5IS5ZougplWs=");
+	for (i = 0; i < 2; i++) {
+		const struct transcript	*t = &transcripts[i];
+
+		memset(psk, 0, sizeof(psk));
+		if (t->psk != NULL)
+			assert_int_equal(key_from_base64(psk, t->psk), 0);
+		assert_int_equal(noise_local_init(&li, sk_i), 0);
+		assert_int_equal(noise_local_init(&lr, sk_r), 0);
+		key_from_base64(e,
+		    "Igge9KzRytKNwrgkzDE/8hrLu6Ly0OqVdvOPWhA5KR4=");
+		assert_memory_equal(li.public, e, 32);
+		noise_remote_init(&li, &ri, lr.public, psk);
+		noise_remote_init(&lr, &rr, li.public, psk);
+		cookie_maker_init(&ci, lr.public);
+		cookie_maker_init(&cr, li.public);
+		cookie_checker_init(&chk, lr.public);
+
+		noise_tai64n(tai, 1500000000, 0x12345678);
+		key_from_base64(e, t->epriv_i);
+		assert_int_equal(noise_create_initiation(&li, &ri, tai, e,
+		    0x11223344, &init), 0);
+		cookie_sign(&ci, &init, sizeof(init), 1);
+		n = unhex(t->init, want);
+		assert_int_equal(n, sizeof(init));
+		assert_memory_equal(&init, want, n);
+		assert_int_equal(cookie_check(&chk, &init, sizeof(init),
+		    (struct sockaddr *)&sin, 0, 1), COOKIE_MAC1);
+
+		assert_int_equal(noise_open_initiation(&lr, &init, &o), 0);
+		assert_memory_equal(o.public, li.public, 32);
+		assert_int_equal(noise_consume_initiation(&rr, &init, &o),
+		    0);
+		key_from_base64(e, t->epriv_r);
+		assert_int_equal(noise_create_response(&rr, e, 0xaabbccdd,
+		    &resp), 0);
+		cookie_sign(&cr, &resp, sizeof(resp), 1);
+		n = unhex(t->resp, want);
+		assert_int_equal(n, sizeof(resp));
+		assert_memory_equal(&resp, want, n);
+		/* a spoilt response changes nothing; the good one works */
+		resp.empty_box[3] ^= 1;
+		assert_int_equal(noise_consume_response(&li, &ri, &resp),
+		    -1);
+		resp.empty_box[3] ^= 1;
+		assert_int_equal(noise_consume_response(&li, &ri, &resp), 0);
+		assert_int_equal(noise_derive(&ri, &ki), 0);
+		assert_int_equal(noise_derive(&rr, &kr), 0);
+		assert_memory_equal(ki.send, kr.recv, 32);
+		assert_memory_equal(ki.recv, kr.send, 32);
+		assert_int_equal(ki.remote_index, 0xaabbccdd);
+		assert_int_equal(kr.remote_index, 0x11223344);
+		n = unhex(t->data, want);
+		assert_non_null(s = aead_key_seal(ki.send));
+		assert_int_equal(aead_seal(s, 0, NULL, 0, 0, data), 0);
+		assert_memory_equal(data, want + 16, 16);
+		aead_key_free(s);
+		/* the same initiation again is a replay */
+		assert_int_equal(noise_open_initiation(&lr, &init, &o), 0);
+		assert_int_equal(noise_consume_initiation(&rr, &init, &o),
+		    -1);
+		noise_handshake_clear(&ri);
+		noise_handshake_clear(&rr);
+		noise_local_clear(&li);
+		noise_local_clear(&lr);
+	}
+}
+
+/* The case list of the Linux kernel's counter selftest. */
+static void
+replay_window(void **state)
+{
+	const uint64_t	 w = REPLAY_WINDOW, l = w + 1;
+	struct replay	 r;
+	uint64_t	 i;
+
+#define T(n, ok)	assert_int_equal(replay_check(&r, (n)), (ok) ? 0 : -1)
+	(void)state;
+	replay_init(&r);
+	T(0, 1); T(1, 1); T(1, 0); T(9, 1); T(8, 1); T(7, 1); T(7, 0);
+	T(l, 1); T(l - 1, 1); T(l - 1, 0); T(l - 2, 1); T(2, 1); T(2, 0);
+	T(l + 16, 1); T(3, 0); T(l + 16, 0);
+	T(l * 4, 1); T(l * 4 - (l - 1), 1); T(10, 0);
+	T(l * 4 - l, 0); T(l * 4 - (l + 1), 0); T(l * 4 - (l - 2), 1);
+	T(l * 4 + 1 - l, 0); T(0, 0);
+	T(REJECT_AFTER_MESSAGES, 0); T(REJECT_AFTER_MESSAGES - 1, 1);
+	T(REJECT_AFTER_MESSAGES, 0); T(REJECT_AFTER_MESSAGES - 1, 0);
+	T(REJECT_AFTER_MESSAGES - 2, 1); T(REJECT_AFTER_MESSAGES + 1, 0);
+	T(REJECT_AFTER_MESSAGES + 2, 0); T(REJECT_AFTER_MESSAGES - 2, 0);
+	T(REJECT_AFTER_MESSAGES - 3, 1); T(0, 0);
+
+	replay_init(&r);
+	for (i = 1; i <= w; i++)
+		T(i, 1);
+	T(0, 1);
+	T(0, 0);
+	replay_init(&r);
+	for (i = 2; i <= w + 1; i++)
+		T(i, 1);
+	T(1, 1);
+	T(0, 0);
+	replay_init(&r);
+	for (i = w + 1; i-- > 0;)
+		T(i, 1);
+	replay_init(&r);
+	for (i = w + 2; i-- > 1;)
+		T(i, 1);
+	T(0, 0);
+	replay_init(&r);
+	for (i = w + 1; i-- > 1;)
+		T(i, 1);
+	T(w + 1, 1);
+	T(0, 0);
+	replay_init(&r);
+	for (i = w + 1; i-- > 1;)
+		T(i, 1);
+	T(0, 1);
+	T(w + 1, 1);
+#undef T
+}
+
+/* Random prefixes, against a list that is searched from end to end. */
+static void
+aip_oracle(void **state)
+{
+	enum { N = 800, OWNERS = 7 };
+	static struct {
+		struct ipprefix	 p;
+		int		 owner;		/* -1: none */
+	}			 list[N];
+	static struct aip_list	 lists[OWNERS];
+	static int		 owners[OWNERS];
+	struct aip_trie		 t;
+	struct ipprefix		 p;
+	struct ipaddr		 a;
+	void			*got;
+	int			 i, k, round, best, bits, n = 0, total;
+	struct aip_node		*node;
+
+	(void)state;
+	aip_init(&t);
+	for (i = 0; i < OWNERS; i++)
+		TAILQ_INIT(&lists[i]);
+	for (round = 0; round < 6000; round++) {
+		memset(&p, 0, sizeof(p));
+		p.addr.af = arc4random_uniform(2) ? 4 : 6;
+		bits = ipaddr_bits(&p.addr);
+		/* few values, so that prefixes nest and collide */
+		for (i = 0; i < bits / 8; i++)
+			p.addr.a[i] = arc4random_uniform(4) == 0 ?
+			    (uint8_t)(arc4random_uniform(4) << 6) : 0;
+		p.len = (uint8_t)arc4random_uniform((uint32_t)bits + 1);
+		a = p.addr;
+		ipprefix_mask(&p);
+		k = (int)arc4random_uniform(OWNERS);
+		for (i = 0; i < n; i++)
+			if (list[i].owner >= 0 && list[i].p.len == p.len &&
+			    ipaddr_cmp(&list[i].p.addr, &p.addr) == 0)
+				break;
+		switch (arc4random_uniform(8)) {
+		case 0:
+			assert_int_equal(aip_remove(&t, &p, &owners[k]),
+			    i < n && list[i].owner == k ? 0 : -1);
+			if (i < n && list[i].owner == k)
+				list[i].owner = -1;
+			break;
+		case 1:
+			if (round % 50 != 0)
+				break;
+			aip_remove_owner(&t, &lists[k]);
+			for (i = 0; i < n; i++)
+				if (list[i].owner == k)
+					list[i].owner = -1;
+			break;
+		default:
+			if (i == n) {
+				for (i = 0; i < n; i++)
+					if (list[i].owner == -1)
+						break;
+				if (i == N)
+					break;
+				if (i == n)
+					n++;
+			}
+			list[i].p = p;
+			list[i].owner = k;
+			/* host bits do not matter */
+			p.addr = a;
+			assert_int_equal(aip_insert(&t, &p, &owners[k],
+			    &lists[k]), 0);
+		}
+		a.a[arc4random_uniform((uint32_t)bits / 8)] ^=
+		    (uint8_t)(arc4random_uniform(4) << 6);
+		for (i = 0, best = -1; i < n; i++)
+			if (list[i].owner >= 0 &&
+			    ipprefix_match(&list[i].p, &a) && (best == -1 ||
+			    list[i].p.len > list[best].p.len))
+				best = i;
+		got = a.af == 4 ? aip_lookup4(&t, a.a) :
+		    aip_lookup6(&t, a.a);
+		assert_ptr_equal(got, best == -1 ? NULL :
+		    &owners[list[best].owner]);
+	}
+	for (i = 0, total = 0; i < OWNERS; i++)
+		for (node = TAILQ_FIRST(&lists[i]); node != NULL;
+		    node = aip_node_next(node))
+			total++;
+	for (i = 0, k = 0; i < n; i++)
+		k += list[i].owner >= 0;
+	assert_int_equal(total, k);
+	assert_int_equal(t.count, k);
+	for (i = 0; i < OWNERS; i++)
+		aip_remove_owner(&t, &lists[i]);
+	assert_null(t.root4);
+	assert_null(t.root6);
+}
+
+static void
+timer_rules(void **state)
+{
+	struct wg_timers	 t;
+	mono_t			 now = MONO_SEC(1000);
+	int			 i, todo;
+
+	(void)state;
+	memset(&t, 0, sizeof(t));
+	assert_int_equal(timers_next(&t), 0);
+	/* data without an answer: a handshake after 15 s */
+	timers_data_sent(&t, now, MONO_MS(100));
+	timers_data_sent(&t, now + MONO_SEC(3), 0);	/* does not re-arm */
+	assert_int_equal(timers_next(&t), now + MONO_MS(15100));
+	assert_int_equal(timers_expire(&t, now + MONO_MS(15099)), 0);
+	assert_int_equal(timers_expire(&t, now + MONO_MS(15100)),
+	    WG_DO_INITIATE);
+	timers_data_sent(&t, now, 0);
+	timers_any_received(&t);
+	assert_int_equal(timers_next(&t), 0);
+	/* data received: a keepalive after 10 s, and another one */
+	timers_data_received(&t, now);
+	timers_data_received(&t, now + 1);
+	assert_int_equal(timers_expire(&t, now + MONO_SEC(10)),
+	    WG_DO_KEEPALIVE);
+	assert_int_equal(timers_expire(&t, now + MONO_SEC(20)),
+	    WG_DO_KEEPALIVE);
+	assert_int_equal(timers_next(&t), 0);
+	timers_data_received(&t, now);
+	timers_any_sent(&t);
+	assert_int_equal(timers_next(&t), 0);
+	/* retries for 90 s, then give up and zero in 540 s */
+	for (i = 0; i < 100; i++) {
+		timers_handshake_initiated(&t, now, 0);
+		now += REKEY_TIMEOUT;
+		todo = timers_expire(&t, now);
+		if (todo != WG_DO_RETRY)
+			break;
+	}
+	assert_int_equal(todo, WG_DO_GIVE_UP);
+	assert_int_equal(i, 19);
+	assert_int_equal(timers_next(&t), now + MONO_SEC(540));
+	assert_int_equal(timers_expire(&t, now + MONO_SEC(540)), WG_DO_ZERO);
+	/* 5 s between handshake messages */
+	timers_handshake_sent(&t, now);
+	assert_false(timers_may_initiate(&t, now + MONO_MS(4999)));
+	assert_true(timers_may_initiate(&t, now + MONO_SEC(5)));
+	/* persistent keepalive: at once, and after each traversal */
+	timers_set_keepalive(&t, 25, now);
+	assert_int_equal(timers_expire(&t, now), WG_DO_KEEPALIVE);
+	timers_any_traversal(&t, now + MONO_SEC(7));
+	assert_int_equal(timers_next(&t), now + MONO_SEC(32));
+	timers_set_keepalive(&t, 0, now);
+	assert_int_equal(timers_next(&t), 0);
+}
+
+static void
+cookie_rules(void **state)
+{
+	struct cookie_checker	 chk;
+	struct cookie_maker	 mk;
+	struct wg_cookie	 reply;
+	struct sockaddr_in	 a = { .sin_family = AF_INET,
+				    .sin_port = 1 }, b = a;
+	struct sockaddr		*sa = (struct sockaddr *)&a;
+	uint8_t			 pub[32] = { 9 }, msg[WG_INITIATION_LEN];
+	mono_t			 now = MONO_SEC(100);
+	struct ratelimit	*rl;
+	int			 i, n;
+
+	(void)state;
+	b.sin_port = 2;
+	cookie_checker_init(&chk, pub);
+	cookie_maker_init(&mk, pub);
+	memset(msg, 3, sizeof(msg));
+	cookie_sign(&mk, msg, sizeof(msg), now);
+	assert_int_equal(cookie_check(&chk, msg, sizeof(msg), sa, 1, now),
+	    COOKIE_MAC1);
+	assert_int_equal(cookie_reply(&chk, msg, sizeof(msg), 7, sa, now,
+	    &reply), 0);
+	assert_int_equal(le32toh(reply.receiver), 7);
+	assert_int_equal(cookie_consume(&mk, &reply, now), 0);
+	/* only once for each message that was sent */
+	assert_int_equal(cookie_consume(&mk, &reply, now), -1);
+	cookie_sign(&mk, msg, sizeof(msg), now);
+	assert_int_equal(cookie_check(&chk, msg, sizeof(msg), sa, 1, now),
+	    COOKIE_MAC2);
+	/* bound to the port, and to time */
+	assert_int_equal(cookie_check(&chk, msg, sizeof(msg),
+	    (struct sockaddr *)&b, 1, now), COOKIE_MAC1);
+	now += MONO_SEC(121);
+	assert_int_equal(cookie_check(&chk, msg, sizeof(msg), sa, 1, now),
+	    COOKIE_MAC1);
+	cookie_sign(&mk, msg, sizeof(msg), now);
+	for (i = 0, n = 0; i < MAC_LEN; i++)
+		n |= msg[WG_INITIATION_LEN - 1 - i];
+	assert_int_equal(n, 0);		/* too old to be used */
+	msg[5] ^= 1;
+	assert_int_equal(cookie_check(&chk, msg, sizeof(msg), sa, 0, now),
+	    COOKIE_MAC_INVALID);
+
+	/* Linux' rate limiter selftest: five pass, the sixth does not */
+	assert_non_null(rl = malloc(sizeof(*rl)));
+	ratelimit_init(rl);
+	for (i = 0; i < 5; i++)
+		assert_true(ratelimit_allow(rl, sa, now));
+	assert_false(ratelimit_allow(rl, sa, now));
+	assert_true(ratelimit_allow(rl, sa, now += MONO_MS(50)));
+	assert_false(ratelimit_allow(rl, sa, now));
+	now += MONO_MS(100);
+	assert_true(ratelimit_allow(rl, sa, now));
+	assert_true(ratelimit_allow(rl, sa, now));
+	assert_false(ratelimit_allow(rl, sa, now));
+	inet_pton(AF_INET, "28.1.2.3", &b.sin_addr);
+	assert_true(ratelimit_allow(rl, (struct sockaddr *)&b, now));
+	/* the table does not grow: it refuses */
+	for (i = 0, n = 0; i < 200000; i++) {
+		b.sin_addr.s_addr = htonl((uint32_t)i);
+		n += ratelimit_allow(rl, (struct sockaddr *)&b, now);
+	}
+	assert_true(n <= RATELIMIT_BUCKETS * RATELIMIT_WAYS);
+	free(rl);
+}
+
+/* Two devices whose datagrams go from one to the other. */
+struct side {
+	struct wg_device	*dev;
+	struct side		*other;
+	struct wg_endpoint	 ep;		/* of this side */
+	struct wg_peer		*peer;
+	uint8_t			 tx[2048];
+	uint8_t			 rx[2048];
+	struct {
+		uint8_t		 buf[2048];
+		size_t		 len;
+	}			 wire[512];
+	int			 nwire;
+	int			 delivered;
+	size_t			 last_len;
+	uint64_t		 wall;
+};
+
+static uint8_t *
+t_rx_buf(void *arg, size_t len)
+{
+	struct side	*s = arg;
+
+	return (len <= sizeof(s->rx) ? s->rx : NULL);
+}
+
+static void
+t_rx_done(void *arg, struct wg_peer *p, size_t len, int ecn, mono_t now)
+{
+	struct side	*s = arg;
+
+	(void)ecn;
+	(void)now;
+	assert_ptr_equal(p, s->peer);
+	s->delivered++;
+	s->last_len = len;
+}
+
+static uint8_t *
+t_tx_buf(void *arg, const struct wg_endpoint *ep, size_t len, int tos)
+{
+	struct side	*s = arg;
+
+	(void)tos;
+	assert_true(ep->remote.sa.sa_family == AF_INET);
+	return (len <= sizeof(s->tx) ? s->tx : NULL);
+}
+
+static void
+t_tx_done(void *arg, size_t len)
+{
+	struct side	*s = arg;
+
+	if (s->nwire == 512)
+		return;
+	memcpy(s->wire[s->nwire].buf, s->tx, len);
+	s->wire[s->nwire++].len = len;
+}
+
+static void
+t_wall(void *arg, struct timespec *ts)
+{
+	struct side	*s = arg;
+
+	ts->tv_sec = (time_t)(++s->wall);
+	ts->tv_nsec = 0;
+}
+
+static void
+t_random(void *arg, void *p, size_t len)
+{
+	(void)arg;
+	arc4random_buf(p, len);
+}
+
+static const struct wg_ops	 t_ops = { t_rx_buf, t_rx_done, t_tx_buf,
+				    t_tx_done, t_wall, t_random };
+
+static void
+two_devices(struct side *a, struct side *b, mono_t now)
+{
+	uint8_t		 ka[32], kb[32], psk[32];
+	struct ipprefix	 p;
+
+	memset(a, 0, sizeof(*a));
+	memset(b, 0, sizeof(*b));
+	arc4random_buf(ka, 32);
+	arc4random_buf(kb, 32);
+	arc4random_buf(psk, 32);
+	a->dev = wg_device_new(&t_ops, a, now);
+	b->dev = wg_device_new(&t_ops, b, now);
+	a->dev->mtu = b->dev->mtu = 1420;
+	wg_device_set_key(a->dev, ka);
+	wg_device_set_key(b->dev, kb);
+	a->ep.remote.sin.sin_family = b->ep.remote.sin.sin_family = AF_INET;
+	a->ep.remote.sin.sin_port = htons(1);
+	b->ep.remote.sin.sin_port = htons(2);
+	a->other = b;
+	b->other = a;
+	a->peer = wg_peer_add(a->dev, 0, b->dev->local.public, psk);
+	b->peer = wg_peer_add(b->dev, 0, a->dev->local.public, psk);
+	ipprefix_parse(&p, "10.0.0.2/32");
+	aip_insert(&a->dev->aips, &p, a->peer, &a->peer->aips);
+	ipprefix_parse(&p, "10.0.0.1/32");
+	aip_insert(&b->dev->aips, &p, b->peer, &b->peer->aips);
+	wg_peer_set_endpoint(a->peer, &b->ep.remote.sa);
+}
+
+/* Carry what is on the wire until nothing is; returns how many. */
+static int
+carry(struct side *a, struct side *b, mono_t now)
+{
+	struct side	*s;
+	int		 i, k, n = 0;
+
+	for (i = 0; i < 20; i++) {
+		s = i & 1 ? b : a;
+		for (k = 0; k < s->nwire; k++, n++)
+			wg_input(s->other->dev, s->wire[k].buf,
+			    s->wire[k].len, &s->ep, 0, now);
+		s->nwire = 0;
+		wg_run_handshakes(s->other->dev, 100, now);
+	}
+	return (n);
+}
+
+static void
+make_packet(uint8_t pkt[100], const char *src, const char *dst)
+{
+	memset(pkt, 0, 100);
+	pkt[0] = 0x45;
+	pkt[3] = 100;
+	inet_pton(AF_INET, src, pkt + 12);
+	inet_pton(AF_INET, dst, pkt + 16);
+}
+
+static void
+device_sessions(void **state)
+{
+	static struct side	 a, b;
+	uint8_t			 pkt[100];
+	mono_t			 now = MONO_SEC(10);
+	struct wg_keypair	*kp;
+	int			 i;
+
+	(void)state;
+	two_devices(&a, &b, now);
+	make_packet(pkt, "10.0.0.1", "10.0.0.2");
+	/* staged until the handshake is done; the oldest go */
+	for (i = 0; i < 130; i++)
+		wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	assert_int_equal(a.dev->count.wg_tx_initiations, 1);
+	assert_int_equal(a.dev->count.wg_drop_staged, 2);
+	carry(&a, &b, now);
+	assert_int_equal(b.delivered, 128);
+	assert_int_equal(b.last_len, 100);
+	assert_int_equal(a.dev->nstaged, 0);
+	/* the responder confirmed the session and answers on it */
+	assert_non_null(b.peer->current);
+	assert_null(b.peer->next);
+	make_packet(pkt, "10.0.0.2", "10.0.0.1");
+	wg_output(b.dev, b.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(a.delivered, 1);
+	/* a foreign inner source is dropped, the packet still counts */
+	make_packet(pkt, "10.9.9.9", "10.0.0.1");
+	wg_output(b.dev, b.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(a.delivered, 1);
+	assert_int_equal(a.dev->count.wg_drop_source, 1);
+	/* the initiator renews after 120 s, the old session stays */
+	kp = a.peer->current;
+	make_packet(pkt, "10.0.0.1", "10.0.0.2");
+	now += MONO_SEC(121);
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_ptr_not_equal(a.peer->current, kp);
+	assert_ptr_equal(a.peer->previous, kp);
+	assert_int_equal(b.delivered, 129);
+	/* after 180 s of age a session is not used any more */
+	now += MONO_SEC(200);
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	assert_int_equal(a.peer->nstaged, 1);
+	carry(&a, &b, now);
+	assert_int_equal(b.delivered, 130);
+	/* everything is zeroed 540 s after the last session */
+	now += MONO_SEC(541);
+	wheel_run(&a.dev->wheel, now);
+	wheel_run(&b.dev->wheel, now);
+	assert_null(a.peer->current);
+	assert_null(a.peer->previous);
+	assert_null(b.peer->current);
+	wg_device_free(a.dev);
+	wg_device_free(b.dev);
+}
+
+static void
+device_hostile(void **state)
+{
+	static struct side	 a, b;
+	struct wg_endpoint	 evil;
+	uint8_t			 pkt[100], copy[2048];
+	mono_t			 now = MONO_SEC(10);
+	size_t			 len, i;
+
+	(void)state;
+	two_devices(&a, &b, now);
+	make_packet(pkt, "10.0.0.1", "10.0.0.2");
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(b.delivered, 1);
+	memcpy(&evil, &a.ep, sizeof(evil));
+	evil.remote.sin.sin_port = htons(666);
+	/* a replay neither arrives nor moves the endpoint */
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	len = a.wire[0].len;
+	memcpy(copy, a.wire[0].buf, len);
+	carry(&a, &b, now);
+	assert_int_equal(b.delivered, 2);
+	wg_input(b.dev, copy, len, &evil, 0, now);
+	assert_int_equal(b.delivered, 2);
+	assert_int_equal(b.dev->count.wg_drop_replay, 1);
+	assert_int_equal(b.peer->ep.remote.sin.sin_port, htons(1));
+	/* nor does a packet with a wrong bit anywhere */
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	for (i = 0; i < a.wire[0].len; i++) {
+		memcpy(copy, a.wire[0].buf, len);
+		copy[i] ^= 0x10;
+		wg_input(b.dev, copy, len, &evil, 0, now);
+	}
+	assert_int_equal(b.delivered, 2);
+	assert_int_equal(b.peer->ep.remote.sin.sin_port, htons(1));
+	/* the good one moves it */
+	wg_input(b.dev, a.wire[0].buf, len, &evil, 0, now);
+	a.nwire = 0;
+	assert_int_equal(b.delivered, 3);
+	assert_int_equal(b.peer->ep.remote.sin.sin_port, htons(666));
+	/* any length of anything */
+	for (i = 0; i < 200000; i++) {
+		len = arc4random_uniform(200);
+		arc4random_buf(copy, len);
+		if (len >= 4 && i & 1) {
+			memset(copy, 0, 4);
+			copy[0] = (uint8_t)(1 + i / 2 % 4);
+		}
+		wg_input(b.dev, copy, len, &evil, 0, now);
+	}
+	assert_int_equal(wg_run_handshakes(b.dev, 100, now), 0);
+	assert_int_equal(b.delivered, 3);
+	wg_device_free(a.dev);
+	wg_device_free(b.dev);
+}
+
+/* A flood of valid-mac1 initiations brings cookies, not work. */
+static void
+device_under_load(void **state)
+{
+	static struct side	 a, b;
+	struct wg_initiation	 m;
+	struct cookie_maker	 mk;
+	uint8_t			 pkt[100];
+	mono_t			 now = MONO_SEC(10);
+	uint64_t		 dropped;
+	int			 i;
+
+	(void)state;
+	two_devices(&a, &b, now);
+	cookie_maker_init(&mk, b.dev->local.public);
+	for (i = 0; i < WG_HANDSHAKE_QUEUE + 100; i++) {
+		arc4random_buf(&m, sizeof(m));
+		m.type = htole32(WG_MSG_INITIATION);
+		cookie_sign(&mk, &m, sizeof(m), now);
+		wg_input(b.dev, (uint8_t *)&m, sizeof(m), &a.ep, 0, now);
+	}
+	assert_int_equal(b.dev->count.wg_drop_queue, 100);
+	while (wg_run_handshakes(b.dev, 100, now) > 0)
+		b.nwire = 0;
+	assert_int_equal(b.dev->count.wg_tx_cookies, WG_HANDSHAKE_QUEUE);
+	b.nwire = 0;
+	dropped = b.dev->count.wg_drop_handshake;
+	assert_int_equal(dropped, 0);
+	/* the honest peer takes its cookie and gets through */
+	make_packet(pkt, "10.0.0.1", "10.0.0.2");
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(a.dev->count.wg_rx_cookies, 1);
+	assert_int_equal(b.delivered, 0);
+	for (i = 0; i < 60 && b.delivered == 0; i++) {
+		now += MONO_MS(100);
+		b.dev->loaded_until = now + 1;	/* it goes on */
+		wheel_run(&a.dev->wheel, now);
+		carry(&a, &b, now);
+	}
+	assert_int_equal(b.delivered, 1);
+	wg_device_free(a.dev);
+	wg_device_free(b.dev);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test(kdf_vectors),
+		cmocka_unit_test(aead_vectors),
+		cmocka_unit_test(xchacha_vectors),
+		cmocka_unit_test(dh_vectors),
+		cmocka_unit_test(noise_transcripts),
+		cmocka_unit_test(replay_window),
+		cmocka_unit_test(aip_oracle),
+		cmocka_unit_test(timer_rules),
+		cmocka_unit_test(cookie_rules),
+		cmocka_unit_test(device_sessions),
+		cmocka_unit_test(device_hostile),
+		cmocka_unit_test(device_under_load)
+	};
+
+	return (cmocka_run_group_tests(tests, setup, NULL));
+}

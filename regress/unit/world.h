@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef WORLD_H
+#define WORLD_H
+
+/*
+ * A slirp engine with a driven clock, real packet queues, and host
+ * sockets that are only memory.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "shm.h"
+#include "slirp_tcp.h"
+#include "unit.h"
+
+#define SLOTS	2048
+#define FBUF	(8 << 20)
+#define MAXF	64
+#define MAXPKT	4096
+
+struct fsock {
+	struct flow	*f;
+	int		 used;
+	int		 connected;
+	int		 error;		/* of the connect, or the next read */
+	int		 werror;
+	uint8_t		*in;		/* for the engine to read */
+	size_t		 inlen;
+	size_t		 inpos;
+	int		 eof;
+	uint8_t		*out;		/* what the engine wrote */
+	size_t		 outlen;
+	size_t		 cap;		/* it takes no more than this */
+	int		 shut;
+	int		 closed;	/* 1 orderly, 2 reset */
+	struct ipaddr	 dst;
+	uint16_t	 dport;
+	struct ipaddr	 from;		/* datagrams: sender of in */
+	uint16_t	 fport;
+	int		 ttl;
+};
+
+struct pkt {
+	size_t		 len;
+	uint8_t		 b[2048];
+};
+
+struct world {
+	struct slirp		 s;
+	struct pktq		 in_p, in_c, out_p, out_c;
+	int			 fd[2];
+	struct fsock		 fs[MAXF];
+	int			 nfs;
+	int			 open_error;
+	struct pkt		*pkts;		/* toward the guest */
+	int			 npkts;
+	struct slirp_peer	*peer;
+};
+
+static struct world	 W;
+
+static struct fsock *
+fs_of(struct flow *f)
+{
+	return (&W.fs[f->fd]);
+}
+
+static int
+f_open(struct flow *f)
+{
+	struct fsock	*x;
+
+	if (W.open_error != 0) {
+		errno = W.open_error;
+		return (-1);
+	}
+	if (W.nfs == MAXF) {
+		errno = EMFILE;
+		return (-1);
+	}
+	x = &W.fs[W.nfs];
+	free(x->in);
+	free(x->out);
+	memset(x, 0, sizeof(*x));
+	x->in = malloc(FBUF);
+	x->out = malloc(FBUF);
+	x->cap = FBUF;
+	x->used = 1;
+	x->f = f;
+	f->fd = W.nfs++;
+	return (0);
+}
+
+static int
+f_tcp_open(void *a, struct flow *f, int ttl)
+{
+	(void)a;
+	if (f_open(f) == -1)
+		return (-1);
+	fs_of(f)->ttl = ttl;
+	return (0);
+}
+
+static int
+f_dgram_open(void *a, struct flow *f)
+{
+	(void)a;
+	return (f_open(f));
+}
+
+static void
+f_close(void *a, struct flow *f, int reset)
+{
+	(void)a;
+	if (f->fd == -1)
+		return;
+	fs_of(f)->closed = reset ? 2 : 1;
+	fs_of(f)->f = NULL;
+	f->fd = -1;
+}
+
+static ssize_t
+f_readv(void *a, struct flow *f, const struct iovec *iov, int n)
+{
+	struct fsock	*x = fs_of(f);
+	size_t		 k, total = 0;
+	int		 i;
+
+	(void)a;
+	for (i = 0; i < n && x->inpos < x->inlen; i++) {
+		k = x->inlen - x->inpos;
+		if (k > iov[i].iov_len)
+			k = iov[i].iov_len;
+		memcpy(iov[i].iov_base, x->in + x->inpos, k);
+		x->inpos += k;
+		total += k;
+	}
+	if (total > 0)
+		return ((ssize_t)total);
+	if (x->error != 0) {
+		errno = x->error;
+		return (-1);
+	}
+	if (x->eof)
+		return (0);
+	errno = EAGAIN;
+	return (-1);
+}
+
+static ssize_t
+f_writev(void *a, struct flow *f, const struct iovec *iov, int n)
+{
+	struct fsock	*x = fs_of(f);
+	size_t		 k, total = 0;
+	int		 i;
+
+	(void)a;
+	assert_int_equal(x->shut, 0);
+	if (x->werror != 0) {
+		errno = x->werror;
+		return (-1);
+	}
+	for (i = 0; i < n && x->outlen < x->cap; i++) {
+		k = x->cap - x->outlen;
+		if (k > iov[i].iov_len)
+			k = iov[i].iov_len;
+		memcpy(x->out + x->outlen, iov[i].iov_base, k);
+		x->outlen += k;
+		total += k;
+	}
+	if (total == 0) {
+		errno = EAGAIN;
+		return (-1);
+	}
+	return ((ssize_t)total);
+}
+
+static int
+f_shutdown(void *a, struct flow *f)
+{
+	(void)a;
+	fs_of(f)->shut = 1;
+	return (0);
+}
+
+static int
+f_connected(void *a, struct flow *f)
+{
+	(void)a;
+	return (fs_of(f)->connected);
+}
+
+static int
+f_error(void *a, struct flow *f)
+{
+	(void)a;
+	return (fs_of(f)->connected ? 0 : fs_of(f)->error);
+}
+
+static int
+f_errqueue(void *a, struct flow *f, struct host_error *e)
+{
+	(void)a;
+	(void)f;
+	(void)e;
+	return (-1);
+}
+
+static ssize_t
+f_sendto(void *a, struct flow *f, const struct ipaddr *dst, uint16_t port,
+    const struct iovec *iov, int n, int ttl, int tos, int df)
+{
+	struct fsock	*x = fs_of(f);
+	size_t		 total = 0;
+	int		 i;
+
+	(void)a;
+	(void)tos;
+	(void)df;
+	x->outlen = 0;
+	for (i = 0; i < n; i++) {
+		memcpy(x->out + x->outlen, iov[i].iov_base, iov[i].iov_len);
+		x->outlen += iov[i].iov_len;
+		total += iov[i].iov_len;
+	}
+	x->dst = *dst;
+	x->dport = port;
+	x->ttl = ttl;
+	x->shut++;		/* datagrams sent */
+	return ((ssize_t)total);
+}
+
+static ssize_t
+f_recvfrom(void *a, struct flow *f, const struct iovec *iov, int n,
+    struct ipaddr *from, uint16_t *port, int *tos)
+{
+	struct fsock	*x = fs_of(f);
+	ssize_t		 r;
+
+	(void)a;
+	if (x->eof-- <= 0) {
+		x->eof = 0;
+		errno = EAGAIN;
+		return (-1);
+	}
+	r = f_readv(NULL, f, iov, n);
+	*from = x->from;
+	*port = x->fport;
+	*tos = 0;
+	return (r == -1 ? 0 : r);
+}
+
+static const struct host_ops	 fake_ops = {
+	.tcp_open = f_tcp_open,
+	.udp_open = f_dgram_open,
+	.icmp_open = f_dgram_open,
+	.close = f_close,
+	.readv = f_readv,
+	.writev = f_writev,
+	.shutdown = f_shutdown,
+	.connected = f_connected,
+	.error = f_error,
+	.errqueue = f_errqueue,
+	.sendto = f_sendto,
+	.recvfrom = f_recvfrom
+};
+
+static void
+w_addr(struct ipaddr *a, const char *s)
+{
+	assert_int_equal(ipaddr_parse(a, s), 0);
+}
+
+static void
+w_open(void)
+{
+	memset(&W, 0, sizeof(W));
+	W.fd[0] = pktq_area_create(SLOTS);
+	W.fd[1] = pktq_area_create(SLOTS);
+	assert_int_equal(pktq_attach_producer(&W.in_p, W.fd[0], SLOTS, -1),
+	    0);
+	assert_int_equal(pktq_attach_consumer(&W.in_c, W.fd[0], SLOTS, -1),
+	    0);
+	assert_int_equal(pktq_attach_producer(&W.out_p, W.fd[1], SLOTS, -1),
+	    0);
+	assert_int_equal(pktq_attach_consumer(&W.out_c, W.fd[1], SLOTS, -1),
+	    0);
+	assert_int_equal(slirp_init(&W.s, &fake_ops, NULL, MONO_SEC(1000),
+	    1000), 0);
+	W.s.in = &W.in_c;
+	W.s.out = &W.out_p;
+	W.s.conf.addrs = calloc(2, sizeof(struct ipprefix));
+	W.s.conf.naddrs = 2;
+	ipprefix_parse(&W.s.conf.addrs[0], "10.77.0.1/24");
+	ipprefix_parse(&W.s.conf.addrs[1], "fd77::1/64");
+	W.pkts = calloc(MAXPKT, sizeof(*W.pkts));
+	W.peer = slirp_peer_set(&W.s, 3, "laptop");
+}
+
+/* Take what goes to the guest; slots go back at once. */
+static void
+w_collect(void)
+{
+	struct pktq_desc	 d[64];
+	int			 i, n;
+
+	pktq_flush(&W.out_p);
+	while ((n = pktq_fetch(&W.out_c, d, 64)) > 0) {
+		for (i = 0; i < n; i++) {
+			if (W.npkts < MAXPKT) {
+				W.pkts[W.npkts].len = d[i].len;
+				memcpy(W.pkts[W.npkts++].b,
+				    pktq_slot(&W.out_c, d[i].slot) +
+				    d[i].off, d[i].len);
+			}
+			assert_int_equal(pktq_return(&W.out_c, d[i].slot),
+			    0);
+		}
+	}
+	assert_int_equal(n, 0);
+	pktq_return_flush(&W.out_c);
+}
+
+static void
+w_run(void)
+{
+	int	 i, more = 1;
+
+	for (i = 0; i < 100 && more; i++) {
+		more = slirp_run(&W.s, 64);
+		w_collect();
+		if (!TAILQ_EMPTY(&W.s.waiting))
+			more = 1;
+	}
+}
+
+/* Let time pass, a millisecond at a time. */
+static void
+w_time(unsigned int ms)
+{
+	while (ms-- > 0) {
+		W.s.now += MONO_MS(1);
+		wheel_run(&W.s.wheel, W.s.now);
+		w_run();
+	}
+}
+
+/* The same in one step. */
+static void
+w_jump(unsigned int ms)
+{
+	W.s.now += MONO_MS(ms);
+	wheel_run(&W.s.wheel, W.s.now);
+	w_run();
+}
+
+/* Everything must have come back at the end. */
+static void
+w_close(void)
+{
+	int	 i;
+
+	while (W.s.nflows > 0)
+		for (i = 0; i < (int)W.s.capflows; i++)
+			if (W.s.flows[i] != NULL)
+				flow_kill(&W.s, W.s.flows[i]);
+	w_collect();
+	assert_true(pktq_reclaim(&W.out_p) >= 0);
+	assert_int_equal(W.out_p.nfree, SLOTS);
+	pktq_return_flush(&W.in_c);
+	assert_true(pktq_reclaim(&W.in_p) >= 0);
+	assert_int_equal(W.in_p.nfree, SLOTS);
+	assert_int_equal(W.s.rcvbuf, 0);
+	assert_int_equal(W.peer->nslots, 0);
+	assert_int_equal(W.peer->nflows, 0);
+	assert_int_equal(W.peer->nconnecting, 0);
+	assert_int_equal(W.s.count.tcp_active, 0);
+	assert_int_equal(W.s.count.tcp_connecting, 0);
+	slirp_free(&W.s);
+	pktq_detach(&W.in_p);
+	pktq_detach(&W.in_c);
+	pktq_detach(&W.out_p);
+	pktq_detach(&W.out_c);
+	close(W.fd[0]);
+	close(W.fd[1]);
+	for (i = 0; i < MAXF; i++) {
+		free(W.fs[i].in);
+		free(W.fs[i].out);
+	}
+	free(W.pkts);
+}
+
+/* A packet from the guest, and what it brings about. */
+static void
+w_inject(const uint8_t *p, size_t len)
+{
+	struct pktq_desc	 d;
+
+	memset(&d, 0, sizeof(d));
+	if ((d.slot = pktq_alloc(&W.in_p)) == PKTQ_NOSLOT) {
+		assert_true(pktq_reclaim(&W.in_p) > 0);
+		d.slot = pktq_alloc(&W.in_p);
+	}
+	memcpy(pktq_slot(&W.in_p, d.slot), p, len);
+	d.peer = 3;
+	d.len = (uint16_t)len;
+	d.time = W.s.now;
+	assert_int_equal(pktq_publish(&W.in_p, &d), 0);
+	pktq_release(&W.in_p, d.slot);
+	pktq_flush(&W.in_p);
+	assert_int_equal(slirp_input(&W.s, 256), 1);
+	pktq_return_flush(&W.in_c);
+	w_run();
+}
+
+/* An IP packet around a transport message whose sum is filled in. */
+static size_t
+w_ip(uint8_t *p, const struct ipaddr *src, const struct ipaddr *dst,
+    uint8_t proto, uint8_t *l4, size_t len, size_t sumoff)
+{
+	uint16_t	 c;
+	uint32_t	 sum = 0;
+	size_t		 h = ip_hdr_len(src);
+
+	ip_header(&W.s, p, src, dst, proto, len, 0, 0);
+	if (sumoff != SIZE_MAX) {
+		put16(l4 + sumoff, 0);
+		if (proto != IPPROTO_ICMP)
+			sum = cksum_pseudo(src, dst, proto, len);
+		c = cksum_fold(cksum_add(l4, len, sum));
+		memcpy(l4 + sumoff, &c, 2);
+	}
+	memcpy(p + h, l4, len);
+	return (h + len);
+}
+
+#endif

@@ -48,7 +48,41 @@ DAEMON =	common/pktq.o common/sandbox_$(PLATFORM).o \
 CTL =		wgslirpctl/wgslirpctl.o wgslirpctl/output.o \
 		wgslirpctl/keys.o
 
-all: wgslirpd/wgslirpd wgslirpctl/wgslirpctl
+PROGS =		wgslirpd/wgslirpd wgslirpctl/wgslirpctl
+
+all: $(PROGS)
+
+# Each of these is one command on a fresh machine.
+run:
+	./etc/setup build
+	$(MAKE) all
+	@./etc/run
+
+check:
+	./etc/setup check
+	$(MAKE) all tests
+	@./regress/run.sh
+
+install: all
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 \
+	    $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(SYSCONFDIR)/wgslirpd
+	install -m 755 $(PROGS) $(DESTDIR)$(SBINDIR)
+	install -m 644 man/wgslirpd.8 man/wgslirpctl.8 \
+	    $(DESTDIR)$(MANDIR)/man8
+	install -m 644 man/wgslirpd.conf.5 $(DESTDIR)$(MANDIR)/man5
+	test -f $(DESTDIR)$(SYSCONFDIR)/wgslirpd/wgslirpd.conf || \
+	    install -m 600 etc/wgslirpd.conf \
+	    $(DESTDIR)$(SYSCONFDIR)/wgslirpd/wgslirpd.conf
+
+clean:
+	rm -f $(PROGS) common/*.o common/compat/*.o wgslirpd/*.o \
+	    wgslirpctl/*.o wgslirpd/parse.c
+	rm -rf regress/unit/bin regress/sandbox/bin
+
+.PHONY: all run check tests install clean
+
+wgslirpd/parse.c: wgslirpd/parse.y
+	$(YACC) -o $@ wgslirpd/parse.y
 
 wgslirpd/wgslirpd: $(COMMON) $(DAEMON)
 	$(CC) $(LDFLAGS) -o $@ $(COMMON) $(DAEMON) $(LIBS_D)
@@ -79,6 +113,7 @@ UNIT_SLIRP =	common/addr.o common/log.o common/pktq.o common/wheel.o \
 		wgslirpd/slirp_udp.o
 UNITS =		regress/unit/bin/test_common regress/unit/bin/test_slirp \
 		regress/unit/bin/test_wg
+SANDBOX =	regress/sandbox/bin/test_sandbox
 UNIT_CC =	$(CC) $(CFLAGS) -Iregress/unit $(LDFLAGS)
 
 regress/unit/bin/test_common: regress/unit/test_common.c \
@@ -98,3 +133,10 @@ regress/unit/bin/test_wg: regress/unit/test_wg.c regress/unit/unit.h \
 	mkdir -p regress/unit/bin
 	$(UNIT_CC) -o $@ regress/unit/test_wg.c $(UNIT_WG) -lcmocka \
 	    -lcrypto -lbsd
+
+$(SANDBOX): regress/sandbox/test_sandbox.c common/sandbox_$(PLATFORM).o
+	mkdir -p regress/sandbox/bin
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/sandbox/test_sandbox.c \
+	    common/sandbox_$(PLATFORM).o
+
+tests: $(UNITS) $(SANDBOX)

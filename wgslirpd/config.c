@@ -84,6 +84,7 @@ config_free(struct config *c)
 	}
 	while ((r = TAILQ_FIRST(&c->rules)) != NULL) {
 		TAILQ_REMOVE(&c->rules, r, entry);
+		free(r->file);
 		free(r);
 	}
 	free_prefixes(&c->addresses);
@@ -190,13 +191,13 @@ find_duplicate(const struct config *c,
 	return (dup);
 }
 
-/* Rules name peers; give them the ids.  Returns the unknown name. */
-static const char *
+/* Rules name peers; give them the ids.  Returns one that cannot be. */
+static const struct conf_rule *
 resolve_rules(struct config *c)
 {
 	struct conf_peer	**v, **found, key, *pkey = &key;
 	struct conf_rule	*r;
-	const char		*unknown = NULL;
+	const struct conf_rule	*unknown = NULL;
 
 	v = sort_peers(c, cmp_name);
 	TAILQ_FOREACH(r, &c->rules, entry) {
@@ -206,7 +207,7 @@ resolve_rules(struct config *c)
 		strlcpy(key.name, r->peer, sizeof(key.name));
 		found = bsearch(&pkey, v, c->npeers, sizeof(*v), cmp_name);
 		if (found == NULL) {
-			unknown = r->peer;
+			unknown = r;
 			break;
 		}
 		r->rule.peer = (*found)->id;
@@ -223,7 +224,7 @@ const char *
 config_check(struct config *c, char *err, size_t errlen)
 {
 	const struct conf_peer	*p;
-	const char		*name;
+	const struct conf_rule	*r;
 
 	if (c->key_from == SECRET_NONE)
 		return ("no private key");
@@ -246,8 +247,9 @@ config_check(struct config *c, char *err, size_t errlen)
 	if ((p = find_duplicate(c, cmp_key)) != NULL)
 		return (peer_error(p, "has the public key of another peer",
 		    err, errlen));
-	if ((name = resolve_rules(c)) != NULL) {
-		snprintf(err, errlen, "rule for unknown peer \"%s\"", name);
+	if ((r = resolve_rules(c)) != NULL) {
+		snprintf(err, errlen, "%s:%d: rule for unknown peer \"%s\"",
+		    r->file, r->line, r->peer);
 		return (err);
 	}
 	return (NULL);

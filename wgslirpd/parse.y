@@ -73,6 +73,8 @@ static const char	*symget(const char *);
 static int	 read_key(const char *, uint8_t [KEY_LEN]);
 static int	 set_key(char *, uint8_t [KEY_LEN]);
 static void	 note_path(const char *);
+static struct conf_rule	*new_rule(void);
+static void	 free_rule(struct conf_rule *);
 static int	 get_number(int64_t, int64_t, int64_t, const char *);
 static int	 get_port_range(const char *, struct rule *);
 
@@ -157,13 +159,14 @@ string		: STRING
 		;
 
 optnl		: /* empty */
-		| optnl '\n'
+		| nl
 		;
 
-nl		: '\n' optnl
+nl		: '\n'
+		| nl '\n'
 		;
 
-comma		: ','
+comma		: ',' optnl
 		| /* empty */
 		;
 
@@ -247,14 +250,8 @@ address		: STRING		{
 		}
 		;
 
-tcpopts		: tcpopt
-		| tcpopts optcomma tcpopt
-		| tcpopts optcomma
-		;
-
-optcomma	: ','
-		| nl
-		| ',' nl
+tcpopts		: tcpopt optnl
+		| tcpopts comma tcpopt optnl
 		;
 
 tcpopt		: ACK DELAY NUMBER	{
@@ -264,9 +261,8 @@ tcpopt		: ACK DELAY NUMBER	{
 		}
 		;
 
-udpopts		: udpopt
-		| udpopts optcomma udpopt
-		| udpopts optcomma
+udpopts		: udpopt optnl
+		| udpopts comma udpopt optnl
 		;
 
 udpopt		: TIMEOUT NUMBER	{
@@ -383,7 +379,8 @@ rule		: action quick from proto	{
 				    rule->rule.proto != IPPROTO_UDP) {
 					yyerror("port needs proto tcp or "
 					    "udp");
-					free(rule);
+					free_rule(rule);
+					rule = NULL;
 					YYERROR;
 				}
 			}
@@ -393,16 +390,10 @@ rule		: action quick from proto	{
 		;
 
 action		: PASS			{
-			if ((rule = calloc(1, sizeof(*rule))) == NULL)
-				fatal(NULL);
+			rule = new_rule();
 			rule->rule.pass = 1;
-			rule->rule.port_hi = UINT16_MAX;
 		}
-		| BLOCK			{
-			if ((rule = calloc(1, sizeof(*rule))) == NULL)
-				fatal(NULL);
-			rule->rule.port_hi = UINT16_MAX;
-		}
+		| BLOCK			{ rule = new_rule(); }
 		;
 
 quick		: /* empty */
@@ -567,6 +558,30 @@ read_key(const char *path, uint8_t key[KEY_LEN])
 	}
 	close(fd);
 	return (0);
+}
+
+/* One that an error left unfinished goes. */
+static struct conf_rule *
+new_rule(void)
+{
+	struct conf_rule	*r;
+
+	free_rule(rule);
+	if ((r = calloc(1, sizeof(*r))) == NULL ||
+	    (r->file = strdup(file->name)) == NULL)
+		fatal(NULL);
+	r->line = yylval.lineno;
+	r->rule.port_hi = UINT16_MAX;
+	return (r);
+}
+
+static void
+free_rule(struct conf_rule *r)
+{
+	if (r == NULL)
+		return;
+	free(r->file);
+	free(r);
 }
 
 static int
@@ -976,7 +991,7 @@ parse_config(const char *path, int check_only)
 	free(topfile->name);
 	free(topfile);
 	file = topfile = NULL;
-	free(rule);
+	free_rule(rule);
 	rule = NULL;
 	peer = NULL;
 	c = conf;

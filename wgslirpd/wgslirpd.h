@@ -166,6 +166,8 @@ struct conf_rule {
 	TAILQ_ENTRY(conf_rule)		 entry;
 	struct rule			 rule;
 	char				 peer[PEER_NAME_LEN];
+	char				*file;	/* where it is */
+	int				 line;
 };
 TAILQ_HEAD(conf_rules, conf_rule);
 

@@ -1,0 +1,308 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# wgslirpd -n and -nv: what is accepted, what is refused and how it is
+# told, that -nv parses back to itself, and that no key ever shows.
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+d=$top/wgslirpd/wgslirpd
+ctl=$top/wgslirpctl/wgslirpctl
+t=$(mktemp -d) || exit 1
+trap 'rm -rf "$t"' EXIT
+umask 077
+pass=0 fail=0
+
+ok() {
+	pass=$((pass + 1))
+}
+
+bad() {
+	fail=$((fail + 1))
+	echo "FAIL config/$1"
+	shift
+	[ $# -eq 0 ] || printf '%s\n' "$@"
+}
+
+$ctl genkey >"$t/key"
+$ctl genpsk >"$t/psk"
+K=$(cat "$t/key")
+P=$($ctl pubkey <"$t/key")
+Q=$($ctl genkey | $ctl pubkey)
+cp "$t/key" "$t/open.key"
+chmod 644 "$t/open.key"
+echo nonsense >"$t/bad.key"
+
+conf() {
+	cat >"$t/c"
+}
+
+good() {
+	if out=$($d -n -f "$t/c" 2>&1) && [ "$out" = "configuration OK" ]
+	then
+		ok
+	else
+		bad "$1" "$out"
+	fi
+}
+
+# refused NAME TEXT: exit 1 and one line that has the text
+refused() {
+	out=$($d -n -f "$t/c" 2>&1)
+	if [ $? -eq 1 ] && printf '%s' "$out" | grep -qF -- "$2" &&
+	    ! printf '%s' "$out" | grep -qF "$K"; then
+		ok
+	else
+		bad "$1" "wanted: $2" "$out"
+	fi
+}
+
+conf <<X
+private key "$K"
+X
+good minimal
+
+conf <<X
+# every keyword
+ext_port = "51820"
+listen on * port \$ext_port
+listen on 127.0.0.1 port 1000
+listen on ::1
+private key file "$t/key"
+address { 10.77.0.1/24 fd77::1/64 }
+mtu 1420
+log brief
+max flows 5000
+tcp { ack delay 10 }
+udp { timeout 300 }
+block to private
+block quick from 10.77.0.9 proto udp to any port 1:1023
+pass from peer "laptop" proto tcp to 127.0.0.1 port 22
+pass from peer "laptop" to 192.168.0.0/16
+pass from any proto icmp to 10.0.0.1
+
+peer "laptop" {
+	public key "$P"
+	preshared key file "$t/psk"
+	allowed ips { 10.77.0.2/32 fd77::2/128 }
+	endpoint "vpn.example.com" port 51820
+	persistent keepalive 25
+	max flows 4096
+}
+include "$t/inc"
+X
+printf 'peer "phone" {\n\tpublic key "%s"\n\tallowed ips 10.77.0.3\n}\n' \
+    "$Q" >"$t/inc"
+good full
+$d -nv -f "$t/c" >"$t/one" 2>/dev/null
+cp "$t/one" "$t/c"
+good printed
+$d -nv -f "$t/c" >"$t/two" 2>/dev/null
+if cmp -s "$t/one" "$t/two" && [ -s "$t/one" ]; then ok; else
+	bad "round trip" "$(diff "$t/one" "$t/two")"
+fi
+for w in 'listen on \* port 51820' 'listen on ::1 port 51820' 'mtu 1420' \
+    'block quick from 10.77.0.9/32 proto udp to any port 1:1023' \
+    'pass from peer "laptop" proto tcp to 127.0.0.1/32 port 22' \
+    'block to private' 'endpoint "vpn.example.com" port 51820' \
+    'allowed ips { 10.77.0.3/32 }'; do
+	if grep -q "$w" "$t/one"; then ok; else bad "printed: $w"; fi
+done
+
+# inline keys are redacted, which is good for -n and not for running
+conf <<X
+private key "$K"
+peer "a" { public key "$P"
+	preshared key "$(cat "$t/psk")"
+}
+X
+good inline
+out=$($d -nv -f "$t/c" 2>&1)
+if printf '%s' "$out" | grep -qF -e "$K" -e "$(cat "$t/psk")"; then
+	bad "a key shows in -nv"
+else ok; fi
+printf '%s\n' "$out" >"$t/c"
+good redacted
+out=$($d -d -f "$t/c" -s "$t/s" 2>&1)
+if [ $? -eq 1 ] && printf '%s' "$out" | grep -q redacted; then ok; else
+	bad "runs with a redacted key" "$out"
+fi
+
+# errors name file and line, and show no key
+refused_line() {
+	conf
+	refused "$1" "$t/c:$2: $3"
+}
+refused_line "no key" 2 "no private key" <<X
+mtu 1400
+X
+refused_line "bad key" 2 "private key: not a key" <<X
+# a comment
+private key "${K%?}A"
+X
+refused_line "bad public key" 3 "public key: not a key" <<X
+private key "$K"
+peer "a" {
+	public key "$K$K"
+}
+X
+refused_line syntax 2 "syntax error" <<X
+private key "$K"
+frobnicate yes
+mtu 1400
+X
+refused_line "key as syntax error" 1 "syntax error" <<X
+private keys "$K"
+X
+refused_line mtu 2 "mtu: must be from 576 to 1800" <<X
+private key "$K"
+mtu 9000
+X
+refused_line port 1 "port: must be from 1 to 65535" <<X
+listen on * port 65536
+private key "$K"
+X
+refused_line listen 1 "listen on: not an address" <<X
+listen on nowhere
+private key "$K"
+X
+refused_line prefix 4 "allowed ips: not an address/length" <<X
+private key "$K"
+peer "a" {
+	public key "$P"
+	allowed ips { 10.0.0.0/8 10.0.0.0/33 }
+}
+X
+refused_line "missing public key" 2 'peer "a" has no public key' <<X
+private key "$K"
+peer "a" {
+	allowed ips 10.0.0.1
+}
+X
+refused_line "name twice" 3 'peer "a" is defined twice' <<X
+private key "$K"
+peer "a" { public key "$P" }
+peer "a" { public key "$Q" }
+X
+refused_line "key twice" 3 'peer "b" has the public key of another' <<X
+private key "$K"
+peer "a" { public key "$P" }
+peer "b" { public key "$P" }
+X
+refused_line macro 1 'macro "nope" not defined' <<X
+listen on * port \$nope
+private key "$K"
+X
+refused_line string 2 "unterminated string" <<X
+mtu 1400
+private key "$K
+X
+refused_line "unknown peer" 2 'rule for unknown peer "x"' <<X
+private key "$K"
+block from peer "x"
+X
+refused_line "port of icmp" 2 "port needs proto tcp or udp" <<X
+private key "$K"
+block proto icmp to any port 5
+X
+refused_line "open key file" 1 "key file $t/open.key is accessible to group or others" <<X
+private key file "$t/open.key"
+X
+refused_line "bad key file" 1 "key file $t/bad.key does not hold a key" <<X
+private key file "$t/bad.key"
+X
+refused_line "no key file" 1 "key file $t/none.key: No such file" <<X
+private key file "$t/none.key"
+X
+echo "include \"$t/loop\"" >"$t/loop"
+conf <<X
+include "$t/loop"
+X
+refused "include loop" "$t/loop:1: $t/loop: too many nested includes"
+printf 'private key "%s"\nmtu x\n' "$K" >"$t/inc2"
+conf <<X
+mtu 1400
+include "$t/inc2"
+X
+refused "line in an include" "$t/inc2:2: syntax error"
+conf <<X
+private key "$K"
+X
+chmod 666 "$t/c"
+refused "writable by others" "writable by group or others"
+rm -f "$t/c"
+refused "no file" "No such file"
+
+# -D wins over the file
+conf <<X
+p = "100"
+listen on * port \$p
+private key "$K"
+X
+out=$($d -nv -D p=200 -f "$t/c" 2>&1)
+if printf '%s' "$out" | grep -q 'port 200'; then ok; else
+	bad "-D" "$out"
+fi
+
+# the environment
+env_good() {
+	name=$1
+	shift
+	if out=$(env -i "$@" $d -n -e 2>&1) &&
+	    printf '%s' "$out" | grep -q "configuration OK"; then
+		ok
+	else
+		bad "env $name" "$out"
+	fi
+}
+env_bad() {
+	name=$1 want=$2
+	shift 2
+	out=$(env -i "$@" $d -n -e 2>&1)
+	if [ $? -eq 1 ] && printf '%s' "$out" | grep -qF -- "$want" &&
+	    ! printf '%s' "$out" | grep -qF "$K"; then
+		ok
+	else
+		bad "env $name" "wanted: $want" "$out"
+	fi
+}
+env_good minimal WG_PRIVATE_KEY="$K"
+env_good indices WG_PRIVATE_KEY="$K" WG_PEERS=0,phone \
+    WG_PEER_0_PUBLIC_KEY="$P" WG_PEER_0_ALLOWED_IPS=10.77.0.2,fd77::2/128 \
+    WG_PEER_0_ENDPOINT=vpn.example.com:51820 WG_PEER_0_KEEPALIVE=25 \
+    WG_PEER_phone_PUBLIC_KEY="$Q" WG_MTU=1200 WG_LISTEN_PORT=51821 \
+    WG_ADDRESS=10.77.0.1/24,fd77::1/64 POOLING=1 PROCESSOR_WORKERS=8
+env_good inline WG_PRIVATE_KEY="$K" WG_PEERS="public_key=$P,allowed_ips=\
+10.0.0.2/32,10.0.0.3/32,endpoint=[2001:db8::1]:51820,\
+persistent_keepalive=25,public_key=$Q,allowed_ips=10.0.0.4"
+out=$(env -i WG_PRIVATE_KEY="$K" \
+    WG_PEERS="public_key=$P,allowed_ips=10.0.0.2/32,10.0.0.3" $d -nv -e 2>&1)
+if printf '%s' "$out" | grep -q '{ 10.0.0.2/32 10.0.0.3/32 }' &&
+    ! printf '%s' "$out" | grep -qF "$K"; then ok; else
+	bad "env inline printed" "$out"
+fi
+env_bad "no key" "WG_PRIVATE_KEY: missing" WG_MTU=1400
+env_bad "bad key" "WG_PRIVATE_KEY: not a key" WG_PRIVATE_KEY="$K$K"
+env_bad mtu 'WG_MTU: "abc" is not a number' WG_PRIVATE_KEY="$K" WG_MTU=abc
+env_bad peer "WG_PEER_1_PUBLIC_KEY: missing" WG_PRIVATE_KEY="$K" \
+    WG_PEERS=1 WG_PEER_0_PUBLIC_KEY="$P"
+env_bad ips 'WG_PEER_0_ALLOWED_IPS: "x" is not an address/length' \
+    WG_PRIVATE_KEY="$K" WG_PEERS=0 WG_PEER_0_PUBLIC_KEY="$P" \
+    WG_PEER_0_ALLOWED_IPS=10.0.0.1,x
+env_bad endpoint 'WG_PEER_0_ENDPOINT: "1.2.3.4" is not host:port' \
+    WG_PRIVATE_KEY="$K" WG_PEERS=0 WG_PEER_0_PUBLIC_KEY="$P" \
+    WG_PEER_0_ENDPOINT=1.2.3.4
+env_bad inline "WG_PEERS: a peer starts with public_key=" \
+    WG_PRIVATE_KEY="$K" WG_PEERS="allowed_ips=10.0.0.1,public_key=$P"
+env_bad overlay "WG_OVERLAY_ROUTING: not supported" WG_PRIVATE_KEY="$K" \
+    WG_OVERLAY_ROUTING=1
+
+# keys as wg(8) makes them
+k=$($ctl genkey)
+if [ ${#k} -eq 44 ] && [ "$(echo "$k" | $ctl pubkey)" = \
+    "$(echo "$k" | wg pubkey)" ]; then ok; else bad "pubkey"; fi
+if echo x | $ctl pubkey >/dev/null 2>&1; then bad "bad pubkey"; else ok; fi
+if $ctl -s "$t/none" show >/dev/null 2>"$t/err" ||
+    [ "$(wc -l <"$t/err")" -ne 1 ]; then bad "no daemon"; else ok; fi
+
+echo "$pass passed, $fail failed"
+[ "$fail" -eq 0 ]

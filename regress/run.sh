@@ -1,0 +1,94 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# All tests; the last line is "N passed, N failed".
+cd "$(dirname "$0")/.." || exit 1
+t=$(mktemp -d) || exit 1
+trap 'rm -rf "$t"' EXIT
+pass=0 fail=0
+
+# count NAME STATUS: add the last line of its output, which it must have
+count() {
+	line=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$t/out" | tail -n 1)
+	if [ -z "$line" ]; then
+		echo "FAIL $1: exit status $2, and no result"
+		tail -n 20 "$t/out"
+		fail=$((fail + 1))
+		return
+	fi
+	p=${line%% *}
+	f=${line#*, }
+	f=${f%% *}
+	[ "$2" -eq 0 ] || [ "$f" -gt 0 ] || f=1
+	pass=$((pass + p))
+	fail=$((fail + f))
+	echo "$1: $p passed, $f failed"
+}
+
+for u in regress/unit/bin/test_*; do
+	$u >"$t/log" 2>&1
+	status=$?
+	grep -E 'FAILED|ERROR|LINE' "$t/log"
+	p=$(grep -c '^\[       OK \]' "$t/log")
+	f=$(grep -c '^\[  FAILED  \] [a-z_0-9]*$' "$t/log")
+	# each failure is listed twice
+	echo "$p passed, $(((f + 1) / 2)) failed" >"$t/out"
+	count "unit/${u##*/}" $status
+done
+
+regress/config/run.sh >"$t/out" 2>&1
+status=$?
+grep -v passed "$t/out"
+count config $status
+
+regress/sandbox/bin/test_sandbox >"$t/out" 2>&1
+status=$?
+grep -v passed "$t/out"
+count sandbox $status
+
+if command -v mandoc >/dev/null; then
+	if mandoc -Tlint -W warning man/*.[1-9] >"$t/log" 2>&1; then
+		echo "1 passed, 0 failed" >"$t/out"
+	else
+		cat "$t/log"
+		echo "0 passed, 1 failed" >"$t/out"
+	fi
+	count man 0
+fi
+
+python=/usr/bin/python3
+[ -x "$python" ] || python=python3
+if [ ! -c /dev/net/tun ]; then
+	echo "SKIP e2e: no /dev/net/tun"
+else
+	if [ "$(id -u)" -eq 0 ]; then
+		$python regress/e2e/e2e.py >"$t/out" 2>&1
+		status=$?
+		grep -v passed "$t/out"
+		count "e2e, daemon as nobody" $status
+		# the rest as an ordinary user, who may not read this folder
+		mkdir "$t/copy" "$t/copy/wgslirpd" "$t/copy/wgslirpctl" \
+		    "$t/copy/regress"
+		cp wgslirpd/wgslirpd "$t/copy/wgslirpd"
+		cp wgslirpctl/wgslirpctl "$t/copy/wgslirpctl"
+		cp -r regress/e2e "$t/copy/regress"
+		chmod -R a+rX "$t"
+		user="setpriv --reuid=65534 --regid=65534 --clear-groups"
+		home=$t/copy
+	else
+		user=
+		home=.
+	fi
+	if $user unshare -Urnm true 2>/dev/null; then
+		(cd "$home" && $user $python regress/e2e/e2e.py) \
+		    >"$t/out" 2>&1
+		status=$?
+		grep -v passed "$t/out"
+		count "e2e, unprivileged" $status
+	else
+		echo "SKIP e2e as an ordinary user: no user namespaces"
+	fi
+fi
+
+echo "$pass passed, $fail failed"
+[ "$fail" -eq 0 ]

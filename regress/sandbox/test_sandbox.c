@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * What each process may not do.  Every case runs in a process of its own
+ * that has entered a profile; a refused call has to kill it with SIGSYS,
+ * or fail with the error that is named.
+ */
+
+#include <sys/types.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sandbox.h"
+
+#define ALL	0xf
+#define P	(1 << SANDBOX_PARENT)
+#define C	(1 << SANDBOX_CRYPTO)
+#define S	(1 << SANDBOX_SLIRP)
+#define T	(1 << SANDBOX_CONTROL)
+
+#define KILLED	-1		/* instead of an errno */
+
+static char	 dir[] = "/tmp/wgslirpd-sandbox.XXXXXX";
+static int	 inner;		/* a socket that was open before */
+
+static int
+t_open_read(void)
+{
+	return (open("/etc/passwd", O_RDONLY));
+}
+
+static int
+t_open_conf(void)
+{
+	char	 path[64];
+
+	snprintf(path, sizeof(path), "%s/conf", dir);
+	return (open(path, O_RDONLY));
+}
+
+static int
+t_open_write(void)
+{
+	char	 path[64];
+
+	snprintf(path, sizeof(path), "%s/conf", dir);
+	return (open(path, O_WRONLY));
+}
+
+static int
+t_create(void)
+{
+	char	 path[64];
+
+	snprintf(path, sizeof(path), "%s/new", dir);
+	return (open(path, O_RDONLY | O_CREAT, 0600));
+}
+
+static int
+t_exec(void)
+{
+	execl("/bin/true", "true", (char *)NULL);
+	return (-1);
+}
+
+static int
+t_fork(void)
+{
+	return ((int)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+}
+
+static int
+t_socket_inet(void)
+{
+	return (socket(AF_INET, SOCK_STREAM, 0));
+}
+
+static int
+t_socket_udp6(void)
+{
+	return (socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP));
+}
+
+static int
+t_socket_raw(void)
+{
+	return (socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
+}
+
+static int
+t_socket_packet(void)
+{
+	return (socket(AF_PACKET, SOCK_DGRAM, 0));
+}
+
+static int
+t_socket_unix(void)
+{
+	return (socket(AF_UNIX, SOCK_STREAM, 0));
+}
+
+static int
+t_socket_sctp(void)
+{
+	return (socket(AF_INET, SOCK_STREAM, 132));
+}
+
+static int
+t_bind(void)
+{
+	struct sockaddr_in	 sin = { .sin_family = AF_INET };
+
+	return (bind(inner, (struct sockaddr *)&sin, sizeof(sin)));
+}
+
+static int
+t_connect(void)
+{
+	struct sockaddr_in	 sin = { .sin_family = AF_INET };
+
+	return (connect(inner, (struct sockaddr *)&sin, sizeof(sin)));
+}
+
+static int
+t_listen(void)
+{
+	return (listen(inner, 1));
+}
+
+static int
+t_accept(void)
+{
+	return (accept4(inner, NULL, NULL, SOCK_NONBLOCK));
+}
+
+static int
+t_mmap_exec(void)
+{
+	return (mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0);
+}
+
+static int
+t_mprotect_exec(void)
+{
+	void	*p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return (mprotect(p, 4096, PROT_READ | PROT_EXEC));
+}
+
+static int
+t_mmap(void)
+{
+	return (mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0);
+}
+
+static int
+t_ptrace(void)
+{
+	return ((int)ptrace(PTRACE_TRACEME, 0, 0, 0));
+}
+
+static int
+t_kill_other(void)
+{
+	return (kill(getppid(), 0));
+}
+
+static int
+t_signal_other(void)
+{
+	return ((int)syscall(SYS_tgkill, 1, 1, 0));
+}
+
+static int
+t_unlink(void)
+{
+	char	 path[64];
+
+	snprintf(path, sizeof(path), "%s/conf", dir);
+	return (unlink(path));
+}
+
+static int
+t_chmod(void)
+{
+	char	 path[64];
+
+	snprintf(path, sizeof(path), "%s/conf", dir);
+	return (chmod(path, 0666));
+}
+
+static int
+t_setuid(void)
+{
+	return (setuid(0));
+}
+
+static int
+t_unshare(void)
+{
+	return ((int)syscall(SYS_unshare, 0));
+}
+
+static int
+t_mount(void)
+{
+	return ((int)syscall(SYS_mount, "none", "/tmp", "tmpfs", 0, ""));
+}
+
+static int
+t_stat(void)
+{
+	struct stat	 st;
+
+	return (stat("/etc/passwd", &st));
+}
+
+static int
+t_ioctl_tty(void)
+{
+	char	 c = 'x';
+
+	return (ioctl(0, TIOCSTI, &c));
+}
+
+static int
+t_ioctl_len(void)
+{
+	int	 n;
+
+	return (ioctl(inner, FIONREAD, &n));
+}
+
+static int
+t_fcntl_owner(void)
+{
+	return (fcntl(inner, F_SETOWN, 1));
+}
+
+static int
+t_prctl(void)
+{
+	return (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
+}
+
+static int
+t_io_uring(void)
+{
+	return ((int)syscall(425, 1, NULL));
+}
+
+static int
+t_random(void)
+{
+	char	 b[16];
+
+	return ((int)syscall(SYS_getrandom, b, sizeof(b), 0));
+}
+
+static int
+t_bpf(void)
+{
+	return ((int)syscall(SYS_bpf, 0, NULL, 0));
+}
+
+#if defined(__x86_64__)
+static int
+t_x32(void)
+{
+	return ((int)syscall(0x40000000 | SYS_getpid));
+}
+#endif
+
+static const struct testcase {
+	const char	*name;
+	int		 (*fn)(void);
+	int		 refused;	/* roles */
+	int		 how;		/* KILLED or an errno */
+	int		 allowed;	/* roles */
+} cases[] = {
+	{ "open a file", t_open_read, C | S | T, KILLED, 0 },
+	{ "open a file elsewhere", t_open_read, P, EACCES, 0 },
+	{ "open the configuration", t_open_conf, C | S | T, KILLED, P },
+	{ "open for writing", t_open_write, ALL, KILLED, 0 },
+	{ "create a file", t_create, ALL, KILLED, 0 },
+	{ "execute", t_exec, ALL, KILLED, 0 },
+	{ "fork", t_fork, ALL, KILLED, 0 },
+	{ "TCP socket", t_socket_inet, C | T, KILLED, P | S },
+	{ "UDP socket", t_socket_udp6, C | T, KILLED, P | S },
+	{ "raw socket", t_socket_raw, ALL, KILLED, 0 },
+	{ "packet socket", t_socket_packet, ALL, KILLED, 0 },
+	{ "SCTP socket", t_socket_sctp, ALL, KILLED, 0 },
+	{ "UNIX socket", t_socket_unix, C | S | T, KILLED, P },
+	{ "bind", t_bind, C | T, KILLED, 0 },
+	{ "connect", t_connect, C | T, KILLED, 0 },
+	{ "listen", t_listen, C | S | T, KILLED, 0 },
+	{ "accept", t_accept, P | C | S, KILLED, 0 },
+	{ "executable memory", t_mmap_exec, ALL, KILLED, 0 },
+	{ "make memory executable", t_mprotect_exec, ALL, KILLED, 0 },
+	{ "memory", t_mmap, 0, 0, ALL },
+	{ "ptrace", t_ptrace, ALL, KILLED, 0 },
+	{ "kill", t_kill_other, C | S | T, KILLED, 0 },
+	{ "signal another process", t_signal_other, ALL, KILLED, 0 },
+	{ "unlink", t_unlink, C | S | T, KILLED, 0 },
+	{ "unlink the configuration", t_unlink, P, EACCES, 0 },
+	{ "chmod", t_chmod, ALL, KILLED, 0 },
+	{ "setuid", t_setuid, ALL, KILLED, 0 },
+	{ "unshare", t_unshare, ALL, KILLED, 0 },
+	{ "mount", t_mount, ALL, KILLED, 0 },
+	{ "stat a path", t_stat, ALL, KILLED, 0 },
+	{ "push terminal input", t_ioctl_tty, ALL, KILLED, 0 },
+	{ "ask for a queue length", t_ioctl_len, C, KILLED, P | S | T },
+	{ "signal-driven I/O", t_fcntl_owner, ALL, KILLED, 0 },
+	{ "become dumpable", t_prctl, ALL, KILLED, 0 },
+	{ "io_uring", t_io_uring, ALL, KILLED, 0 },
+	{ "bpf", t_bpf, ALL, KILLED, 0 },
+#if defined(__x86_64__)
+	{ "x32 call", t_x32, ALL, KILLED, 0 },
+#endif
+	{ "randomness", t_random, 0, 0, ALL }
+};
+
+static const char *const	 roles[] = { "parent", "crypto", "slirp",
+				    "control" };
+
+/* Exit status of the call in a profile: 0 done, 1 to 250 errno, -1 killed. */
+static int
+try(int role, int (*fn)(void), const struct sandbox_path *paths, size_t n)
+{
+	struct sandbox_level	 level;
+	char			 err[256];
+	pid_t			 pid;
+	int			 status;
+
+	if ((pid = fork()) == 0) {
+		if (sandbox_early(err, sizeof(err)) == -1 ||
+		    sandbox_enter((enum sandbox_role)role, paths, n, &level,
+		    err, sizeof(err)) == -1)
+			_exit(251);
+		if (level.landlock == 0 && role == SANDBOX_PARENT)
+			_exit(252);
+		_exit(fn() == -1 ? errno : 0);
+	}
+	if (pid == -1 || waitpid(pid, &status, 0) == -1)
+		return (253);
+	if (WIFSIGNALED(status))
+		return (WTERMSIG(status) == SIGSYS ? KILLED : 254);
+	return (WEXITSTATUS(status));
+}
+
+int
+main(void)
+{
+	struct sandbox_path	 paths[1];
+	char			 conf[64];
+	size_t			 i;
+	int			 role, r, fd, bad = 0, good = 0, want;
+
+	if (mkdtemp(dir) == NULL)
+		return (1);
+	snprintf(conf, sizeof(conf), "%s/conf", dir);
+	if ((fd = open(conf, O_WRONLY | O_CREAT, 0600)) == -1)
+		return (1);
+	close(fd);
+	paths[0].path = dir;
+	paths[0].write = 0;
+	inner = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (role = 0; role < 4; role++) {
+			if (cases[i].refused & 1 << role)
+				want = cases[i].how;
+			else if (cases[i].allowed & 1 << role)
+				want = 0;
+			else
+				continue;
+			r = try(role, cases[i].fn, paths,
+			    role == SANDBOX_PARENT ? 1 : 0);
+			if (r == 252 && want == EACCES) {
+				printf("skip sandbox/%s: %s (no Landlock)\n",
+				    roles[role], cases[i].name);
+				continue;
+			}
+			if (r == want) {
+				good++;
+				continue;
+			}
+			bad++;
+			printf("FAIL sandbox/%s: %s: wanted %d, got %d\n",
+			    roles[role], cases[i].name, want, r);
+		}
+	}
+	unlink(conf);
+	rmdir(dir);
+	printf("%d passed, %d failed\n", good, bad);
+	return (bad != 0);
+}

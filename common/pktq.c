@@ -207,8 +207,10 @@ void
 pktq_release(struct pktq *q, uint32_t slot)
 {
 	q->state[slot] &= ~SLOT_OWNED;
-	if (q->state[slot] == 0)
+	if (q->state[slot] == 0) {
 		q->free[q->nfree++] = slot;
+		q->came_back++;
+	}
 }
 
 /* Producer: is the slot still in the consumer's hands? */
@@ -276,6 +278,7 @@ pktq_reclaim(struct pktq *q)
 		}
 		q->state[slot] &= ~SLOT_BUSY;
 		q->noutstanding--;
+		q->came_back++;
 		if (q->state[slot] == 0)
 			q->free[q->nfree++] = slot;
 	}

@@ -46,6 +46,7 @@ struct pktq {
 	uint32_t		*free;		/* LIFO: keeps pages warm */
 	uint32_t		 nfree;
 	uint32_t		 noutstanding;
+	uint32_t		 came_back;	/* slots, ever */
 	uint8_t			*state;
 	/* consumer */
 	uint8_t			*held;

@@ -370,10 +370,12 @@ config_send_hostaddrs(struct imsgev *slirp)
 	struct ifaddrs	*ifs, *i;
 	struct ipaddr	 ip;
 
+	/* without an answer the old ones stay */
 	if (getifaddrs(&ifs) == -1) {
 		log_warn("getifaddrs");
 		return;
 	}
+	imsgev_must(slirp, IMSG_HOSTADDRS, 0, -1, NULL, 0);
 	for (i = ifs; i != NULL; i = i->ifa_next) {
 		if (i->ifa_addr == NULL ||
 		    ipaddr_from_sa(&ip, i->ifa_addr) == -1)
@@ -382,4 +384,5 @@ config_send_hostaddrs(struct imsgev *slirp)
 		    sizeof(ip));
 	}
 	freeifaddrs(ifs);
+	imsgev_must(slirp, IMSG_HOSTADDRS_END, 0, -1, NULL, 0);
 }

@@ -51,6 +51,8 @@ static struct {
 	struct event		*bell_ev;
 	struct event		*tick;
 	int			 started;
+	struct ipaddr		*hostaddrs;	/* being collected */
+	size_t			 nhostaddrs;
 	/* configuration being staged */
 	int			 staging;
 	struct conf_global	 global;
@@ -209,17 +211,28 @@ commit(void)
 	se.staging = 0;
 }
 
+/* The new list replaces the old one when it is complete. */
 static void
-add_hostaddr(const struct ipaddr *ip)
+add_hostaddr(struct imsg *imsg)
 {
 	struct ipaddr	*v;
 
-	v = recallocarray(se.s.hostaddrs, se.s.nhostaddrs,
-	    se.s.nhostaddrs + 1, sizeof(*v));
+	v = recallocarray(se.hostaddrs, se.nhostaddrs, se.nhostaddrs + 1,
+	    sizeof(*v));
 	if (v == NULL)
 		fatal(NULL);
-	se.s.hostaddrs = v;
-	se.s.hostaddrs[se.s.nhostaddrs++] = *ip;
+	se.hostaddrs = v;
+	imsg_is(imsg, &se.hostaddrs[se.nhostaddrs++], sizeof(*v));
+}
+
+static void
+swap_hostaddrs(void)
+{
+	free(se.s.hostaddrs);
+	se.s.hostaddrs = se.hostaddrs;
+	se.s.nhostaddrs = se.nhostaddrs;
+	se.hostaddrs = NULL;
+	se.nhostaddrs = 0;
 }
 
 static void
@@ -304,7 +317,6 @@ stage_msg(struct imsg *imsg)
 static void
 parent_msg(struct imsgev *iev, struct imsg *imsg)
 {
-	struct ipaddr	 ip;
 	uint32_t	 type;
 
 	if (imsg == NULL)
@@ -324,13 +336,15 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		break;
 	}
 	case IMSG_HOSTADDRS:
-		free(se.s.hostaddrs);
-		se.s.hostaddrs = NULL;
-		se.s.nhostaddrs = 0;
+		free(se.hostaddrs);
+		se.hostaddrs = NULL;
+		se.nhostaddrs = 0;
 		break;
 	case IMSG_CONF_HOSTADDR:
-		imsg_is(imsg, &ip, sizeof(ip));
-		add_hostaddr(&ip);
+		add_hostaddr(imsg);
+		break;
+	case IMSG_HOSTADDRS_END:
+		swap_hostaddrs();
 		break;
 	case IMSG_CONF_BEGIN:
 		if (se.staging)

@@ -241,6 +241,7 @@ struct slirp {
 	uint32_t		 gen;
 	struct flow_queue	 ready;
 	struct flow_queue	 waiting;	/* for slots */
+	uint32_t		 came_back;	/* slots seen so far */
 	struct siphash_key	 hashkey;
 	struct siphash_key	 isnkey;
 
@@ -338,6 +339,7 @@ int		 icmp_map_errno(int, uint8_t, uint8_t *, uint8_t *);
 /* slirp_udp.c */
 void		 udp_input(struct slirp *, struct ippkt *);
 void		 udp_event(struct slirp *, struct flow *, int);
+int		 icmp_ready(struct slirp *, struct flow *);
 int		 udp_ready(struct slirp *, struct flow *);
 void		 udp_timer(struct slirp *, struct flow *);
 void		 udp_close(struct slirp *, struct flow *);

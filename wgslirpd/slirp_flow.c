@@ -27,6 +27,7 @@
 #define MIN_BUCKETS	1024
 #define IN_BATCH	256
 #define HOUSEKEEPING	MONO_SEC(1)
+#define PEER_MIN_FLOWS	64	/* always, while there is room */
 
 static void
 slirp_timer(void *arg, struct wheel_timer *t, mono_t now)
@@ -266,7 +267,9 @@ flow_add(struct slirp *s, struct flow *f, const struct flow_key *k)
 
 	if (s->conf.max_flows != 0 && s->conf.max_flows < max)
 		max = s->conf.max_flows;
-	if (s->nflows >= max || (f->peer->max_flows != 0 &&
+	/* a peer gets no more than is left for the others */
+	if (s->nflows >= max || (f->peer->nflows >= PEER_MIN_FLOWS &&
+	    f->peer->nflows >= max - s->nflows) || (f->peer->max_flows != 0 &&
 	    f->peer->nflows >= f->peer->max_flows) ||
 	    (s->nfree == 0 && index_grow(s) == -1)) {
 		s->count.flow_drop_full++;
@@ -423,6 +426,23 @@ slirp_input(struct slirp *s, int max)
 	return (n);
 }
 
+/* A waiting flow for each slot that came back, by whichever way. */
+static void
+wake_waiting(struct slirp *s)
+{
+	struct flow	*f;
+
+	if (pktq_reclaim(s->out) == -1)
+		fatalx("crypto broke the packet queue");
+	for (; s->came_back != s->out->came_back; s->came_back++) {
+		if ((f = TAILQ_FIRST(&s->waiting)) == NULL) {
+			s->came_back = s->out->came_back;
+			break;
+		}
+		flow_ready(s, f);
+	}
+}
+
 /*
  * Give up to max ready flows their turn.  Returns whether any is left.
  */
@@ -430,20 +450,23 @@ int
 slirp_run(struct slirp *s, int max)
 {
 	struct flow	*f;
-	int		 n, more;
+	int		 more = 0;
 
-	if ((n = pktq_reclaim(s->out)) == -1)
-		fatalx("crypto broke the packet queue");
-	if (n > 0)
-		while ((f = TAILQ_FIRST(&s->waiting)) != NULL)
-			flow_ready(s, f);
+	wake_waiting(s);
 	for (; max > 0 && (f = TAILQ_FIRST(&s->ready)) != NULL; max--) {
 		TAILQ_REMOVE(&s->ready, f, ready_entry);
 		f->ready = 0;
-		if (f->type == FLOW_TCP)
+		switch (f->type) {
+		case FLOW_TCP:
 			more = tcp_ready(s, f);
-		else
+			break;
+		case FLOW_UDP:
 			more = udp_ready(s, f);
+			break;
+		case FLOW_ICMP:
+			more = icmp_ready(s, f);
+			break;
+		}
 		if (more)
 			flow_ready(s, f);
 	}
@@ -457,15 +480,9 @@ slirp_run(struct slirp *s, int max)
 int
 slirp_idle(struct slirp *s)
 {
-	int	 n;
-
 	if (TAILQ_EMPTY(&s->waiting))
-		return (1);
+		return (TAILQ_EMPTY(&s->ready));
 	pktq_want_slots(s->out);
-	if ((n = pktq_reclaim(s->out)) == -1)
-		fatalx("crypto broke the packet queue");
-	if (n == 0)
-		return (1);
-	flow_ready(s, TAILQ_FIRST(&s->waiting));
-	return (0);
+	wake_waiting(s);
+	return (TAILQ_EMPTY(&s->ready));
 }

@@ -67,12 +67,18 @@ frag_init(struct slirp *s)
 }
 
 static void
-dgram_free(struct slirp *s, struct dgram *d)
+dgram_unlink(struct slirp *s, struct dgram *d)
 {
 	TAILQ_REMOVE(&s->frags->all, d, entry);
 	s->frags->bytes -= d->size;
 	d->peer->fragbytes -= d->size;
 	d->peer->nfrags--;
+}
+
+static void
+dgram_free(struct slirp *s, struct dgram *d)
+{
+	dgram_unlink(s, d);
 	free(d->buf);
 	free(d);
 }
@@ -150,9 +156,10 @@ dgram_room(struct slirp *s, struct dgram *d, size_t end)
 
 	if (size <= d->size)
 		return (0);
+	/* a peer gets no more than is left for the others */
 	if (d->peer->fragbytes + size - d->size > PEER_BYTES ||
-	    s->frags->bytes + size - d->size > ALL_BYTES ||
-	    (buf = realloc(d->buf, size)) == NULL)
+	    d->peer->fragbytes + s->frags->bytes + size - d->size >
+	    ALL_BYTES || (buf = realloc(d->buf, size)) == NULL)
 		return (-1);
 	d->buf = buf;
 	d->peer->fragbytes += size - d->size;
@@ -271,8 +278,11 @@ frag_input(struct slirp *s, struct ippkt *p, uint32_t id, size_t off,
 		d->ttl = p->ttl;
 	}
 	if (complete(d)) {
+		/* what is delivered must not find it again */
+		dgram_unlink(s, d);
 		deliver(s, d);
-		dgram_free(s, d);
+		free(d->buf);
+		free(d);
 	}
 	return;
  drop:

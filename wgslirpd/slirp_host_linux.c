@@ -128,7 +128,8 @@ host_connected(void *arg, struct flow *f)
 
 	(void)arg;
 	if (getsockopt(f->fd, IPPROTO_TCP, TCP_INFO, &ti, &len) == -1 ||
-	    ti.tcpi_state == TCP_SYN_SENT)
+	    (ti.tcpi_state != TCP_ESTABLISHED &&
+	    ti.tcpi_state != TCP_CLOSE_WAIT))
 		return (0);
 	if (f->dst.af == 4) {
 		set_int(f->fd, IPPROTO_IP, IP_TTL, TTL_DEFAULT);

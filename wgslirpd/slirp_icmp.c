@@ -310,6 +310,18 @@ icmp_close(struct slirp *s, struct flow *f)
 	free(f);
 }
 
+static void
+drain_errors(struct slirp *s, struct flow *f)
+{
+	struct host_error	 e;
+	int			 n;
+
+	for (n = 0; n < RECV_BUDGET &&
+	    s->host->errqueue(s->harg, f, &e) == 0; n++)
+		icmp_relay(s, f, f->src.af == 4 ? IPPROTO_ICMP :
+		    IPPROTO_ICMPV6, 0, &e);
+}
+
 void
 icmp_input(struct slirp *s, struct ippkt *p)
 {
@@ -359,7 +371,12 @@ icmp_input(struct slirp *s, struct ippkt *p)
 	iov[1].iov_len = p->l4len - ICMP_HDR;
 	if (s->host->sendto(s->harg, f, &p->dst, 0, iov, 2, p->ttl, p->tos,
 	    p->df) == -1) {
-		icmp_event(s, f, HOST_READ);
+		if (errno == EMSGSIZE) {
+			/* the queued error has the MTU */
+			drain_errors(s, f);
+			return;
+		}
+		drain_errors(s, f);
 		if (s->host->sendto(s->harg, f, &p->dst, 0, iov, 2, p->ttl,
 		    p->tos, p->df) == -1) {
 			uint8_t	 type, code;
@@ -373,21 +390,19 @@ icmp_input(struct slirp *s, struct ippkt *p)
 	s->count.icmp_echo_tx++;
 }
 
-static void
-drain_errors(struct slirp *s, struct flow *f)
-{
-	struct host_error	 e;
-	int			 n;
-
-	for (n = 0; n < RECV_BUDGET &&
-	    s->host->errqueue(s->harg, f, &e) == 0; n++)
-		icmp_relay(s, f, f->src.af == 4 ? IPPROTO_ICMP :
-		    IPPROTO_ICMPV6, 0, &e);
-}
-
-/* Answers to pings, and errors about them. */
 void
 icmp_event(struct slirp *s, struct flow *f, int what)
+{
+	if (what & HOST_READ)
+		flow_ready(s, f);
+}
+
+/*
+ * Take answers to pings, and errors about them.  Returns whether there
+ * may be more.
+ */
+int
+icmp_ready(struct slirp *s, struct flow *f)
 {
 	struct ipaddr	 from;
 	struct iovec	 iov;
@@ -395,7 +410,6 @@ icmp_event(struct slirp *s, struct flow *f, int what)
 	ssize_t		 n;
 	int		 tos, i;
 
-	(void)what;
 	drain_errors(s, f);
 	for (i = 0; i < RECV_BUDGET; i++) {
 		iov.iov_base = s->dgram;
@@ -404,11 +418,11 @@ icmp_event(struct slirp *s, struct flow *f, int what)
 		    &tos);
 		if (n == -1) {
 			if (errno == EAGAIN)
-				break;
+				return (0);
 			drain_errors(s, f);
 			continue;
 		}
-		if (n < ICMP_HDR || from.af != f->src.af ||
+		if (n < ICMP_HDR || ipaddr_cmp(&from, &f->dst) != 0 ||
 		    s->dgram[0] != (f->src.af == 4 ? ICMP4_ECHOREPLY :
 		    ICMP6_ECHOREPLY))
 			continue;
@@ -420,6 +434,7 @@ icmp_event(struct slirp *s, struct flow *f, int what)
 		f->tx_bytes += (uint64_t)n;
 		s->count.icmp_echo_rx++;
 	}
+	return (1);
 }
 
 void

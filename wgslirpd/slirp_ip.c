@@ -367,7 +367,8 @@ walk_ext6(struct slirp *s, struct ippkt *p)
 			}
 			break;
 		case IPPROTO_FRAGMENT6:
-			if ((h = pkt_get(p, p->l4, 8)) == NULL)
+			/* not within what was put together already */
+			if ((h = pkt_get(p, p->l4, 8)) == NULL || !p->stable)
 				goto malformed;
 			n = 8;
 			if ((be16(h + 2) & ~6U) == 0)

@@ -37,6 +37,7 @@ static const struct ipprefix	 blocked[] = {
 	P6(10, 0xfe, 0x80),		/* link-local */
 	P6(10, 0xfe, 0xc0),		/* site-local */
 	P6(8, 0xff),			/* multicast */
+	P6(48, 0x00, 0x64, 0xff, 0x9b, 0, 1),	/* local NAT64, RFC 8215 */
 	P6(128, 0xfd, 0x00, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02,
 	    0x54)			/* metadata */
 };
@@ -59,8 +60,6 @@ embedded4(const struct ipaddr *ip, struct ipaddr *out)
 	static const uint8_t	 mapped[12] = { [10] = 0xff, [11] = 0xff };
 	static const uint8_t	 translated[12] = { [8] = 0xff, [9] = 0xff };
 	static const uint8_t	 nat64[12] = { 0, 0x64, 0xff, 0x9b };
-	static const uint8_t	 nat64local[6] = { 0, 0x64, 0xff, 0x9b, 0,
-				    1 };
 	uint8_t			 v4[4];
 	int			 i;
 
@@ -69,8 +68,7 @@ embedded4(const struct ipaddr *ip, struct ipaddr *out)
 	if (memcmp(ip->a, zero, 12) == 0 ||	/* compatible */
 	    memcmp(ip->a, mapped, 12) == 0 ||
 	    memcmp(ip->a, translated, 12) == 0 ||	/* RFC 2765 */
-	    memcmp(ip->a, nat64, 12) == 0 ||	/* RFC 6052 */
-	    memcmp(ip->a, nat64local, 6) == 0)	/* RFC 8215 */
+	    memcmp(ip->a, nat64, 12) == 0)	/* RFC 6052 */
 		ipaddr_from4(out, ip->a + 12);
 	else if (ip->a[0] == 0x20 && ip->a[1] == 0x02)	/* 6to4 */
 		ipaddr_from4(out, ip->a + 2);
@@ -108,21 +106,26 @@ is_hostaddr(const struct slirp *s, const struct ipaddr *ip)
 	return (0);
 }
 
+static int
+is_ours(const struct slirp *s, const struct ipaddr *dst)
+{
+	size_t	 i;
+
+	/* the tunnel's own prefixes are not out there */
+	for (i = 0; i < s->conf.naddrs; i++)
+		if (ipprefix_match(&s->conf.addrs[i], dst))
+			return (1);
+	return (in_list(blocked, N(blocked), dst) || is_hostaddr(s, dst));
+}
+
 /* Is the destination blocked unless a rule opens it? */
 int
 policy_builtin(const struct slirp *s, const struct ipaddr *dst)
 {
 	struct ipaddr	 v4;
-	size_t		 i;
 
-	if (in_list(blocked, N(blocked), dst) || is_hostaddr(s, dst))
-		return (1);
-	/* the tunnel's own prefixes are not out there */
-	for (i = 0; i < s->conf.naddrs; i++)
-		if (ipprefix_match(&s->conf.addrs[i], dst))
-			return (1);
-	return (embedded4(dst, &v4) && (in_list(blocked, N(blocked), &v4) ||
-	    is_hostaddr(s, &v4)));
+	return (is_ours(s, dst) ||
+	    (embedded4(dst, &v4) && is_ours(s, &v4)));
 }
 
 static int

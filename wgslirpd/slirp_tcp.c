@@ -41,6 +41,7 @@
 #define HALF_INTERVAL	MONO_SEC(15)
 #define HALF_PROBES	4
 #define PERSIST_MAX	MONO_SEC(60)
+#define PAWS_IDLE	MONO_SEC(24ULL * 24 * 3600)
 #define TW_TIME		MONO_SEC(60)
 #define TW_MAX		16384
 #define TW_BUCKETS	4096
@@ -263,6 +264,11 @@ tcp_challenge(struct slirp *s, struct tcpcb *t)
 	if (t->challenge_n >= CHALLENGES)
 		return;
 	t->challenge_n++;
+	/* what this batch brought may still be given up */
+	if (t->dirty) {
+		t->ack_now = 1;
+		return;
+	}
 	s->count.tcp_challenge_acks++;
 	tcp_send_ack(s, t);
 }
@@ -526,10 +532,14 @@ connect_event(struct slirp *s, struct tcpcb *t, int what)
 	struct host_error	 he, e;
 	int			 error;
 
+	/* the kernel forgets the error once its queue has been read */
 	memset(&he, 0, sizeof(he));
+	error = s->host->error(s->harg, &t->f);
 	while (s->host->errqueue(s->harg, &t->f, &e) == 0)
 		he = e;
-	if ((error = s->host->error(s->harg, &t->f)) != 0)
+	if (error == 0)
+		error = he.error;
+	if (error != 0)
 		connect_failed(s, t, NULL, error, &he);
 	else if (what & HOST_WRITE && s->host->connected(s->harg, &t->f))
 		host_connected(s, t);
@@ -544,6 +554,12 @@ tcp_event(struct slirp *s, struct flow *f, int what)
 	if (t->state == TCPS_CONNECTING) {
 		connect_event(s, t, what);
 		return;
+	}
+	/* after its end the host can only say that it failed */
+	if (what & HOST_READ && t->host_eof && !t->rst_after &&
+	    s->host->error(s->harg, f) != 0) {
+		t->host_dead = t->rst_after = 1;
+		flow_ready(s, f);
 	}
 	if (what & HOST_READ && !t->host_eof && !t->rst_after) {
 		f->readable = 1;
@@ -584,9 +600,9 @@ acceptable(const struct tcpcb *t, const struct tcp_in *in)
 	    ((in->flags & TH_SYN) != 0);
 	wnd = SEQ_GT(t->rcv_adv, t->rcv_nxt) ? t->rcv_adv - t->rcv_nxt : 0;
 	if (len == 0)
-		return (wnd == 0 ? in->seq == t->rcv_nxt :
-		    SEQ_GEQ(in->seq, t->rcv_nxt) &&
-		    SEQ_LT(in->seq, t->rcv_nxt + wnd));
+		/* the right edge itself too: a full window's ACKs say so */
+		return (SEQ_GEQ(in->seq, t->rcv_nxt) &&
+		    SEQ_LEQ(in->seq, t->rcv_nxt + wnd));
 	end = in->seq + len - 1;
 	if (wnd == 0)
 		/* old data with a new FIN or ACK is worth a look */
@@ -599,19 +615,14 @@ acceptable(const struct tcpcb *t, const struct tcp_in *in)
 	    SEQ_GEQ(end, t->rcv_nxt + wnd)));
 }
 
-/* PAWS (RFC 7323 5).  Returns -1 if the segment is an old duplicate. */
+/* PAWS (RFC 7323 5): is the segment an old duplicate? */
 static int
-check_timestamp(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
+old_timestamp(const struct slirp *s, const struct tcpcb *t,
+    const struct tcp_in *in)
 {
-	if (!t->ts_ok || !in->has_ts)
-		return (0);
-	if ((int32_t)(in->tsval - t->ts_recent) < 0 &&
-	    !(in->flags & TH_RST) &&
-	    s->now - t->last_rx < MONO_SEC(24ULL * 3600 * 24))
-		return (-1);
-	if (SEQ_LEQ(in->seq, t->last_ack))
-		t->ts_recent = in->tsval;
-	return (0);
+	return (t->ts_ok && in->has_ts && !(in->flags & TH_RST) &&
+	    (int32_t)(in->tsval - t->ts_recent) < 0 &&
+	    s->now - t->last_rx < PAWS_IDLE);
 }
 
 static void
@@ -622,8 +633,12 @@ update_window(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 		return;
 	t->snd_wl1 = in->seq;
 	t->snd_wl2 = in->ack;
-	if (in->wnd != t->snd_wnd && in->wnd > 0)
+	if (in->wnd != t->snd_wnd && in->wnd > 0) {
 		t->t_persist = 0;
+		t->persists = 0;
+		if (t->snd_wnd == 0)
+			t->progress = s->now;
+	}
 	t->snd_wnd = in->wnd;
 	if (t->snd_wnd > t->max_wnd)
 		t->max_wnd = t->snd_wnd;
@@ -720,7 +735,7 @@ input_flow(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 		}
 		return;
 	}
-	if (check_timestamp(s, t, in) == -1 || !acceptable(t, in)) {
+	if (old_timestamp(s, t, in) || !acceptable(t, in)) {
 		if (!(in->flags & TH_RST)) {
 			if (in->len > 0)
 				s->count.tcp_rx_dup++;
@@ -749,6 +764,8 @@ input_flow(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 		tcp_challenge(s, t);
 		return;
 	}
+	if (t->ts_ok && in->has_ts && SEQ_LEQ(in->seq, t->last_ack))
+		t->ts_recent = in->tsval;
 	t->last_rx = s->now;
 	t->probes = 0;
 	if (!(in->flags & TH_ACK) || !input_ack(s, t, in))
@@ -844,9 +861,9 @@ rexmt_timer(struct slirp *s, struct tcpcb *t)
 		t->t_rexmt = s->now + (t->rto << t->backoff);
 		return (1);
 	}
-	/* a guest that answers, if only with a closed window, is there */
-	if (s->now - t->progress > TCP_USER_TIMEOUT &&
-	    s->now - t->last_rx > TCP_USER_TIMEOUT) {
+	/* a guest that keeps its window closed is there, if it says so */
+	if (s->now - t->progress > TCP_USER_TIMEOUT && (t->snd_wnd > 0 ||
+	    s->now - t->last_rx > TCP_USER_TIMEOUT)) {
 		s->count.tcp_timeouts++;
 		tcp_abort(s, t);
 		return (0);
@@ -887,9 +904,9 @@ tcp_timer(struct slirp *s, struct flow *f)
 			return;
 		}
 		tcp_send_probe(s, t);
-		if (t->backoff < 8)
-			t->backoff++;
-		t->t_persist = t->rto << t->backoff;
+		if (t->persists < 8)
+			t->persists++;
+		t->t_persist = t->rto << t->persists;
 		if (t->t_persist > PERSIST_MAX)
 			t->t_persist = PERSIST_MAX;
 		t->t_persist += s->now;

@@ -155,6 +155,7 @@ struct tcpcb {
 	uint8_t			 rcv_scale;
 	uint8_t			 backoff;
 	uint8_t			 probes;
+	uint8_t			 persists;
 	uint8_t			 quickacks;
 	uint8_t			 rx_segs;	/* since the last ACK */
 	uint8_t			 sack_ok:1;

@@ -122,6 +122,9 @@ send_bare(struct slirp *s, struct tcpcb *t, uint32_t seq, uint8_t flags,
 
 	if ((slot = ip_slot(s, 0)) == PKTQ_NOSLOT) {
 		s->count.ip_drop_noslot++;
+		/* an acknowledgement that is owed is tried again */
+		if (flags == TH_ACK)
+			t->t_delack = s->now + s->conf.ack_delay;
 		return;
 	}
 	p = pktq_slot(s->out, slot);
@@ -447,10 +450,15 @@ may_read(struct slirp *s, struct tcpcb *t, uint32_t *size)
 		t->cwnd_limited = 1;
 	if (n > TRAIN_SEGS)
 		n = TRAIN_SEGS;
-	/* no flow takes more than a share of what is free */
-	limit = s->out->nfree / 4;
-	if (t->seg_n > TRAIN_SEGS && t->seg_n > limit)
+	/* neither a flow nor a peer takes more than a share of the rest */
+	limit = s->out->nfree > SLOTS_RESERVED ?
+	    s->out->nfree - SLOTS_RESERVED : 0;
+	if ((t->seg_n > TRAIN_SEGS && t->seg_n > limit / 4) ||
+	    t->f.peer->nslots >= limit) {
+		if (n > 0 && t->seg_n == 0)
+			flow_wait_slots(s, &t->f);
 		n = 0;
+	}
 	return (n);
 }
 
@@ -467,7 +475,7 @@ read_train(struct slirp *s, struct tcpcb *t, uint32_t n, uint32_t size)
 	ssize_t		 r, left;
 
 	if (segs_room(t, n) == -1) {
-		errno = ENOBUFS;
+		errno = ENOMEM;
 		return (-1);
 	}
 	for (got = 0; got < n; got++) {
@@ -517,8 +525,10 @@ queue_fin(struct slirp *s, struct tcpcb *t)
 {
 	struct tseg	*g;
 
-	if (segs_room(t, 1) == -1)
+	if (segs_room(t, 1) == -1) {
+		t->host_dead = t->rst_after = 1;
 		return;
+	}
 	g = tcp_seg(t, t->seg_n);
 	memset(g, 0, sizeof(*g));
 	g->seq = t->snd_nxt;
@@ -729,8 +739,10 @@ tcp_acked(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 			t->recovery = TCPR_NONE;
 		if (t->recovery != TCPR_FAST)
 			cc_ack(t, acked);
-		else if (!t->sack_ok && t->seg_n > 0)
+		else if (!t->sack_ok && t->seg_n > 0) {
 			mark_lost(t, tcp_seg(t, 0));	/* partial ACK */
+			t->rexmit_now = 1;
+		}
 		if (t->seg_n == 0)
 			t->t_rexmt = 0;
 		else

@@ -92,8 +92,9 @@ queue_room(struct slirp *s, struct tcpcb *t, uint32_t end)
 	for (size = RCVQ_MIN; size < need; size *= 2)
 		if (size > 2 * TCP_WND_MAX)
 			return (-1);
-	if (s->rcvbuf + size - old > ALL_RCVBUF ||
-	    t->f.peer->rcvbuf + size - old > PEER_RCVBUF)
+	/* a peer gets no more than is left for the others */
+	if (t->f.peer->rcvbuf + size - old > PEER_RCVBUF ||
+	    t->f.peer->rcvbuf + s->rcvbuf + size - old > ALL_RCVBUF)
 		return (-1);
 	if ((nq = calloc(1, sizeof(*nq))) == NULL)
 		return (-1);
@@ -325,7 +326,7 @@ host_failed(struct tcpcb *t)
 {
 	t->host_dead = 1;
 	t->rst_after = 1;
-	t->f.readable = 1;
+	t->f.readable = !t->host_eof;
 	t->host_nxt = t->rcv_nxt;
 }
 
@@ -482,7 +483,7 @@ tcp_flush(struct slirp *s, struct tcpcb *t)
 		tcp_send_ack(s, t);
 	else if (t->rcv_nxt != t->last_ack && t->t_delack == 0)
 		t->t_delack = s->now + s->conf.ack_delay;
-	if (t->f.readable || t->seg_lost > 0)
+	if (t->f.readable || t->seg_lost > 0 || t->rst_after)
 		flow_ready(s, &t->f);
 	tcp_arm(s, t);
 }

@@ -439,11 +439,8 @@ poll_hostaddrs(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	if (env.started && env.staged == NULL) {
-		imsgev_must(&env.child[PROC_SLIRP].iev, IMSG_HOSTADDRS, 0,
-		    -1, NULL, 0);
+	if (env.started)
 		config_send_hostaddrs(&env.child[PROC_SLIRP].iev);
-	}
 }
 
 static void

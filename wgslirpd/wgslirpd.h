@@ -73,6 +73,7 @@ enum imsg_type {
 	IMSG_CONF_RULE,		/* struct rule */
 	IMSG_CONF_RESOLVE,	/* struct resolve_msg */
 	IMSG_HOSTADDRS,		/* the host's addresses follow anew */
+	IMSG_HOSTADDRS_END,	/* and take effect */
 	/* parent to control */
 	IMSG_PROCESS,		/* struct ctl_process */
 	/* slirp to crypto */

@@ -1042,6 +1042,157 @@ reassembly(void **state)
 	w_close();
 }
 
+/* A fragment within what was put together is not looked at. */
+static void
+nested_fragments(void **state)
+{
+	uint8_t		 p[200], inner[32];
+	struct ipaddr	 a, b;
+	int		 i;
+
+	(void)state;
+	w_open();
+	w_addr(&a, "fd77::2");
+	w_addr(&b, "2001:db8::2");
+	memset(inner, 0, sizeof(inner));
+	inner[0] = IPPROTO_UDP;
+	put16(inner + 2, 8 | 1);
+	put32(inner + 4, 7);
+	for (i = 0; i < 2; i++) {
+		ip_header(&W.s, p, &a, &b, IPPROTO_FRAGMENT6, 8 + 16, 0, 0);
+		p[40] = IPPROTO_FRAGMENT6;
+		p[41] = 0;
+		put16(p + 42, (uint32_t)(i * 16) | (i == 0));
+		put32(p + 44, 7);
+		memcpy(p + 48, inner + i * 16, 16);
+		w_inject(p, 48 + 16);
+	}
+	assert_int_equal(W.s.count.frag_reassembled, 1);
+	assert_int_equal(W.s.count.ip_drop_malformed, 1);
+	assert_int_equal(W.peer->nfrags, 0);
+	w_close();
+}
+
+/* A host that ends and then resets does not take data in silence. */
+static void
+reset_after_eof(void **state)
+{
+	struct guest	 g;
+	struct fsock	*x;
+	struct seg	 s;
+	int		 i, rst = 0;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		w_open();
+		g_init(&g, 0, 1000);
+		x = g_connect(&g, 0);
+		x->eof = 1;
+		slirp_host_event(&W.s, x->f, HOST_READ);
+		w_run();
+		g.ack++;
+		g_send(&g, TH_ACK, g.seq, NULL, 0);
+		if (i == 0) {
+			x->werror = ECONNRESET;
+			g_send(&g, TH_ACK, g.seq, "lost", 4);
+		} else {
+			x->connected = 0;
+			x->error = ECONNRESET;
+			slirp_host_event(&W.s, x->f, HOST_READ);
+			w_run();
+		}
+		for (rst = 0; g_next(&s);)
+			rst |= s.flags & TH_RST;
+		assert_true(rst);
+		assert_int_equal(W.s.nflows, 0);
+		w_close();
+	}
+}
+
+/* The ACK of a guest that has filled the window counts. */
+static void
+ack_at_the_edge(void **state)
+{
+	static uint8_t	 data[20000];
+	struct guest	 g;
+	struct fsock	*x;
+	struct tcpcb	*t;
+	struct seg	 s;
+
+	(void)state;
+	w_open();
+	g_init(&g, 0, 1000);
+	x = g_connect(&g, 0);
+	t = (struct tcpcb *)x->f;
+	host_says(x, data, sizeof(data));
+	while (g_next(&s))
+		g.ack += (uint32_t)s.len;
+	g_send(&g, TH_ACK, t->rcv_adv, NULL, 0);
+	assert_int_equal(t->snd_una, g.ack);
+	w_close();
+}
+
+/* One guest that takes all it can get leaves something for others. */
+static void
+greedy_peer(void **state)
+{
+	static uint8_t	 data[100000];
+	struct slirp_peer	*other;
+	struct guest	 g;
+	struct fsock	*x;
+	struct seg	 s;
+	uint32_t	 seqs[40], acks[40];
+	int		 i, k;
+	size_t		 got;
+
+	(void)state;
+	w_open();
+	other = slirp_peer_set(&W.s, 4, "other");
+	assert_non_null(other);
+	for (i = 0; i < 40; i++) {
+		g_init(&g, 0, 1000);
+		g.port = (uint16_t)(20000 + i);
+		x = g_connect(&g, 0);
+		seqs[i] = g.seq;
+		acks[i] = g.ack;
+		host_says(x, data, sizeof(data));
+		while (g_next(&s))
+			continue;
+	}
+	/* nothing is acknowledged; the pool is not empty */
+	assert_true(W.peer->nslots > 0);
+	assert_true(W.peer->nslots <= SLOTS / 2);
+	assert_true(W.out_p.nfree > SLOTS_RESERVED / 2);
+	/* alive, but without progress for two minutes: it is ended */
+	for (k = 0; k < 140; k++) {
+		w_time(1000);
+		W.npkts = 0;
+		for (i = 0; i < 40; i++) {
+			g.port = (uint16_t)(20000 + i);
+			g.ack = acks[i];
+			g_send(&g, TH_ACK, seqs[i], NULL, 0);
+		}
+		W.npkts = 0;
+	}
+	assert_int_equal(W.s.count.tcp_active, 0);
+	assert_int_equal(W.peer->nslots, 0);
+	/* and somebody else gets all of his */
+	g_init(&g, 0, 1000);
+	g.port = 30000;
+	x = g_connect(&g, 0);
+	host_says(x, data, sizeof(data));
+	for (k = 0, got = 0; k < 5000 && got < sizeof(data); k++) {
+		while (g_next(&s)) {
+			got += s.len;
+			g.ack += (uint32_t)s.len;
+		}
+		g_send(&g, TH_ACK, g.seq, NULL, 0);
+		w_time(1);
+	}
+	assert_int_equal(got, sizeof(data));
+	w_close();
+}
+
 static void
 icmp_echo(void **state)
 {
@@ -1295,6 +1446,10 @@ main(void)
 		cmocka_unit_test(lossy),
 		cmocka_unit_test(udp_mapping),
 		cmocka_unit_test(reassembly),
+		cmocka_unit_test(nested_fragments),
+		cmocka_unit_test(reset_after_eof),
+		cmocka_unit_test(ack_at_the_edge),
+		cmocka_unit_test(greedy_peer),
 		cmocka_unit_test(icmp_echo),
 		cmocka_unit_test(policy_table),
 		cmocka_unit_test(hostile_packets)

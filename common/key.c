@@ -76,10 +76,11 @@ key_from_base64(uint8_t key[KEY_LEN], const char *s)
 				v[j] = b64_value((unsigned char)s[i * 4 + j]);
 			bad |= v[j];
 		}
-		key[i * 3] = v[0] << 2 | v[1] >> 4;
-		key[i * 3 + 1] = (v[1] & 15) << 4 | v[2] >> 2;
+		key[i * 3] = (uint8_t)((v[0] & 63) << 2 | (v[1] & 63) >> 4);
+		key[i * 3 + 1] = (uint8_t)((v[1] & 15) << 4 | (v[2] & 63) >> 2);
 		if (i < 10)
-			key[i * 3 + 2] = (v[2] & 3) << 6 | v[3];
+			key[i * 3 + 2] = (uint8_t)((v[2] & 3) << 6 |
+			    (v[3] & 63));
 		else
 			bad |= -(v[2] & 3);	/* unused bits */
 	}

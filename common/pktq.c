@@ -23,8 +23,9 @@
  * Everything in the shared area may change at any time.  Indices are
  * kept privately and only copied out; what the other side wrote is read
  * once, checked, and used from the copy.  A consumer maps the pool
- * read-only and checks that slot, offset and length lie inside the pool;
- * it must not decide twice from the same shared byte.  A producer checks
+ * read-only, against its own mistakes; it checks that slot, offset and
+ * length lie inside the pool, and must not decide twice from the same
+ * shared byte, which a hostile side can write to at any time.  A producer checks
  * that a returned slot is one that it has published.  A violation is
  * reported as -1 and is the end of the process that sees it, never more.
  * A sibling that lies about sleeping can stall the queue or cause idle

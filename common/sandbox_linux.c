@@ -65,9 +65,9 @@ enum arg_check {
 	ARG_PARENT_SOCKET,	/* the same, and unix and netlink */
 	ARG_NO_EXEC,		/* mmap, mprotect: never executable */
 	ARG_READONLY,		/* openat: O_RDONLY only */
-	ARG_FCNTL,		/* descriptor flags and seals only */
-	ARG_PARENT_FCNTL,	/* the same, and duplication */
-	ARG_STAT_FD,		/* newfstatat: on a descriptor only */
+	ARG_FCNTL,		/* to look, and close-on-exec */
+	ARG_PARENT_FCNTL,	/* the same, duplication, non-blocking */
+	ARG_STAT_FD,		/* newfstatat: as fstat(2) calls it */
 	ARG_IOCTL,		/* queue lengths only */
 	ARG_SIGNAL_SELF		/* tgkill: abort(3) of this process */
 };
@@ -113,7 +113,8 @@ static const struct rule rules_common[] = {
 #ifdef __NR_poll
 	{ __NR_poll, ARG_ANY },		/* imsgbuf_flush */
 #endif
-	{ __NR_fcntl, ARG_FCNTL },	/* non-blocking, queue seals */
+	{ __NR_fcntl, ARG_FCNTL },	/* queue seals; never F_SETFL: a
+					   doorbell is shared */
 	{ __NR_fstat, ARG_ANY },	/* queue size, stdio */
 	{ __NR_newfstatat, ARG_STAT_FD },/* fstat(2) of newer libc */
 	{ __NR_exit, ARG_ANY },		/* the end */
@@ -121,7 +122,8 @@ static const struct rule rules_common[] = {
 	{ __NR_rseq, ARG_ENOSYS },	/* libc probe */
 	{ __NR_membarrier, ARG_ENOSYS },/* libc probe */
 	{ __NR_prlimit64, ARG_EPERM },	/* sysconf(3) */
-	{ __NR_sched_getaffinity, ARG_EPERM } /* malloc arena count */
+	{ __NR_sched_getaffinity, ARG_EPERM }, /* malloc arena count */
+	{ __NR_sysinfo, ARG_EPERM }	/* qsort(3) asks for the memory */
 };
 
 /* A role's own rules come first: they may say more of the same call. */
@@ -152,7 +154,8 @@ static const struct rule rules_parent[] = {
 
 static const struct rule rules_crypto[] = {
 	{ __NR_recvmmsg, ARG_ANY },	/* UDP batches */
-	{ __NR_getsockname, ARG_ANY }	/* family and port of a socket */
+	{ __NR_getsockname, ARG_ANY },	/* family and port of a socket */
+	{ __NR_getsockopt, ARG_ANY }	/* does it take both families */
 };
 
 static const struct rule rules_slirp[] = {
@@ -166,6 +169,7 @@ static const struct rule rules_slirp[] = {
 	{ __NR_connect, ARG_ANY },	/* guests' TCP */
 	{ __NR_bind, ARG_ANY },		/* ping and DNS sockets */
 	{ __NR_getsockname, ARG_ANY },	/* id of a ping socket */
+	{ __NR_getegid, ARG_ANY },	/* to name it where it may not ping */
 	{ __NR_getsockopt, ARG_ANY },	/* SO_ERROR */
 	{ __NR_setsockopt, ARG_ANY },	/* TTL, linger, error queue */
 	{ __NR_ioctl, ARG_IOCTL }	/* unsent bytes */
@@ -272,8 +276,8 @@ emit_bits(struct prog *p, int arg, uint32_t mask, uint32_t want)
 static void
 emit_check(struct prog *p, enum arg_check check)
 {
-	static const uint32_t	 fcntls[] = { F_GETFL, F_SETFL, F_GETFD,
-				    F_SETFD, F_GET_SEALS };
+	static const uint32_t	 fcntls[] = { F_GETFL, F_GETFD, F_SETFD,
+				    F_GET_SEALS };
 	static const uint32_t	 ioctls[] = { SIOCOUTQ, FIONREAD, TCGETS };
 
 	switch (check) {
@@ -305,6 +309,8 @@ emit_check(struct prog *p, enum arg_check check)
 	case ARG_PARENT_FCNTL:
 		load_arg(p, 1);
 		JEQ(p, F_DUPFD_CLOEXEC, 0, 1);
+		RET(p, SECCOMP_RET_ALLOW);
+		JEQ(p, F_SETFL, 0, 1);
 		RET(p, SECCOMP_RET_ALLOW);
 		allow_values(p, fcntls, sizeof(fcntls) / sizeof(fcntls[0]));
 		break;

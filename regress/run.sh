@@ -72,6 +72,8 @@ else
 		cp wgslirpd/wgslirpd "$t/copy/wgslirpd"
 		cp wgslirpctl/wgslirpctl "$t/copy/wgslirpctl"
 		cp -r regress/e2e "$t/copy/regress"
+		# Debian's is for everybody; have one that surely is
+		mknod "$t/copy/tun" c 10 200 && chmod 666 "$t/copy/tun"
 		chmod -R a+rX "$t"
 		user="setpriv --reuid=65534 --regid=65534 --clear-groups"
 		home=$t/copy

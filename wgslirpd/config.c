@@ -216,6 +216,21 @@ resolve_rules(struct config *c)
 	return (unknown);
 }
 
+static int
+twice_listen(const struct config *c)
+{
+	const struct conf_listen	*a, *b;
+
+	TAILQ_FOREACH(a, &c->listens, entry)
+		for (b = TAILQ_NEXT(a, entry); b != NULL;
+		    b = TAILQ_NEXT(b, entry))
+			if (a->port == b->port && a->port != 0 &&
+			    (a->addr.af == 0 || b->addr.af == 0 ||
+			    ipaddr_cmp(&a->addr, &b->addr) == 0))
+				return (1);
+	return (0);
+}
+
 /*
  * The checks that no single line can make.  Returns NULL, or what is
  * wrong.
@@ -234,6 +249,8 @@ config_check(struct config *c, char *err, size_t errlen)
 		config_add_listen(c, NULL, WGSLIRPD_PORT);
 	if (c->npeers > MAX_PEERS)
 		return ("too many peers");
+	if (twice_listen(c))
+		return ("the same address is listened on twice");
 	TAILQ_FOREACH(p, &c->peers, entry) {
 		if (!p->has_public)
 			return (peer_error(p, "has no public key", err,

@@ -231,7 +231,9 @@ env_inline_item(struct env_parse *e, struct conf_peer *p, const char *item)
 			env_error(e, "WG_PEERS: persistent_keepalive \"%s\" "
 			    "is not a number of seconds", v);
 	} else
-		env_error(e, "WG_PEERS: \"%.*s\" is not known", (int)n, item);
+		/* not shown: a key that slipped would be */
+		env_error(e, "WG_PEERS: peer %s has an unknown item",
+		    p->name);
 	return (p);
 }
 
@@ -243,6 +245,7 @@ static void
 env_peers_inline(struct env_parse *e, char *list)
 {
 	struct conf_peer	*p = NULL;
+	struct ipprefix		 prefix;
 	char			*item;
 
 	while (!e->failed && (item = strsep(&list, ",; \t\n")) != NULL) {
@@ -252,6 +255,11 @@ env_peers_inline(struct env_parse *e, char *list)
 			if (p == NULL) {
 				env_error(e, "WG_PEERS: a peer starts with "
 				    "public_key=");
+				return;
+			}
+			if (ipprefix_parse(&prefix, item) == -1) {
+				env_error(e, "WG_PEERS: peer %s has an "
+				    "unknown item", p->name);
 				return;
 			}
 			env_prefixes(e, "WG_PEERS", item, &p->aips, 1);
@@ -264,11 +272,13 @@ static void
 env_peers(struct env_parse *e)
 {
 	char	*v, *s, *copy, *item;
+	size_t	 len;
 
 	if ((v = getenv("WG_PEERS")) == NULL || *v == '\0')
 		return;
 	if ((copy = s = strdup(v)) == NULL)
 		fatal(NULL);
+	len = strlen(copy);
 	if (strstr(s, "public_key=") != NULL) {
 		env_peers_inline(e, s);
 		explicit_bzero(v, strlen(v));	/* may hold preshared keys */
@@ -278,7 +288,7 @@ env_peers(struct env_parse *e)
 			if (*item != '\0')
 				env_peer(e, item);
 	}
-	freezero(copy, strlen(copy));
+	freezero(copy, len);
 }
 
 static int

@@ -31,6 +31,7 @@ struct client {
 	uint32_t		 type;		/* of its request, 0: none */
 	int			 step;
 	int			 more;		/* a portion is left to ask */
+	int			 eof;		/* it will not ask again */
 	struct ctl_request	 req;
 };
 
@@ -114,7 +115,8 @@ client_arm(struct client *c)
 {
 	short	 want = EV_PERSIST;
 
-	if (c->type == 0)
+	/* who does not read its answers is not read either */
+	if (c->type == 0 && imsgbuf_queuelen(&c->ibuf) == 0 && !c->eof)
 		want |= EV_READ;
 	if (imsgbuf_queuelen(&c->ibuf) > 0)
 		want |= EV_WRITE;
@@ -196,14 +198,14 @@ client_request(struct client *c, struct imsg *imsg)
 	return (0);
 }
 
+/* Take the requests that were read, one at a time. */
 static int
-client_read(struct client *c)
+client_take(struct client *c)
 {
 	struct imsg	 imsg;
-	int		 n, r;
+	int		 r;
 
-	n = imsgbuf_read(&c->ibuf);
-	while (c->type == 0) {
+	while (c->type == 0 && imsgbuf_queuelen(&c->ibuf) == 0) {
 		if ((r = imsgbuf_get(&c->ibuf, &imsg)) == -1)
 			return (-1);
 		if (r == 0)
@@ -213,7 +215,7 @@ client_read(struct client *c)
 		if (r == -1)
 			return (-1);
 	}
-	return (n == 1 ? 0 : -1);
+	return (0);
 }
 
 static void
@@ -228,9 +230,11 @@ client_event(evutil_socket_t fd, short what, void *arg)
 	}
 	if (c->more && imsgbuf_queuelen(&c->ibuf) == 0)
 		client_ask(c);
-	if (what & EV_READ && client_read(c) == -1) {
-		/* what was answered before still goes out if it can */
-		(void)imsgbuf_write(&c->ibuf);
+	if (what & EV_READ && imsgbuf_read(&c->ibuf) != 1)
+		c->eof = 1;
+	/* what was asked before the end is still answered */
+	if (client_take(c) == -1 || (c->eof && c->type == 0 &&
+	    imsgbuf_queuelen(&c->ibuf) == 0)) {
 		client_close(c);
 		return;
 	}

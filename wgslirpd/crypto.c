@@ -14,6 +14,7 @@
 #include <sys/types.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <netinet/in.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -45,9 +46,16 @@ struct staged_peer {
 	struct conf_peer_msg		 m;
 };
 
+struct staged_endpoint {
+	STAILQ_ENTRY(staged_endpoint)	 entry;
+	struct endpoint_msg		 m;
+};
+
 struct udp_socket {
 	int		 fd;
 	int		 family;
+	int		 dual;		/* IPv6 that also takes IPv4 */
+	struct sockaddr_storage	 bound;
 	struct event	*rev;
 	struct event	*wev;
 };
@@ -92,13 +100,22 @@ static struct {
 	uint8_t			 key[KEY_LEN];
 	STAILQ_HEAD(, staged_peer)	 peers;
 	STAILQ_HEAD(, staged_aip)	 aips;
+	STAILQ_HEAD(, staged_endpoint)	 early;	/* names, before commit */
+	uint32_t		 nearly;
 	int			 staged_fd[MAX_LISTEN];
 	int			 nstaged_fd;
 } ce;
 
 static void	 parent_msg(struct imsgev *, struct imsg *);
 static void	 slirp_msg(struct imsgev *, struct imsg *);
+static void	 resolved(const struct endpoint_msg *);
 static void	 control_msg(struct imsgev *, struct imsg *);
+
+static int
+can_reach(const struct udp_socket *s, int family)
+{
+	return (s->family == family || (s->dual && family == AF_INET));
+}
 
 /* Send the train.  If the socket is full it stays, and nothing is taken. */
 static void
@@ -111,14 +128,15 @@ train_send(void)
 
 	if (t->count == 0 || ce.blocked)
 		return;
-	if (i >= (uint32_t)ce.nsock || ce.sock[i].family != family)
+	if (i >= (uint32_t)ce.nsock || !can_reach(&ce.sock[i], family))
 		for (i = 0; i < (uint32_t)ce.nsock; i++)
-			if (ce.sock[i].family == family)
+			if (can_reach(&ce.sock[i], family))
 				break;
 	if (i < (uint32_t)ce.nsock) {
 		s = &ce.sock[i];
 		if (udpio_send(s->fd, &t->ep, t->buf, t->len, t->segment,
-		    t->tos) == -1) {
+		    t->tos, s->family == AF_INET6 && family == AF_INET) ==
+		    -1) {
 			if (errno == EAGAIN) {
 				ce.blocked = (int)i + 1;
 				event_add(s->wev, NULL);
@@ -396,14 +414,35 @@ start(void)
 	ce.started = 1;
 }
 
+/* Peers are answered from where they were before, if it is still there. */
+static void
+keep_sockets(const struct udp_socket *old, int nold)
+{
+	uint32_t	 map[MAX_LISTEN];
+	struct wg_peer	*p;
+	int		 i, k;
+
+	for (i = 0; i < nold; i++) {
+		map[i] = WG_ANY_SOCK;
+		for (k = 0; k < ce.nsock; k++)
+			if (sa_equal((const struct sockaddr *)&old[i].bound,
+			    (struct sockaddr *)&ce.sock[k].bound))
+				map[i] = (uint32_t)k;
+	}
+	TAILQ_FOREACH(p, &ce.dev->peers, entry)
+		p->ep.sock = p->ep.sock < (uint32_t)nold ?
+		    map[p->ep.sock] : WG_ANY_SOCK;
+}
+
 static void
 open_sockets(void)
 {
-	struct sockaddr_storage	 ss;
-	struct udp_socket	*s;
+	struct udp_socket	 old[MAX_LISTEN], *s;
 	socklen_t		 len;
-	int			 i;
+	int			 i, nold = ce.nsock, v6only;
 
+	train_send();
+	memcpy(old, ce.sock, sizeof(old));
 	for (i = 0; i < ce.nsock; i++) {
 		event_free(ce.sock[i].rev);
 		event_free(ce.sock[i].wev);
@@ -414,13 +453,17 @@ open_sockets(void)
 	for (i = 0; i < ce.nsock; i++) {
 		s = &ce.sock[i];
 		s->fd = ce.staged_fd[i];
-		len = sizeof(ss);
-		memset(&ss, 0, sizeof(ss));
-		if (getsockname(s->fd, (struct sockaddr *)&ss, &len) == -1)
+		len = sizeof(s->bound);
+		memset(&s->bound, 0, sizeof(s->bound));
+		if (getsockname(s->fd, (struct sockaddr *)&s->bound,
+		    &len) == -1)
 			fatal("getsockname");
-		s->family = ss.ss_family;
+		s->family = s->bound.ss_family;
+		len = sizeof(v6only);
+		s->dual = s->family == AF_INET6 && getsockopt(s->fd,
+		    IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &len) == 0 && !v6only;
 		if (i == 0)
-			ce.port = sa_port((struct sockaddr *)&ss);
+			ce.port = sa_port((struct sockaddr *)&s->bound);
 		s->rev = event_new(evbase, s->fd, EV_READ | EV_PERSIST,
 		    udp_readable, s);
 		s->wev = event_new(evbase, s->fd, EV_WRITE, udp_writable, s);
@@ -430,6 +473,7 @@ open_sockets(void)
 			event_add(s->rev, NULL);
 	}
 	ce.nstaged_fd = 0;
+	keep_sockets(old, nold);
 }
 
 /* Bring one peer to what the configuration says. */
@@ -452,6 +496,7 @@ commit_peer(const struct conf_peer_msg *m, mono_t now)
 	} else
 		memcpy(p->noise.psk, m->psk, KEY_LEN);
 	p->mark = 1;
+	p->by_name = m->has_endpoint && m->ep_addr.af == 0;
 	strlcpy(p->name, m->name, sizeof(p->name));
 	if (!p->noise.ss_valid)
 		log_warnx("peer \"%s\" has an unusable public key",
@@ -473,6 +518,7 @@ commit(void)
 {
 	struct staged_peer	*sp;
 	struct staged_aip	*sa;
+	struct staged_endpoint	*se;
 	struct wg_peer		*p, *next;
 	mono_t			 now = mono_now();
 
@@ -502,6 +548,12 @@ commit(void)
 	}
 	open_sockets();
 	ce.staging = 0;
+	while ((se = STAILQ_FIRST(&ce.early)) != NULL) {
+		STAILQ_REMOVE_HEAD(&ce.early, entry);
+		resolved(&se->m);
+		free(se);
+	}
+	ce.nearly = 0;
 }
 
 static void
@@ -632,9 +684,8 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 static void
 slirp_msg(struct imsgev *iev, struct imsg *imsg)
 {
-	struct sockaddr_storage	 ss;
+	struct staged_endpoint	*se;
 	struct endpoint_msg	 m;
-	struct wg_peer		*p;
 
 	if (imsg == NULL) {
 		imsgev_clear(iev);
@@ -643,10 +694,30 @@ slirp_msg(struct imsgev *iev, struct imsg *imsg)
 	if (imsg_get_type(imsg) != IMSG_ENDPOINT)
 		bad_imsg("slirp", imsg_get_type(imsg));
 	imsg_is(imsg, &m, sizeof(m));
-	if ((m.addr.af != 4 && m.addr.af != 6) ||
-	    (p = wg_peer_by_id(ce.dev, m.id)) == NULL)
+	/* slirp may have committed before this process has */
+	if (ce.staging) {
+		if (ce.nearly == 2 * MAX_PEERS ||
+		    (se = calloc(1, sizeof(*se))) == NULL)
+			return;
+		se->m = m;
+		STAILQ_INSERT_TAIL(&ce.early, se, entry);
+		ce.nearly++;
 		return;
-	sa_make(&ss, &m.addr, m.port);
+	}
+	resolved(&m);
+}
+
+/* Only peers that were given by name are slirp's to place. */
+static void
+resolved(const struct endpoint_msg *m)
+{
+	struct sockaddr_storage	 ss;
+	struct wg_peer		*p;
+
+	if ((m->addr.af != 4 && m->addr.af != 6) || m->port == 0 ||
+	    (p = wg_peer_by_id(ce.dev, m->id)) == NULL || !p->by_name)
+		return;
+	sa_make(&ss, &m->addr, m->port);
 	if (sa_equal(&p->configured.remote.sa, (struct sockaddr *)&ss))
 		return;
 	wg_peer_set_endpoint(p, (struct sockaddr *)&ss);
@@ -782,6 +853,7 @@ crypto_main(int foreground)
 
 	STAILQ_INIT(&ce.peers);
 	STAILQ_INIT(&ce.aips);
+	STAILQ_INIT(&ce.early);
 	ce.queue_fd[0] = ce.queue_fd[1] = -1;
 	ce.slot = PKTQ_NOSLOT;
 	child_init(PROC_CRYPTO, foreground, &ce.parent, parent_msg);

@@ -227,6 +227,7 @@ int
 listen_control(const char *path, char *err, size_t errlen)
 {
 	struct sockaddr_un	 sun;
+	struct stat		 st;
 	mode_t			 old;
 	int			 fd, r;
 
@@ -249,7 +250,10 @@ listen_control(const char *path, char *err, size_t errlen)
 		close(fd);
 		return (-1);
 	}
-	if (errno == ECONNREFUSED && unlink(path) == -1 && errno != ENOENT) {
+	/* only a socket is stale; a file is somebody's */
+	if (errno == ECONNREFUSED && lstat(path, &st) == 0 &&
+	    S_ISSOCK(st.st_mode) && unlink(path) == -1 &&
+	    errno != ENOENT) {
 		snprintf(err, errlen, "%s: %s", path, strerror(errno));
 		close(fd);
 		return (-1);

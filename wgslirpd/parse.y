@@ -32,7 +32,7 @@ static struct file {
 	FILE			*stream;
 	char			*name;
 	char			*iobuf;		/* wiped: may hold keys */
-	const char		*pushed;	/* macro being expanded */
+	char			*pushed;	/* macro being expanded */
 	size_t			 ppos;
 	int			 lineno;
 	int			 ungetc;	/* one character, or EOF */
@@ -547,7 +547,7 @@ read_key(const char *path, uint8_t key[KEY_LEN])
 	int		 fd;
 
 	note_path(path);
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1) {
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1) {
 		yyerror("key file %s: %s", path, strerror(errno));
 		return (-1);
 	}
@@ -638,6 +638,14 @@ lookup(const char *s)
 	return (k != NULL ? k->token : STRING);
 }
 
+static void
+drop_macro(struct file *f)
+{
+	if (f->pushed != NULL)
+		freezero(f->pushed, strlen(f->pushed));
+	f->pushed = NULL;
+}
+
 /*
  * Next character: of a macro that is being expanded, else of the file.
  * A backslash before a newline joins the lines.
@@ -657,7 +665,7 @@ lgetc(int quoted)
 			file->ppos++;
 			return (c);
 		}
-		file->pushed = NULL;
+		drop_macro(file);
 		return (' ');	/* a macro is a word of its own */
 	}
 	while ((c = getc(file->stream)) == '\\' && !quoted) {
@@ -683,7 +691,7 @@ findeol(void)
 {
 	int	 c;
 
-	file->pushed = NULL;
+	drop_macro(file);
 	while ((c = lgetc(0)) != '\n' && c != EOF)
 		continue;
 	if (c == '\n')
@@ -793,7 +801,9 @@ lex_macro(void)
 		ungetc(file->ungetc, file->stream);
 		file->ungetc = EOF;
 	}
-	file->pushed = value;
+	/* a copy: what it expands to may redefine it */
+	if ((file->pushed = strdup(value)) == NULL)
+		fatal(NULL);
 	file->ppos = 0;
 	return (0);
 }
@@ -881,7 +891,7 @@ pushfile(const char *path, int top)
 		report(path, "too many nested includes");
 		return (-1);
 	}
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1 ||
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1 ||
 	    fstat(fd, &st) == -1) {
 		report(path, strerror(errno));
 		if (fd != -1)
@@ -889,6 +899,11 @@ pushfile(const char *path, int top)
 		return (-1);
 	}
 	/* whoever can write it decides where everything goes */
+	if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)) {
+		report(path, "not a regular file");
+		close(fd);
+		return (-1);
+	}
 	if (st.st_mode & (S_IWGRP | S_IWOTH) && S_ISREG(st.st_mode)) {
 		report(path, "is writable by group or others");
 		close(fd);
@@ -917,6 +932,9 @@ popfile(void)
 {
 	struct file	*f = file, *prev;
 
+	if (ferror(f->stream))
+		yyerror("read error");
+	drop_macro(f);
 	fclose(f->stream);
 	f->stream = NULL;
 	freezero(f->iobuf, BUFSIZ);
@@ -981,7 +999,8 @@ parse_config(const char *path, int check_only)
 		errors++;
 		if (strchr(what, ':') == NULL)
 			snprintf(first_error, sizeof(first_error),
-			    "%s:%d: %s", path, topfile->lineno, what);
+			    "%s:%d: %s", path, topfile->lineno > 1 ?
+			    topfile->lineno - 1 : 1, what);
 		else
 			strlcpy(first_error, what, sizeof(first_error));
 		log_warnx("%s", first_error);
@@ -1016,7 +1035,7 @@ symset(const char *name, const char *value, int persist)
 		/* the command line wins over the file */
 		if (s->persist && !persist)
 			return (0);
-		free(s->value);
+		freezero(s->value, strlen(s->value));
 	} else {
 		if ((s = calloc(1, sizeof(*s))) == NULL ||
 		    (s->name = strdup(name)) == NULL)

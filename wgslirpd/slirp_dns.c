@@ -22,6 +22,7 @@
 
 #define RETRY_MIN	2	/* seconds */
 #define RETRY_MAX	60
+#define REFRESH		300
 
 struct dns_name {
 	TAILQ_ENTRY(dns_name)		 entry;
@@ -79,6 +80,7 @@ static void
 dns_done(int error, struct evutil_addrinfo *ai, void *arg)
 {
 	struct dns_name		*n = arg;
+	struct timeval		 again = { REFRESH, 0 };
 	struct endpoint_msg	 m;
 	int			 ok = 0;
 
@@ -98,7 +100,9 @@ dns_done(int error, struct evutil_addrinfo *ai, void *arg)
 	if (ai != NULL)
 		evutil_freeaddrinfo(ai);
 	if (ok) {
+		/* look again from time to time: it may move */
 		n->retry = RETRY_MIN;
+		event_add(n->timer, &again);
 		result(&m);
 		return;
 	}
@@ -166,15 +170,4 @@ dns_add(const struct resolve_msg *m)
 	n->m.host[sizeof(n->m.host) - 1] = '\0';
 	n->retry = RETRY_MIN;
 	TAILQ_INSERT_TAIL(&names, n, entry);
-}
-
-/* Ask again for one peer's endpoint. */
-void
-dns_refresh(uint32_t id)
-{
-	struct dns_name	*n;
-
-	TAILQ_FOREACH(n, &names, entry)
-		if (n->m.id == id)
-			dns_ask(n);
 }

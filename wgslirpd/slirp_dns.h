@@ -11,6 +11,5 @@ int	 dns_init(void);
 void	 dns_start(dns_result_fn *);
 void	 dns_clear(void);
 void	 dns_add(const struct resolve_msg *);
-void	 dns_refresh(uint32_t);
 
 #endif

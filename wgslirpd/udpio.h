@@ -26,7 +26,6 @@ struct udpio_rx {
 int	 udpio_init(void);
 int	 udpio_recv(int, struct udpio_rx [UDPIO_BATCH]);
 int	 udpio_send(int, const struct wg_endpoint *, const uint8_t *, size_t,
-	    size_t, int);
-void	 udpio_disable_gso(void);
+	    size_t, int, int);
 
 #endif

@@ -40,6 +40,48 @@ udpio_init(void)
 	return (0);
 }
 
+/*
+ * The interface is kept only where the address means nothing without it;
+ * otherwise it would override the routing table.
+ */
+static void
+local6(struct udpio_rx *r, const struct in6_pktinfo *pi)
+{
+	if (IN6_IS_ADDR_V4MAPPED(&pi->ipi6_addr)) {
+		ipaddr_from4(&r->from.local, pi->ipi6_addr.s6_addr + 12);
+		return;
+	}
+	ipaddr_from6(&r->from.local, &pi->ipi6_addr);
+	if (IN6_IS_ADDR_LINKLOCAL(&pi->ipi6_addr))
+		r->from.ifindex = pi->ipi6_ifindex;
+}
+
+/* Who sent it; IPv4 through a socket of both families is IPv4. */
+static int
+sender(struct udpio_rx *r, const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in6	*sin6;
+
+	memset(&r->from, 0, sizeof(r->from));
+	if (ss->ss_family == AF_INET) {
+		memcpy(&r->from.remote.sin, ss, sizeof(r->from.remote.sin));
+		return (0);
+	}
+	if (ss->ss_family != AF_INET6)
+		return (-1);
+	sin6 = (const struct sockaddr_in6 *)ss;
+	if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+		r->from.remote.sin.sin_family = AF_INET;
+		r->from.remote.sin.sin_port = sin6->sin6_port;
+		memcpy(&r->from.remote.sin.sin_addr,
+		    sin6->sin6_addr.s6_addr + 12, 4);
+		return (0);
+	}
+	memcpy(&r->from.remote.sin6, sin6, sizeof(*sin6));
+	r->from.remote.sin6.sin6_flowinfo = 0;
+	return (0);
+}
+
 /* What the control messages tell about a datagram. */
 static void
 read_control(struct msghdr *m, struct udpio_rx *r)
@@ -59,12 +101,10 @@ read_control(struct msghdr *m, struct udpio_rx *r)
 		    c->cmsg_type == IP_PKTINFO) {
 			memcpy(&pi4, CMSG_DATA(c), sizeof(pi4));
 			ipaddr_from4(&r->from.local, &pi4.ipi_spec_dst);
-			r->from.ifindex = (uint32_t)pi4.ipi_ifindex;
 		} else if (c->cmsg_level == IPPROTO_IPV6 &&
 		    c->cmsg_type == IPV6_PKTINFO) {
 			memcpy(&pi6, CMSG_DATA(c), sizeof(pi6));
-			ipaddr_from6(&r->from.local, &pi6.ipi6_addr);
-			r->from.ifindex = pi6.ipi6_ifindex;
+			local6(r, &pi6);
 		} else if (c->cmsg_level == IPPROTO_IP &&
 		    c->cmsg_type == IP_TOS)
 			r->ecn = *CMSG_DATA(c) & 3;
@@ -97,15 +137,7 @@ udpio_recv(int fd, struct udpio_rx rx[UDPIO_BATCH])
 		    msgs[i].msg_len == 0)
 			continue;
 		r = &rx[out];
-		memset(&r->from, 0, sizeof(r->from));
-		if (names[i].ss_family == AF_INET)
-			memcpy(&r->from.remote.sin, &names[i],
-			    sizeof(r->from.remote.sin));
-		else if (names[i].ss_family == AF_INET6) {
-			memcpy(&r->from.remote.sin6, &names[i],
-			    sizeof(r->from.remote.sin6));
-			r->from.remote.sin6.sin6_flowinfo = 0;
-		} else
+		if (sender(r, &names[i]) == -1)
 			continue;
 		r->buf = iovs[i].iov_base;
 		r->len = msgs[i].msg_len;
@@ -133,11 +165,12 @@ put_cmsg(struct msghdr *m, int level, int type, const void *data, size_t len)
 
 static ssize_t
 send_one(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
-    size_t len, size_t segment, int tos, int sticky)
+    size_t len, size_t segment, int tos, int dual, int sticky)
 {
 	_Alignas(struct cmsghdr) uint8_t	 control[CONTROL_LEN];
 	struct in6_pktinfo			 pi6;
 	struct in_pktinfo			 pi4;
+	struct sockaddr_in6			 mapped;
 	struct msghdr				 m;
 	struct iovec				 iov;
 	uint16_t				 gso = (uint16_t)segment;
@@ -150,7 +183,17 @@ send_one(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
 	m.msg_iovlen = 1;
 	m.msg_control = control;
 	m.msg_name = (void *)(uintptr_t)&ep->remote.sa;
-	if (ep->remote.sa.sa_family == AF_INET) {
+	if (ep->remote.sa.sa_family == AF_INET && dual) {
+		/* a socket of both families; the source is the system's */
+		memset(&mapped, 0, sizeof(mapped));
+		mapped.sin6_family = AF_INET6;
+		mapped.sin6_port = ep->remote.sin.sin_port;
+		memset(mapped.sin6_addr.s6_addr + 10, 0xff, 2);
+		memcpy(mapped.sin6_addr.s6_addr + 12,
+		    &ep->remote.sin.sin_addr, 4);
+		m.msg_name = &mapped;
+		m.msg_namelen = sizeof(mapped);
+	} else if (ep->remote.sa.sa_family == AF_INET) {
 		m.msg_namelen = sizeof(ep->remote.sin);
 		if (sticky && ep->local.af == 4) {
 			memset(&pi4, 0, sizeof(pi4));
@@ -178,39 +221,32 @@ send_one(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
 
 static int
 send_sticky(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
-    size_t len, size_t segment, int tos)
+    size_t len, size_t segment, int tos, int dual)
 {
-	if (send_one(fd, ep, buf, len, segment, tos, 1) != -1)
+	if (send_one(fd, ep, buf, len, segment, tos, dual, 1) != -1)
 		return (0);
 	if (ep->local.af == 0 || (errno != EINVAL && errno != ENODEV &&
 	    errno != ENETUNREACH && errno != EADDRNOTAVAIL))
 		return (-1);
 	/* the address that the peer used may be gone */
-	return (send_one(fd, ep, buf, len, segment, tos, 0) != -1 ? 0 : -1);
-}
-
-/* For tests: behave like a kernel without segmentation offload. */
-void
-udpio_disable_gso(void)
-{
-	no_gso = 1;
+	return (send_one(fd, ep, buf, len, segment, tos, dual, 0) != -1 ?
+	    0 : -1);
 }
 
 /*
  * Send len bytes as datagrams of segment bytes, the last one with what
- * is left.  A system that cannot segment gets them one by one.  Returns
+ * is left.  dual: the socket is an IPv6 one that also takes IPv4.  A system that cannot segment gets them one by one.  Returns
  * -1 with errno EAGAIN if none was sent because the socket is full, or
  * with another errno if they are lost.
  */
 int
 udpio_send(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
-    size_t len, size_t segment, int tos)
+    size_t len, size_t segment, int tos, int dual)
 {
 	size_t	 off, n;
-	int	 r = 0;
 
 	if (len <= segment || !no_gso) {
-		if (send_sticky(fd, ep, buf, len, segment, tos) == 0)
+		if (send_sticky(fd, ep, buf, len, segment, tos, dual) == 0)
 			return (0);
 		if (len <= segment || (errno != EIO && errno != EINVAL &&
 		    errno != EMSGSIZE))
@@ -222,10 +258,11 @@ udpio_send(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
 	}
 	for (off = 0; off < len; off += n) {
 		n = len - off < segment ? len - off : segment;
-		if (send_sticky(fd, ep, buf + off, n, n, tos) == -1)
-			r = -1;
+		if (send_sticky(fd, ep, buf + off, n, n, tos, dual) == 0)
+			continue;
+		if (off > 0 && errno == EAGAIN)
+			errno = ENOBUFS;	/* not all of it again */
+		return (-1);
 	}
-	if (r == -1 && errno == EAGAIN)
-		errno = ENOBUFS;	/* some were sent: not all again */
-	return (r);
+	return (0);
 }

@@ -466,9 +466,13 @@ input_data(struct wg_device *d, const uint8_t *msg, size_t len,
 		d->count.wg_drop_expired++;
 		return;
 	}
+	/* without room for the packet its news still counts */
 	if ((out = d->ops->rx_buf(d->arg, plain)) == NULL) {
-		d->count.wg_drop_noslot++;
-		return;
+		if (plain > sizeof(d->scratch)) {
+			d->count.wg_drop_noslot++;
+			return;
+		}
+		out = d->scratch;
 	}
 	counter = get64(msg + 8);
 	if (aead_open(kp->recv, counter, msg + WG_DATA_HDR_LEN,
@@ -491,7 +495,9 @@ input_data(struct wg_device *d, const uint8_t *msg, size_t len,
 		    !p->timers.another_keepalive)
 			timers_data_received(&p->timers, now);
 		plain = check_inner(d, p, out, plain);
-		if (plain > 0) {
+		if (plain > 0 && out == d->scratch)
+			d->count.wg_drop_noslot++;
+		else if (plain > 0) {
 			d->count.wg_rx_packets++;
 			d->ops->rx_done(d->arg, p, plain, ecn, now);
 		}
@@ -578,10 +584,8 @@ wg_expire(void *arg, struct wheel_timer *t, mono_t now)
 
 	p = (struct wg_peer *)((char *)t - offsetof(struct wg_peer, timer));
 	todo = timers_expire(&p->timers, now);
-	if (todo & WG_DO_ZERO) {
+	if (todo & WG_DO_ZERO)
 		wg_peer_zero(d, p);
-		wg_stage_purge(d, p);
-	}
 	if (todo & WG_DO_GIVE_UP)
 		wg_stage_purge(d, p);
 	if (todo & (WG_DO_RETRY | WG_DO_INITIATE)) {

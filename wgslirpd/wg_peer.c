@@ -78,18 +78,22 @@ wg_device_set_key(struct wg_device *d, const uint8_t private[KEY_LEN])
 	struct noise_local	 l;
 	struct wg_peer		*p;
 
-	if (noise_local_init(&l, private) == -1 ||
-	    cookie_checker_init(&d->checker, l.public) == -1)
+	if (noise_local_init(&l, private) == -1)
 		return (-1);
 	if (d->has_key &&
 	    memcmp(l.public, d->local.public, KEY_LEN) == 0) {
 		noise_local_clear(&l);
 		return (0);
 	}
+	if (cookie_checker_init(&d->checker, l.public) == -1) {
+		noise_local_clear(&l);
+		return (-1);
+	}
 	noise_local_clear(&d->local);
 	d->local = l;
 	d->has_key = 1;
 	TAILQ_FOREACH(p, &d->peers, entry) {
+		timers_stop(&p->timers);
 		wg_peer_zero(d, p);
 		noise_remote_rekey(&d->local, &p->noise);
 	}
@@ -210,7 +214,6 @@ wg_peer_zero(struct wg_device *d, struct wg_peer *p)
 	keypair_free(&p->current);
 	keypair_free(&p->previous);
 	keypair_free(&p->next);
-	timers_stop(&p->timers);
 	wg_peer_schedule(d, p);
 }
 

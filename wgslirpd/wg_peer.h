@@ -79,6 +79,7 @@ struct wg_peer {
 	uint32_t		 id;
 	char			 name[WG_PEER_NAME_LEN];
 	uint8_t			 mark;		/* reload: still wanted */
+	uint8_t			 by_name;	/* its endpoint is resolved */
 	uint8_t			 indexed;	/* hs_index is in the table */
 
 	struct noise_remote	 noise;
@@ -145,6 +146,7 @@ struct wg_device {
 	uint32_t		 nstaged;
 	uint16_t		 mtu;
 	uint8_t			 has_key;
+	uint8_t			 scratch[2048];
 
 	struct wg_pending	*pending;
 	uint32_t		 phead;

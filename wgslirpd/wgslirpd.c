@@ -69,10 +69,12 @@ static struct {
 	int			 verbose_flag;
 	int			 started;
 	int			 quitting;
+	int			 again;		/* reload once more */
 	int			 reload_id;	/* control client, 0: none */
 } env;
 
 static void	 parent_dispatch(struct imsgev *, struct imsg *);
+static void	 reload(void);
 
 static void
 usage(void)
@@ -383,7 +385,15 @@ all_staged(void)
 	listen_close(&env.listens, &env.staged_listens);
 	env.listens = env.staged_listens;
 	memset(&env.staged_listens, 0, sizeof(env.staged_listens));
+	log_setverbose(env.conf->verbose);
+	send_all(IMSG_VERBOSE, &env.conf->verbose,
+	    sizeof(env.conf->verbose));
 	log_info("configuration reloaded, %u peers", env.conf->npeers);
+	if (env.again) {
+		env.again = 0;
+		reload();
+		return;
+	}
 	reload_answer(NULL);
 }
 
@@ -398,7 +408,7 @@ reload(void)
 	char		 err[CTL_TEXT_LEN];
 
 	if (env.staged != NULL) {
-		reload_answer("a reload is under way");
+		env.again = 1;	/* this one read what was there before */
 		return;
 	}
 	if (env.from_env) {
@@ -410,6 +420,8 @@ reload(void)
 		reload_answer(parse_error());
 		return;
 	}
+	if (env.verbose_flag)
+		conf->verbose = 1;
 	config_keep_ids(conf, env.conf);
 	if (listen_open(conf, &env.staged_listens, &env.listens,
 	    env.activated_udp, err, sizeof(err)) == -1) {
@@ -464,7 +476,7 @@ parent_control(struct imsg *imsg)
 	imsg_is(imsg, &req, sizeof(req));
 	switch (imsg_get_type(imsg)) {
 	case CTL_RELOAD:
-		if (env.reload_id != 0) {
+		if (env.reload_id != 0 || !env.started) {
 			char	 busy[CTL_TEXT_LEN] = "a reload is under way";
 
 			imsgev_must(&env.child[PROC_CONTROL].iev, CTL_FAIL,
@@ -735,17 +747,12 @@ main(int argc, char *argv[])
 	if (env.verbose_flag)
 		env.conf->verbose = 1;
 	set_socket_path(sock);
-	if (!env.foreground && env.path[0] != '/') {
-		static char	 full[4096];
-
-		if (realpath(env.path, full) != NULL)
-			env.path = full;
-	}
 	signal(SIGPIPE, SIG_IGN);
 	open_sockets();
 	if (!env.foreground) {
 		log_init(0);
-		if (daemon(0, 0) == -1)
+		/* relative names of key files stay what they are */
+		if (daemon(1, 0) == -1)
 			fatal("daemon");
 	}
 	log_procname(proc_title(PROC_PARENT));

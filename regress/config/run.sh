@@ -66,7 +66,7 @@ conf <<X
 ext_port = "51820"
 listen on * port \$ext_port
 listen on 127.0.0.1 port 1000
-listen on ::1
+listen on ::1 port 1001
 private key file "$t/key"
 address { 10.77.0.1/24 fd77::1/64 }
 mtu 1420
@@ -100,7 +100,7 @@ $d -nv -f "$t/c" >"$t/two" 2>/dev/null
 if cmp -s "$t/one" "$t/two" && [ -s "$t/one" ]; then ok; else
 	bad "round trip" "$(diff "$t/one" "$t/two")"
 fi
-for w in 'listen on \* port 51820' 'listen on ::1 port 51820' 'mtu 1420' \
+for w in 'listen on \* port 51820' 'listen on ::1 port 1001' 'mtu 1420' \
     'block quick from 10.77.0.9/32 proto udp to any port 1:1023' \
     'pass from peer "laptop" proto tcp to 127.0.0.1/32 port 22' \
     'block to private' 'endpoint "vpn.example.com" port 51820' \
@@ -132,7 +132,7 @@ refused_line() {
 	conf
 	refused "$1" "$t/c:$2: $3"
 }
-refused_line "no key" 2 "no private key" <<X
+refused_line "no key" 1 "no private key" <<X
 mtu 1400
 X
 refused_line "bad key" 2 "private key: not a key" <<X
@@ -165,6 +165,15 @@ refused_line listen 1 "listen on: not an address" <<X
 listen on nowhere
 private key "$K"
 X
+refused_line "listen twice" 3 "the same address is listened on twice" <<X
+listen on *
+listen on 127.0.0.1
+private key "$K"
+X
+printf 'y = "1 2222"\ny = $y\nprivate key "%s"\n' "$K" >"$t/c"
+refused "macro redefined" "syntax error"
+echo "include \"$t\"" >"$t/c"
+refused "include of a folder" "not a regular file"
 refused_line prefix 4 "allowed ips: not an address/length" <<X
 private key "$K"
 peer "a" {

@@ -6,6 +6,7 @@ As root the daemon runs as an ordinary user between namespaces that the
 test makes; as an ordinary user everything runs inside "unshare -Urnm".
 """
 
+import base64
 import errno
 import hashlib
 import os
@@ -20,8 +21,8 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import server                                               # noqa: E402
-from net import (Net, check, run, setns, wait_for,          # noqa: E402
-                 SERVER4, SERVER6, GATE4, GATE6, GUEST4)
+from net import (Net, TOP, check, open_ping, run, setns,    # noqa: E402
+                 wait_for, SERVER4, SERVER6, GATE4, GATE6, GUEST4)
 
 MB = 1 << 20
 BOTH = (SERVER4, SERVER6)
@@ -286,18 +287,13 @@ def test_blackhole(n):
     n.ip('s', 'addr', 'add', '192.0.2.9/32', 'dev', 'lo')
     n.ip('g', 'route', 'add', '198.51.100.0/24', 'via', SERVER4)
     n.ip('s', 'route', 'add', 'blackhole', '198.51.100.0/24')
-    got = []
-
-    def slow():
-        got.append(n.call('c', connect_error, '198.51.100.1', 80, 3))
-    t = threading.Thread(target=slow)
-    t.start()
+    slow = n.begin('c', connect_error, '198.51.100.1', 80, 3)
     time.sleep(0.3)
     t0 = time.monotonic()
     got2 = n.call('c', get, SERVER4, 1000)
     took = time.monotonic() - t0
-    t.join()
-    check(got[0][0] == 'timeout', got)
+    got = slow()
+    check(got[0] == 'timeout', got)
     check(got2[0] == 1000 and took < 2.0, 'delayed', took)
 
 
@@ -360,13 +356,7 @@ def test_blocked(n):
 
 def test_show(n):
     """show tells the truth while a transfer runs."""
-    with_flow = []
-
-    def download():
-        n.call('c', get, SERVER4, 30 * MB)
-
-    t = threading.Thread(target=download)
-    t.start()
+    download = n.begin('c', client_stops, SERVER4)
     try:
         def flow():
             fs = [f for f in n.ctlj('show', 'flows')['flows']
@@ -376,7 +366,7 @@ def test_show(n):
         with_flow = wait_for(flow, what='a flow in show flows')
         p = n.ctlj('show', 'peers')['peers'][0]
     finally:
-        t.join()
+        download()
     f = with_flow[0]
     check(f['proto'] == 'tcp' and f['peer'] == 'laptop' and
           f['state'] == 'established' and
@@ -389,7 +379,7 @@ def test_show(n):
           abs(p['latest_handshake'] - time.time()) < 300 and
           p['flows'] >= 1, p)
     p2 = n.ctlj('show', 'peers', 'laptop')['peers'][0]
-    check(p2['tx_bytes'] > 30 * MB and p2['rx_bytes'] > 0, p2)
+    check(p2['tx_bytes'] > 16 * MB and p2['rx_bytes'] > 0, p2)
     check(n.ctl('show', 'peers', 'nobody', ok=False).returncode == 1,
           'unknown peer')
     procs = n.ctlj('show', 'processes')['processes']
@@ -434,6 +424,32 @@ def test_control_hostile(n):
         s.close()
     wait_for(lambda: n.ctl('show', ok=False).returncode == 0,
              what='an answer after hostile clients')
+    # one that asks and never reads costs no memory
+    pid = [x['pid'] for x in n.ctlj('show', 'processes')['processes']
+           if x['title'] == 'control'][0]
+    ask_procs = struct.pack('<IIII', 1006, 96, 0, 0) + bytes(80)
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(n.sock)
+    s.setblocking(False)
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:
+        try:
+            s.send(ask_procs * 500)
+        except BlockingIOError:
+            time.sleep(0.01)
+    rss = int(re.search(r'VmRSS:\s+(\d+)', open(
+        '/proc/%d/status' % pid).read()).group(1))
+    s.close()
+    check(rss < 20000, 'control engine grew to', rss, 'kB')
+    # several requests at once are all answered
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(5)
+    s.connect(n.sock)
+    s.sendall(ask_procs * 5)
+    s.shutdown(socket.SHUT_WR)
+    got = read_all(s)
+    s.close()
+    check(len(got) == 5 * (4 * (16 + 24) + 16), 'pipelined', len(got))
 
 
 def test_kill_flow(n):
@@ -445,9 +461,7 @@ def test_kill_flow(n):
                 return 'eof' if s.recv(1) == b'' else 'data'
             except ConnectionResetError:
                 return 'reset'
-    out = []
-    t = threading.Thread(target=lambda: out.append(n.call('c', held)))
-    t.start()
+    end = n.begin('c', held)
 
     def find():
         return [f for f in n.ctlj('show', 'flows')['flows']
@@ -455,8 +469,8 @@ def test_kill_flow(n):
                 f['state'] == 'established' and f['rx_bytes'] == 1]
     f = wait_for(find, what='the flow')[0]
     n.ctl('kill', 'flow', str(f['id']))
-    t.join()
-    check(out == ['reset'], out)
+    out = end()
+    check(out == 'reset', out)
     r = n.ctl('kill', 'flow', str(f['id']), ok=False)
     check(r.returncode == 1 and 'no such flow' in r.stdout, r.stdout)
 
@@ -484,13 +498,11 @@ def test_roaming(n):
                     return i
                 time.sleep(0.1)
         return 'all'
-    out = []
-    t = threading.Thread(target=lambda: out.append(n.call('c', slow)))
-    t.start()
+    end = n.begin('c', slow)
     time.sleep(0.5)
     n.wg_set('listen-port', '40001')
-    t.join()
-    check(out == ['all'], out)
+    out = end()
+    check(out == 'all', out)
     p = n.ctlj('show', 'peers')['peers'][0]
     check(p['endpoint'] == '10.9.0.2:40001', p)
 
@@ -514,9 +526,7 @@ def test_reload(n):
                     return i
                 time.sleep(0.1)
         return 'all'
-    out = []
-    t = threading.Thread(target=lambda: out.append(n.call('c', slow)))
-    t.start()
+    end = n.begin('c', slow)
     time.sleep(0.3)
     n.write_conf(n.conf(extra='peer "other" {\n\tpublic key "%s"\n'
                         '\tallowed ips 10.77.0.3/32\n}' % n.pub('x')))
@@ -531,8 +541,19 @@ def test_reload(n):
     os.kill(n.daemon.pid, signal.SIGHUP)
     wait_for(lambda: len(n.ctlj('show', 'peers')['peers']) == 1,
              what='SIGHUP')
-    t.join()
-    check(out == ['all'], out)
+    # many more peers than at the start, and away again
+    keys = [os.urandom(32) for _ in range(2000)]
+    n.write_conf(n.conf(extra=''.join(
+        'peer "p%d" {\n\tpublic key "%s"\n\tallowed ips 10.88.%d.%d\n}\n'
+        % (i, base64.b64encode(k).decode(), i // 256, i % 256)
+        for i, k in enumerate(keys))))
+    n.ctl('reload')
+    check(len(n.ctlj('show', 'peers')['peers']) == 2001, 'many peers')
+    n.write_conf(n.conf())
+    n.ctl('reload')
+    check(len(n.ctlj('show', 'peers')['peers']) == 1, 'and back')
+    out = end()
+    check(out == 'all', out)
 
 
 def test_policy_rules(n):
@@ -612,6 +633,40 @@ def test_as_root(n):
     n.start()
 
 
+def test_no_ping(n):
+    """Where ping sockets are not allowed, all the rest works."""
+    def close_ping():
+        with open('/proc/sys/net/ipv4/ping_group_range', 'w') as f:
+            f.write('1 0')
+    n.call('g', close_ping)
+    try:
+        n.stop()
+        n.start()
+        check('net.ipv4.ping_group_range' in n.logtext(), n.logtext())
+        session(n)
+        check(n.ctlj('show', 'counters')['icmp_available'] == 0, 'counter')
+        check(n.call('c', ping, GATE4)[0] == 0, 'gateway')
+    finally:
+        n.call('g', open_ping)
+        n.stop()
+        n.start()
+        session(n)
+
+
+def test_socket_path(n):
+    """A file in the way of the control socket stays."""
+    path = os.path.join(n.dir, 'run', 'precious')
+    with open(path, 'w') as f:
+        f.write('x')
+    os.chmod(path, 0o666)
+    conf = n.write_conf('listen on * port 51999\n' +
+                        n.conf().partition('\n')[2])
+    p = n.spawn('g', [n.bin + '/wgslirpd', '-d', '-f', conf, '-s', path],
+                uid=n.owner)
+    check(p.wait(10) == 1 and open(path).read() == 'x', 'file is gone')
+    n.write_conf(n.conf())
+
+
 def test_activation(n):
     """Sockets from a service manager."""
     n.stop()
@@ -619,8 +674,10 @@ def test_activation(n):
     open(n.log, 'w').close()
 
     def child():
-        u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        u.bind(('0.0.0.0', 51820))
+        # as systemd makes it: one socket for both families
+        u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        u.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        u.bind(('::', 51820))
         s = socket.socket(socket.AF_UNIX)
         s.bind(n.dir + '/run/act.sock')
         s.listen(5)
@@ -654,6 +711,9 @@ def test_activation(n):
         r = run(n.bin + '/wgslirpctl', '-s', n.dir + '/run/act.sock',
                 'show')
         check('peers: 1' in r.stdout, r.stdout)
+        r = run(n.bin + '/wgslirpctl', '-s', n.dir + '/run/act.sock',
+                'show', 'peers')
+        check('endpoint: 10.9.0.2:' in r.stdout, r.stdout)
     finally:
         os.kill(pid, signal.SIGTERM)
         os.waitpid(pid, 0)
@@ -666,7 +726,8 @@ TESTS = [test_ping, test_download, test_upload, test_parallel,
          test_blocked, test_show, test_control_hostile, test_kill_flow,
          test_log, test_outer_v6, test_roaming, test_reload,
          test_policy_rules, test_peer_restart, test_wrong_key, test_stop,
-         test_kill_children, test_as_root, test_activation]
+         test_kill_children, test_as_root, test_no_ping,
+         test_socket_path, test_activation]
 
 
 def main():
@@ -712,4 +773,7 @@ if __name__ == '__main__':
     if '4294967295' not in open('/proc/self/uid_map').read():
         # our own mounts: "ip netns" needs a writable /run
         run('mount', '-t', 'tmpfs', 'none', '/run')
+        tun = os.path.join(TOP, 'tun')
+        if os.path.exists(tun):
+            run('mount', '--bind', tun, '/dev/net/tun')
     sys.exit(main())

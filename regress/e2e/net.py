@@ -261,6 +261,10 @@ peer "laptop" {
 
     def call(self, who, fn, *args, timeout=60):
         """fn(*args) in a process of its own inside a namespace."""
+        return self.begin(who, fn, *args, timeout=timeout)()
+
+    def begin(self, who, fn, *args, timeout=60):
+        """The same, going on; calling the result waits for the end."""
         r, w = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -275,15 +279,18 @@ peer "laptop" {
                 pickle.dump(out, f)
             os._exit(0)
         os.close(w)
-        with os.fdopen(r, 'rb') as f:
-            data = f.read()
-        os.waitpid(pid, 0)
-        if not data:
-            raise Failure('%s timed out' % fn.__name__)
-        ok, v = pickle.loads(data)
-        if not ok:
-            raise Failure('%s: %s' % (fn.__name__, v))
-        return v
+
+        def end():
+            with os.fdopen(r, 'rb') as f:
+                data = f.read()
+            os.waitpid(pid, 0)
+            if not data:
+                raise Failure('%s timed out' % fn.__name__)
+            ok, v = pickle.loads(data)
+            if not ok:
+                raise Failure('%s: %s' % (fn.__name__, v))
+            return v
+        return end
 
     def close(self):
         for p in self.procs:

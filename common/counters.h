@@ -19,6 +19,7 @@
 	C(wg_tx_bytes, "UDP bytes sent")				\
 	C(wg_rx_packets, "inner packets accepted")			\
 	C(wg_rx_keepalives, "keepalives received")			\
+	C(wg_overlay_packets, "inner packets sent on to another peer")	\
 	C(wg_tx_packets, "inner packets encrypted")			\
 	C(wg_tx_keepalives, "keepalives sent")				\
 	C(wg_rx_initiations, "handshake initiations accepted")		\

@@ -33,6 +33,7 @@ config_new(void)
 	TAILQ_INIT(&c->addresses);
 	TAILQ_INIT(&c->peers);
 	TAILQ_INIT(&c->rules);
+	TAILQ_INIT(&c->excludes);
 	c->mtu = MTU_DEFAULT;
 	c->ack_delay = ACK_DELAY_DEFAULT;
 	c->udp_timeout = UDP_TIMEOUT_DEFAULT;
@@ -88,6 +89,7 @@ config_free(struct config *c)
 		free(r);
 	}
 	free_prefixes(&c->addresses);
+	free_prefixes(&c->excludes);
 	free(c->key_file);
 	freezero(c, sizeof(*c));
 }
@@ -349,6 +351,56 @@ send_peer(const struct conf_peer *p, struct imsgev *crypto,
 	}
 }
 
+/* Length of a netmask's prefix. */
+static uint8_t
+mask_len(const struct sockaddr *sa)
+{
+	struct ipaddr	 m;
+	uint8_t		 n = 0;
+	int		 i;
+
+	if (sa == NULL || ipaddr_from_sa(&m, sa) == -1)
+		return (0);
+	for (i = 0; i < ipaddr_bits(&m) / 8; i++)
+		n += (uint8_t)__builtin_popcount(m.a[i]);
+	return (n);
+}
+
+/*
+ * What is never sent from peer to peer: the prefixes of the configuration,
+ * the gateway's own addresses, and the networks that the host is in.
+ */
+static void
+send_excludes(const struct config *c, struct imsgev *crypto)
+{
+	const struct conf_prefix	*x;
+	struct ifaddrs			*ifs, *i;
+	struct ipprefix			 p;
+
+	TAILQ_FOREACH(x, &c->excludes, entry)
+		imsgev_must(crypto, IMSG_CONF_EXCLUDE, 0, -1, &x->prefix,
+		    sizeof(x->prefix));
+	TAILQ_FOREACH(x, &c->addresses, entry) {
+		p = x->prefix;
+		p.len = (uint8_t)ipaddr_bits(&p.addr);
+		imsgev_must(crypto, IMSG_CONF_EXCLUDE, 0, -1, &p, sizeof(p));
+	}
+	if (getifaddrs(&ifs) == -1) {
+		log_warn("getifaddrs");
+		return;
+	}
+	for (i = ifs; i != NULL; i = i->ifa_next) {
+		memset(&p, 0, sizeof(p));
+		if (i->ifa_addr == NULL || i->ifa_flags & IFF_LOOPBACK ||
+		    ipaddr_from_sa(&p.addr, i->ifa_addr) == -1 ||
+		    (p.len = mask_len(i->ifa_netmask)) == 0)
+			continue;
+		ipprefix_mask(&p);
+		imsgev_must(crypto, IMSG_CONF_EXCLUDE, 0, -1, &p, sizeof(p));
+	}
+	freeifaddrs(ifs);
+}
+
 /* Send all of it for staging, except sockets and the end mark. */
 void
 config_send(const struct config *c, struct imsgev *crypto,
@@ -364,6 +416,7 @@ config_send(const struct config *c, struct imsgev *crypto,
 	g.mtu = c->mtu;
 	g.port = l != NULL ? l->port : 0;
 	g.ack_delay = c->ack_delay;
+	g.overlay = (uint16_t)c->overlay;
 	g.udp_timeout = c->udp_timeout;
 	g.max_flows = c->max_flows;
 	imsgev_must(crypto, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
@@ -372,6 +425,8 @@ config_send(const struct config *c, struct imsgev *crypto,
 	imsgev_must(crypto, IMSG_CONF_KEY, 0, -1, c->key, KEY_LEN);
 	TAILQ_FOREACH(p, &c->peers, entry)
 		send_peer(p, crypto, slirp);
+	if (c->overlay)
+		send_excludes(c, crypto);
 	TAILQ_FOREACH(x, &c->addresses, entry)
 		imsgev_must(slirp, IMSG_CONF_ADDRESS, 0, -1, &x->prefix,
 		    sizeof(x->prefix));

@@ -41,9 +41,6 @@ static const char *const	 ignored[] = {
 	"WG_PCAP", "WG_TUN_"
 };
 
-/* Routing that would silently not happen is an error, not a note. */
-static const char *const	 refused[] = { "WG_OVERLAY_" };
-
 static void
 env_error(struct env_parse *e, const char *fmt, ...)
     __attribute__((__format__(printf, 2, 3)));
@@ -304,7 +301,7 @@ has_prefix(const char *name, const char *const *list, size_t n)
 
 /* Say which variables have no effect, in one line. */
 static void
-env_unused(struct env_parse *e)
+env_unused(void)
 {
 	char	 line[400] = "", name[64];
 	char	**v, *eq;
@@ -318,9 +315,6 @@ env_unused(struct env_parse *e)
 			continue;
 		memcpy(name, *v, n);
 		name[n] = '\0';
-		if (has_prefix(name, refused,
-		    sizeof(refused) / sizeof(refused[0])))
-			env_error(e, "%s: not supported", name);
 		if (!has_prefix(name, ignored,
 		    sizeof(ignored) / sizeof(ignored[0])))
 			continue;
@@ -370,8 +364,12 @@ config_env(int check_only, char *err, size_t errlen)
 		env_prefixes(&e, "WG_ADDRESS", v, &e.conf->addresses, 0);
 	if (env_true("DEBUG") || env_true("WG_DEBUG"))
 		e.conf->verbose = 1;
+	e.conf->overlay = env_true("WG_OVERLAY_ROUTING");
+	if ((v = env_get("WG_OVERLAY_EXCLUDE_CIDRS")) != NULL)
+		env_prefixes(&e, "WG_OVERLAY_EXCLUDE_CIDRS", v,
+		    &e.conf->excludes, 1);
 	env_peers(&e);
-	env_unused(&e);
+	env_unused();
 	if (!e.failed &&
 	    (what = config_check(e.conf, err, errlen)) != NULL) {
 		if (what != err)

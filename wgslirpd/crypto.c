@@ -46,6 +46,11 @@ struct staged_peer {
 	struct conf_peer_msg		 m;
 };
 
+struct staged_exclude {
+	STAILQ_ENTRY(staged_exclude)	 entry;
+	struct ipprefix			 prefix;
+};
+
 struct staged_endpoint {
 	STAILQ_ENTRY(staged_endpoint)	 entry;
 	struct endpoint_msg		 m;
@@ -100,6 +105,7 @@ static struct {
 	uint8_t			 key[KEY_LEN];
 	STAILQ_HEAD(, staged_peer)	 peers;
 	STAILQ_HEAD(, staged_aip)	 aips;
+	STAILQ_HEAD(, staged_exclude)	 excludes;
 	STAILQ_HEAD(, staged_endpoint)	 early;	/* names, before commit */
 	uint32_t		 nearly;
 	int			 staged_fd[MAX_LISTEN];
@@ -518,6 +524,7 @@ commit(void)
 {
 	struct staged_peer	*sp;
 	struct staged_aip	*sa;
+	struct staged_exclude	*sx;
 	struct staged_endpoint	*se;
 	struct wg_peer		*p, *next;
 	mono_t			 now = mono_now();
@@ -545,6 +552,14 @@ commit(void)
 		    &p->aips) == -1)
 			fatal("allowed ips");
 		free(sa);
+	}
+	ce.dev->overlay = ce.global.overlay != 0;
+	wg_exclude_clear(ce.dev);
+	while ((sx = STAILQ_FIRST(&ce.excludes)) != NULL) {
+		STAILQ_REMOVE_HEAD(&ce.excludes, entry);
+		if (wg_exclude(ce.dev, &sx->prefix) == -1)
+			fatal("overlay");
+		free(sx);
 	}
 	open_sockets();
 	ce.staging = 0;
@@ -600,6 +615,7 @@ take_bell(struct imsg *imsg)
 static void
 stage_msg(struct imsg *imsg)
 {
+	struct staged_exclude	*sx;
 	struct staged_peer	*sp;
 	struct staged_aip	*sa;
 
@@ -621,6 +637,12 @@ stage_msg(struct imsg *imsg)
 			fatal(NULL);
 		imsg_is(imsg, &sa->aip, sizeof(sa->aip));
 		STAILQ_INSERT_TAIL(&ce.aips, sa, entry);
+		break;
+	case IMSG_CONF_EXCLUDE:
+		if ((sx = calloc(1, sizeof(*sx))) == NULL)
+			fatal(NULL);
+		imsg_is(imsg, &sx->prefix, sizeof(sx->prefix));
+		STAILQ_INSERT_TAIL(&ce.excludes, sx, entry);
 		break;
 	case IMSG_SOCKET:
 		if (ce.nstaged_fd == MAX_LISTEN)
@@ -659,6 +681,7 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_CONF_KEY:
 	case IMSG_CONF_PEER:
 	case IMSG_CONF_AIP:
+	case IMSG_CONF_EXCLUDE:
 	case IMSG_SOCKET:
 	case IMSG_CONF_END:
 		if (!ce.staging)
@@ -853,6 +876,7 @@ crypto_main(int foreground)
 
 	STAILQ_INIT(&ce.peers);
 	STAILQ_INIT(&ce.aips);
+	STAILQ_INIT(&ce.excludes);
 	STAILQ_INIT(&ce.early);
 	ce.queue_fd[0] = ce.queue_fd[1] = -1;
 	ce.slot = PKTQ_NOSLOT;

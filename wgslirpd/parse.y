@@ -93,19 +93,21 @@ int	 yyparse(void);
 %token	ACK ADDRESS ALLOWED ANY
 %token	BLOCK BRIEF
 %token	DELAY
-%token	ENDPOINT ERROR
+%token	ENDPOINT ERROR EXCLUDE
 %token	FILE_ FLOWS FROM
 %token	INCLUDE IPS
 %token	KEEPALIVE KEY
 %token	LISTEN LOG
 %token	MAX MTU
-%token	ON
+%token	NO
+%token	ON OVERLAY
 %token	PASS PEER PERSISTENT PORT PRESHARED PRIVATE PROTO PUBLIC
 %token	QUICK
 %token	REDACTED
 %token	TCP TIMEOUT TO
 %token	UDP
 %token	VERBOSE
+%token	YES
 %token	<v.string>	STRING
 %token	<v.number>	NUMBER
 %type	<v.number>	port portspec proto
@@ -217,6 +219,8 @@ main		: LISTEN ON STRING port	{
 				YYERROR;
 			conf->max_flows = (uint32_t)$3;
 		}
+		| OVERLAY YES excludes	{ conf->overlay = 1; }
+		| OVERLAY NO		{ conf->overlay = 0; }
 		| TCP '{' optnl tcpopts '}'
 		| UDP '{' optnl udpopts '}'
 		;
@@ -247,6 +251,29 @@ address		: STRING		{
 			}
 			free($1);
 			config_add_prefix(&conf->addresses, &p);
+		}
+		;
+
+excludes	: /* empty */
+		| EXCLUDE exclude
+		| EXCLUDE '{' optnl exclude_l '}'
+		;
+
+exclude_l	: exclude optnl
+		| exclude_l comma exclude optnl
+		;
+
+exclude		: STRING		{
+			struct ipprefix	 p;
+
+			if (ipprefix_parse(&p, $1) == -1) {
+				yyerror("exclude: not an address/length");
+				free($1);
+				YYERROR;
+			}
+			free($1);
+			ipprefix_mask(&p);
+			config_add_prefix(&conf->excludes, &p);
 		}
 		;
 
@@ -603,6 +630,7 @@ lookup(const char *s)
 		{ "brief",	BRIEF },
 		{ "delay",	DELAY },
 		{ "endpoint",	ENDPOINT },
+		{ "exclude",	EXCLUDE },
 		{ "file",	FILE_ },
 		{ "flows",	FLOWS },
 		{ "from",	FROM },
@@ -614,7 +642,9 @@ lookup(const char *s)
 		{ "log",	LOG },
 		{ "max",	MAX },
 		{ "mtu",	MTU },
+		{ "no",		NO },
 		{ "on",		ON },
+		{ "overlay",	OVERLAY },
 		{ "pass",	PASS },
 		{ "peer",	PEER },
 		{ "persistent",	PERSISTENT },
@@ -629,7 +659,8 @@ lookup(const char *s)
 		{ "timeout",	TIMEOUT },
 		{ "to",		TO },
 		{ "udp",	UDP },
-		{ "verbose",	VERBOSE }
+		{ "verbose",	VERBOSE },
+		{ "yes",	YES }
 	};
 	const struct keyword		*k;
 

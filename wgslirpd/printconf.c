@@ -124,6 +124,10 @@ print_config(const struct config *c)
 	printf("log %s\n", c->verbose ? "verbose" : "brief");
 	if (c->max_flows != 0)
 		printf("max flows %u\n", c->max_flows);
+	if (c->overlay && TAILQ_EMPTY(&c->excludes))
+		printf("overlay yes\n");
+	else if (c->overlay)
+		print_prefixes("overlay yes exclude", &c->excludes);
 	printf("tcp { ack delay %u }\n", c->ack_delay);
 	printf("udp { timeout %u }\n", c->udp_timeout);
 	TAILQ_FOREACH(r, &c->rules, entry)

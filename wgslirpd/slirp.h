@@ -323,6 +323,7 @@ uint32_t	 cksum_pseudo(const struct ipaddr *, const struct ipaddr *,
 int		 policy_pass(const struct slirp *, const struct slirp_peer *,
 		    const struct ipaddr *, const struct ipaddr *, uint8_t,
 		    uint16_t);
+int		 policy_nowhere(const struct slirp *, const struct ipaddr *);
 int		 policy_builtin(const struct slirp *, const struct ipaddr *);
 
 /* slirp_icmp.c */
@@ -332,6 +333,7 @@ void		 icmp_timer(struct slirp *, struct flow *);
 void		 icmp_close(struct slirp *, struct flow *);
 void		 icmp_unreach(struct slirp *, const struct ippkt *, uint8_t,
 		    uint8_t, uint32_t);
+void		 icmp_blocked(struct slirp *, const struct ippkt *);
 void		 icmp_relay(struct slirp *, struct flow *, uint8_t,
 		    uint32_t, const struct host_error *);
 int		 icmp_map_errno(int, uint8_t, uint8_t *, uint8_t *);

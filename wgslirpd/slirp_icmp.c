@@ -139,6 +139,21 @@ icmp_unreach(struct slirp *s, const struct ippkt *p, uint8_t type,
 	    p->hdrlen);
 }
 
+/* The policy does not let the packet through: tell why. */
+void
+icmp_blocked(struct slirp *s, const struct ippkt *p)
+{
+	int	 v4 = p->src.af == 4;
+
+	s->count.ip_drop_policy++;
+	if (policy_nowhere(s, &p->dst))
+		icmp_unreach(s, p, v4 ? ICMP4_UNREACH : ICMP6_UNREACH,
+		    v4 ? 1 : 3, 0);
+	else
+		icmp_unreach(s, p, v4 ? ICMP4_UNREACH : ICMP6_UNREACH,
+		    v4 ? 13 : 1, 0);
+}
+
 /* ICMP type and code for a local error.  -1 if there is none. */
 int
 icmp_map_errno(int error, uint8_t af, uint8_t *type, uint8_t *code)
@@ -347,9 +362,7 @@ icmp_input(struct slirp *s, struct ippkt *p)
 		return;
 	}
 	if (!policy_pass(s, p->peer, &p->src, &p->dst, IPPROTO_ICMP, 0)) {
-		s->count.ip_drop_policy++;
-		icmp_unreach(s, p, p->src.af == 4 ? ICMP4_UNREACH :
-		    ICMP6_UNREACH, p->src.af == 4 ? 13 : 1, 0);
+		icmp_blocked(s, p);
 		return;
 	}
 	id = be16(h + 4);

@@ -106,6 +106,18 @@ is_hostaddr(const struct slirp *s, const struct ipaddr *ip)
 	return (0);
 }
 
+/* Is it in the tunnel, where nobody has it, and not the gateway? */
+int
+policy_nowhere(const struct slirp *s, const struct ipaddr *dst)
+{
+	size_t	 i;
+
+	for (i = 0; i < s->conf.naddrs; i++)
+		if (ipprefix_match(&s->conf.addrs[i], dst))
+			return (!ip_is_local(s, dst));
+	return (0);
+}
+
 static int
 is_ours(const struct slirp *s, const struct ipaddr *dst)
 {

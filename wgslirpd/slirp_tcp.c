@@ -471,16 +471,15 @@ open_flow(struct slirp *s, const struct tcp_in *in, const struct flow_key *k)
 	const struct ippkt	*p = in->p;
 	struct tcpcb		*t;
 	struct flow		*f;
-	int			 v4 = p->src.af == 4;
 
 	if (!policy_pass(s, p->peer, &p->src, &p->dst, IPPROTO_TCP,
 	    in->dport)) {
-		s->count.ip_drop_policy++;
 		/* on the gateway itself nothing listens */
-		if (ip_is_local(s, &p->dst))
+		if (ip_is_local(s, &p->dst)) {
+			s->count.ip_drop_policy++;
 			tcp_reply_rst(s, in);
-		else
-			icmp_unreach(s, p, v4 ? 3 : 1, v4 ? 13 : 1, 0);
+		} else
+			icmp_blocked(s, p);
 		return;
 	}
 	if (p->peer->nconnecting >= MAX_CONNECTING ||

@@ -214,12 +214,12 @@ udp_input(struct slirp *s, struct ippkt *p)
 		return;
 	}
 	if (!policy_pass(s, p->peer, &p->src, &p->dst, IPPROTO_UDP, dport)) {
-		s->count.ip_drop_policy++;
 		/* on the gateway itself nothing listens */
-		if (ip_is_local(s, &p->dst))
+		if (ip_is_local(s, &p->dst)) {
+			s->count.ip_drop_policy++;
 			icmp_unreach(s, p, v4 ? 3 : 1, v4 ? 3 : 4, 0);
-		else
-			icmp_unreach(s, p, v4 ? 3 : 1, v4 ? 13 : 1, 0);
+		} else
+			icmp_blocked(s, p);
 		return;
 	}
 	flow_key(&k, p->peer, FLOW_UDP, &p->src, sport, NULL, 0);

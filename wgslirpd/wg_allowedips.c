@@ -115,12 +115,12 @@ aip_root(struct aip_trie *t, int af)
 }
 
 static void *
-aip_lookup(const struct aip_node *n, struct aip_key k, int bits)
+aip_lookup(const struct aip_node *n, struct aip_key k, int bits, int min)
 {
 	void	*best = NULL;
 
 	while (n != NULL && aip_covers(n, k)) {
-		if (n->owner != NULL)
+		if (n->owner != NULL && n->len >= min)
 			best = n->owner;
 		if (n->len == bits)
 			break;
@@ -133,13 +133,26 @@ aip_lookup(const struct aip_node *n, struct aip_key k, int bits)
 void *
 aip_lookup4(const struct aip_trie *t, const uint8_t a[4])
 {
-	return (aip_lookup(t->root4, aip_key(4, a), 32));
+	return (aip_lookup(t->root4, aip_key(4, a), 32, 0));
 }
 
 void *
 aip_lookup6(const struct aip_trie *t, const uint8_t a[16])
 {
-	return (aip_lookup(t->root6, aip_key(6, a), 128));
+	return (aip_lookup(t->root6, aip_key(6, a), 128, 0));
+}
+
+/* The same for an inner destination, whose default routes do not count. */
+void *
+aip_route4(const struct aip_trie *t, const uint8_t a[4])
+{
+	return (aip_lookup(t->root4, aip_key(4, a), 32, 1));
+}
+
+void *
+aip_route6(const struct aip_trie *t, const uint8_t a[16])
+{
+	return (aip_lookup(t->root6, aip_key(6, a), 128, 1));
 }
 
 static void

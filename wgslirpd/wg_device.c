@@ -445,6 +445,76 @@ check_inner(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
 	return (want);
 }
 
+/* A prefix whose packets go to the host, whatever the peers have. */
+int
+wg_exclude(struct wg_device *d, const struct ipprefix *p)
+{
+	return (aip_insert(&d->excludes, p, d, &d->excluded));
+}
+
+void
+wg_exclude_clear(struct wg_device *d)
+{
+	aip_remove_owner(&d->excludes, &d->excluded);
+}
+
+/* Where an inner packet goes peer to peer; NULL: to the host. */
+static struct wg_peer *
+overlay_route(struct wg_device *d, const uint8_t *pkt)
+{
+	if (pkt[0] >> 4 == 4)
+		return (aip_lookup4(&d->excludes, pkt + 16) != NULL ? NULL :
+		    aip_route4(&d->aips, pkt + 16));
+	return (aip_lookup6(&d->excludes, pkt + 24) != NULL ? NULL :
+	    aip_route6(&d->aips, pkt + 24));
+}
+
+/*
+ * One hop less to live, with the IPv4 checksum adjusted (RFC 1624).  -1
+ * if it ends here.
+ */
+static int
+decrement_ttl(uint8_t *pkt)
+{
+	uint32_t	 sum;
+
+	if (pkt[0] >> 4 == 6) {
+		if (pkt[7] <= 1)
+			return (-1);
+		pkt[7]--;
+		return (0);
+	}
+	if (pkt[8] <= 1)
+		return (-1);
+	pkt[8]--;
+	sum = ((uint32_t)pkt[10] << 8 | pkt[11]) + 0x100;
+	sum = (sum & 0xffff) + (sum >> 16);
+	pkt[10] = (uint8_t)(sum >> 8);
+	pkt[11] = (uint8_t)sum;
+	return (0);
+}
+
+/*
+ * Send an inner packet straight on to another peer, sealed from where it
+ * was opened.  Returns 0 if it is for the slirp engine, which also tells
+ * a guest whose time to live ends.
+ */
+static int
+overlay(struct wg_device *d, uint8_t *pkt, size_t len, mono_t now)
+{
+	struct wg_peer	*to;
+
+	if (!d->overlay || (to = overlay_route(d, pkt)) == NULL ||
+	    decrement_ttl(pkt) == -1)
+		return (0);
+	if (wg_output(d, to, pkt, len, pkt[0] >> 4 == 4 ? pkt[1] & 3 :
+	    pkt[1] >> 4 & 3, now) == -1)
+		d->count.wg_drop_send++;
+	else
+		d->count.wg_overlay_packets++;
+	return (1);
+}
+
 static void
 input_data(struct wg_device *d, const uint8_t *msg, size_t len,
     const struct wg_endpoint *from, int ecn, mono_t now)
@@ -495,6 +565,8 @@ input_data(struct wg_device *d, const uint8_t *msg, size_t len,
 		    !p->timers.another_keepalive)
 			timers_data_received(&p->timers, now);
 		plain = check_inner(d, p, out, plain);
+		if (plain > 0 && overlay(d, out, plain, now))
+			plain = 0;
 		if (plain > 0 && out == d->scratch)
 			d->count.wg_drop_noslot++;
 		else if (plain > 0) {

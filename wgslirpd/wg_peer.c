@@ -43,6 +43,8 @@ wg_device_new(const struct wg_ops *ops, void *arg, mono_t now)
 	d->arg = arg;
 	TAILQ_INIT(&d->peers);
 	aip_init(&d->aips);
+	aip_init(&d->excludes);
+	TAILQ_INIT(&d->excluded);
 	ratelimit_init(&d->limit);
 	ops->random(arg, &d->hashkey, sizeof(d->hashkey));
 	wheel_init(&d->wheel, now, wg_expire, d);
@@ -59,6 +61,7 @@ wg_device_free(struct wg_device *d)
 	while ((p = TAILQ_FIRST(&d->peers)) != NULL)
 		wg_peer_remove(d, p);
 	aip_free(&d->aips);
+	aip_free(&d->excludes);
 	noise_local_clear(&d->local);
 	OPENSSL_cleanse(&d->checker, sizeof(d->checker));
 	free(d->pending);

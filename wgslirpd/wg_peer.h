@@ -134,6 +134,8 @@ struct wg_device {
 	struct cookie_checker	 checker;
 	struct ratelimit	 limit;
 	struct aip_trie		 aips;
+	struct aip_trie		 excludes;	/* never peer to peer */
+	struct aip_list		 excluded;
 	struct wg_peers		 peers;
 	struct wg_peer		**byid;
 	uint32_t		 nbyid;
@@ -146,6 +148,7 @@ struct wg_device {
 	uint32_t		 nstaged;
 	uint16_t		 mtu;
 	uint8_t			 has_key;
+	uint8_t			 overlay;	/* peer to peer here */
 	uint8_t			 scratch[2048];
 
 	struct wg_pending	*pending;
@@ -193,6 +196,8 @@ int		 wg_output(struct wg_device *, struct wg_peer *,
 struct wg_peer	*wg_route(struct wg_device *, const uint8_t *, size_t);
 void		 wg_peer_keepalive(struct wg_device *, struct wg_peer *,
 		    uint16_t, mono_t);
+int		 wg_exclude(struct wg_device *, const struct ipprefix *);
+void		 wg_exclude_clear(struct wg_device *);
 void		 wg_peer_poke(struct wg_device *, struct wg_peer *, mono_t);
 void		 wg_expire(void *, struct wheel_timer *, mono_t);
 

@@ -63,6 +63,7 @@ enum imsg_type {
 	/* parent to crypto */
 	IMSG_CONF_KEY,		/* private key */
 	IMSG_CONF_AIP,		/* struct conf_aip */
+	IMSG_CONF_EXCLUDE,	/* struct ipprefix */
 	IMSG_SOCKET,		/* fd; control too */
 	/* parent to crypto and slirp */
 	IMSG_QUEUE,		/* struct queue_msg, fd */
@@ -98,7 +99,7 @@ struct conf_global {
 	uint16_t	 mtu;
 	uint16_t	 port;
 	uint16_t	 ack_delay;	/* milliseconds */
-	uint16_t	 pad;
+	uint16_t	 overlay;
 	uint32_t	 udp_timeout;	/* seconds */
 	uint32_t	 max_flows;	/* 0: what the descriptors allow */
 };
@@ -212,6 +213,8 @@ struct config {
 	uint32_t			 udp_timeout;
 	uint32_t			 max_flows;
 	uint32_t			 npeers;
+	int				 overlay;
+	struct conf_prefixes		 excludes;
 	int				 verbose;
 	int				 check_only;
 };

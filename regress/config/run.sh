@@ -74,6 +74,7 @@ log brief
 max flows 5000
 tcp { ack delay 10 }
 udp { timeout 300 }
+overlay yes exclude { 172.16.0.0/12 10.9.9.9 }
 block to private
 block quick from 10.77.0.9 proto udp to any port 1:1023
 pass from peer "laptop" proto tcp to 127.0.0.1 port 22
@@ -103,7 +104,7 @@ fi
 for w in 'listen on \* port 51820' 'listen on ::1 port 1001' 'mtu 1420' \
     'block quick from 10.77.0.9/32 proto udp to any port 1:1023' \
     'pass from peer "laptop" proto tcp to 127.0.0.1/32 port 22' \
-    'block to private' 'endpoint "vpn.example.com" port 51820' \
+    'overlay yes exclude { 172.16.0.0/12 10.9.9.9/32 }' 'block to private' 'endpoint "vpn.example.com" port 51820' \
     'allowed ips { 10.77.0.3/32 }'; do
 	if grep -q "$w" "$t/one"; then ok; else bad "printed: $w"; fi
 done
@@ -302,8 +303,10 @@ env_bad endpoint 'WG_PEER_0_ENDPOINT: "1.2.3.4" is not host:port' \
     WG_PEER_0_ENDPOINT=1.2.3.4
 env_bad inline "WG_PEERS: a peer starts with public_key=" \
     WG_PRIVATE_KEY="$K" WG_PEERS="allowed_ips=10.0.0.1,public_key=$P"
-env_bad overlay "WG_OVERLAY_ROUTING: not supported" WG_PRIVATE_KEY="$K" \
-    WG_OVERLAY_ROUTING=1
+env_good overlay WG_PRIVATE_KEY="$K" WG_OVERLAY_ROUTING=1 \
+    WG_OVERLAY_EXCLUDE_CIDRS="172.16.0.0/12,169.254.0.0/16"
+env_bad exclude 'WG_OVERLAY_EXCLUDE_CIDRS: "x/8" is not' \
+    WG_PRIVATE_KEY="$K" WG_OVERLAY_EXCLUDE_CIDRS=10.0.0.0/8,x/8
 
 # keys as wg(8) makes them
 k=$($ctl genkey)

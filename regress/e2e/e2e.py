@@ -632,6 +632,59 @@ def test_as_root(n):
     n.start()
 
 
+def serve_once(port):
+    s = socket.create_server(('10.77.0.3', port))
+    s.settimeout(20)
+    c, a = s.accept()
+    data = read_all(c)
+    c.sendall(b'%d %s' % (len(data), a[0].encode()))
+    c.close()
+
+
+def send_to_peer(port):
+    for _ in range(50):
+        try:
+            s = dial('10.77.0.3', port)
+            break
+        except OSError:
+            time.sleep(0.1)
+    with s:
+        s.sendall(bytes(3 * MB))
+        s.shutdown(socket.SHUT_WR)
+        return read_all(s).decode()
+
+
+def test_overlay(n):
+    """Peers reach each other if, and only if, that is configured."""
+    other = ('peer "other" {\n\tpublic key "%s"\n'
+             '\tallowed ips { 10.77.0.3/32 fd77::3/128 }\n}' % n.pub('x'))
+    n.write_conf(n.conf(extra=other))
+    n.ctl('reload')
+    session(n)
+    n.second_up()
+    check(n.call('d', ping, GATE4)[0] == 0, 'second client')
+    check(n.call('d', ping, SERVER4)[0] == 0, 'second client to the host')
+    code, text = n.call('c', ping, '10.77.0.3')
+    check(code != 0 and 'Unreachable' in text, 'off', text)
+    n.write_conf(n.conf(extra='overlay yes\n' + other))
+    n.ctl('reload')
+    for h in ('10.77.0.3', 'fd77::3'):
+        code, text = n.call('c', ping, h)
+        check(code == 0 and ('ttl=63' in text), 'on', text)
+    srv = n.begin('d', serve_once, 7777)
+    check(n.call('c', send_to_peer, 7777) == '%d 10.77.0.2' % (3 * MB),
+          'transfer')
+    srv()
+    check(n.ctlj('show', 'counters')['wg_overlay_packets'] > 2000, 'count')
+    check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'the host')
+    n.write_conf(n.conf(extra='overlay yes exclude 10.77.0.3/32\n' + other))
+    n.ctl('reload')
+    code, text = n.call('c', ping, '10.77.0.3')
+    check(code != 0, 'excluded', text)
+    n.write_conf(n.conf())
+    n.ctl('reload')
+
+
 def test_no_ping(n):
     """Where ping sockets are not allowed, all the rest works."""
     if n.rootless:
@@ -727,7 +780,8 @@ TESTS = [test_ping, test_download, test_upload, test_parallel,
          test_blocked, test_show, test_control_hostile, test_kill_flow,
          test_log, test_outer_v6, test_roaming, test_reload,
          test_policy_rules, test_peer_restart, test_wrong_key, test_stop,
-         test_kill_children, test_as_root, test_no_ping,
+         test_kill_children, test_as_root, test_overlay,
+         test_no_ping,
          test_socket_path, test_activation]
 
 

@@ -85,7 +85,7 @@ class Net:
         run('ip', '-n', self.nsname(who), *args)
 
     def make(self):
-        for w in 'cgs':
+        for w in 'cdgs':
             run('ip', 'netns', 'add', self.nsname(w))
             self.ns[w] = os.open('/run/netns/' + self.nsname(w),
                                  os.O_RDONLY)
@@ -96,10 +96,15 @@ class Net:
         run('ip', 'link', 'add', 'e1', 'netns', self.nsname('g'),
             'type', 'veth', 'peer', 'name', 'e1', 'netns',
             self.nsname('s'))
+        run('ip', 'link', 'add', 'e0', 'netns', self.nsname('d'),
+            'type', 'veth', 'peer', 'name', 'e2', 'netns',
+            self.nsname('g'))
         for w, dev, a4, a6 in (
                 ('c', 'e0', '10.9.0.2', 'fd09::2'),
                 ('g', 'e0', '10.9.0.1', 'fd09::1'),
                 ('g', 'e1', '192.0.2.1', '2001:db8::1'),
+                ('g', 'e2', '10.9.1.1', 'fd09:1::1'),
+                ('d', 'e0', '10.9.1.2', 'fd09:1::2'),
                 ('s', 'e1', SERVER4, SERVER6)):
             self.ip(w, 'addr', 'add', a4 + '/24', 'dev', dev)
             self.ip(w, 'addr', 'add', a6 + '/64', 'dev', dev, 'nodad')
@@ -213,8 +218,9 @@ peer "laptop" {
 
     # ---- the client
 
-    def client_conf(self, endpoint='10.9.0.1:51820', key='c', psk=True):
-        path = os.path.join(self.dir, 'wg.conf')
+    def client_conf(self, endpoint='10.9.0.1:51820', key='c', psk=True,
+                    who='c'):
+        path = os.path.join(self.dir, 'wg-%s.conf' % who)
         with open(os.path.join(self.dir, key + '.key')) as f:
             priv = f.read().strip()
         with open(os.path.join(self.dir, 'psk')) as f:
@@ -228,34 +234,46 @@ peer "laptop" {
                         endpoint))
         return path
 
-    def client_up(self, **kw):
-        name = 'wg0'
-        self.wg = self.spawn('c', ['wireguard-go', '-f', name])
-        wait_for(lambda: run('ip', '-n', self.nsname('c'), 'link', 'show',
+    def client_up(self):
+        self.wg = self.device_up('c', GUEST4, GUEST6)
+
+    def device_up(self, who, a4, a6, **kw):
+        # the UAPI sockets share a folder: a name for each
+        name = 'wg' + self.tag + who
+        p = self.spawn(who, ['wireguard-go', '-f', name])
+        wait_for(lambda: run('ip', '-n', self.nsname(who), 'link', 'show',
                              name, ok=False).returncode == 0,
                  what='wireguard-go')
-        wait_for(lambda: self.client_set(**kw) == 0, what='wg setconf')
-        self.ip('c', 'addr', 'add', GUEST4 + '/32', 'dev', name)
-        self.ip('c', 'addr', 'add', GUEST6 + '/128', 'dev', name, 'nodad')
-        self.ip('c', 'link', 'set', name, 'mtu', '1420', 'up')
-        self.ip('c', 'route', 'add', 'default', 'dev', name)
-        self.ip('c', '-6', 'route', 'add', 'default', 'dev', name)
+        wait_for(lambda: self.client_set(who=who, **kw) == 0,
+                 what='wg setconf')
+        self.ip(who, 'addr', 'add', a4 + '/32', 'dev', name)
+        self.ip(who, 'addr', 'add', a6 + '/128', 'dev', name, 'nodad')
+        self.ip(who, 'link', 'set', name, 'mtu', '1420', 'up')
+        self.ip(who, 'route', 'add', 'default', 'dev', name)
+        self.ip(who, '-6', 'route', 'add', 'default', 'dev', name)
+        return p
 
-    def client_set(self, **kw):
-        path = self.client_conf(**kw)
-        return run('ip', 'netns', 'exec', self.nsname('c'), 'wg',
-                   'setconf', 'wg0', path, ok=False).returncode
+    def client_set(self, who='c', **kw):
+        path = self.client_conf(who=who, **kw)
+        return run('ip', 'netns', 'exec', self.nsname(who), 'wg',
+                   'setconf', 'wg' + self.tag + who, path, ok=False).returncode
+
+    def second_up(self):
+        """Another client, at 10.77.0.3, with the key "x" and no psk."""
+        self.device_up('d', '10.77.0.3', 'fd77::3', key='x', psk=False,
+                       endpoint='10.9.1.1:51820')
 
     def wg_set(self, *args):
-        run('ip', 'netns', 'exec', self.nsname('c'), 'wg', 'set', 'wg0',
+        run('ip', 'netns', 'exec', self.nsname('c'), 'wg', 'set',
+            'wg' + self.tag + 'c',
             *args)
 
     def client_down(self):
         self.wg.terminate()
         self.wg.wait(10)
         wait_for(lambda: run('ip', '-n', self.nsname('c'), 'link', 'show',
-                             'wg0', ok=False).returncode != 0,
-                 what='wg0 to go')
+                             'wg' + self.tag + 'c', ok=False).returncode,
+                 what='the device to go')
 
     # ---- code inside a namespace
 

@@ -824,6 +824,63 @@ device_hostile(void **state)
 	wg_device_free(b.dev);
 }
 
+/* From one peer to another inside the device, with a third to see. */
+static void
+device_overlay(void **state)
+{
+	static struct side	 a, b;
+	struct wg_peer		*c;
+	struct ipprefix		 p;
+	uint8_t			 pkt[100], key[32];
+	mono_t			 now = MONO_SEC(10);
+
+	(void)state;
+	two_devices(&a, &b, now);
+	arc4random_buf(key, sizeof(key));
+	assert_non_null(c = wg_peer_add(b.dev, 1, key, NULL));
+	ipprefix_parse(&p, "10.0.0.3/32");
+	aip_insert(&b.dev->aips, &p, c, &c->aips);
+	ipprefix_parse(&p, "0.0.0.0/0");
+	aip_insert(&b.dev->aips, &p, c, &c->aips);
+	ipprefix_parse(&p, "10.0.0.0/24");
+	aip_insert(&a.dev->aips, &p, a.peer, &a.peer->aips);
+	make_packet(pkt, "10.0.0.1", "10.0.0.3");
+	pkt[8] = 64;
+	/* off: it goes to the host */
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(b.delivered, 1);
+	/* on: it waits for the other peer's session, one hop older */
+	b.dev->overlay = 1;
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(b.delivered, 1);
+	assert_int_equal(c->nstaged, 1);
+	assert_int_equal(TAILQ_FIRST(&c->staged)->data[8], 63);
+	/* a default route is no peer-to-peer route, an exclusion neither */
+	make_packet(pkt, "10.0.0.1", "10.0.0.77");
+	pkt[8] = 64;
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(b.delivered, 2);
+	ipprefix_parse(&p, "10.0.0.2/31");
+	assert_int_equal(wg_exclude(b.dev, &p), 0);
+	make_packet(pkt, "10.0.0.1", "10.0.0.3");
+	pkt[8] = 64;
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(b.delivered, 3);
+	wg_exclude_clear(b.dev);
+	/* one that would die on the way is the slirp engine's to tell */
+	pkt[8] = 1;
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(b.delivered, 4);
+	assert_int_equal(c->nstaged, 1);
+	wg_device_free(a.dev);
+	wg_device_free(b.dev);
+}
+
 /* A flood of valid-mac1 initiations brings cookies, not work. */
 static void
 device_under_load(void **state)
@@ -884,6 +941,7 @@ main(void)
 		cmocka_unit_test(cookie_rules),
 		cmocka_unit_test(device_sessions),
 		cmocka_unit_test(device_hostile),
+		cmocka_unit_test(device_overlay),
 		cmocka_unit_test(device_under_load)
 	};
 

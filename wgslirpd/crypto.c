@@ -108,6 +108,7 @@ static struct {
 	STAILQ_HEAD(, staged_exclude)	 excludes;
 	STAILQ_HEAD(, staged_endpoint)	 early;	/* names, before commit */
 	uint32_t		 nearly;
+	struct nap		 nap;
 	int			 staged_fd[MAX_LISTEN];
 	int			 nstaged_fd;
 } ce;
@@ -366,7 +367,7 @@ work(void)
 
 /* Sleep until something happens, or only look if there is more to do. */
 static void
-wait_events(int more)
+wait_events(int more, uint64_t packets)
 {
 	struct timeval	 tv;
 	mono_t		 now, next;
@@ -375,6 +376,11 @@ wait_events(int more)
 		more = 1;
 	if (more) {
 		event_base_loop(evbase, EVLOOP_NONBLOCK);
+		return;
+	}
+	if (!ce.blocked && nap_wanted(&ce.nap, packets)) {
+		pktq_awake(&ce.out);
+		nap_take();
 		return;
 	}
 	if ((next = wheel_next(&ce.dev->wheel)) != 0) {
@@ -872,6 +878,7 @@ void
 crypto_main(int foreground)
 {
 	const char	*reason;
+	uint64_t	 seen, before = 0;
 	int		 more = 0;
 
 	STAILQ_INIT(&ce.peers);
@@ -895,6 +902,9 @@ crypto_main(int foreground)
 		event_base_loop(evbase, EVLOOP_ONCE);
 	for (;;) {
 		more = work();
-		wait_events(more);
+		seen = ce.dev->count.wg_rx_datagrams +
+		    ce.dev->count.wg_tx_packets;
+		wait_events(more, seen - before);
+		before = seen;
 	}
 }

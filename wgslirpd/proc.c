@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -266,6 +267,26 @@ child_ready(struct imsgev *parent, enum sandbox_role role)
 	if (sandbox_enter(role, NULL, 0, &level, err, sizeof(err)) == -1)
 		fatalx("%s", err);
 	imsgev_must(parent, IMSG_READY, 0, -1, &level, sizeof(level));
+}
+
+/* After a round that handled so many packets: nap rather than sleep? */
+int
+nap_wanted(struct nap *n, uint64_t packets)
+{
+	if (packets >= NAP_TRAFFIC)
+		n->rounds = NAP_ROUNDS;
+	else if (n->rounds > 0)
+		n->rounds--;
+	return (n->rounds > 0);
+}
+
+void
+nap_take(void)
+{
+	struct timespec	 ts = { 0, (long)NAP_TIME };
+
+	(void)ppoll(NULL, 0, &ts, NULL);
+	event_base_loop(evbase, EVLOOP_NONBLOCK);
 }
 
 /* What every child understands from the parent. */

@@ -53,6 +53,7 @@ static struct {
 	int			 started;
 	struct ipaddr		*hostaddrs;	/* being collected */
 	size_t			 nhostaddrs;
+	struct nap		 nap;
 	/* configuration being staged */
 	int			 staging;
 	struct conf_global	 global;
@@ -100,7 +101,7 @@ work(void)
 
 /* Sleep until something happens, or only look if there is more to do. */
 static void
-wait_events(int more)
+wait_events(int more, uint64_t packets)
 {
 	struct slirp	*s = &se.s;
 	struct timeval	 tv;
@@ -111,6 +112,11 @@ wait_events(int more)
 	if (more) {
 		event_base_loop(evbase, EVLOOP_NONBLOCK);
 		s->now = mono_now();
+		return;
+	}
+	if (nap_wanted(&se.nap, packets)) {
+		pktq_awake(&se.in);
+		nap_take();
 		return;
 	}
 	if ((next = wheel_next(&s->wheel)) != 0) {
@@ -523,7 +529,7 @@ flow_limit(void)
 void
 slirp_main(int foreground)
 {
-	uint64_t	 nofile;
+	uint64_t	 nofile, seen, before = 0;
 	uint32_t	 maxflows;
 	int		 more = 0;
 
@@ -548,6 +554,8 @@ slirp_main(int foreground)
 		event_base_loop(evbase, EVLOOP_ONCE);
 	for (;;) {
 		more = work();
-		wait_events(more);
+		seen = se.s.count.ip_rx_packets + se.s.count.ip_tx_packets;
+		wait_events(more, seen - before);
+		before = seen;
 	}
 }

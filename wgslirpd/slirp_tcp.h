@@ -140,6 +140,7 @@ struct tcpcb {
 	mono_t			 progress;	/* snd_una moved, or nothing
 						   was outstanding */
 	mono_t			 last_rx;
+	mono_t			 newest;	/* sent, of what has arrived */
 	mono_t			 tune_start;
 	/* deadlines, 0 if not armed */
 	mono_t			 t_rexmt;

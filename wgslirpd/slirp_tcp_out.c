@@ -31,6 +31,8 @@
 #define TS_UNIT		MONO_MS(1)
 #define RING_TRAINS	2	/* of one flow in the packet queue */
 #define MAX_BACKOFF	6
+#define LOST_AGAIN	64
+#define REO_MIN		MONO_MS(1)	/* for reordering on the path */
 
 static uint32_t
 ts_now(const struct slirp *s, const struct tcpcb *t)
@@ -626,6 +628,20 @@ mark_lost(struct tcpcb *t, struct tseg *g)
 	t->seg_lost++;
 }
 
+/*
+ * A segment has arrived: remember when the newest of them was sent.  One
+ * that was sent again counts only if this cannot be its first sending's
+ * acknowledgement (RFC 8985 6.2).
+ */
+static void
+note_arrival(struct tcpcb *t, const struct tseg *g, mono_t now)
+{
+	if (g->rexmits > 0 && now - g->sent < t->srtt / 2)
+		return;
+	if (g->sent > t->newest)
+		t->newest = g->sent;
+}
+
 /* Enter what the guest has selectively acknowledged. */
 static void
 take_sack(struct tcpcb *t, const struct tcp_in *in)
@@ -656,6 +672,7 @@ take_sack(struct tcpcb *t, const struct tcp_in *in)
 				t->seg_lost--;
 			}
 			g->flags |= TSEG_SACKED;
+			note_arrival(t, g, in->p->time);
 			if (g->rexmits == 0 && in->p->time > g->sent &&
 			    g->sent > newest)
 				newest = g->sent;
@@ -666,6 +683,28 @@ take_sack(struct tcpcb *t, const struct tcp_in *in)
 	}
 	if (newest != 0)
 		cc_rtt(t, in->p->time - newest);
+}
+
+/*
+ * A segment that was sent again is lost again if one that was sent well
+ * after it has arrived.  Only the first ones are looked at: they are what
+ * holds up everything else.
+ */
+static void
+lost_again(struct tcpcb *t)
+{
+	struct tseg	*g;
+	uint32_t	 i, n = t->seg_n < LOST_AGAIN ? t->seg_n :
+			    LOST_AGAIN;
+
+	for (i = 0; i < n; i++) {
+		g = tcp_seg(t, i);
+		if (g->flags & TSEG_REXMIT && !(g->flags & TSEG_LOST) &&
+		    g->sent + t->srtt / 4 + REO_MIN < t->newest) {
+			g->flags &= (uint8_t)~TSEG_REXMIT;
+			mark_lost(t, g);
+		}
+	}
 }
 
 /* Mark what is lost; returns whether anything new is. */
@@ -684,6 +723,7 @@ find_loss(struct tcpcb *t)
 			mark_lost(t, g);
 			t->scan = g->seq + g->len;
 		}
+		lost_again(t);
 	} else if (t->dupacks == DUPTHRESH &&
 	    t->recovery == TCPR_NONE)
 		mark_lost(t, tcp_seg(t, 0));
@@ -718,6 +758,7 @@ tcp_acked(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 			 * What waited behind a hole tells nothing about
 			 * the path (Karn); SACK has timed it already.
 			 */
+			note_arrival(t, g, in->p->time);
 			if (g->rexmits > 0)
 				clean = 0;
 			else if (!(g->flags & TSEG_SACKED))

@@ -15,6 +15,7 @@
 #include "addr.h"
 #include "ctl.h"
 #include "key.h"
+#include "mono.h"
 #include "sandbox.h"
 
 #define WGSLIRPD_CONF		"/etc/wgslirpd/wgslirpd.conf"
@@ -232,7 +233,23 @@ struct imsgev {
 	short			 events;
 };
 
+/*
+ * How a busy engine waits.  Waking up for every few packets costs more
+ * than handling them, so while traffic flows it naps for a moment instead
+ * of sleeping until something happens; what came meanwhile is a batch.
+ * Without traffic it sleeps for real, and a single packet never waits.
+ */
+#define NAP_TIME	MONO_US(40)
+#define NAP_TRAFFIC	4	/* packets a round that mean traffic */
+#define NAP_ROUNDS	8	/* empty ones before it sleeps again */
+
+struct nap {
+	int		 rounds;	/* left */
+};
+
 /* proc.c */
+int		 nap_wanted(struct nap *, uint64_t);
+void		 nap_take(void);
 extern struct event_base	*evbase;
 const char	*proc_title(enum proc_id);
 int		 imsgev_init(struct imsgev *, int, enum proc_id, imsgev_fn *,

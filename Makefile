@@ -45,8 +45,8 @@ DAEMON =	common/pktq.o common/sandbox_$(PLATFORM).o \
 		wgslirpd/wg_device.o wgslirpd/wg_noise.o wgslirpd/wg_peer.o \
 		wgslirpd/wg_replay.o wgslirpd/wg_timers.o wgslirpd/wgslirpd.o
 
-CTL =		wgslirpctl/wgslirpctl.o wgslirpctl/output.o \
-		wgslirpctl/keys.o
+CTL =		wgslirpctl/convert.o wgslirpctl/keys.o wgslirpctl/output.o \
+		wgslirpctl/wgslirpctl.o
 
 PROGS =		wgslirpd/wgslirpd wgslirpctl/wgslirpctl
 

@@ -38,7 +38,7 @@ usage(void)
 	    "commands: show [summary|peers [name]|flows|counters|processes|"
 	    "metrics]\n"
 	    "          reload | log brief|verbose | kill flow ID\n"
-	    "          genkey | pubkey | genpsk\n");
+	    "          genkey | pubkey | genpsk | convert FILE\n");
 	exit(1);
 }
 
@@ -302,6 +302,8 @@ main(int argc, char *argv[])
 		key_generate(1);
 	else if (strcmp(cmd, "pubkey") == 0 && argc == 1)
 		return (key_public());
+	else if (strcmp(cmd, "convert") == 0 && argc == 2)
+		convert(argv[1]);
 	else if (strcmp(cmd, "reload") == 0 && argc == 1) {
 		ctl_connect(path);
 		request(CTL_RELOAD, 0, NULL);

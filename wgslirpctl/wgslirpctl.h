@@ -27,6 +27,9 @@ extern const struct output	 output_text;
 extern const struct output	 output_json;
 extern const struct output	 output_ometric;
 
+/* convert.c */
+void	 convert(const char *);
+
 /* keys.c */
 void	 key_generate(int);
 int	 key_public(void);

@@ -316,5 +316,45 @@ if echo x | $ctl pubkey >/dev/null 2>&1; then bad "bad pubkey"; else ok; fi
 if $ctl -s "$t/none" show >/dev/null 2>"$t/err" ||
     [ "$(wc -l <"$t/err")" -ne 1 ]; then bad "no daemon"; else ok; fi
 
+# wg-quick files
+cat >"$t/wg0.conf" <<X
+[Interface]
+Address = 10.8.0.1/24, fd08::1/64
+Address = 10.8.1.1/24
+ListenPort = 51999   # here
+PrivateKey = $K
+PostUp = iptables -A FORWARD -i %i -j ACCEPT
+MTU = 1380
+
+# Name = phone
+[Peer]
+PublicKey = $P
+PresharedKey = $(cat "$t/psk")
+AllowedIPs = 10.8.0.2/32,fd08::2/128
+Endpoint = [2001:db8::1]:51820
+
+[Peer]
+PublicKey=$Q
+AllowedIPs = 10.8.0.3
+Endpoint = vpn.example.com:1234
+PersistentKeepalive = 25
+X
+$ctl convert "$t/wg0.conf" >"$t/c" || bad convert
+good converted
+$d -nv -f "$t/c" >"$t/one" 2>&1
+for w in 'listen on \* port 51999' 'mtu 1380' 'peer "phone" {' \
+    'peer "peer2" {' 'address { 10.8.0.1/24 fd08::1/64 10.8.1.1/24 }' \
+    'endpoint "2001:db8::1" port 51820' 'persistent keepalive 25' \
+    'endpoint "vpn.example.com" port 1234' 'preshared key redacted'; do
+	if grep -q "$w" "$t/one"; then ok; else bad "converted: $w"; fi
+done
+printf '[Interface]\nPrivateKey = %s\nMTU = 9\n' "$K" >"$t/wg0.conf"
+out=$($ctl convert "$t/wg0.conf" 2>&1 >/dev/null)
+case $out in
+*"$K"*)	bad "convert shows a key" ;;
+*wg0.conf:3:*)	ok ;;
+*)	bad "convert error" "$out" ;;
+esac
+
 echo "$pass passed, $fail failed"
 [ "$fail" -eq 0 ]

@@ -279,9 +279,8 @@ json_peer(const struct ctl_peer *p, uint32_t flows,
 		printf("%s\"%s\"", i > 0 ? "," : "",
 		    ipprefix_str(&aips[i], buf, sizeof(buf)));
 	printf("],\"latest_handshake\":%" PRIu64 ",\"rx_bytes\":%" PRIu64
-	    ",\"tx_bytes\":%" PRIu64 ",\"flows\":%u,"
-	    "\"persistent_keepalive\":%u}", p->latest_handshake,
-	    p->rx_bytes, p->tx_bytes, flows, p->keepalive);
+	    ",\"tx_bytes\":%" PRIu64 ",\"flows\":%u}", p->latest_handshake,
+	    p->rx_bytes, p->tx_bytes, flows);
 }
 
 static void

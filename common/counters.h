@@ -39,6 +39,7 @@
 	C(wg_drop_replay, "data received before, or too old")		\
 	C(wg_drop_inner, "inner packets that are not IP")		\
 	C(wg_drop_source, "inner packets from a foreign source")	\
+	C(wg_drop_ecn, "inner packets that do not take part in ECN, marked") \
 	C(wg_drop_noslot, "inner packets, packet queue full")		\
 	C(wg_drop_nopeer, "packets toward no peer")			\
 	C(wg_drop_staged, "packets dropped waiting for a session")	\

@@ -236,8 +236,9 @@ send_sticky(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
 /*
  * Send len bytes as datagrams of segment bytes, the last one with what
  * is left.  dual: the socket is an IPv6 one that also takes IPv4.  A
- * system that cannot segment gets them one by one.  Returns -1 with errno EAGAIN if none was sent because the socket is full, or
- * with another errno if they are lost.
+ * system that cannot segment gets them one by one.  Returns -1 with errno
+ * EAGAIN if none was sent because the socket is full, or with another
+ * errno if they are lost.
  */
 int
 udpio_send(int fd, const struct wg_endpoint *ep, const uint8_t *buf,

@@ -29,6 +29,7 @@
 #define REKEY_LAST_MINUTE	(REJECT_AFTER_TIME - KEEPALIVE_TIMEOUT - \
 				REKEY_TIMEOUT)
 #define PADDING			16
+#define ECN_CE			3
 
 static void	 send_initiation(struct wg_device *, struct wg_peer *, int,
 		    mono_t);
@@ -469,6 +470,17 @@ overlay_route(struct wg_device *d, const uint8_t *pkt)
 	    aip_route6(&d->aips, pkt + 24));
 }
 
+/* Add to the IPv4 header's checksum (RFC 1624). */
+static void
+adjust_cksum(uint8_t *pkt, uint32_t add)
+{
+	uint32_t	 sum = ((uint32_t)pkt[10] << 8 | pkt[11]) + add;
+
+	sum = (sum & 0xffff) + (sum >> 16);
+	pkt[10] = (uint8_t)(sum >> 8);
+	pkt[11] = (uint8_t)sum;
+}
+
 /*
  * One hop less to live, with the IPv4 checksum adjusted (RFC 1624).  -1
  * if it ends here.
@@ -476,8 +488,6 @@ overlay_route(struct wg_device *d, const uint8_t *pkt)
 static int
 decrement_ttl(uint8_t *pkt)
 {
-	uint32_t	 sum;
-
 	if (pkt[0] >> 4 == 6) {
 		if (pkt[7] <= 1)
 			return (-1);
@@ -487,10 +497,29 @@ decrement_ttl(uint8_t *pkt)
 	if (pkt[8] <= 1)
 		return (-1);
 	pkt[8]--;
-	sum = ((uint32_t)pkt[10] << 8 | pkt[11]) + 0x100;
-	sum = (sum & 0xffff) + (sum >> 16);
-	pkt[10] = (uint8_t)(sum >> 8);
-	pkt[11] = (uint8_t)sum;
+	adjust_cksum(pkt, 0x100);
+	return (0);
+}
+
+/*
+ * The path marked the outer header: carry that inside (RFC 6040 4.2).
+ * -1 if the packet does not take part and has to be dropped.
+ */
+static int
+carry_ce(uint8_t *pkt)
+{
+	int	 ecn = pkt[0] >> 4 == 4 ? pkt[1] & 3 : pkt[1] >> 4 & 3;
+
+	if (ecn == ECN_CE)
+		return (0);
+	if (ecn == 0)
+		return (-1);
+	if (pkt[0] >> 4 == 6)
+		pkt[1] |= ECN_CE << 4;
+	else {
+		adjust_cksum(pkt, 0x10000U - 1 - (uint32_t)(ECN_CE - ecn));
+		pkt[1] |= ECN_CE;
+	}
 	return (0);
 }
 
@@ -565,6 +594,10 @@ input_data(struct wg_device *d, const uint8_t *msg, size_t len,
 		    !p->timers.another_keepalive)
 			timers_data_received(&p->timers, now);
 		plain = check_inner(d, p, out, plain);
+		if (plain > 0 && ecn == ECN_CE && carry_ce(out) == -1) {
+			d->count.wg_drop_ecn++;
+			plain = 0;
+		}
 		if (plain > 0 && overlay(d, out, plain, now))
 			plain = 0;
 		if (plain > 0 && out == d->scratch)

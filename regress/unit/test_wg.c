@@ -586,6 +586,8 @@ struct side {
 	int			 nwire;
 	int			 delivered;
 	size_t			 last_len;
+	uint32_t		 last_sum;
+	uint8_t			 last_tos;
 	uint64_t		 wall;
 };
 
@@ -601,10 +603,16 @@ static void
 t_rx_done(void *arg, struct wg_peer *p, size_t len, int ecn, mono_t now)
 {
 	struct side	*s = arg;
+	int		 i;
 
 	(void)ecn;
 	(void)now;
 	assert_ptr_equal(p, s->peer);
+	s->last_tos = s->rx[1];
+	s->last_sum = 0;
+	for (i = 0; i < 20; i += 2)
+		s->last_sum += (uint32_t)s->rx[i] << 8 | s->rx[i + 1];
+	s->last_sum = (s->last_sum & 0xffff) + (s->last_sum >> 16);
 	s->delivered++;
 	s->last_len = len;
 }
@@ -881,6 +889,44 @@ device_overlay(void **state)
 	wg_device_free(b.dev);
 }
 
+/* Congestion marks of the path reach the inner packet. */
+static void
+device_ecn(void **state)
+{
+	static struct side	 a, b;
+	uint8_t			 pkt[100];
+	mono_t			 now = MONO_SEC(10);
+	uint32_t		 sum;
+	int			 ecn, i;
+
+	(void)state;
+	two_devices(&a, &b, now);
+	make_packet(pkt, "10.0.0.1", "10.0.0.2");
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	for (ecn = 0; ecn < 4; ecn++) {
+		pkt[1] = (uint8_t)(0xb8 | ecn);
+		pkt[10] = pkt[11] = 0;
+		for (i = 0, sum = 0; i < 20; i += 2)
+			sum += (uint32_t)pkt[i] << 8 | pkt[i + 1];
+		sum = (sum & 0xffff) + (sum >> 16);
+		pkt[10] = (uint8_t)(~sum >> 8);
+		pkt[11] = (uint8_t)~sum;
+		b.delivered = 0;
+		wg_output(a.dev, a.peer, pkt, 100, ecn, now);
+		wg_input(b.dev, a.wire[0].buf, a.wire[0].len, &a.ep, 3, now);
+		a.nwire = 0;
+		assert_int_equal(b.delivered, ecn != 0);
+		if (ecn != 0) {
+			assert_int_equal(b.last_tos, 0xbb);
+			assert_int_equal(b.last_sum, 0xffff);
+		}
+	}
+	assert_int_equal(b.dev->count.wg_drop_ecn, 1);
+	wg_device_free(a.dev);
+	wg_device_free(b.dev);
+}
+
 /* A flood of valid-mac1 initiations brings cookies, not work. */
 static void
 device_under_load(void **state)
@@ -942,6 +988,7 @@ main(void)
 		cmocka_unit_test(device_sessions),
 		cmocka_unit_test(device_hostile),
 		cmocka_unit_test(device_overlay),
+		cmocka_unit_test(device_ecn),
 		cmocka_unit_test(device_under_load)
 	};
 

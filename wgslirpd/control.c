@@ -345,6 +345,10 @@ relay(struct imsgev *iev, struct imsg *imsg)
 			c->type = 0;
 		break;
 	}
+	if (c->eof && c->type == 0 && imsgbuf_queuelen(&c->ibuf) == 0) {
+		client_close(c);
+		return;
+	}
 	client_arm(c);
 }
 

@@ -334,7 +334,9 @@ take_packets(mono_t now)
 		/* slirp may change it meanwhile: decide from a copy */
 		hlen = d->len < sizeof(hdr) ? d->len : sizeof(hdr);
 		memcpy(hdr, pkt, hlen);
-		if ((p = wg_route(ce.dev, hdr, hlen)) == NULL)
+		p = wg_route(ce.dev, hdr, hlen);
+		/* the address may have moved to another peer meanwhile */
+		if (p == NULL || p->id != d->peer)
 			ce.dev->count.wg_drop_nopeer++;
 		else if (wg_output(ce.dev, p, pkt, d->len,
 		    hdr[0] >> 4 == 4 ? hdr[1] & 3 : hdr[1] >> 4 & 3,
@@ -441,6 +443,8 @@ keep_sockets(const struct udp_socket *old, int nold)
 			    (struct sockaddr *)&ce.sock[k].bound))
 				map[i] = (uint32_t)k;
 	}
+	ce.train.ep.sock = WG_ANY_SOCK;
+	wg_forget_pending(ce.dev);
 	TAILQ_FOREACH(p, &ce.dev->peers, entry)
 		p->ep.sock = p->ep.sock < (uint32_t)nold ?
 		    map[p->ep.sock] : WG_ANY_SOCK;

@@ -930,7 +930,9 @@ pushfile(const char *path, int top)
 		return (-1);
 	}
 	/* whoever can write it decides where everything goes */
-	if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)) {
+	/* a pipe only where the user named it */
+	if (!S_ISREG(st.st_mode) && !(top && (S_ISFIFO(st.st_mode) ||
+	    S_ISCHR(st.st_mode)))) {
 		report(path, "not a regular file");
 		close(fd);
 		return (-1);
@@ -940,6 +942,7 @@ pushfile(const char *path, int top)
 		close(fd);
 		return (-1);
 	}
+	(void)fcntl(fd, F_SETFL, 0);	/* reading may wait */
 	if ((f = calloc(1, sizeof(*f))) == NULL ||
 	    (f->name = strdup(path)) == NULL ||
 	    (f->iobuf = calloc(1, BUFSIZ)) == NULL ||

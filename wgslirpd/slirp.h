@@ -145,6 +145,18 @@ struct flow {
 	uint8_t			 readable;	/* host socket may have data */
 	uint8_t			 df;		/* the host layer's */
 };
+/* Whom a guest has sent to through one mapping; the oldest make room. */
+#define MAX_REMOTES	64
+struct remote {
+	struct ipaddr	 addr;
+	mono_t		 last;
+};
+struct remotes {
+	struct remote	*v;
+	uint8_t		 n;
+	uint8_t		 cap;
+};
+
 LIST_HEAD(flow_bucket, flow);
 TAILQ_HEAD(flow_queue, flow);
 
@@ -242,6 +254,8 @@ struct slirp {
 	struct flow_queue	 ready;
 	struct flow_queue	 waiting;	/* for slots */
 	uint32_t		 came_back;	/* slots seen so far */
+	uint32_t		 nwaiting;
+	uint32_t		 wakes;		/* still due to waiting flows */
 	struct siphash_key	 hashkey;
 	struct siphash_key	 isnkey;
 
@@ -279,6 +293,11 @@ int		 flow_add(struct slirp *, struct flow *,
 		    const struct flow_key *);
 void		 flow_remove(struct slirp *, struct flow *);
 void		 flow_ready(struct slirp *, struct flow *);
+void		 remotes_note(struct remotes *, const struct ipaddr *,
+		    mono_t);
+int		 remotes_have(const struct remotes *,
+		    const struct ipaddr *);
+void		 remotes_free(struct remotes *);
 void		 flow_wait_slots(struct slirp *, struct flow *);
 void		 flow_schedule(struct slirp *, struct flow *, mono_t);
 struct flow	*flow_by_id(struct slirp *, uint64_t);

@@ -296,8 +296,10 @@ flow_remove(struct slirp *s, struct flow *f)
 {
 	if (f->ready == 1)
 		TAILQ_REMOVE(&s->ready, f, ready_entry);
-	else if (f->ready == 2)
+	else if (f->ready == 2) {
 		TAILQ_REMOVE(&s->waiting, f, ready_entry);
+		s->nwaiting--;
+	}
 	f->ready = 0;
 	wheel_del(&s->wheel, &f->timer);
 	LIST_REMOVE(f, hash);
@@ -307,14 +309,72 @@ flow_remove(struct slirp *s, struct flow *f)
 	f->peer->nflows--;
 }
 
+static struct remote *
+remotes_find(const struct remotes *r, const struct ipaddr *a)
+{
+	int	 i;
+
+	for (i = 0; i < r->n; i++)
+		if (ipaddr_cmp(&r->v[i].addr, a) == 0)
+			return (&r->v[i]);
+	return (NULL);
+}
+
+/* The guest sends to this address. */
+void
+remotes_note(struct remotes *r, const struct ipaddr *a, mono_t now)
+{
+	struct remote	*e, *v;
+	uint8_t		 cap;
+	int		 i;
+
+	if ((e = remotes_find(r, a)) == NULL) {
+		if (r->n == r->cap && r->cap < MAX_REMOTES) {
+			cap = r->cap == 0 ? 1 : r->cap * 2;
+			v = recallocarray(r->v, r->cap, cap, sizeof(*v));
+			if (v == NULL)
+				return;
+			r->v = v;
+			r->cap = cap;
+		}
+		if (r->n < r->cap)
+			e = &r->v[r->n++];
+		else {
+			e = &r->v[0];
+			for (i = 1; i < r->n; i++)
+				if (r->v[i].last < e->last)
+					e = &r->v[i];
+		}
+		e->addr = *a;
+	}
+	e->last = now;
+}
+
+/* May this address answer? */
+int
+remotes_have(const struct remotes *r, const struct ipaddr *a)
+{
+	return (remotes_find(r, a) != NULL);
+}
+
+void
+remotes_free(struct remotes *r)
+{
+	free(r->v);
+	r->v = NULL;
+	r->n = r->cap = 0;
+}
+
 /* Give the flow its turn. */
 void
 flow_ready(struct slirp *s, struct flow *f)
 {
 	if (f->ready == 1)
 		return;
-	if (f->ready == 2)
+	if (f->ready == 2) {
 		TAILQ_REMOVE(&s->waiting, f, ready_entry);
+		s->nwaiting--;
+	}
 	f->ready = 1;
 	TAILQ_INSERT_TAIL(&s->ready, f, ready_entry);
 }
@@ -328,6 +388,7 @@ flow_wait_slots(struct slirp *s, struct flow *f)
 	if (f->ready == 1)
 		TAILQ_REMOVE(&s->ready, f, ready_entry);
 	f->ready = 2;
+	s->nwaiting++;
 	TAILQ_INSERT_TAIL(&s->waiting, f, ready_entry);
 }
 
@@ -426,21 +487,25 @@ slirp_input(struct slirp *s, int max)
 	return (n);
 }
 
-/* A waiting flow for each slot that came back, by whichever way. */
+/*
+ * Slots came back, by whichever way: as many waiting flows get a turn.
+ * If one cannot use it, slirp_run() gives it to the next, at most once
+ * round the list, so that one whose peer has its share hides nobody.
+ */
 static void
 wake_waiting(struct slirp *s)
 {
-	struct flow	*f;
+	uint32_t	 n;
 
 	if (pktq_reclaim(s->out) == -1)
 		fatalx("crypto broke the packet queue");
-	for (; s->came_back != s->out->came_back; s->came_back++) {
-		if ((f = TAILQ_FIRST(&s->waiting)) == NULL) {
-			s->came_back = s->out->came_back;
-			break;
-		}
-		flow_ready(s, f);
-	}
+	n = s->out->came_back - s->came_back;
+	if (n == 0)
+		return;
+	s->came_back = s->out->came_back;
+	s->wakes = s->nwaiting;
+	for (; n > 0 && s->wakes > 0; n--, s->wakes--)
+		flow_ready(s, TAILQ_FIRST(&s->waiting));
 }
 
 /*
@@ -469,6 +534,13 @@ slirp_run(struct slirp *s, int max)
 		}
 		if (more)
 			flow_ready(s, f);
+		else if (s->wakes > 0 &&
+		    TAILQ_LAST(&s->waiting, flow_queue) == f &&
+		    s->out->nfree > SLOTS_RESERVED) {
+			/* f waits again, and there are slots */
+			s->wakes--;
+			flow_ready(s, TAILQ_FIRST(&s->waiting));
+		}
 	}
 	return (!TAILQ_EMPTY(&s->ready));
 }

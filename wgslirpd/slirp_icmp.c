@@ -39,6 +39,7 @@
 
 struct icmp_flow {
 	struct flow	 f;	/* sport: the guest's id */
+	struct remotes	 remotes;
 };
 
 static int
@@ -322,6 +323,7 @@ icmp_close(struct slirp *s, struct flow *f)
 	s->host->close(s->harg, f, 0);
 	flow_remove(s, f);
 	s->count.icmp_active--;
+	remotes_free(&((struct icmp_flow *)f)->remotes);
 	free(f);
 }
 
@@ -373,6 +375,7 @@ icmp_input(struct slirp *s, struct ippkt *p)
 		return;
 	}
 	f->dst = p->dst;
+	remotes_note(&((struct icmp_flow *)f)->remotes, &p->dst, s->now);
 	f->active = s->now;
 	f->rx_bytes += p->l4len;
 	flow_schedule(s, f, s->now + ICMP_TIMEOUT);
@@ -435,7 +438,8 @@ icmp_ready(struct slirp *s, struct flow *f)
 			drain_errors(s, f);
 			continue;
 		}
-		if (n < ICMP_HDR || ipaddr_cmp(&from, &f->dst) != 0 ||
+		if (n < ICMP_HDR || from.af != f->src.af ||
+		    !remotes_have(&((struct icmp_flow *)f)->remotes, &from) ||
 		    s->dgram[0] != (f->src.af == 4 ? ICMP4_ECHOREPLY :
 		    ICMP6_ECHOREPLY))
 			continue;

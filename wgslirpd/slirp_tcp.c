@@ -897,7 +897,8 @@ tcp_timer(struct slirp *s, struct flow *f)
 		return;
 	if (is_due(&t->t_persist, s->now) && t->snd_wnd < t->mss &&
 	    t->seg_n == 0 && f->readable) {
-		if (s->now - t->last_rx > TCP_USER_TIMEOUT) {
+		if (t->persists > 0 &&
+		    s->now - t->last_rx > TCP_USER_TIMEOUT) {
 			s->count.tcp_timeouts++;
 			tcp_abort(s, t);
 			return;

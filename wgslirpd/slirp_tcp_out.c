@@ -398,7 +398,6 @@ retransmit(struct slirp *s, struct tcpcb *t)
 			return (0);
 		}
 		first = 0;
-		t->rexmit_now = 0;
 		if (g->flags & TSEG_FIN)
 			send_fin(s, t, g->seq);
 		else {
@@ -408,6 +407,7 @@ retransmit(struct slirp *s, struct tcpcb *t)
 			if (t->seg_ring > i)
 				t->seg_ring = i;
 		}
+		t->rexmit_now = 0;
 		g->flags &= (uint8_t)~TSEG_LOST;
 		g->flags |= TSEG_REXMIT;
 		if (g->rexmits < UINT8_MAX)

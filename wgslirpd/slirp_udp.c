@@ -18,21 +18,13 @@
 #include "slirp.h"
 
 #define UDP_HDR		8
-#define MAX_REMOTES	64
 #define DNS_PORT	53
 #define DNS_TIMEOUT	MONO_SEC(10)
 #define RECV_BUDGET	64
 
-struct remote {
-	struct ipaddr	 addr;
-	mono_t		 last;
-};
-
 struct udp_flow {
 	struct flow	 f;
-	struct remote	*remotes;
-	uint8_t		 nremotes;
-	uint8_t		 capremotes;
+	struct remotes	 remotes;
 	uint8_t		 other;		/* not only DNS */
 };
 
@@ -54,7 +46,7 @@ udp_close(struct slirp *s, struct flow *f)
 	s->host->close(s->harg, f, 0);
 	flow_remove(s, f);
 	s->count.udp_active--;
-	free(u->remotes);
+	remotes_free(&u->remotes);
 	free(u);
 }
 
@@ -65,49 +57,6 @@ udp_timer(struct slirp *s, struct flow *f)
 		udp_close(s, f);
 	else
 		flow_schedule(s, f, f->active + timeout(s, f));
-}
-
-static struct remote *
-remote_find(struct udp_flow *u, const struct ipaddr *a)
-{
-	int	 i;
-
-	for (i = 0; i < u->nremotes; i++)
-		if (ipaddr_cmp(&u->remotes[i].addr, a) == 0)
-			return (&u->remotes[i]);
-	return (NULL);
-}
-
-/* Remember whom the guest talks to; the oldest makes room. */
-static void
-remote_note(struct slirp *s, struct udp_flow *u, const struct ipaddr *a)
-{
-	struct remote	*r, *v;
-	uint8_t		 cap;
-	int		 i;
-
-	if ((r = remote_find(u, a)) == NULL) {
-		if (u->nremotes == u->capremotes &&
-		    u->capremotes < MAX_REMOTES) {
-			cap = u->capremotes == 0 ? 1 : u->capremotes * 2;
-			v = recallocarray(u->remotes, u->capremotes, cap,
-			    sizeof(*v));
-			if (v == NULL)
-				return;
-			u->remotes = v;
-			u->capremotes = cap;
-		}
-		if (u->nremotes < u->capremotes)
-			r = &u->remotes[u->nremotes++];
-		else {
-			r = &u->remotes[0];
-			for (i = 1; i < u->nremotes; i++)
-				if (u->remotes[i].last < r->last)
-					r = &u->remotes[i];
-		}
-		r->addr = *a;
-	}
-	r->last = s->now;
 }
 
 static struct flow *
@@ -233,7 +182,7 @@ udp_input(struct slirp *s, struct ippkt *p)
 	f->active = s->now;
 	if (dport != DNS_PORT)
 		((struct udp_flow *)f)->other = 1;
-	remote_note(s, (struct udp_flow *)f, &p->dst);
+	remotes_note(&((struct udp_flow *)f)->remotes, &p->dst, s->now);
 	flow_schedule(s, f, s->now + timeout(s, f));
 	udp_send(s, f, p, dport, len - UDP_HDR);
 }
@@ -302,7 +251,7 @@ udp_ready(struct slirp *s, struct flow *f)
 			drain_errors(s, f);
 			continue;
 		}
-		if (from.af != f->src.af || remote_find(u, &from) == NULL) {
+		if (from.af != f->src.af || !remotes_have(&u->remotes, &from)) {
 			pktq_release(s->out, slot);
 			s->count.udp_drop_filtered++;
 			continue;

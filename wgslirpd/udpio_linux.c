@@ -183,18 +183,19 @@ send_one(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
 	m.msg_iovlen = 1;
 	m.msg_control = control;
 	m.msg_name = (void *)(uintptr_t)&ep->remote.sa;
-	if (ep->remote.sa.sa_family == AF_INET && dual) {
-		/* a socket of both families; the source is the system's */
-		memset(&mapped, 0, sizeof(mapped));
-		mapped.sin6_family = AF_INET6;
-		mapped.sin6_port = ep->remote.sin.sin_port;
-		memset(mapped.sin6_addr.s6_addr + 10, 0xff, 2);
-		memcpy(mapped.sin6_addr.s6_addr + 12,
-		    &ep->remote.sin.sin_addr, 4);
-		m.msg_name = &mapped;
-		m.msg_namelen = sizeof(mapped);
-	} else if (ep->remote.sa.sa_family == AF_INET) {
+	if (ep->remote.sa.sa_family == AF_INET) {
 		m.msg_namelen = sizeof(ep->remote.sin);
+		if (dual) {
+			/* a socket of both families takes it as IPv6 */
+			memset(&mapped, 0, sizeof(mapped));
+			mapped.sin6_family = AF_INET6;
+			mapped.sin6_port = ep->remote.sin.sin_port;
+			memset(mapped.sin6_addr.s6_addr + 10, 0xff, 2);
+			memcpy(mapped.sin6_addr.s6_addr + 12,
+			    &ep->remote.sin.sin_addr, 4);
+			m.msg_name = &mapped;
+			m.msg_namelen = sizeof(mapped);
+		}
 		if (sticky && ep->local.af == 4) {
 			memset(&pi4, 0, sizeof(pi4));
 			memcpy(&pi4.ipi_spec_dst, ep->local.a, 4);
@@ -245,6 +246,7 @@ udpio_send(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
     size_t len, size_t segment, int tos, int dual)
 {
 	size_t	 off, n;
+	int	 error = 0;
 
 	if (len <= segment || !no_gso) {
 		if (send_sticky(fd, ep, buf, len, segment, tos, dual) == 0)
@@ -261,9 +263,13 @@ udpio_send(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
 		n = len - off < segment ? len - off : segment;
 		if (send_sticky(fd, ep, buf + off, n, n, tos, dual) == 0)
 			continue;
-		if (off > 0 && errno == EAGAIN)
-			errno = ENOBUFS;	/* not all of it again */
-		return (-1);
+		error = errno;
+		if (error == EAGAIN || error == ENOBUFS) {
+			if (off > 0)
+				error = ENOBUFS;	/* not all again */
+			break;
+		}
 	}
-	return (0);
+	errno = error;
+	return (error == 0 ? 0 : -1);
 }

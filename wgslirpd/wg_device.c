@@ -385,6 +385,13 @@ admit_handshake(struct wg_device *d, const struct wg_pending *q, mono_t now)
 	return (1);
 }
 
+/* Drop queued handshakes: the sockets they came by are not the same. */
+void
+wg_forget_pending(struct wg_device *d)
+{
+	d->ptail = d->phead;
+}
+
 /*
  * Work off up to max queued handshake messages, between batches of data.
  * Returns how many are left.

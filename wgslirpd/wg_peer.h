@@ -190,6 +190,7 @@ void		 wg_stage_purge(struct wg_device *, struct wg_peer *);
 /* wg_device.c: the protocol */
 void		 wg_input(struct wg_device *, uint8_t *, size_t,
 		    const struct wg_endpoint *, int, mono_t);
+void		 wg_forget_pending(struct wg_device *);
 int		 wg_run_handshakes(struct wg_device *, int, mono_t);
 int		 wg_output(struct wg_device *, struct wg_peer *,
 		    const uint8_t *, size_t, int, mono_t);

@@ -337,6 +337,32 @@ def test_ping(n):
         check(code == 0 and ' 0% packet loss' in text, h, text)
 
 
+def ping_two(hosts):
+    """Echoes with one id to several hosts; who answers?"""
+    s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    s.settimeout(3)
+    got = set()
+    for seq, h in enumerate(hosts):
+        m = struct.pack('>BBHHH', 8, 0, 0, 1, seq) + b'x' * 32
+        c = sum(struct.unpack('>20H', m))
+        c = ~((c & 0xffff) + (c >> 16)) & 0xffff
+        s.sendto(m[:2] + struct.pack('>H', c) + m[4:], (h, 0))
+    try:
+        while len(got) < len(hosts):
+            b, a = s.recvfrom(2000)
+            if b[20] == 0 and b[24:26] == b'\0\1':
+                got.add(a[0])
+    except socket.timeout:
+        pass
+    return sorted(got)
+
+
+def test_ping_one_id(n):
+    n.ip('s', 'addr', 'add', '192.0.2.3/24', 'dev', 'e1')
+    hosts = [SERVER4, '192.0.2.3', GATE4]
+    check(n.call('c', ping_two, hosts) == sorted(hosts), 'answers')
+
+
 def test_blocked(n):
     """Loopback, link-local, the gateway's own and embedded forms."""
     lo = socket.socket(socket.AF_INET6)
@@ -777,7 +803,7 @@ def test_activation(n):
 TESTS = [test_ping, test_download, test_upload, test_parallel,
          test_half_close, test_refused, test_blackhole, test_unreachable,
          test_reset, test_stalled_reader, test_speaks_first, test_udp,
-         test_blocked, test_show, test_control_hostile, test_kill_flow,
+         test_ping_one_id, test_blocked, test_show, test_control_hostile, test_kill_flow,
          test_log, test_outer_v6, test_roaming, test_reload,
          test_policy_rules, test_peer_restart, test_wrong_key, test_stop,
          test_kill_children, test_as_root, test_overlay,

@@ -43,6 +43,7 @@
 	C(wg_drop_noslot, "inner packets, packet queue full")		\
 	C(wg_drop_nopeer, "packets toward no peer")			\
 	C(wg_drop_staged, "packets dropped waiting for a session")	\
+	C(wg_drop_paused, "packets either way while paused")		\
 	C(wg_drop_send, "datagrams that the system refused to send")
 
 #define SLIRP_COUNTERS(C)						\

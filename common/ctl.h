@@ -33,6 +33,9 @@ enum ctl_type {
 	CTL_LOG,
 	CTL_RELOAD,
 	CTL_KILL_FLOW,
+	CTL_PAUSE,
+	CTL_RESUME,
+	CTL_REFRESH,
 	CTL_REQUEST_MAX,
 	/* answers */
 	CTL_SUMMARY,
@@ -69,6 +72,8 @@ struct ctl_summary {
 	uint32_t	 peers_active;	/* handshake in the last 3 minutes */
 	uint16_t	 mtu;
 	uint16_t	 port;
+	uint8_t		 paused;
+	uint8_t		 pad[3];
 };
 
 struct ctl_peer {

@@ -106,7 +106,8 @@ text_summary(const struct ctl_summary *m)
 	printf("mtu: %u\n", m->mtu);
 	printf("uptime: ");
 	text_age(age_of(m->started));
-	printf("\npeers: %u, %u active\n", m->peers, m->peers_active);
+	printf("\npeers: %u, %u active%s\n", m->peers, m->peers_active,
+	    m->paused ? ", paused" : "");
 	printf("transfer: ");
 	text_bytes(m->rx_bytes);
 	printf(" received, ");
@@ -257,9 +258,10 @@ json_summary(const struct ctl_summary *m)
 	key_to_base64(key, m->public_key);
 	printf("{\"public_key\":\"%s\",\"listen_port\":%u,\"mtu\":%u,"
 	    "\"started\":%" PRIu64 ",\"peers\":%u,\"peers_active\":%u,"
-	    "\"rx_bytes\":%" PRIu64 ",\"tx_bytes\":%" PRIu64 "}", key,
-	    m->port, m->mtu, m->started, m->peers, m->peers_active,
-	    m->rx_bytes, m->tx_bytes);
+	    "\"rx_bytes\":%" PRIu64 ",\"tx_bytes\":%" PRIu64
+	    ",\"paused\":%s}", key, m->port, m->mtu, m->started, m->peers,
+	    m->peers_active, m->rx_bytes, m->tx_bytes,
+	    m->paused ? "true" : "false");
 }
 
 static void

@@ -37,7 +37,8 @@ usage(void)
 	fprintf(stderr, "usage: wgslirpctl [-j] [-s socket] command\n"
 	    "commands: show [summary|peers [name]|flows|counters|processes|"
 	    "metrics]\n"
-	    "          reload | log brief|verbose | kill flow ID\n"
+	    "          reload | refresh | pause | resume | log brief|verbose |"
+	    " kill flow ID\n"
 	    "          genkey | pubkey | genpsk | convert FILE\n");
 	exit(1);
 }
@@ -271,10 +272,32 @@ cmd_show(int argc, char *argv[], const char *path)
 	request(what[i].type, 0, argc == 2 ? argv[1] : NULL);
 }
 
+/* Commands that are a request without arguments; 0 for any other. */
+static uint32_t
+plain_command(const char *cmd)
+{
+	static const struct {
+		const char	*name;
+		uint32_t	 type;
+	}			 c[] = {
+		{ "pause", CTL_PAUSE },
+		{ "refresh", CTL_REFRESH },
+		{ "reload", CTL_RELOAD },
+		{ "resume", CTL_RESUME }
+	};
+	size_t			 i;
+
+	for (i = 0; i < sizeof(c) / sizeof(c[0]); i++)
+		if (strcmp(c[i].name, cmd) == 0)
+			return (c[i].type);
+	return (0);
+}
+
 int
 main(int argc, char *argv[])
 {
 	const char	*path = NULL, *cmd;
+	uint32_t	 type;
 	int		 ch;
 
 	while ((ch = getopt(argc, argv, "js:")) != -1) {
@@ -302,12 +325,12 @@ main(int argc, char *argv[])
 		key_generate(1);
 	else if (strcmp(cmd, "pubkey") == 0 && argc == 1)
 		return (key_public());
-	else if (strcmp(cmd, "convert") == 0 && argc == 2)
-		convert(argv[1]);
-	else if (strcmp(cmd, "reload") == 0 && argc == 1) {
+	else if (argc == 1 && (type = plain_command(cmd)) != 0) {
 		ctl_connect(path);
-		request(CTL_RELOAD, 0, NULL);
-	} else if (strcmp(cmd, "log") == 0 && argc == 2 &&
+		request(type, 0, NULL);
+	} else if (strcmp(cmd, "convert") == 0 && argc == 2)
+		convert(argv[1]);
+	else if (strcmp(cmd, "log") == 0 && argc == 2 &&
 	    (strcmp(argv[1], "brief") == 0 ||
 	    strcmp(argv[1], "verbose") == 0)) {
 		ctl_connect(path);

@@ -55,7 +55,12 @@ static const struct route	 routes[] = {
 	{ CTL_RELOAD, { PROC_PARENT, PROC_MAX, PROC_MAX },
 	    { CTL_RELOAD, 0 } },
 	{ CTL_KILL_FLOW, { PROC_SLIRP, PROC_MAX, PROC_MAX },
-	    { CTL_KILL_FLOW, 0 } }
+	    { CTL_KILL_FLOW, 0 } },
+	{ CTL_PAUSE, { PROC_CRYPTO, PROC_MAX, PROC_MAX }, { CTL_PAUSE, 0 } },
+	{ CTL_RESUME, { PROC_CRYPTO, PROC_MAX, PROC_MAX },
+	    { CTL_RESUME, 0 } },
+	{ CTL_REFRESH, { PROC_SLIRP, PROC_MAX, PROC_MAX },
+	    { CTL_REFRESH, 0 } }
 };
 
 /* Which process may send which answer, and how long it is. */
@@ -79,7 +84,8 @@ static const struct answer	 answers[] = {
 	{ CTL_MORE, FROM(PROC_CRYPTO) | FROM(PROC_SLIRP),
 	    sizeof(struct ctl_more) },
 	{ CTL_END, FROM(PROC_CRYPTO) | FROM(PROC_SLIRP), 0 },
-	{ CTL_OK, FROM(PROC_PARENT) | FROM(PROC_SLIRP), 0 },
+	{ CTL_OK, FROM(PROC_PARENT) | FROM(PROC_SLIRP) | FROM(PROC_CRYPTO),
+	    0 },
 	{ CTL_FAIL, FROM(PROC_PARENT) | FROM(PROC_SLIRP), CTL_TEXT_LEN }
 };
 

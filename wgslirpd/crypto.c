@@ -839,6 +839,7 @@ show_summary(struct imsgev *iev, uint32_t id)
 	m.peers = ce.dev->npeers;
 	m.mtu = ce.dev->mtu;
 	m.port = ce.port;
+	m.paused = ce.dev->paused;
 	TAILQ_FOREACH(p, &ce.dev->peers, entry) {
 		m.rx_bytes += p->rx_bytes;
 		m.tx_bytes += p->tx_bytes;
@@ -872,6 +873,16 @@ control_msg(struct imsgev *iev, struct imsg *imsg)
 		imsgev_send(iev, CTL_CRYPTO_COUNTERS, id, -1,
 		    &ce.dev->count, sizeof(ce.dev->count));
 		imsgev_send(iev, CTL_END, id, -1, NULL, 0);
+		break;
+	case CTL_PAUSE:
+		log_info("paused");
+		wg_pause(ce.dev);
+		imsgev_send(iev, CTL_OK, id, -1, NULL, 0);
+		break;
+	case CTL_RESUME:
+		log_info("resumed");
+		wg_resume(ce.dev, mono_now());
+		imsgev_send(iev, CTL_OK, id, -1, NULL, 0);
 		break;
 	default:
 		bad_imsg("control", imsg_get_type(imsg));

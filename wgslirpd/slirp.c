@@ -501,6 +501,10 @@ control_msg(struct imsgev *iev, struct imsg *imsg)
 		    sizeof(se.s.count));
 		imsgev_send(iev, CTL_END, id, -1, NULL, 0);
 		break;
+	case CTL_REFRESH:
+		dns_refresh();
+		imsgev_send(iev, CTL_OK, id, -1, NULL, 0);
+		break;
 	case CTL_KILL_FLOW:
 		kill_flow(iev, id, req.arg);
 		break;

@@ -171,3 +171,13 @@ dns_add(const struct resolve_msg *m)
 	n->retry = RETRY_MIN;
 	TAILQ_INSERT_TAIL(&names, n, entry);
 }
+
+/* Ask again for every name, now. */
+void
+dns_refresh(void)
+{
+	struct dns_name	*n, *next;
+
+	TAILQ_FOREACH_SAFE(n, &names, entry, next)
+		dns_ask(n);
+}

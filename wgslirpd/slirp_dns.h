@@ -10,6 +10,7 @@ typedef void	dns_result_fn(const struct endpoint_msg *);
 int	 dns_init(void);
 void	 dns_start(dns_result_fn *);
 void	 dns_clear(void);
+void	 dns_refresh(void);
 void	 dns_add(const struct resolve_msg *);
 
 #endif

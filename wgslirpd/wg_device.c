@@ -117,7 +117,8 @@ send_initiation(struct wg_device *d, struct wg_peer *p, int retry,
 
 	if (!retry)
 		p->timers.attempts = 0;
-	if (!d->has_key || !timers_may_initiate(&p->timers, now))
+	if (!d->has_key || d->paused ||
+	    !timers_may_initiate(&p->timers, now))
 		return;
 	timers_handshake_initiated(&p->timers, now, jitter(d));
 	if (p->ep.remote.sa.sa_family == AF_UNSPEC) {
@@ -232,6 +233,10 @@ int
 wg_output(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
     size_t len, int ecn, mono_t now)
 {
+	if (d->paused) {
+		d->count.wg_drop_paused++;
+		return (0);
+	}
 	if (session_usable(p->current, now) &&
 	    p->ep.remote.sa.sa_family != AF_UNSPEC)
 		return (send_data(d, p, pkt, len, ecn, now));
@@ -453,6 +458,40 @@ check_inner(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
 	return (want);
 }
 
+/*
+ * Take nothing and send nothing until wg_resume(), and forget every
+ * session.  Sockets, endpoints and the guests' flows stay.
+ */
+void
+wg_pause(struct wg_device *d)
+{
+	struct wg_peer	*p;
+
+	d->paused = 1;
+	wg_forget_pending(d);
+	TAILQ_FOREACH(p, &d->peers, entry) {
+		timers_stop(&p->timers);
+		wg_peer_zero(d, p);
+		wg_stage_purge(d, p);
+	}
+}
+
+/* Go on; peers with a persistent keepalive are contacted at once. */
+void
+wg_resume(struct wg_device *d, mono_t now)
+{
+	struct wg_peer	*p;
+
+	d->paused = 0;
+	TAILQ_FOREACH(p, &d->peers, entry) {
+		/* the network may be another one */
+		memset(&p->ep.local, 0, sizeof(p->ep.local));
+		p->ep.ifindex = 0;
+		wg_peer_poke(d, p, now);
+		wg_peer_schedule(d, p);
+	}
+}
+
 /* A prefix whose packets go to the host, whatever the peers have. */
 int
 wg_exclude(struct wg_device *d, const struct ipprefix *p)
@@ -632,6 +671,10 @@ wg_input(struct wg_device *d, uint8_t *msg, size_t len,
 
 	d->count.wg_rx_datagrams++;
 	d->count.wg_rx_bytes += len;
+	if (d->paused) {
+		d->count.wg_drop_paused++;
+		return;
+	}
 	if (len >= WG_DATA_MIN_LEN) {
 		switch (get32(msg)) {
 		case WG_MSG_DATA:

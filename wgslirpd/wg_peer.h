@@ -149,6 +149,7 @@ struct wg_device {
 	uint16_t		 mtu;
 	uint8_t			 has_key;
 	uint8_t			 overlay;	/* peer to peer here */
+	uint8_t			 paused;
 	uint8_t			 scratch[2048];
 
 	struct wg_pending	*pending;
@@ -197,6 +198,8 @@ int		 wg_output(struct wg_device *, struct wg_peer *,
 struct wg_peer	*wg_route(struct wg_device *, const uint8_t *, size_t);
 void		 wg_peer_keepalive(struct wg_device *, struct wg_peer *,
 		    uint16_t, mono_t);
+void		 wg_pause(struct wg_device *);
+void		 wg_resume(struct wg_device *, mono_t);
 int		 wg_exclude(struct wg_device *, const struct ipprefix *);
 void		 wg_exclude_clear(struct wg_device *);
 void		 wg_peer_poke(struct wg_device *, struct wg_peer *, mono_t);

@@ -658,6 +658,29 @@ def test_as_root(n):
     n.start()
 
 
+def test_pause(n):
+    """A pause loses sessions, not connections."""
+    def slow():
+        with dial(SERVER4, server.ECHO, 60) as s:
+            for i in range(8):
+                s.sendall(b'%04d' % i)
+                if s.recv(4) != b'%04d' % i:
+                    return i
+                time.sleep(0.4)
+        return 'all'
+    end = n.begin('c', slow)
+    time.sleep(1)
+    n.ctl('pause')
+    check('paused' in n.ctl('show').stdout, 'summary')
+    code, text = n.call('c', ping, GATE4)
+    check(code != 0, 'paused', text)
+    n.ctl('resume')
+    check(n.client_set() == 0, 'setconf')
+    check(end() == 'all', 'the connection')
+    check(n.ctlj('show', 'counters')['wg_drop_paused'] > 0, 'counter')
+    n.ctl('refresh')
+
+
 def serve_once(port):
     s = socket.create_server(('10.77.0.3', port))
     s.settimeout(20)
@@ -805,7 +828,8 @@ TESTS = [test_ping, test_download, test_upload, test_parallel,
          test_reset, test_stalled_reader, test_speaks_first, test_udp,
          test_ping_one_id, test_blocked, test_show, test_control_hostile, test_kill_flow,
          test_log, test_outer_v6, test_roaming, test_reload,
-         test_policy_rules, test_peer_restart, test_wrong_key, test_stop,
+         test_policy_rules, test_pause,
+         test_peer_restart, test_wrong_key, test_stop,
          test_kill_children, test_as_root, test_overlay,
          test_no_ping,
          test_socket_path, test_activation]

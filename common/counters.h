@@ -68,6 +68,7 @@
 	C(icmp_tx_limited, "ICMP errors not sent, over the rate limit")	\
 	C(icmp_echo_local, "pings answered by the gateway")		\
 	C(icmp_echo_tx, "pings forwarded")				\
+	C(icmp_drop_socket, "pings dropped, no ping socket")		\
 	C(icmp_echo_rx, "ping answers forwarded")			\
 	C(tcp_active, "TCP flows now")					\
 	C(tcp_connecting, "TCP flows now, host side not connected")	\

@@ -5,8 +5,10 @@
 #include <sys/types.h>
 #include <netinet/in.h>
 
+#include <err.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -333,8 +335,9 @@ json_tail(uint32_t type)
 	case CTL_SHOW_COUNTERS:
 		printf("}\n");
 		break;
-	default:
+	case CTL_SHOW_SUMMARY:
 		printf("\n");
+		break;
 	}
 }
 
@@ -372,29 +375,62 @@ ometric_head(uint32_t type)
 	records = 0;
 }
 
+/* One family of samples: all peers' values of one kind. */
+static void
+ometric_family(const struct ctl_peer *peers, const uint32_t *flows,
+    size_t n, int kind)
+{
+	static const struct {
+		const char	*name;
+		const char	*type;
+		const char	*help;
+	}			 f[] = {
+		{ "rx_bytes", "counter", "bytes received from the peer" },
+		{ "tx_bytes", "counter", "bytes sent to the peer" },
+		{ "latest_handshake_seconds", "gauge",
+		    "Unix time of the latest handshake, 0 for none" },
+		{ "flows", "gauge", "flows of the peer" }
+	};
+	char			 key[KEY_B64LEN];
+	uint64_t		 v;
+	size_t			 i;
+
+	printf("# TYPE wgslirpd_peer_%s %s\n# HELP wgslirpd_peer_%s %s\n",
+	    f[kind].name, f[kind].type, f[kind].name, f[kind].help);
+	for (i = 0; i < n; i++) {
+		v = kind == 0 ? peers[i].rx_bytes : kind == 1 ?
+		    peers[i].tx_bytes : kind == 2 ?
+		    peers[i].latest_handshake : flows[i];
+		key_to_base64(key, peers[i].public_key);
+		printf("wgslirpd_peer_%s%s{name=", f[kind].name,
+		    kind < 2 ? "_total" : "");
+		ometric_label(peers[i].name);
+		printf(",public_key=\"%s\"} %" PRIu64 "\n", key, v);
+	}
+}
+
+static struct ctl_peer	*om_peers;
+static uint32_t		*om_flows;
+static size_t		 om_n, om_cap;
+
+/* Kept until the end: a family's samples have to stand together. */
 static void
 ometric_peer(const struct ctl_peer *p, uint32_t flows,
     const struct ipprefix *aips, size_t n)
 {
-	static const char *const	 names[] = { "rx_bytes", "tx_bytes",
-					    "latest_handshake_seconds",
-					    "flows" };
-	uint64_t			 v[] = { p->rx_bytes, p->tx_bytes,
-					    p->latest_handshake, flows };
-	char				 key[KEY_B64LEN];
-	size_t				 i;
-
 	(void)aips;
 	(void)n;
-	key_to_base64(key, p->public_key);
-	if (records++ == 0)
-		for (i = 0; i < 4; i++)
-			printf("# TYPE wgslirpd_peer_%s gauge\n", names[i]);
-	for (i = 0; i < 4; i++) {
-		printf("wgslirpd_peer_%s{name=", names[i]);
-		ometric_label(p->name);
-		printf(",public_key=\"%s\"} %" PRIu64 "\n", key, v[i]);
+	if (om_n == om_cap) {
+		om_peers = recallocarray(om_peers, om_cap, om_cap * 2 + 64,
+		    sizeof(*om_peers));
+		om_flows = recallocarray(om_flows, om_cap, om_cap * 2 + 64,
+		    sizeof(*om_flows));
+		if (om_peers == NULL || om_flows == NULL)
+			err(1, NULL);
+		om_cap = om_cap * 2 + 64;
 	}
+	om_peers[om_n] = *p;
+	om_flows[om_n++] = flows;
 }
 
 /* Is it a state, rather than something that only grows? */
@@ -428,7 +464,12 @@ ometric_counter(const char *name, const char *help, uint64_t v)
 static void
 ometric_tail(uint32_t type)
 {
-	if (type == CTL_SHOW_COUNTERS)
+	int	 kind;
+
+	if (type == CTL_SHOW_PEERS)
+		for (kind = 0; kind < 4; kind++)
+			ometric_family(om_peers, om_flows, om_n, kind);
+	else if (type == CTL_SHOW_COUNTERS)
 		printf("# EOF\n");
 }
 

@@ -24,12 +24,12 @@ struct collect {
 	struct ctl_peerflows	*flows;
 	size_t			 nflows;
 	size_t			 capflows;
-	int			 shown;
 };
 
 static struct imsgbuf		 ibuf;
 static const struct output	*out = &output_text;
 static struct collect		 col;
+static const char		*wanted;	/* peer not seen yet */
 
 static void __attribute__((noreturn))
 usage(void)
@@ -85,7 +85,6 @@ show_peer(void)
 	out->peer(&col.peer, f != NULL ? f->flows : 0, col.aips, col.naips);
 	col.have = 0;
 	col.naips = 0;
-	col.shown++;
 }
 
 /* Grow an array by doubling. */
@@ -146,6 +145,9 @@ handle(struct imsg *imsg, uint32_t type)
 		get(imsg, &col.flows[col.nflows++], sizeof(*col.flows));
 		break;
 	case CTL_PEER:
+		if (wanted != NULL)
+			out->head(type);
+		wanted = NULL;
 		show_peer();
 		get(imsg, &col.peer, sizeof(col.peer));
 		col.peer.name[sizeof(col.peer.name) - 1] = '\0';
@@ -177,6 +179,8 @@ handle(struct imsg *imsg, uint32_t type)
 		out->process(&proc);
 		break;
 	case CTL_END:
+		if (wanted != NULL)
+			errx(1, "no peer \"%s\"", wanted);
 		if (type == CTL_SHOW_PEERS)
 			show_peer();
 		return (1);
@@ -192,13 +196,32 @@ handle(struct imsg *imsg, uint32_t type)
 	return (0);
 }
 
+/* The first message of an answer: an error, or something to show. */
+static void
+begin(struct imsg *imsg, uint32_t type, const char *name)
+{
+	switch (imsg_get_type(imsg)) {
+	case CTL_FAIL:
+		break;
+	case CTL_END:
+	case CTL_PEERFLOWS:
+		if (type == CTL_SHOW_PEERS && name != NULL) {
+			wanted = name;
+			break;
+		}
+		/* FALLTHROUGH */
+	default:
+		out->head(type);
+	}
+}
+
 /* Send a request and show the answer. */
 static void
 request(uint32_t type, uint64_t arg, const char *name)
 {
 	struct ctl_request	 req;
 	struct imsg		 imsg;
-	int			 n, done = 0;
+	int			 n, done = 0, headed = 0;
 
 	memset(&req, 0, sizeof(req));
 	req.arg = arg;
@@ -208,7 +231,6 @@ request(uint32_t type, uint64_t arg, const char *name)
 	if (imsg_compose(&ibuf, type, 0, 0, -1, &req, sizeof(req)) == -1 ||
 	    imsgbuf_flush(&ibuf) == -1)
 		err(1, "control socket");
-	out->head(type);
 	while (!done) {
 		if ((n = imsgbuf_get(&ibuf, &imsg)) == -1)
 			err(1, "control socket");
@@ -219,11 +241,12 @@ request(uint32_t type, uint64_t arg, const char *name)
 				errx(1, "the daemon closed the connection");
 			continue;
 		}
+		/* not before it is clear that there is an answer */
+		if (!headed++)
+			begin(&imsg, type, name);
 		done = handle(&imsg, type);
 		imsg_free(&imsg);
 	}
-	if (name != NULL && type == CTL_SHOW_PEERS && col.shown == 0)
-		errx(1, "no peer \"%s\"", name);
 	out->tail(type);
 }
 

@@ -247,6 +247,8 @@ config_check(struct config *c, char *err, size_t errlen)
 		return ("no private key");
 	if (c->key_from == SECRET_REDACTED && !c->check_only)
 		return ("the private key is redacted");
+	if (c->key_from != SECRET_REDACTED && key_is_zero(c->key))
+		return ("the private key is all zeros");
 	if (TAILQ_EMPTY(&c->listens))
 		config_add_listen(c, NULL, WGSLIRPD_PORT);
 	if (c->npeers > MAX_PEERS)
@@ -341,6 +343,7 @@ send_peer(const struct conf_peer *p, struct imsgev *crypto,
 	}
 	memcpy(m.public_key, p->public, KEY_LEN);
 	memcpy(m.psk, p->psk, KEY_LEN);
+	memcpy(m.reserved, p->reserved, sizeof(m.reserved));
 	imsgev_must(crypto, IMSG_CONF_PEER, 0, -1, &m, sizeof(m));
 	explicit_bzero(&m, sizeof(m));
 	TAILQ_FOREACH(x, &p->aips, entry) {

@@ -512,6 +512,7 @@ commit_peer(const struct conf_peer_msg *m, mono_t now)
 	} else
 		memcpy(p->noise.psk, m->psk, KEY_LEN);
 	p->mark = 1;
+	wg_peer_set_reserved(ce.dev, p, m->reserved);
 	p->by_name = m->has_endpoint && m->ep_addr.af == 0;
 	strlcpy(p->name, m->name, sizeof(p->name));
 	if (!p->noise.ss_valid)

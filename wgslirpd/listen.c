@@ -81,6 +81,18 @@ add_socket(struct listen_set *set, const struct listen_set *old,
 	return (0);
 }
 
+/* The port that the system chose, so that both families have the same. */
+static uint16_t
+chosen_port(int fd)
+{
+	struct sockaddr_storage	 ss;
+	socklen_t		 len = sizeof(ss);
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
+		return (0);
+	return (sa_port((struct sockaddr *)&ss));
+}
+
 /*
  * Bind everything that the configuration listens on; sockets of the old
  * set that stay the same are taken over.  On failure (-1, with a reason)
@@ -108,7 +120,8 @@ listen_open(const struct config *conf, struct listen_set *set,
 			r = add_socket(set, old, &any4, l->port);
 			/* a host without IPv6 is no error for "*" */
 			if (r == 0 && add_socket(set, old, &any6,
-			    l->port) == -1 && errno != EAFNOSUPPORT &&
+			    l->port != 0 ? l->port : chosen_port(
+			    set->fd[set->n - 1])) == -1 && errno != EAFNOSUPPORT &&
 			    errno != EADDRNOTAVAIL)
 				r = -1;
 		}

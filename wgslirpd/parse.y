@@ -103,14 +103,14 @@ int	 yyparse(void);
 %token	ON OVERLAY
 %token	PASS PEER PERSISTENT PORT PRESHARED PRIVATE PROTO PUBLIC
 %token	QUICK
-%token	REDACTED
+%token	REDACTED RESERVED
 %token	TCP TIMEOUT TO
 %token	UDP
 %token	VERBOSE
 %token	YES
 %token	<v.string>	STRING
 %token	<v.number>	NUMBER
-%type	<v.number>	port portspec proto
+%type	<v.number>	lport port portspec proto
 %type	<v.string>	string
 
 %%
@@ -172,7 +172,7 @@ comma		: ',' optnl
 		| /* empty */
 		;
 
-main		: LISTEN ON STRING port	{
+main		: LISTEN ON STRING lport	{
 			struct ipaddr	 ip, *p = NULL;
 
 			if (strcmp($3, "*") != 0) {
@@ -184,8 +184,7 @@ main		: LISTEN ON STRING port	{
 				}
 			}
 			free($3);
-			config_add_listen(conf, p,
-			    $4 == 0 ? WGSLIRPD_PORT : (uint16_t)$4);
+			config_add_listen(conf, p, (uint16_t)$4);
 		}
 		| PRIVATE KEY FILE_ STRING	{
 			if (read_key($4, conf->key) == -1) {
@@ -223,6 +222,15 @@ main		: LISTEN ON STRING port	{
 		| OVERLAY NO		{ conf->overlay = 0; }
 		| TCP '{' optnl tcpopts '}'
 		| UDP '{' optnl udpopts '}'
+		;
+
+lport		: /* empty */		{ $$ = WGSLIRPD_PORT; }
+		| PORT NUMBER		{
+			/* 0: the system chooses */
+			if (get_number($2, 0, UINT16_MAX, "port") == -1)
+				YYERROR;
+			$$ = $2;
+		}
 		;
 
 port		: /* empty */		{ $$ = 0; }
@@ -369,6 +377,15 @@ peeropt		: PUBLIC KEY STRING	{
 			if (get_number($3, 1, 1 << 20, "max flows") == -1)
 				YYERROR;
 			peer->max_flows = (uint32_t)$3;
+		}
+		| RESERVED '{' NUMBER comma NUMBER comma NUMBER '}' {
+			if (get_number($3, 0, 255, "reserved") == -1 ||
+			    get_number($5, 0, 255, "reserved") == -1 ||
+			    get_number($7, 0, 255, "reserved") == -1)
+				YYERROR;
+			peer->reserved[0] = (uint8_t)$3;
+			peer->reserved[1] = (uint8_t)$5;
+			peer->reserved[2] = (uint8_t)$7;
 		}
 		;
 
@@ -655,6 +672,7 @@ lookup(const char *s)
 		{ "public",	PUBLIC },
 		{ "quick",	QUICK },
 		{ "redacted",	REDACTED },
+		{ "reserved",	RESERVED },
 		{ "tcp",	TCP },
 		{ "timeout",	TIMEOUT },
 		{ "to",		TO },

@@ -74,6 +74,9 @@ print_peer(const struct conf_peer *p)
 		printf("\tpersistent keepalive %u\n", p->keepalive);
 	if (p->max_flows != 0)
 		printf("\tmax flows %u\n", p->max_flows);
+	if ((p->reserved[0] | p->reserved[1] | p->reserved[2]) != 0)
+		printf("\treserved { %u %u %u }\n", p->reserved[0],
+		    p->reserved[1], p->reserved[2]);
 	printf("}\n");
 }
 

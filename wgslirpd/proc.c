@@ -196,12 +196,22 @@ log_to_parent(int pri, const char *line)
 	log_busy = 0;
 }
 
+/* Whom root becomes; the fallback is for trying things out. */
 static const char *
 drop_user(int foreground)
 {
 	if (getpwnam(WGSLIRPD_USER) != NULL || !foreground)
 		return (WGSLIRPD_USER);
 	return (WGSLIRPD_FALLBACK_USER);
+}
+
+/* Returns the user that is missing, or NULL. */
+const char *
+missing_user(int foreground)
+{
+	const char	*user = drop_user(foreground);
+
+	return (geteuid() == 0 && getpwnam(user) == NULL ? user : NULL);
 }
 
 static void

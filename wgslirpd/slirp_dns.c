@@ -120,10 +120,10 @@ dns_ask(struct dns_name *n)
 
 	if (n->req != NULL)
 		return;
+	/* no AI_ADDRCONFIG: listing interfaces is not allowed here */
 	memset(&hints, 0, sizeof(hints));
 	hints.ai_family = AF_UNSPEC;
 	hints.ai_socktype = SOCK_DGRAM;
-	hints.ai_flags = EVUTIL_AI_ADDRCONFIG;
 	snprintf(port, sizeof(port), "%u", n->m.port);
 	/* may call back at once, and then returns NULL */
 	n->req = evdns_getaddrinfo(dnsbase, n->m.host, port, &hints,

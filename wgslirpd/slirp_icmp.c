@@ -371,7 +371,7 @@ icmp_input(struct slirp *s, struct ippkt *p)
 	flow_key(&k, p->peer, FLOW_ICMP, &p->src, id, NULL, 0);
 	if ((f = flow_find(s, &k)) == NULL &&
 	    (f = icmp_open(s, p, id, &k)) == NULL) {
-		s->count.ip_drop_budget++;
+		s->count.icmp_drop_socket++;
 		return;
 	}
 	f->dst = p->dst;

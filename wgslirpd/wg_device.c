@@ -62,16 +62,41 @@ jitter(struct wg_device *d)
 	return (r % REKEY_TIMEOUT_JITTER);
 }
 
-/* Send one whole message to an endpoint. */
+/* The peer with reserved bytes at this address, or NULL. */
+static const struct wg_peer *
+reserved_peer(const struct wg_device *d, const struct wg_endpoint *ep)
+{
+	const struct wg_peer	*p;
+	uint32_t		 left = d->nreserved;
+
+	TAILQ_FOREACH(p, &d->peers, entry) {
+		if (left == 0)
+			break;
+		if ((p->reserved[0] | p->reserved[1] | p->reserved[2]) == 0)
+			continue;
+		left--;
+		if (sa_equal(&p->ep.remote.sa, &ep->remote.sa))
+			return (p);
+	}
+	return (NULL);
+}
+
+/*
+ * Send one whole message to an endpoint.  Reserved bytes go in last, so
+ * that no MAC covers them.
+ */
 static int
 send_message(struct wg_device *d, const struct wg_endpoint *ep,
     const void *msg, size_t len)
 {
-	uint8_t	*buf;
+	const struct wg_peer	*p;
+	uint8_t			*buf;
 
 	if ((buf = d->ops->tx_buf(d->arg, ep, len, TOS_HANDSHAKE)) == NULL)
 		return (-1);
 	memcpy(buf, msg, len);
+	if (d->nreserved > 0 && (p = reserved_peer(d, ep)) != NULL)
+		memcpy(buf + 1, p->reserved, sizeof(p->reserved));
 	d->ops->tx_done(d->arg, len);
 	return (0);
 }
@@ -200,6 +225,7 @@ send_data(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
 		return (-1);
 	w = htole32(WG_MSG_DATA);
 	memcpy(buf, &w, 4);
+	memcpy(buf + 1, p->reserved, sizeof(p->reserved));
 	w = htole32(kp->remote_index);
 	memcpy(buf + 4, &w, 4);
 	c = htole64(kp->counter);
@@ -675,6 +701,10 @@ wg_input(struct wg_device *d, uint8_t *msg, size_t len,
 		d->count.wg_drop_paused++;
 		return;
 	}
+	/* only from a peer that is known to use them */
+	if (d->nreserved > 0 && len >= 4 && (msg[1] | msg[2] | msg[3]) != 0 &&
+	    reserved_peer(d, from) != NULL)
+		memset(msg + 1, 0, 3);
 	if (len >= WG_DATA_MIN_LEN) {
 		switch (get32(msg)) {
 		case WG_MSG_DATA:

@@ -223,6 +223,9 @@ wg_peer_zero(struct wg_device *d, struct wg_peer *p)
 void
 wg_peer_remove(struct wg_device *d, struct wg_peer *p)
 {
+	static const uint8_t	 none[3];
+
+	wg_peer_set_reserved(d, p, none);
 	wg_peer_zero(d, p);
 	wg_stage_purge(d, p);
 	wheel_del(&d->wheel, &p->timer);
@@ -261,6 +264,22 @@ wg_peer_set_endpoint(struct wg_peer *p, const struct sockaddr *sa)
 		memcpy(&p->ep.remote.sin, sa, sizeof(p->ep.remote.sin));
 	else if (sa->sa_family == AF_INET6)
 		memcpy(&p->ep.remote.sin6, sa, sizeof(p->ep.remote.sin6));
+}
+
+static int
+has_reserved(const struct wg_peer *p)
+{
+	return ((p->reserved[0] | p->reserved[1] | p->reserved[2]) != 0);
+}
+
+/* Set the reserved bytes of the peer's messages; zeros for none. */
+void
+wg_peer_set_reserved(struct wg_device *d, struct wg_peer *p,
+    const uint8_t reserved[3])
+{
+	d->nreserved -= (uint32_t)has_reserved(p);
+	memcpy(p->reserved, reserved, sizeof(p->reserved));
+	d->nreserved += (uint32_t)has_reserved(p);
 }
 
 /* Have wg_expire() called when the peer's next timer is due. */

@@ -80,6 +80,7 @@ struct wg_peer {
 	char			 name[WG_PEER_NAME_LEN];
 	uint8_t			 mark;		/* reload: still wanted */
 	uint8_t			 by_name;	/* its endpoint is resolved */
+	uint8_t			 reserved[3];	/* bytes 1 to 3 of messages */
 	uint8_t			 indexed;	/* hs_index is in the table */
 
 	struct noise_remote	 noise;
@@ -143,6 +144,7 @@ struct wg_device {
 	struct wg_index_bucket	*byindex;
 	uint32_t		 nbuckets;	/* of each, power of two */
 	uint32_t		 npeers;
+	uint32_t		 nreserved;	/* peers with such bytes */
 	struct siphash_key	 hashkey;
 	struct wheel		 wheel;
 	uint32_t		 nstaged;
@@ -174,6 +176,8 @@ struct wg_peer	*wg_peer_by_id(struct wg_device *, uint32_t);
 void		 wg_peer_zero(struct wg_device *, struct wg_peer *);
 void		 wg_peer_set_endpoint(struct wg_peer *,
 		    const struct sockaddr *);
+void		 wg_peer_set_reserved(struct wg_device *, struct wg_peer *,
+		    const uint8_t [3]);
 void		 wg_peer_schedule(struct wg_device *, struct wg_peer *);
 struct wg_index	*wg_index_find(struct wg_device *, uint32_t);
 void		 wg_index_new(struct wg_device *, struct wg_index *,

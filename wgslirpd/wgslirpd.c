@@ -412,6 +412,8 @@ reload(void)
 		return;
 	}
 	if (env.from_env) {
+		log_warnx("not reloaded: the configuration is from the "
+		    "environment");
 		reload_answer("the configuration is from the environment");
 		return;
 	}
@@ -688,10 +690,11 @@ int
 main(int argc, char *argv[])
 {
 	struct timeval	 tv = { HOSTADDR_POLL, 0 };
-	const char	*title = NULL, *sock = NULL;
+	const char	*title = NULL, *sock = NULL, *user;
+	static const char	 dflt[] = WGSLIRPD_CONF;
 	int		 ch, noaction = 0, i;
 
-	env.path = WGSLIRPD_CONF;
+	env.path = dflt;
 	env.argv0 = argv[0];
 	while ((ch = getopt(argc, argv, "D:P:def:hns:v")) != -1) {
 		switch (ch) {
@@ -732,6 +735,10 @@ main(int argc, char *argv[])
 		usage();
 		return (1);
 	}
+	if (env.from_env && env.path != dflt) {
+		fprintf(stderr, "wgslirpd: -e and -f exclude each other\n");
+		return (1);
+	}
 	if (title != NULL)
 		run_child(title, env.foreground);
 	log_init(1);
@@ -746,6 +753,8 @@ main(int argc, char *argv[])
 	}
 	if (env.verbose_flag)
 		env.conf->verbose = 1;
+	if ((user = missing_user(env.foreground)) != NULL)
+		errx(1, "user %s does not exist", user);
 	set_socket_path(sock);
 	signal(SIGPIPE, SIG_IGN);
 	open_sockets();

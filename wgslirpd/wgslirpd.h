@@ -115,7 +115,8 @@ struct conf_peer_msg {
 	uint8_t		 psk[KEY_LEN];
 	struct ipaddr	 ep_addr;
 	uint16_t	 ep_port;
-	uint16_t	 pad;
+	uint8_t		 reserved[3];
+	uint8_t		 pad;
 };
 
 struct conf_aip {
@@ -197,6 +198,7 @@ struct conf_peer {
 	char				*ep_host;
 	uint16_t			 ep_port;
 	uint16_t			 keepalive;
+	uint8_t				 reserved[3];
 	uint32_t			 max_flows;
 };
 TAILQ_HEAD(conf_peers, conf_peer);
@@ -263,6 +265,7 @@ void		 imsgev_must(struct imsgev *, uint32_t, uint32_t, int,
 int		 imsg_is(struct imsg *, void *, size_t);
 int		 imsg_take_fd(struct imsg *);
 void		 child_init(enum proc_id, int, struct imsgev *, imsgev_fn *);
+const char	*missing_user(int);
 void		 child_drop(int);
 void		 child_ready(struct imsgev *, enum sandbox_role);
 void		 child_common(struct imsgev *, struct imsg *);

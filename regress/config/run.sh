@@ -88,6 +88,7 @@ peer "laptop" {
 	endpoint "vpn.example.com" port 51820
 	persistent keepalive 25
 	max flows 4096
+	reserved { 1 2, 255 }
 }
 include "$t/inc"
 X
@@ -146,6 +147,9 @@ peer "a" {
 	public key "$K$K"
 }
 X
+refused_line "zero key" 1 "the private key is all zeros" <<X
+private key "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+X
 refused_line syntax 2 "syntax error" <<X
 private key "$K"
 frobnicate yes
@@ -158,7 +162,7 @@ refused_line mtu 2 "mtu: must be from 576 to 1800" <<X
 private key "$K"
 mtu 9000
 X
-refused_line port 1 "port: must be from 1 to 65535" <<X
+refused_line port 1 "port: must be from 0 to 65535" <<X
 listen on * port 65536
 private key "$K"
 X
@@ -175,6 +179,20 @@ printf 'y = "1 2222"\ny = $y\nprivate key "%s"\n' "$K" >"$t/c"
 refused "macro redefined" "syntax error"
 echo "include \"$t\"" >"$t/c"
 refused "include of a folder" "not a regular file"
+refused_line reserved 4 "reserved: must be from 0 to 255" <<X
+private key "$K"
+peer "a" {
+	public key "$P"
+	reserved { 1 2 256 }
+}
+X
+refused_line "two reserved" 4 "syntax error" <<X
+private key "$K"
+peer "a" {
+	public key "$P"
+	reserved { 1 2 }
+}
+X
 refused_line prefix 4 "allowed ips: not an address/length" <<X
 private key "$K"
 peer "a" {
@@ -290,6 +308,9 @@ if printf '%s' "$out" | grep -q '{ 10.0.0.2/32 10.0.0.3/32 }' &&
     ! printf '%s' "$out" | grep -qF "$K"; then ok; else
 	bad "env inline printed" "$out"
 fi
+out=$(env -i WG_PRIVATE_KEY="$K" WG_LISTEN_PORT=0 $d -nv -e 2>&1)
+printf '%s\n' "$out" >"$t/c"
+good "env port 0 printed"
 env_bad "no key" "WG_PRIVATE_KEY: missing" WG_MTU=1400
 env_bad "bad key" "WG_PRIVATE_KEY: not a key" WG_PRIVATE_KEY="$K$K"
 env_bad mtu 'WG_MTU: "abc" is not a number' WG_PRIVATE_KEY="$K" WG_MTU=abc

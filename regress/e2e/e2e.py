@@ -658,6 +658,53 @@ def test_as_root(n):
     n.start()
 
 
+def test_endpoint_by_name(n):
+    """The gateway connects to a peer whose endpoint is a name."""
+    n.wg_set('listen-port', '40002')
+    for name in ('client.test', 'nowhere.test'):
+        n.stop()
+        n.start(n.conf(peer_extra='endpoint "%s" port 40002\n'
+                       '\tpersistent keepalive 1' % name), hosts={
+                           'client.test': '10.9.0.2'})
+        if name == 'client.test':
+            # the gateway starts the handshake: the client stays silent
+            wait_for(lambda: n.ctlj('show', 'peers')['peers'][0]
+                     ['latest_handshake'] > 0, 15, 'a handshake')
+            c = n.ctlj('show', 'counters')
+            check(c['wg_tx_initiations'] > 0 and
+                  c['wg_rx_initiations'] == 0, c)
+            check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'get')
+    # a name that is nowhere harms nobody
+    time.sleep(1)
+    session(n)
+    n.ctl('refresh')
+    check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'get')
+    # and one that a reload brings
+    n.write_conf(n.conf(peer_extra='endpoint "client.test" port 40002'))
+    n.ctl('reload')
+    check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'after reload')
+    n.stop()
+    n.start()
+    session(n)
+
+
+def test_metrics(n):
+    """Each family stands together, with its type before it."""
+    seen, now = set(), None
+    lines = n.ctl('show', 'metrics').stdout.splitlines()
+    check(lines[-1] == '# EOF', lines[-1])
+    for line in lines[:-1]:
+        if line.startswith('# TYPE '):
+            now, kind = line.split()[2:4]
+            check(now not in seen, 'twice', now)
+            seen.add(now)
+        elif not line.startswith('#'):
+            want = now + ('_total' if kind == 'counter' else '')
+            check(re.split('[{ ]', line)[0] == want, line)
+    check('wgslirpd_peer_rx_bytes' in seen and
+          'wgslirpd_tcp_active' in seen, seen)
+
+
 def test_pause(n):
     """A pause loses sessions, not connections."""
     def slow():
@@ -828,7 +875,8 @@ TESTS = [test_ping, test_download, test_upload, test_parallel,
          test_reset, test_stalled_reader, test_speaks_first, test_udp,
          test_ping_one_id, test_blocked, test_show, test_control_hostile, test_kill_flow,
          test_log, test_outer_v6, test_roaming, test_reload,
-         test_policy_rules, test_pause,
+         test_policy_rules,
+         test_endpoint_by_name, test_metrics, test_pause,
          test_peer_restart, test_wrong_key, test_stop,
          test_kill_children, test_as_root, test_overlay,
          test_no_ping,

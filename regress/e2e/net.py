@@ -156,12 +156,14 @@ peer "laptop" {
 
     # ---- processes
 
-    def spawn(self, who, args, log=None, uid=None):
+    def spawn(self, who, args, log=None, uid=None, hosts=None):
         out = open(log, 'a') if log else subprocess.DEVNULL
 
         def pre():
             os.setsid()
             setns(self.ns[who])
+            if hosts is not None:
+                self.own_hosts(hosts)
             if uid is not None:
                 os.setgroups([])
                 os.setresgid(uid, uid, uid)
@@ -171,7 +173,19 @@ peer "laptop" {
         self.procs.append(p)
         return p
 
-    def start(self, text=None, as_root=False, wait=True, env=None):
+    def own_hosts(self, hosts):
+        """A hosts file, and no resolver, for this process alone."""
+        path = os.path.join(self.dir, 'hosts')
+        with open(path, 'w') as f:
+            for name, addr in hosts.items():
+                f.write('%s %s\n' % (addr, name))
+        os.chmod(path, 0o644)
+        if libc.unshare(0x00020000) != 0:       # CLONE_NEWNS
+            raise OSError(ctypes.get_errno(), 'unshare')
+        run('mount', '--make-rprivate', '/')
+        run('mount', '--bind', path, '/etc/hosts')
+
+    def start(self, text=None, as_root=False, wait=True, hosts=None):
         """The daemon, as an ordinary user unless as_root."""
         conf = self.write_conf(text if text is not None else self.conf())
         uid = None if as_root else self.owner
@@ -185,7 +199,7 @@ peer "laptop" {
         os.chmod(self.log, 0o666)
         self.daemon = self.spawn('g', [
             self.bin + '/wgslirpd', '-d', '-v', '-f', conf, '-s',
-            self.sock], log=self.log, uid=uid)
+            self.sock], log=self.log, uid=uid, hosts=hosts)
         if wait:
             wait_for(lambda: 'started' in self.logtext() or
                      self.daemon.poll() is not None, what='start')

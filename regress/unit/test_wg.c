@@ -889,6 +889,48 @@ device_overlay(void **state)
 	wg_device_free(b.dev);
 }
 
+/* Reserved bytes are on everything, covered by nothing, and optional. */
+static void
+device_reserved(void **state)
+{
+	static const uint8_t	 bytes[3] = { 7, 8, 9 }, none[3];
+	static struct side	 a, b;
+	uint8_t			 pkt[100];
+	mono_t			 now = MONO_SEC(10);
+	int			 i, k, n = 0;
+
+	(void)state;
+	two_devices(&a, &b, now);
+	make_packet(pkt, "10.0.0.1", "10.0.0.2");
+	wg_peer_set_reserved(a.dev, a.peer, bytes);
+	wg_peer_set_reserved(b.dev, b.peer, bytes);
+	wg_peer_set_endpoint(b.peer, &a.ep.remote.sa);
+	for (i = 0; i < 3; i++)
+		wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	for (i = 0; i < 6; i++) {
+		struct side	*s = i & 1 ? &b : &a;
+
+		for (k = 0; k < s->nwire; k++, n++) {
+			assert_memory_equal(s->wire[k].buf + 1, bytes, 3);
+			wg_input(s->other->dev, s->wire[k].buf,
+			    s->wire[k].len, &s->ep, 0, now);
+		}
+		s->nwire = 0;
+		wg_run_handshakes(s->other->dev, 100, now);
+	}
+	assert_true(n >= 5);
+	assert_int_equal(b.delivered, 3);
+	/* nobody expects them: dropped */
+	wg_peer_set_reserved(b.dev, b.peer, none);
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(b.delivered, 3);
+	assert_int_equal(b.dev->count.wg_drop_malformed, 1);
+	assert_int_equal(b.dev->nreserved, 0);
+	wg_device_free(a.dev);
+	wg_device_free(b.dev);
+}
+
 /* Congestion marks of the path reach the inner packet. */
 static void
 device_ecn(void **state)
@@ -988,6 +1030,7 @@ main(void)
 		cmocka_unit_test(device_sessions),
 		cmocka_unit_test(device_hostile),
 		cmocka_unit_test(device_overlay),
+		cmocka_unit_test(device_reserved),
 		cmocka_unit_test(device_ecn),
 		cmocka_unit_test(device_under_load)
 	};

@@ -26,8 +26,9 @@
  * read-only, against its own mistakes; it checks that slot, offset and
  * length lie inside the pool, and must not decide twice from the same
  * shared byte, which a hostile side can write to at any time.  A
- * producer checks that a returned slot is one that it has published.  A violation is
- * reported as -1 and is the end of the process that sees it, never more.
+ * producer checks that a returned slot is one that it has published.  A
+ * violation is reported as -1 and is the end of the process that sees it,
+ * never more.
  * A sibling that lies about sleeping can stall the queue or cause idle
  * wakeups, which it could do anyway by not working.
  */

@@ -355,6 +355,7 @@ void		 icmp_unreach(struct slirp *, const struct ippkt *, uint8_t,
 void		 icmp_blocked(struct slirp *, const struct ippkt *);
 void		 icmp_relay(struct slirp *, struct flow *, uint8_t,
 		    uint32_t, const struct host_error *);
+void		 icmp_drain(struct slirp *, struct flow *);
 int		 icmp_map_errno(int, uint8_t, uint8_t *, uint8_t *);
 
 /* slirp_udp.c */

@@ -264,6 +264,21 @@ icmp_relay(struct slirp *s, struct flow *f, uint8_t proto, uint32_t seq,
 	send_error(s, f->peer, src, dst, type, code, info, q, hlen + 8);
 }
 
+/* Tell the guest everything that waits in a socket's error queue. */
+void
+icmp_drain(struct slirp *s, struct flow *f)
+{
+	struct host_error	 e;
+	uint8_t			 proto;
+	int			 n;
+
+	proto = f->type == FLOW_UDP ? IPPROTO_UDP : f->src.af == 4 ?
+	    IPPROTO_ICMP : IPPROTO_ICMPV6;
+	for (n = 0; n < RECV_BUDGET &&
+	    s->host->errqueue(s->harg, f, &e) == 0; n++)
+		icmp_relay(s, f, proto, 0, &e);
+}
+
 static int
 bad_cksum(const struct ippkt *p)
 {
@@ -327,18 +342,6 @@ icmp_close(struct slirp *s, struct flow *f)
 	free(f);
 }
 
-static void
-drain_errors(struct slirp *s, struct flow *f)
-{
-	struct host_error	 e;
-	int			 n;
-
-	for (n = 0; n < RECV_BUDGET &&
-	    s->host->errqueue(s->harg, f, &e) == 0; n++)
-		icmp_relay(s, f, f->src.af == 4 ? IPPROTO_ICMP :
-		    IPPROTO_ICMPV6, 0, &e);
-}
-
 void
 icmp_input(struct slirp *s, struct ippkt *p)
 {
@@ -389,10 +392,10 @@ icmp_input(struct slirp *s, struct ippkt *p)
 	    p->df) == -1) {
 		if (errno == EMSGSIZE) {
 			/* the queued error has the MTU */
-			drain_errors(s, f);
+			icmp_drain(s, f);
 			return;
 		}
-		drain_errors(s, f);
+		icmp_drain(s, f);
 		if (s->host->sendto(s->harg, f, &p->dst, 0, iov, 2, p->ttl,
 		    p->tos, p->df) == -1) {
 			uint8_t	 type, code;
@@ -426,7 +429,7 @@ icmp_ready(struct slirp *s, struct flow *f)
 	ssize_t		 n;
 	int		 tos, i;
 
-	drain_errors(s, f);
+	icmp_drain(s, f);
 	for (i = 0; i < RECV_BUDGET; i++) {
 		iov.iov_base = s->dgram;
 		iov.iov_len = DGRAM_MAX;
@@ -435,7 +438,7 @@ icmp_ready(struct slirp *s, struct flow *f)
 		if (n == -1) {
 			if (errno == EAGAIN)
 				return (0);
-			drain_errors(s, f);
+			icmp_drain(s, f);
 			continue;
 		}
 		if (n < ICMP_HDR || from.af != f->src.af ||

@@ -90,17 +90,6 @@ udp_open(struct slirp *s, const struct ippkt *p, uint16_t sport,
 	return (f);
 }
 
-static void
-drain_errors(struct slirp *s, struct flow *f)
-{
-	struct host_error	 e;
-	int			 n;
-
-	for (n = 0; n < RECV_BUDGET &&
-	    s->host->errqueue(s->harg, f, &e) == 0; n++)
-		icmp_relay(s, f, IPPROTO_UDP, 0, &e);
-}
-
 /* Send to the host; an error that was pending is told and tried again. */
 static void
 udp_send(struct slirp *s, struct flow *f, const struct ippkt *p,
@@ -124,14 +113,14 @@ udp_send(struct slirp *s, struct flow *f, const struct ippkt *p,
 			break;
 		if (errno == EMSGSIZE) {
 			/* the queued error has the MTU */
-			drain_errors(s, f);
+			icmp_drain(s, f);
 			break;
 		}
 		if (i == 1 && icmp_map_errno(errno, p->src.af, &type,
 		    &code) == 0)
 			icmp_unreach(s, p, type, code, 0);
 		if (i == 0)
-			drain_errors(s, f);
+			icmp_drain(s, f);
 	}
 	s->count.udp_drop_send++;
 }
@@ -245,10 +234,10 @@ udp_ready(struct slirp *s, struct flow *f)
 		if (n == -1) {
 			pktq_release(s->out, slot);
 			if (errno == EAGAIN) {
-				drain_errors(s, f);
+				icmp_drain(s, f);
 				return (0);
 			}
-			drain_errors(s, f);
+			icmp_drain(s, f);
 			continue;
 		}
 		if (from.af != f->src.af || !remotes_have(&u->remotes, &from)) {

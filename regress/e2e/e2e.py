@@ -215,6 +215,17 @@ def speaks_first(host):
         return s.recv(100)
 
 
+def echo_slowly(count, gap):
+    """One connection that is used every so often; 'all' if it held."""
+    with dial(SERVER4, server.ECHO, 60) as s:
+        for i in range(count):
+            s.sendall(b'%04d' % i)
+            if s.recv(4) != b'%04d' % i:
+                return i
+            time.sleep(gap)
+    return 'all'
+
+
 def many_udp_sockets(host, count):
     """Each answer comes back to the socket that asked."""
     socks = []
@@ -515,15 +526,7 @@ def test_peer_restart(n):
 
 def test_roaming(n):
     """A live connection survives a change of the client's port."""
-    def slow():
-        with dial(SERVER4, server.ECHO, 30) as s:
-            for i in range(20):
-                s.sendall(b'%04d' % i)
-                if s.recv(4) != b'%04d' % i:
-                    return i
-                time.sleep(0.1)
-        return 'all'
-    end = n.begin('c', slow)
+    end = n.begin('c', echo_slowly, 20, 0.1)
     time.sleep(0.5)
     n.wg_set('listen-port', '40001')
     out = end()
@@ -543,15 +546,7 @@ def test_outer_v6(n):
 
 def test_reload(n):
     """A reload keeps flows; a bad file changes nothing."""
-    def slow():
-        with dial(SERVER4, server.ECHO, 30) as s:
-            for i in range(30):
-                s.sendall(b'%04d' % i)
-                if s.recv(4) != b'%04d' % i:
-                    return i
-                time.sleep(0.1)
-        return 'all'
-    end = n.begin('c', slow)
+    end = n.begin('c', echo_slowly, 30, 0.1)
     time.sleep(0.3)
     n.write_conf(n.conf(extra='peer "other" {\n\tpublic key "%s"\n'
                         '\tallowed ips 10.77.0.3/32\n}' % n.pub('x')))
@@ -707,15 +702,7 @@ def test_metrics(n):
 
 def test_pause(n):
     """A pause loses sessions, not connections."""
-    def slow():
-        with dial(SERVER4, server.ECHO, 60) as s:
-            for i in range(8):
-                s.sendall(b'%04d' % i)
-                if s.recv(4) != b'%04d' % i:
-                    return i
-                time.sleep(0.4)
-        return 'all'
-    end = n.begin('c', slow)
+    end = n.begin('c', echo_slowly, 8, 0.4)
     time.sleep(1)
     n.ctl('pause')
     check('paused' in n.ctl('show').stdout, 'summary')

@@ -67,17 +67,10 @@ static const struct wg_peer *
 reserved_peer(const struct wg_device *d, const struct wg_endpoint *ep)
 {
 	const struct wg_peer	*p;
-	uint32_t		 left = d->nreserved;
 
-	TAILQ_FOREACH(p, &d->peers, entry) {
-		if (left == 0)
-			break;
-		if ((p->reserved[0] | p->reserved[1] | p->reserved[2]) == 0)
-			continue;
-		left--;
+	LIST_FOREACH(p, &d->reserved, reserved_entry)
 		if (sa_equal(&p->ep.remote.sa, &ep->remote.sa))
 			return (p);
-	}
 	return (NULL);
 }
 
@@ -95,7 +88,7 @@ send_message(struct wg_device *d, const struct wg_endpoint *ep,
 	if ((buf = d->ops->tx_buf(d->arg, ep, len, TOS_HANDSHAKE)) == NULL)
 		return (-1);
 	memcpy(buf, msg, len);
-	if (d->nreserved > 0 && (p = reserved_peer(d, ep)) != NULL)
+	if ((p = reserved_peer(d, ep)) != NULL)
 		memcpy(buf + 1, p->reserved, sizeof(p->reserved));
 	d->ops->tx_done(d->arg, len);
 	return (0);
@@ -702,7 +695,7 @@ wg_input(struct wg_device *d, uint8_t *msg, size_t len,
 		return;
 	}
 	/* only from a peer that is known to use them */
-	if (d->nreserved > 0 && len >= 4 && (msg[1] | msg[2] | msg[3]) != 0 &&
+	if (len >= 4 && (msg[1] | msg[2] | msg[3]) != 0 &&
 	    reserved_peer(d, from) != NULL)
 		memset(msg + 1, 0, 3);
 	if (len >= WG_DATA_MIN_LEN) {
@@ -765,21 +758,21 @@ wg_expire(void *arg, struct wheel_timer *t, mono_t now)
 {
 	struct wg_device	*d = arg;
 	struct wg_peer		*p;
-	int			 todo;
+	int			 actions;
 
 	p = (struct wg_peer *)((char *)t - offsetof(struct wg_peer, timer));
-	todo = timers_expire(&p->timers, now);
-	if (todo & WG_DO_ZERO)
+	actions = timers_expire(&p->timers, now);
+	if (actions & WG_DO_ZERO)
 		wg_peer_zero(d, p);
-	if (todo & WG_DO_GIVE_UP)
+	if (actions & WG_DO_GIVE_UP)
 		wg_stage_purge(d, p);
-	if (todo & (WG_DO_RETRY | WG_DO_INITIATE)) {
+	if (actions & (WG_DO_RETRY | WG_DO_INITIATE)) {
 		/* our own address may be what stopped working */
 		memset(&p->ep.local, 0, sizeof(p->ep.local));
 		p->ep.ifindex = 0;
-		send_initiation(d, p, (todo & WG_DO_RETRY) != 0, now);
+		send_initiation(d, p, (actions & WG_DO_RETRY) != 0, now);
 	}
-	if (todo & WG_DO_KEEPALIVE)
+	if (actions & WG_DO_KEEPALIVE)
 		send_keepalive(d, p, now);
 	wg_peer_schedule(d, p);
 }

@@ -42,6 +42,7 @@ wg_device_new(const struct wg_ops *ops, void *arg, mono_t now)
 	d->ops = ops;
 	d->arg = arg;
 	TAILQ_INIT(&d->peers);
+	LIST_INIT(&d->reserved);
 	aip_init(&d->aips);
 	aip_init(&d->excludes);
 	TAILQ_INIT(&d->excluded);
@@ -277,9 +278,11 @@ void
 wg_peer_set_reserved(struct wg_device *d, struct wg_peer *p,
     const uint8_t reserved[3])
 {
-	d->nreserved -= (uint32_t)has_reserved(p);
+	if (has_reserved(p))
+		LIST_REMOVE(p, reserved_entry);
 	memcpy(p->reserved, reserved, sizeof(p->reserved));
-	d->nreserved += (uint32_t)has_reserved(p);
+	if (has_reserved(p))
+		LIST_INSERT_HEAD(&d->reserved, p, reserved_entry);
 }
 
 /* Have wg_expire() called when the peer's next timer is due. */

@@ -76,6 +76,7 @@ TAILQ_HEAD(wg_staged_queue, wg_staged);
 struct wg_peer {
 	TAILQ_ENTRY(wg_peer)	 entry;
 	LIST_ENTRY(wg_peer)	 hash;
+	LIST_ENTRY(wg_peer)	 reserved_entry;
 	uint32_t		 id;
 	char			 name[WG_PEER_NAME_LEN];
 	uint8_t			 mark;		/* reload: still wanted */
@@ -144,7 +145,7 @@ struct wg_device {
 	struct wg_index_bucket	*byindex;
 	uint32_t		 nbuckets;	/* of each, power of two */
 	uint32_t		 npeers;
-	uint32_t		 nreserved;	/* peers with such bytes */
+	struct wg_peer_bucket	 reserved;	/* peers with such bytes */
 	struct siphash_key	 hashkey;
 	struct wheel		 wheel;
 	uint32_t		 nstaged;

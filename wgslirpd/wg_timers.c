@@ -128,7 +128,7 @@ due(mono_t *t, mono_t now)
 int
 timers_expire(struct wg_timers *t, mono_t now)
 {
-	int	 todo = 0;
+	int	 actions = 0;
 
 	if (due(&t->handshake_initiated, now)) {
 		if (t->attempts > MAX_ATTEMPTS) {
@@ -136,10 +136,10 @@ timers_expire(struct wg_timers *t, mono_t now)
 			t->data_received = 0;
 			if (t->session_derived == 0)
 				t->session_derived = now + ZERO_AFTER;
-			todo |= WG_DO_GIVE_UP;
+			actions |= WG_DO_GIVE_UP;
 		} else {
 			t->attempts++;
-			todo |= WG_DO_RETRY;
+			actions |= WG_DO_RETRY;
 		}
 	}
 	if (due(&t->data_received, now)) {
@@ -147,20 +147,20 @@ timers_expire(struct wg_timers *t, mono_t now)
 			t->another_keepalive = 0;
 			t->data_received = now + KEEPALIVE_TIMEOUT;
 		}
-		todo |= WG_DO_KEEPALIVE;
+		actions |= WG_DO_KEEPALIVE;
 	}
 	if (due(&t->data_sent, now))
-		todo |= WG_DO_INITIATE;
+		actions |= WG_DO_INITIATE;
 	if (due(&t->session_derived, now))
-		todo |= WG_DO_ZERO;
+		actions |= WG_DO_ZERO;
 	if (due(&t->traversal, now)) {
 		/* sending it arms this again; if it cannot be sent: */
 		if (t->keepalive_interval != 0) {
 			t->traversal = now + MONO_SEC(t->keepalive_interval);
-			todo |= WG_DO_KEEPALIVE;
+			actions |= WG_DO_KEEPALIVE;
 		}
 	}
-	return (todo);
+	return (actions);
 }
 
 /* The earliest time at which timers_expire() has something; 0: never. */

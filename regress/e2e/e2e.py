@@ -76,6 +76,14 @@ def put(host, n):
         return read_all(s).split(b'\r\n\r\n')[1].decode()
 
 
+def at_once(fn, count):
+    ts = [threading.Thread(target=fn, args=(i,)) for i in range(count)]
+    for t in ts:
+        t.start()
+    for t in ts:
+        t.join()
+
+
 def parallel(host, count):
     bad = []
 
@@ -86,11 +94,7 @@ def parallel(host, count):
                 bad.append((i, n))
         except OSError as e:
             bad.append((i, str(e)))
-    ts = [threading.Thread(target=one, args=(i,)) for i in range(count)]
-    for t in ts:
-        t.start()
-    for t in ts:
-        t.join()
+    at_once(one, count)
     return bad
 
 
@@ -704,18 +708,14 @@ def many_connects(host, count):
     """How many of so many connections do not come up?"""
     bad = []
 
-    def one():
+    def one(_):
         try:
             with dial(host, server.LATE, 40) as s:
                 if s.recv(100) != b'hello\n':
                     bad.append('data')
         except OSError as e:
             bad.append(str(e))
-    ts = [threading.Thread(target=one) for _ in range(count)]
-    for t in ts:
-        t.start()
-    for t in ts:
-        t.join()
+    at_once(one, count)
     return bad
 
 

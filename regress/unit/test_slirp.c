@@ -274,6 +274,31 @@ connect_fails(void **state)
 	}
 }
 
+/*
+ * The kernel forgets a connect's error when its queue is read; what came
+ * by ICMP is told with the router's address, and is never a success.
+ */
+static void
+connect_fails_by_icmp(void **state)
+{
+	static const uint8_t	 router[4] = { 203, 0, 113, 9 };
+	struct guest		 g;
+
+	(void)state;
+	w_open();
+	g_init(&g, 0, 5000);
+	g_send(&g, TH_SYN, g.seq, NULL, 0);
+	W.fs[0].error = W.fs[0].queued = EHOSTUNREACH;
+	slirp_host_event(&W.s, W.fs[0].f, HOST_READ | HOST_WRITE);
+	w_run();
+	assert_int_equal(W.npkts, 1);
+	assert_int_equal(W.pkts[0].b[9], IPPROTO_ICMP);
+	assert_memory_equal(W.pkts[0].b + 12, router, 4);
+	assert_int_equal(be32(W.pkts[0].b + 52), 5000);
+	assert_int_equal(W.s.nflows, 0);
+	w_close();
+}
+
 static void
 fill(uint8_t *p, size_t n, uint32_t at)
 {
@@ -1434,6 +1459,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(connect_first),
 		cmocka_unit_test(connect_fails),
+		cmocka_unit_test(connect_fails_by_icmp),
 		cmocka_unit_test(sequence_wrap),
 		cmocka_unit_test(out_of_order),
 		cmocka_unit_test(half_close_guest),

@@ -452,7 +452,7 @@ timer_rules(void **state)
 {
 	struct wg_timers	 t;
 	mono_t			 now = MONO_SEC(1000);
-	int			 i, todo;
+	int			 i, actions;
 
 	(void)state;
 	memset(&t, 0, sizeof(t));
@@ -482,11 +482,11 @@ timer_rules(void **state)
 	for (i = 0; i < 100; i++) {
 		timers_handshake_initiated(&t, now, 0);
 		now += REKEY_TIMEOUT;
-		todo = timers_expire(&t, now);
-		if (todo != WG_DO_RETRY)
+		actions = timers_expire(&t, now);
+		if (actions != WG_DO_RETRY)
 			break;
 	}
-	assert_int_equal(todo, WG_DO_GIVE_UP);
+	assert_int_equal(actions, WG_DO_GIVE_UP);
 	assert_int_equal(i, 19);
 	assert_int_equal(timers_next(&t), now + MONO_SEC(540));
 	assert_int_equal(timers_expire(&t, now + MONO_SEC(540)), WG_DO_ZERO);
@@ -926,7 +926,7 @@ device_reserved(void **state)
 	carry(&a, &b, now);
 	assert_int_equal(b.delivered, 3);
 	assert_int_equal(b.dev->count.wg_drop_malformed, 1);
-	assert_int_equal(b.dev->nreserved, 0);
+	assert_true(LIST_EMPTY(&b.dev->reserved));
 	wg_device_free(a.dev);
 	wg_device_free(b.dev);
 }

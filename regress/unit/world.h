@@ -30,6 +30,7 @@ struct fsock {
 	int		 connected;
 	int		 error;		/* of the connect, or the next read */
 	int		 werror;
+	int		 queued;	/* ICMP error; reading it clears error */
 	uint8_t		*in;		/* for the engine to read */
 	size_t		 inlen;
 	size_t		 inpos;
@@ -206,10 +207,20 @@ f_error(void *a, struct flow *f)
 static int
 f_errqueue(void *a, struct flow *f, struct host_error *e)
 {
+	struct fsock	*x = fs_of(f);
+
 	(void)a;
-	(void)f;
-	(void)e;
-	return (-1);
+	if (x->queued == 0)
+		return (-1);
+	memset(e, 0, sizeof(*e));
+	e->error = x->queued;
+	e->icmp = 1;
+	e->af = 4;
+	e->type = 3;
+	e->code = 1;
+	ipaddr_parse(&e->offender, "203.0.113.9");
+	x->queued = x->error = 0;
+	return (0);
 }
 
 static ssize_t

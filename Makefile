@@ -29,8 +29,9 @@ COMMON =	common/addr.o common/compat/imsg-buffer.o \
 
 DAEMON =	common/pktq.o common/sandbox_$(PLATFORM).o \
 		common/shm_$(PLATFORM).o common/siphash.o common/wheel.o \
-		wgslirpd/config.o wgslirpd/config_env.o wgslirpd/control.o \
-		wgslirpd/crypto.o wgslirpd/listen.o \
+		wgslirpd/config.o wgslirpd/config_env.o wgslirpd/config_set.o \
+		wgslirpd/control.o wgslirpd/control_uapi.o wgslirpd/crypto.o \
+		wgslirpd/listen.o \
 		wgslirpd/listen_$(PLATFORM).o wgslirpd/parse.o \
 		wgslirpd/printconf.o wgslirpd/proc.o wgslirpd/slirp.o \
 		wgslirpd/slirp_cksum.o wgslirpd/slirp_dns.o \

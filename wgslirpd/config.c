@@ -18,6 +18,12 @@
 #include "log.h"
 #include "wgslirpd.h"
 
+static int	 cmp_peer_key(const struct conf_peer *,
+		    const struct conf_peer *);
+#define UNUSED_STATIC	static __attribute__((__unused__))
+RB_PROTOTYPE_INTERNAL(conf_keys, conf_peer, key_entry, cmp_peer_key,
+    UNUSED_STATIC);
+
 #define ACK_DELAY_DEFAULT	10	/* milliseconds */
 #define UDP_TIMEOUT_DEFAULT	300	/* seconds, RFC 4787 REQ-5 */
 
@@ -32,6 +38,7 @@ config_new(void)
 	TAILQ_INIT(&c->listens);
 	TAILQ_INIT(&c->addresses);
 	TAILQ_INIT(&c->peers);
+	RB_INIT(&c->bykey);
 	TAILQ_INIT(&c->rules);
 	TAILQ_INIT(&c->excludes);
 	c->mtu = MTU_DEFAULT;
@@ -62,6 +69,16 @@ free_prefixes(struct conf_prefixes *list)
 	}
 }
 
+static void
+peer_free(struct conf_peer *p)
+{
+	free_prefixes(&p->aips);
+	free(p->psk_file);
+	free(p->file);
+	free(p->ep_host);
+	freezero(p, sizeof(*p));
+}
+
 void
 config_free(struct config *c)
 {
@@ -77,11 +94,7 @@ config_free(struct config *c)
 	}
 	while ((p = TAILQ_FIRST(&c->peers)) != NULL) {
 		TAILQ_REMOVE(&c->peers, p, entry);
-		free_prefixes(&p->aips);
-		free(p->psk_file);
-		free(p->file);
-		free(p->ep_host);
-		freezero(p, sizeof(*p));
+		peer_free(p);
 	}
 	while ((r = TAILQ_FIRST(&c->rules)) != NULL) {
 		TAILQ_REMOVE(&c->rules, r, entry);
@@ -135,11 +148,39 @@ config_add_listen(struct config *c, const struct ipaddr *addr,
 }
 
 static int
-cmp_key(const void *a, const void *b)
+cmp_peer_key(const struct conf_peer *a, const struct conf_peer *b)
 {
-	const struct conf_peer *const	*pa = a, *const *pb = b;
+	return (memcmp(a->public, b->public, KEY_LEN));
+}
 
-	return (memcmp((*pa)->public, (*pb)->public, KEY_LEN));
+RB_GENERATE_INTERNAL(conf_keys, conf_peer, key_entry, cmp_peer_key,
+    UNUSED_STATIC)
+
+/* The peer with this key in a configuration that was checked, or NULL. */
+struct conf_peer *
+config_peer_by_key(struct config *c, const uint8_t public[KEY_LEN])
+{
+	struct conf_peer	 key;
+
+	memcpy(key.public, public, KEY_LEN);
+	return (RB_FIND(conf_keys, &c->bykey, &key));
+}
+
+/* Enter a peer whose key is known; -1 if another one has the key. */
+int
+config_peer_index(struct config *c, struct conf_peer *p)
+{
+	return (RB_INSERT(conf_keys, &c->bykey, p) == NULL ? 0 : -1);
+}
+
+/* Take a peer out of a configuration that was checked. */
+void
+config_peer_remove(struct config *c, struct conf_peer *p)
+{
+	TAILQ_REMOVE(&c->peers, p, entry);
+	RB_REMOVE(conf_keys, &c->bykey, p);
+	c->npeers--;
+	peer_free(p);
 }
 
 static int
@@ -150,9 +191,9 @@ cmp_name(const void *a, const void *b)
 	return (strcmp((*pa)->name, (*pb)->name));
 }
 
-/* Peers in the order of cmp; the caller frees. */
+/* Peers in the order of their names; the caller frees. */
 static struct conf_peer **
-sort_peers(const struct config *c, int (*cmp)(const void *, const void *))
+sort_by_name(const struct config *c)
 {
 	struct conf_peer	**v, *p;
 	size_t			 n = 0;
@@ -161,7 +202,7 @@ sort_peers(const struct config *c, int (*cmp)(const void *, const void *))
 		fatal(NULL);
 	TAILQ_FOREACH(p, &c->peers, entry)
 		v[n++] = p;
-	qsort(v, n, sizeof(*v), cmp);
+	qsort(v, n, sizeof(*v), cmp_name);
 	return (v);
 }
 
@@ -179,15 +220,14 @@ peer_error(const struct conf_peer *p, const char *what, char *err,
 }
 
 static const struct conf_peer *
-find_duplicate(const struct config *c,
-    int (*cmp)(const void *, const void *))
+same_name(const struct config *c)
 {
 	struct conf_peer	**v, *dup = NULL;
 	uint32_t		 i;
 
-	v = sort_peers(c, cmp);
+	v = sort_by_name(c);
 	for (i = 1; i < c->npeers && dup == NULL; i++)
-		if (cmp(&v[i - 1], &v[i]) == 0)
+		if (cmp_name(&v[i - 1], &v[i]) == 0)
 			dup = v[i - 1]->id > v[i]->id ? v[i - 1] : v[i];
 	free(v);
 	return (dup);
@@ -201,7 +241,7 @@ resolve_rules(struct config *c)
 	struct conf_rule	*r;
 	const struct conf_rule	*unknown = NULL;
 
-	v = sort_peers(c, cmp_name);
+	v = sort_by_name(c);
 	TAILQ_FOREACH(r, &c->rules, entry) {
 		r->rule.peer = RULE_ANY_PEER;
 		if (r->peer[0] == '\0')
@@ -240,6 +280,7 @@ twice_listen(const struct config *c)
 const char *
 config_check(struct config *c, char *err, size_t errlen)
 {
+	struct conf_peer	*q;
 	const struct conf_peer	*p;
 	const struct conf_rule	*r;
 
@@ -263,11 +304,12 @@ config_check(struct config *c, char *err, size_t errlen)
 			return (peer_error(p, "has a redacted preshared key",
 			    err, errlen));
 	}
-	if ((p = find_duplicate(c, cmp_name)) != NULL)
+	if ((p = same_name(c)) != NULL)
 		return (peer_error(p, "is defined twice", err, errlen));
-	if ((p = find_duplicate(c, cmp_key)) != NULL)
-		return (peer_error(p, "has the public key of another peer",
-		    err, errlen));
+	TAILQ_FOREACH(q, &c->peers, entry)
+		if (config_peer_index(c, q) == -1)
+			return (peer_error(q, "has the public key of another "
+			    "peer", err, errlen));
 	if ((r = resolve_rules(c)) != NULL) {
 		snprintf(err, errlen, "%s:%d: rule for unknown peer \"%s\"",
 		    r->file, r->line, r->peer);
@@ -278,39 +320,68 @@ config_check(struct config *c, char *err, size_t errlen)
 
 /*
  * For a reload: peers that were there before, by their public key, keep
- * their ids, so that all processes mean the same by them.
+ * their ids, so that all processes mean the same by them.  Those that
+ * wg(8) made, and that the file does not name, stay.  Returns -1 if that
+ * makes too many.
  */
-void
-config_keep_ids(struct config *c, const struct config *old)
+int
+config_merge(struct config *c, struct config *old)
 {
-	struct conf_peer	**v, *p, **found;
+	struct conf_peer	*p, *found, *copy;
 	uint8_t			*used;
-	uint32_t		 next = 0, max;
+	uint32_t		 next = 0;
 
-	max = c->npeers + old->npeers + 2 * MAX_PEERS;
-	if ((used = calloc(max, 1)) == NULL)
+	if ((used = calloc(MAX_PEER_ID, 1)) == NULL)
 		fatal(NULL);
-	v = sort_peers(old, cmp_key);
-	TAILQ_FOREACH(p, &c->peers, entry) {
-		found = bsearch(&p, v, old->npeers, sizeof(*v), cmp_key);
-		p->id = found != NULL ? (*found)->id : UINT32_MAX;
-		if (found != NULL)
-			used[p->id] = 1;
-	}
-	/* nor may a new peer take the id of one that is going away */
+	/* a new peer may not take the id of one that is going away */
 	TAILQ_FOREACH(p, &old->peers, entry)
 		used[p->id] = 1;
 	TAILQ_FOREACH(p, &c->peers, entry) {
-		if (p->id != UINT32_MAX)
-			continue;
-		while (used[next])
-			next++;
-		p->id = next;
-		used[next] = 1;
+		found = config_peer_by_key(old, p->public);
+		if (found != NULL)
+			p->id = found->id;
+		else {
+			while (used[next])
+				next++;
+			p->id = next;
+			used[next] = 1;
+		}
 	}
-	free(v);
 	free(used);
+	TAILQ_FOREACH(p, &old->peers, entry) {
+		if (!p->uapi || config_peer_by_key(c, p->public) != NULL)
+			continue;
+		copy = config_peer_new(c, p->name);
+		copy->id = p->id;
+		copy->uapi = 1;
+		memcpy(copy->public, p->public, KEY_LEN);
+		(void)config_peer_index(c, copy);
+	}
 	(void)resolve_rules(c);	/* the names were checked before */
+	return (c->npeers > MAX_PEERS ? -1 : 0);
+}
+
+/* A name that can be part of a path, as network interfaces have it. */
+int
+uapi_name_valid(const char *s)
+{
+	return (*s != '\0' && strlen(s) < UAPI_NAME_LEN && *s != '.' &&
+	    s[strspn(s, "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_=+.-")] == '\0');
+}
+
+/* What the slirp engine knows of a peer: a name and limits, no keys. */
+void
+send_peer_name(struct imsgev *slirp, uint32_t type,
+    const struct conf_peer *p)
+{
+	struct conf_peer_msg	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.id = p->id;
+	m.max_flows = p->max_flows;
+	strlcpy(m.name, p->name, sizeof(m.name));
+	imsgev_must(slirp, type, 0, -1, &m, sizeof(m));
 }
 
 static void
@@ -322,13 +393,12 @@ send_peer(const struct conf_peer *p, struct imsgev *crypto,
 	struct conf_aip			 a;
 	struct resolve_msg		 res;
 
+	send_peer_name(slirp, IMSG_CONF_PEER, p);
 	memset(&m, 0, sizeof(m));
 	m.id = p->id;
+	m.keep = p->uapi;
 	m.keepalive = p->keepalive;
-	m.max_flows = p->max_flows;
 	strlcpy(m.name, p->name, sizeof(m.name));
-	/* the slirp engine knows names, not keys */
-	imsgev_must(slirp, IMSG_CONF_PEER, 0, -1, &m, sizeof(m));
 	if (p->ep_host != NULL) {
 		m.has_endpoint = 1;
 		m.ep_port = p->ep_port;
@@ -422,6 +492,7 @@ config_send(const struct config *c, struct imsgev *crypto,
 	g.overlay = (uint16_t)c->overlay;
 	g.udp_timeout = c->udp_timeout;
 	g.max_flows = c->max_flows;
+	g.uapi = c->uapi;
 	imsgev_must(crypto, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
 	imsgev_must(slirp, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
 	imsgev_must(control, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));

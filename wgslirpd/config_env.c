@@ -364,6 +364,13 @@ config_env(int check_only, char *err, size_t errlen)
 		env_prefixes(&e, "WG_ADDRESS", v, &e.conf->addresses, 0);
 	if (env_true("DEBUG") || env_true("WG_DEBUG"))
 		e.conf->verbose = 1;
+	if ((v = env_get("WG_UAPI_INTERFACE")) != NULL) {
+		if (!uapi_name_valid(v))
+			env_error(&e, "WG_UAPI_INTERFACE: \"%s\" is not an "
+			    "interface name", v);
+		strlcpy(e.conf->uapi_name, v, sizeof(e.conf->uapi_name));
+		e.conf->uapi = UAPI_ON;
+	}
 	e.conf->overlay = env_true("WG_OVERLAY_ROUTING");
 	if ((v = env_get("WG_OVERLAY_EXCLUDE_CIDRS")) != NULL)
 		env_prefixes(&e, "WG_OVERLAY_EXCLUDE_CIDRS", v,

@@ -94,6 +94,7 @@ static struct {
 	struct event		*accept_ev;
 	struct event		*pause_ev;
 	int			 fd;
+	int			 uapi_fd;
 	uint32_t		 last_id;
 	int			 nclients;
 	TAILQ_HEAD(, client)	 clients;
@@ -320,6 +321,8 @@ relay(struct imsgev *iev, struct imsg *imsg)
 	uint32_t		 type = imsg_get_type(imsg);
 	size_t			 i;
 
+	if (co.uapi_fd != -1 && iev->peer == PROC_CRYPTO && uapi_answer(imsg))
+		return;
 	for (i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
 		if (answers[i].type == type)
 			a = &answers[i];
@@ -391,6 +394,9 @@ start(void)
 	if (co.accept_ev == NULL || co.pause_ev == NULL ||
 	    event_add(co.accept_ev, NULL) == -1)
 		fatalx("control socket");
+	if (co.uapi_fd != -1)
+		uapi_start(co.uapi_fd, &co.pipe[PROC_PARENT],
+		    &co.pipe[PROC_CRYPTO], &co.last_id);
 	co.started = 1;
 }
 
@@ -398,6 +404,7 @@ static void
 parent_msg(struct imsgev *iev, struct imsg *imsg)
 {
 	struct conf_global	 g;
+	int32_t			 error;
 
 	if (imsg == NULL)
 		exit(0);	/* the parent is gone */
@@ -415,6 +422,15 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		if (co.fd != -1)
 			bad_imsg("parent", IMSG_SOCKET);
 		co.fd = imsg_take_fd(imsg);
+		break;
+	case IMSG_UAPI_SOCKET:
+		if (co.uapi_fd != -1 || co.started)
+			bad_imsg("parent", IMSG_UAPI_SOCKET);
+		co.uapi_fd = imsg_take_fd(imsg);
+		break;
+	case IMSG_SET_DONE:
+		imsg_is(imsg, &error, sizeof(error));
+		uapi_set_done(error);
 		break;
 	case IMSG_CONF_BEGIN:
 		imsg_is(imsg, &g, sizeof(g));
@@ -442,7 +458,7 @@ void
 control_main(int foreground)
 {
 	TAILQ_INIT(&co.clients);
-	co.fd = -1;
+	co.fd = co.uapi_fd = -1;
 	child_init(PROC_CONTROL, foreground, &co.pipe[PROC_PARENT],
 	    parent_msg);
 	child_drop(foreground);

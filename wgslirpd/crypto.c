@@ -56,6 +56,16 @@ struct staged_endpoint {
 	struct endpoint_msg		 m;
 };
 
+/* A step of a change by wg(8): a peer, or an allowed IP of the last. */
+struct staged_set {
+	STAILQ_ENTRY(staged_set)	 entry;
+	int				 is_aip;
+	union {
+		struct set_peer		 peer;
+		struct set_aip		 aip;
+	} m;
+};
+
 struct udp_socket {
 	int		 fd;
 	int		 family;
@@ -108,6 +118,14 @@ static struct {
 	STAILQ_HEAD(, staged_exclude)	 excludes;
 	STAILQ_HEAD(, staged_endpoint)	 early;	/* names, before commit */
 	uint32_t		 nearly;
+	/* change by wg(8) being staged */
+	int			 setting;
+	struct set_device	 set;
+	STAILQ_HEAD(, staged_set)	 sets;
+	/* where the last portion of peers ended, and when that was */
+	struct aip_node		*show_node;
+	uint64_t		 show_cursor;
+	uint64_t		 show_changes;
 	struct nap		 nap;
 	int			 staged_fd[MAX_LISTEN];
 	int			 nstaged_fd;
@@ -512,6 +530,7 @@ commit_peer(const struct conf_peer_msg *m, mono_t now)
 	} else
 		memcpy(p->noise.psk, m->psk, KEY_LEN);
 	p->mark = 1;
+	aip_remove_owner(&ce.dev->aips, &p->aips);
 	wg_peer_set_reserved(ce.dev, p, m->reserved);
 	p->by_name = m->has_endpoint && m->ep_addr.af == 0;
 	strlcpy(p->name, m->name, sizeof(p->name));
@@ -544,13 +563,14 @@ commit(void)
 	if (wg_device_set_key(ce.dev, ce.key) == -1)
 		fatalx("the private key is not usable");
 	explicit_bzero(ce.key, sizeof(ce.key));
-	TAILQ_FOREACH(p, &ce.dev->peers, entry) {
+	TAILQ_FOREACH(p, &ce.dev->peers, entry)
 		p->mark = 0;
-		aip_remove_owner(&ce.dev->aips, &p->aips);
-	}
 	while ((sp = STAILQ_FIRST(&ce.peers)) != NULL) {
 		STAILQ_REMOVE_HEAD(&ce.peers, entry);
-		commit_peer(&sp->m, now);
+		if (!sp->m.keep)
+			commit_peer(&sp->m, now);
+		else if ((p = wg_peer_by_id(ce.dev, sp->m.id)) != NULL)
+			p->mark = 1;
 		freezero(sp, sizeof(*sp));
 	}
 	TAILQ_FOREACH_SAFE(p, &ce.dev->peers, entry, next)
@@ -580,6 +600,131 @@ commit(void)
 		free(se);
 	}
 	ce.nearly = 0;
+}
+
+/*
+ * The private key is another one now, or none.  A peer with this side's
+ * own key is no peer.
+ */
+static void
+change_key(const uint8_t key[KEY_LEN])
+{
+	struct wg_peer	*p;
+
+	if (key_is_zero(key))
+		wg_device_clear_key(ce.dev);
+	else if (wg_device_set_key(ce.dev, key) == -1)
+		fatalx("the private key is not usable");
+	if (ce.dev->has_key && (p = wg_peer_by_key(ce.dev,
+	    ce.dev->local.public)) != NULL)
+		wg_peer_remove(ce.dev, p);
+}
+
+/* Returns the peer that the change is about, or NULL. */
+static struct wg_peer *
+change_peer(const struct set_peer *m, mono_t now)
+{
+	struct sockaddr_storage	 ss;
+	struct wg_peer		*p;
+
+	p = wg_peer_by_key(ce.dev, m->public_key);
+	if (m->flags & SET_REMOVE) {
+		if (p != NULL)
+			wg_peer_remove(ce.dev, p);
+		return (NULL);
+	}
+	if (p == NULL) {
+		if (m->flags & SET_UPDATE_ONLY || (ce.dev->has_key &&
+		    memcmp(m->public_key, ce.dev->local.public,
+		    KEY_LEN) == 0))
+			return (NULL);
+		p = wg_peer_add(ce.dev, m->id, m->public_key, NULL);
+		if (p == NULL)
+			fatal("peer");
+		strlcpy(p->name, m->name, sizeof(p->name));
+	}
+	if (m->flags & SET_PSK)
+		memcpy(p->noise.psk, m->psk, KEY_LEN);
+	if (m->flags & SET_REPLACE_AIPS)
+		aip_remove_owner(&ce.dev->aips, &p->aips);
+	if (m->flags & SET_ENDPOINT) {
+		sa_make(&ss, &m->ep_addr, m->ep_port);
+		if (m->ep_addr.af == 6)
+			((struct sockaddr_in6 *)&ss)->sin6_scope_id =
+			    m->ep_scope;
+		wg_peer_set_endpoint(p, (struct sockaddr *)&ss);
+		p->configured = p->ep;
+		p->by_name = 0;		/* no longer */
+	}
+	if (m->flags & SET_KEEPALIVE)
+		wg_peer_keepalive(ce.dev, p, m->keepalive, now);
+	if (!TAILQ_EMPTY(&p->staged))
+		wg_peer_poke(ce.dev, p, now);
+	return (p);
+}
+
+/* A change by wg(8) is complete, and nothing of it can fail any more. */
+static void
+change(void)
+{
+	struct staged_set	*x;
+	struct wg_peer		*p = NULL, *next;
+	mono_t			 now = mono_now();
+	int32_t			 ok = 0;
+
+	if (ce.set.flags & SET_PRIVATE_KEY)
+		change_key(ce.set.private_key);
+	explicit_bzero(&ce.set.private_key, sizeof(ce.set.private_key));
+	if (ce.set.flags & SET_REPLACE_PEERS)
+		TAILQ_FOREACH_SAFE(p, &ce.dev->peers, entry, next)
+			wg_peer_remove(ce.dev, p);
+	while ((x = STAILQ_FIRST(&ce.sets)) != NULL) {
+		STAILQ_REMOVE_HEAD(&ce.sets, entry);
+		if (!x->is_aip)
+			p = change_peer(&x->m.peer, now);
+		else if (p != NULL && x->m.aip.remove)
+			(void)aip_remove(&ce.dev->aips, &x->m.aip.prefix, p);
+		else if (p != NULL && aip_insert(&ce.dev->aips,
+		    &x->m.aip.prefix, p, &p->aips) == -1)
+			fatal("allowed ips");
+		freezero(x, sizeof(*x));
+	}
+	if (ce.nstaged_fd > 0)
+		open_sockets();
+	ce.setting = 0;
+	imsgev_must(&ce.parent, IMSG_SET_DONE, 0, -1, &ok, sizeof(ok));
+}
+
+/* Steps of a change, which are kept until its end. */
+static void
+change_msg(struct imsg *imsg)
+{
+	struct staged_set	*x;
+	uint32_t		 type = imsg_get_type(imsg);
+
+	if (ce.staging || ce.setting == (type == IMSG_SET_BEGIN))
+		bad_imsg("parent", type);
+	if (type == IMSG_SET_BEGIN) {
+		imsg_is(imsg, &ce.set, sizeof(ce.set));
+		ce.setting = 1;
+		return;
+	}
+	if (type == IMSG_SET_END) {
+		change();
+		return;
+	}
+	if ((x = calloc(1, sizeof(*x))) == NULL)
+		fatal(NULL);
+	STAILQ_INSERT_TAIL(&ce.sets, x, entry);
+	if (type == IMSG_SET_PEER) {
+		imsg_is(imsg, &x->m.peer, sizeof(x->m.peer));
+		x->m.peer.name[sizeof(x->m.peer.name) - 1] = '\0';
+		if (x->m.peer.id >= MAX_PEER_ID)
+			fatalx("peer id out of range");
+	} else {
+		x->is_aip = 1;
+		imsg_is(imsg, &x->m.aip, sizeof(x->m.aip));
+	}
 }
 
 static void
@@ -639,7 +784,7 @@ stage_msg(struct imsg *imsg)
 			fatal(NULL);
 		imsg_is(imsg, &sp->m, sizeof(sp->m));
 		sp->m.name[sizeof(sp->m.name) - 1] = '\0';
-		if (sp->m.id >= 2 * MAX_PEERS)
+		if (sp->m.id >= MAX_PEER_ID)
 			fatalx("peer id out of range");
 		STAILQ_INSERT_TAIL(&ce.peers, sp, entry);
 		break;
@@ -684,7 +829,7 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		take_bell(imsg);
 		break;
 	case IMSG_CONF_BEGIN:
-		if (ce.staging)
+		if (ce.staging || ce.setting)
 			bad_imsg("parent", type);
 		imsg_is(imsg, &ce.global, sizeof(ce.global));
 		ce.staging = 1;
@@ -693,11 +838,21 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_CONF_PEER:
 	case IMSG_CONF_AIP:
 	case IMSG_CONF_EXCLUDE:
-	case IMSG_SOCKET:
 	case IMSG_CONF_END:
 		if (!ce.staging)
 			bad_imsg("parent", type);
 		stage_msg(imsg);
+		break;
+	case IMSG_SOCKET:
+		if (!ce.staging && !ce.setting)
+			bad_imsg("parent", type);
+		stage_msg(imsg);
+		break;
+	case IMSG_SET_BEGIN:
+	case IMSG_SET_PEER:
+	case IMSG_SET_AIP:
+	case IMSG_SET_END:
+		change_msg(imsg);
 		break;
 	case IMSG_CONF_COMMIT:
 		if (!ce.staging)
@@ -781,18 +936,74 @@ send_peer(struct imsgev *iev, uint32_t id, const struct wg_peer *p)
 	imsgev_send(iev, CTL_PEER, id, -1, &m, sizeof(m));
 }
 
+/* The same for wg(8), which gets secrets unless it may not. */
+static void
+send_uapi_peer(struct imsgev *iev, uint32_t id, const struct wg_peer *p)
+{
+	struct uapi_peer	 m;
+
+	memset(&m, 0, sizeof(m));
+	memcpy(m.public_key, p->noise.public, KEY_LEN);
+	if (ce.global.uapi == UAPI_ON)
+		memcpy(m.psk, p->noise.psk, KEY_LEN);
+	if (ipaddr_from_sa(&m.endpoint, &p->ep.remote.sa) == 0) {
+		m.endpoint_port = sa_port(&p->ep.remote.sa);
+		if (m.endpoint.af == 6)
+			m.ep_scope = p->ep.remote.sin6.sin6_scope_id;
+	}
+	m.keepalive = p->timers.keepalive_interval;
+	m.latest_handshake = (uint64_t)p->last_handshake.tv_sec;
+	m.latest_nsec = (uint32_t)p->last_handshake.tv_nsec;
+	m.rx_bytes = p->rx_bytes;
+	m.tx_bytes = p->tx_bytes;
+	imsgev_send(iev, IMSG_UAPI_PEER, id, -1, &m, sizeof(m));
+	explicit_bzero(&m, sizeof(m));
+}
+
+static void
+send_uapi_device(struct imsgev *iev, uint32_t id)
+{
+	struct uapi_device	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.listen_port = ce.port;
+	if (ce.dev->has_key && ce.global.uapi == UAPI_ON) {
+		m.has_key = 1;
+		noise_local_private(&ce.dev->local, m.private_key);
+	}
+	imsgev_send(iev, IMSG_UAPI_DEVICE, id, -1, &m, sizeof(m));
+	explicit_bzero(&m, sizeof(m));
+}
+
+/* Where in a peer's allowed IPs the last portion ended. */
+static struct aip_node *
+show_resume(const struct wg_peer *p, const struct ctl_request *req)
+{
+	struct aip_node	*n;
+	uint32_t	 k, done = (uint32_t)req->cursor;
+
+	if (req->cursor != 0 && req->cursor == ce.show_cursor &&
+	    ce.dev->aips.changes == ce.show_changes)
+		return (ce.show_node);
+	n = TAILQ_FIRST(&p->aips);
+	for (k = 1; k < done && n != NULL; k++)
+		n = aip_node_next(n);
+	return (n);
+}
+
 /*
  * One portion of the peers and their allowed IPs.  The cursor holds the
  * peer's id above, and below how much of it was sent.
  */
 static void
-show_peers(struct imsgev *iev, uint32_t id, struct ctl_request *req)
+show_peers(struct imsgev *iev, uint32_t id, struct ctl_request *req,
+    void (*send)(struct imsgev *, uint32_t, const struct wg_peer *))
 {
 	struct ctl_more		 more;
 	struct ctl_aip		 a;
 	struct aip_node		*n;
 	struct wg_peer		*p;
-	uint32_t		 pid = (uint32_t)(req->cursor >> 32), k;
+	uint32_t		 pid = (uint32_t)(req->cursor >> 32);
 	uint32_t		 done = (uint32_t)req->cursor;
 	int			 left = CTL_PORTION;
 
@@ -804,15 +1015,18 @@ show_peers(struct imsgev *iev, uint32_t id, struct ctl_request *req)
 		if (done == 0) {
 			if (left-- == 0)
 				goto more;
-			send_peer(iev, id, p);
+			send(iev, id, p);
 			done = 1;
-		}
-		n = TAILQ_FIRST(&p->aips);
-		for (k = 1; k < done && n != NULL; k++)
-			n = aip_node_next(n);
+			n = TAILQ_FIRST(&p->aips);
+		} else
+			n = show_resume(p, req);
 		for (; n != NULL; n = aip_node_next(n), done++) {
-			if (left-- == 0)
+			if (left-- == 0) {
+				ce.show_node = n;
+				ce.show_cursor = (uint64_t)pid << 32 | done;
+				ce.show_changes = ce.dev->aips.changes;
 				goto more;
+			}
 			memset(&a, 0, sizeof(a));
 			a.id = p->id;
 			aip_node_prefix(n, &a.prefix);
@@ -868,7 +1082,14 @@ control_msg(struct imsgev *iev, struct imsg *imsg)
 		show_summary(iev, id);
 		break;
 	case CTL_SHOW_PEERS:
-		show_peers(iev, id, &req);
+		show_peers(iev, id, &req, send_peer);
+		break;
+	case IMSG_UAPI_GET:
+		if (ce.global.uapi == UAPI_OFF)
+			bad_imsg("control", IMSG_UAPI_GET);
+		if (req.cursor == 0)
+			send_uapi_device(iev, id);
+		show_peers(iev, id, &req, send_uapi_peer);
 		break;
 	case CTL_SHOW_COUNTERS:
 		imsgev_send(iev, CTL_CRYPTO_COUNTERS, id, -1,
@@ -901,6 +1122,7 @@ crypto_main(int foreground)
 	STAILQ_INIT(&ce.aips);
 	STAILQ_INIT(&ce.excludes);
 	STAILQ_INIT(&ce.early);
+	STAILQ_INIT(&ce.sets);
 	ce.queue_fd[0] = ce.queue_fd[1] = -1;
 	ce.slot = PKTQ_NOSLOT;
 	child_init(PROC_CRYPTO, foreground, &ce.parent, parent_msg);

@@ -139,6 +139,13 @@ listen_open(const struct config *conf, struct listen_set *set,
 	return (0);
 }
 
+/* The port that the first socket of a set has. */
+uint16_t
+listen_port(const struct listen_set *set)
+{
+	return (set->n > 0 ? chosen_port(set->fd[0]) : 0);
+}
+
 /* Close the sockets of a set that the other one does not have. */
 void
 listen_close(struct listen_set *set, const struct listen_set *keep)

@@ -23,6 +23,7 @@ struct listen_given {
 int	 listen_open(const struct config *, struct listen_set *,
 	    const struct listen_set *, int, char *, size_t);
 void	 listen_close(struct listen_set *, const struct listen_set *);
+uint16_t listen_port(const struct listen_set *);
 void	 listen_tune(struct listen_set *);
 int	 listen_activated(struct listen_given *);
 int	 listen_control(const char *, char *, size_t);

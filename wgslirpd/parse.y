@@ -95,22 +95,22 @@ int	 yyparse(void);
 %token	DELAY
 %token	ENDPOINT ERROR EXCLUDE
 %token	FILE_ FLOWS FROM
-%token	INCLUDE IPS
+%token	INCLUDE INTERFACE IPS
 %token	KEEPALIVE KEY
 %token	LISTEN LOG
 %token	MAX MTU
-%token	NO
+%token	NO NOPRIVATEKEY
 %token	ON OVERLAY
 %token	PASS PEER PERSISTENT PORT PRESHARED PRIVATE PROTO PUBLIC
 %token	QUICK
 %token	REDACTED RESERVED
 %token	TCP TIMEOUT TO
-%token	UDP
+%token	UAPI UDP
 %token	VERBOSE
 %token	YES
 %token	<v.string>	STRING
 %token	<v.number>	NUMBER
-%type	<v.number>	lport port portspec proto
+%type	<v.number>	lport port portspec proto secrets
 %type	<v.string>	string
 
 %%
@@ -220,8 +220,24 @@ main		: LISTEN ON STRING lport	{
 		}
 		| OVERLAY YES excludes	{ conf->overlay = 1; }
 		| OVERLAY NO		{ conf->overlay = 0; }
+		| UAPI INTERFACE STRING secrets	{
+			if (!uapi_name_valid($3)) {
+				yyerror("uapi interface: 1 to %d letters, "
+				    "digits and _=+.-", UAPI_NAME_LEN - 1);
+				free($3);
+				YYERROR;
+			}
+			strlcpy(conf->uapi_name, $3,
+			    sizeof(conf->uapi_name));
+			conf->uapi = (enum uapi_mode)$4;
+			free($3);
+		}
 		| TCP '{' optnl tcpopts '}'
 		| UDP '{' optnl udpopts '}'
+		;
+
+secrets		: /* empty */		{ $$ = UAPI_ON; }
+		| NOPRIVATEKEY		{ $$ = UAPI_NO_SECRETS; }
 		;
 
 lport		: /* empty */		{ $$ = WGSLIRPD_PORT; }
@@ -652,6 +668,7 @@ lookup(const char *s)
 		{ "flows",	FLOWS },
 		{ "from",	FROM },
 		{ "include",	INCLUDE },
+		{ "interface",	INTERFACE },
 		{ "ips",	IPS },
 		{ "keepalive",	KEEPALIVE },
 		{ "key",	KEY },
@@ -660,6 +677,7 @@ lookup(const char *s)
 		{ "max",	MAX },
 		{ "mtu",	MTU },
 		{ "no",		NO },
+		{ "no-private-key", NOPRIVATEKEY },
 		{ "on",		ON },
 		{ "overlay",	OVERLAY },
 		{ "pass",	PASS },
@@ -676,6 +694,7 @@ lookup(const char *s)
 		{ "tcp",	TCP },
 		{ "timeout",	TIMEOUT },
 		{ "to",		TO },
+		{ "uapi",	UAPI },
 		{ "udp",	UDP },
 		{ "verbose",	VERBOSE },
 		{ "yes",	YES }

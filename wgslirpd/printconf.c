@@ -127,6 +127,12 @@ print_config(const struct config *c)
 	printf("log %s\n", c->verbose ? "verbose" : "brief");
 	if (c->max_flows != 0)
 		printf("max flows %u\n", c->max_flows);
+	if (c->uapi != UAPI_OFF) {
+		printf("uapi interface ");
+		print_string(c->uapi_name);
+		printf("%s\n", c->uapi == UAPI_NO_SECRETS ?
+		    " no-private-key" : "");
+	}
 	if (c->overlay && TAILQ_EMPTY(&c->excludes))
 		printf("overlay yes\n");
 	else if (c->overlay)

@@ -288,7 +288,7 @@ stage_msg(struct imsg *imsg)
 			fatal(NULL);
 		imsg_is(imsg, &sp->m, sizeof(sp->m));
 		sp->m.name[sizeof(sp->m.name) - 1] = '\0';
-		if (sp->m.id >= 2 * MAX_PEERS)
+		if (sp->m.id >= MAX_PEER_ID)
 			fatalx("peer id out of range");
 		STAILQ_INSERT_TAIL(&se.peers, sp, entry);
 		break;
@@ -318,6 +318,35 @@ stage_msg(struct imsg *imsg)
 		imsgev_must(&se.parent, IMSG_STAGED, 0, -1, NULL, 0);
 		break;
 	}
+}
+
+/* A peer that wg(8) made. */
+static void
+add_peer(struct imsg *imsg)
+{
+	struct conf_peer_msg	 m;
+	struct slirp_peer	*p;
+
+	imsg_is(imsg, &m, sizeof(m));
+	m.name[sizeof(m.name) - 1] = '\0';
+	if (m.id >= MAX_PEER_ID)
+		fatalx("peer id out of range");
+	if ((p = slirp_peer_set(&se.s, m.id, m.name)) == NULL)
+		fatal("peer");
+	p->max_flows = m.max_flows;
+}
+
+/* A peer that it took away. */
+static void
+drop_peer(struct imsg *imsg)
+{
+	struct slirp_peer	*p;
+	uint32_t		 id;
+
+	imsg_is(imsg, &id, sizeof(id));
+	se.s.now = mono_now();
+	if ((p = slirp_peer_get(&se.s, id)) != NULL)
+		slirp_peer_drop(&se.s, p);
 }
 
 static void
@@ -351,6 +380,12 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		break;
 	case IMSG_HOSTADDRS_END:
 		swap_hostaddrs();
+		break;
+	case IMSG_PEER_ADD:
+		add_peer(imsg);
+		break;
+	case IMSG_PEER_DROP:
+		drop_peer(imsg);
 		break;
 	case IMSG_CONF_BEGIN:
 		if (se.staging)

@@ -160,7 +160,7 @@ slirp_peer_drop(struct slirp *s, struct slirp_peer *p)
 {
 	uint32_t	 i;
 
-	for (i = 0; i < s->capflows; i++)
+	for (i = 0; i < s->capflows && p->nflows > 0; i++)
 		if (s->flows[i] != NULL && s->flows[i]->peer == p)
 			flow_kill(s, s->flows[i]);
 	frag_drop_peer(s, p);

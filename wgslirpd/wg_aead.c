@@ -438,6 +438,16 @@ dh_free(struct dh_key *k)
 	free(k);
 }
 
+/* Zeros if libcrypto does not tell. */
+void
+dh_private(const struct dh_key *k, uint8_t private[DH_LEN])
+{
+	size_t	 n = DH_LEN;
+
+	if (EVP_PKEY_get_raw_private_key(k->pkey, private, &n) != 1)
+		OPENSSL_cleanse(private, DH_LEN);
+}
+
 void
 dh_public(const struct dh_key *k, uint8_t public[DH_LEN])
 {

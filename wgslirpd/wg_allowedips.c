@@ -163,6 +163,7 @@ aip_own(struct aip_trie *t, struct aip_node *n, void *owner,
 		TAILQ_REMOVE(n->list, n, entry);
 	else
 		t->count++;
+	t->changes++;
 	n->owner = owner;
 	n->list = list;
 	TAILQ_INSERT_TAIL(list, n, entry);
@@ -252,6 +253,7 @@ aip_disown(struct aip_trie *t, struct aip_node *n)
 	n->owner = NULL;
 	n->list = NULL;
 	t->count--;
+	t->changes++;
 	while (n != NULL && n->owner == NULL &&
 	    (n->child[0] == NULL || n->child[1] == NULL)) {
 		parent = n->parent;

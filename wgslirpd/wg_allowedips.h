@@ -20,6 +20,7 @@ struct aip_trie {
 	struct aip_node	*root4;
 	struct aip_node	*root6;
 	size_t		 count;
+	uint64_t	 changes;	/* to see whether nodes are the same */
 };
 
 void	 aip_init(struct aip_trie *);

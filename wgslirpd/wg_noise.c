@@ -135,6 +135,13 @@ noise_local_init(struct noise_local *l, const uint8_t private[KEY_LEN])
 	return (initial_hash(l->hash, l->public));
 }
 
+/* The private key itself, which the caller wipes. */
+void
+noise_local_private(const struct noise_local *l, uint8_t private[KEY_LEN])
+{
+	dh_private(l->key, private);
+}
+
 void
 noise_local_clear(struct noise_local *l)
 {
@@ -156,14 +163,15 @@ noise_handshake_clear(struct noise_remote *r)
 }
 
 /*
- * (Re)compute what depends on this side's private key.  A peer whose key
+ * (Re)compute what depends on this side's private key, if it has one.  A peer whose key
  * is a low-order point is kept, but can never complete a handshake.
  */
 void
 noise_remote_rekey(const struct noise_local *l, struct noise_remote *r)
 {
 	noise_handshake_clear(r);
-	r->ss_valid = dh_derive(l->key, r->public, r->ss) == 0;
+	r->ss_valid = l->key != NULL &&
+	    dh_derive(l->key, r->public, r->ss) == 0;
 }
 
 /* psk may be NULL for none. */

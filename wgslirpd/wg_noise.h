@@ -97,6 +97,8 @@ struct noise_keys {
 };
 
 int	 noise_local_init(struct noise_local *, const uint8_t [KEY_LEN]);
+void	 noise_local_private(const struct noise_local *,
+	    uint8_t [KEY_LEN]);
 void	 noise_local_clear(struct noise_local *);
 int	 noise_remote_init(const struct noise_local *,
 	    struct noise_remote *, const uint8_t [KEY_LEN],

@@ -104,6 +104,21 @@ wg_device_set_key(struct wg_device *d, const uint8_t private[KEY_LEN])
 	return (0);
 }
 
+/* Without a private key: no handshake, no session. */
+void
+wg_device_clear_key(struct wg_device *d)
+{
+	struct wg_peer	*p;
+
+	noise_local_clear(&d->local);
+	d->has_key = 0;
+	TAILQ_FOREACH(p, &d->peers, entry) {
+		timers_stop(&p->timers);
+		wg_peer_zero(d, p);
+		noise_remote_rekey(&d->local, &p->noise);
+	}
+}
+
 static uint32_t
 key_bucket(const struct wg_device *d, const uint8_t public[KEY_LEN])
 {

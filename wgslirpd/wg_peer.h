@@ -168,6 +168,7 @@ struct wg_device	*wg_device_new(const struct wg_ops *, void *, mono_t);
 void		 wg_device_free(struct wg_device *);
 int		 wg_device_set_key(struct wg_device *,
 		    const uint8_t [KEY_LEN]);
+void		 wg_device_clear_key(struct wg_device *);
 struct wg_peer	*wg_peer_add(struct wg_device *, uint32_t,
 		    const uint8_t [KEY_LEN], const uint8_t *);
 void		 wg_peer_remove(struct wg_device *, struct wg_peer *);

@@ -61,8 +61,12 @@ static struct {
 	const char		*argv0;
 	char			 socket[sizeof(((struct sockaddr_un *)0)->
 				    sun_path)];
+	char			 uapi_path[sizeof(((struct sockaddr_un *)0)->
+				    sun_path)];
 	int			 socket_made;
+	int			 uapi_made;
 	int			 control_fd;
+	int			 uapi_fd;
 	int			 activated_udp;
 	int			 from_env;
 	int			 foreground;
@@ -71,10 +75,16 @@ static struct {
 	int			 quitting;
 	int			 again;		/* reload once more */
 	int			 reload_id;	/* control client, 0: none */
+	struct conf_set		*set;		/* by wg(8) */
+	int			 set_ended;	/* it is complete */
+	int			 set_sent;	/* it is with the crypto engine */
+	int			 set_failed;	/* out of memory on the way */
 } env;
 
 static void	 parent_dispatch(struct imsgev *, struct imsg *);
 static void	 reload(void);
+static void	 reload_next(void);
+static void	 change(void);
 
 static void
 usage(void)
@@ -89,7 +99,9 @@ cleanup(void)
 {
 	if (env.socket_made)
 		unlink(env.socket);
-	env.socket_made = 0;
+	if (env.uapi_made)
+		unlink(env.uapi_path);
+	env.socket_made = env.uapi_made = 0;
 }
 
 /* End every child that is left and go, without waiting for ever. */
@@ -220,7 +232,8 @@ start_child(enum proc_id id)
 	case -1:
 		fatal("fork");
 	case 0:
-		env.socket_made = 0;	/* the parent's to remove */
+		/* the parent's to remove */
+		env.socket_made = env.uapi_made = 0;
 		if (fds[1] == PROC_PARENT_FD) {
 			if (fcntl(fds[1], F_SETFD, 0) == -1)
 				fatal("fcntl");
@@ -344,6 +357,10 @@ all_ready(void)
 	imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_SOCKET, 0,
 	    env.control_fd, NULL, 0);
 	env.control_fd = -1;
+	if (env.uapi_fd != -1)
+		imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_UAPI_SOCKET,
+		    0, env.uapi_fd, NULL, 0);
+	env.uapi_fd = -1;
 	send_all(IMSG_VERBOSE, &env.conf->verbose,
 	    sizeof(env.conf->verbose));
 	stage(env.conf, &env.listens);
@@ -389,12 +406,143 @@ all_staged(void)
 	send_all(IMSG_VERBOSE, &env.conf->verbose,
 	    sizeof(env.conf->verbose));
 	log_info("configuration reloaded, %u peers", env.conf->npeers);
+	reload_next();
+}
+
+/* What had to wait for the reload. */
+static void
+reload_next(void)
+{
 	if (env.again) {
 		env.again = 0;
 		reload();
 		return;
 	}
 	reload_answer(NULL);
+	if (env.set_ended && !env.set_sent)
+		change();
+}
+
+/* Give up the reload that was asked for. */
+static void
+reload_fail(struct config *conf, const char *error)
+{
+	log_warnx("configuration not reloaded: %s", error);
+	reload_answer(error);
+	config_wipe(conf);
+	config_free(conf);
+}
+
+static void
+change_done(int error)
+{
+	int32_t	 r = error;
+
+	set_free(env.set);
+	env.set = NULL;
+	env.set_ended = env.set_sent = env.set_failed = 0;
+	imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_SET_DONE, 0, -1, &r,
+	    sizeof(r));
+	if (env.again) {
+		env.again = 0;
+		reload();
+	}
+}
+
+/*
+ * Bind another port for wg(8); an empty set is no change.  Returns 0, or
+ * an errno.
+ */
+static int
+change_port(uint16_t port, struct listen_set *set)
+{
+	struct conf_listen	*l;
+	uint16_t		 old;
+	char			 err[CTL_TEXT_LEN];
+
+	if (port != 0 && port == listen_port(&env.listens))
+		return (0);
+	if (env.activated_udp)
+		return (EOPNOTSUPP);	/* the service manager's */
+	old = TAILQ_FIRST(&env.conf->listens)->port;
+	TAILQ_FOREACH(l, &env.conf->listens, entry)
+		if (l->port == old)
+			l->port = port;
+	/* 0 is another one than before, even if that was 0 as well */
+	if (listen_open(env.conf, set, port == 0 ? NULL : &env.listens, 0,
+	    err, sizeof(err)) == -1) {
+		TAILQ_FOREACH(l, &env.conf->listens, entry)
+			if (l->port == port)
+				l->port = old;
+		log_warnx("wg: %s", err);
+		return (EADDRINUSE);
+	}
+	listen_close(&env.listens, set);
+	env.listens = *set;
+	return (0);
+}
+
+/* Make the change of wg(8) that is complete, all of it or nothing. */
+static void
+change(void)
+{
+	struct set_device	*d = set_device(env.set);
+	struct listen_set	 set;
+	int			 error, i;
+
+	memset(&set, 0, sizeof(set));
+	error = env.set_failed ? ENOMEM : set_check(env.set, env.conf);
+	if (error == 0 && d->flags & SET_LISTEN_PORT)
+		error = change_port(d->listen_port, &set);
+	if (error != 0) {
+		change_done(error);
+		return;
+	}
+	imsgev_must(&env.child[PROC_CRYPTO].iev, IMSG_SET_BEGIN, 0, -1, d,
+	    sizeof(*d));
+	for (i = 0; i < set.n; i++)
+		imsgev_must(&env.child[PROC_CRYPTO].iev, IMSG_SOCKET, 0,
+		    dup_fd(set.fd[i]), NULL, 0);
+	set_commit(env.set, env.conf, &env.child[PROC_CRYPTO].iev,
+	    &env.child[PROC_SLIRP].iev);
+	env.set_sent = 1;
+}
+
+/* The change comes in from the control engine. */
+static void
+change_msg(struct imsg *imsg)
+{
+	struct set_device	 d;
+	struct set_peer		 p;
+	struct set_aip		 a;
+	uint32_t		 type = imsg_get_type(imsg);
+
+	if ((type == IMSG_SET_BEGIN) != (env.set == NULL) || env.set_ended)
+		bad_imsg("control", type);
+	switch (type) {
+	case IMSG_SET_BEGIN:
+		imsg_is(imsg, &d, sizeof(d));
+		env.set = set_new(&d);
+		explicit_bzero(&d, sizeof(d));
+		break;
+	case IMSG_SET_PEER:
+		imsg_is(imsg, &p, sizeof(p));
+		if (set_add(env.set, &p) == -1)
+			env.set_failed = 1;
+		explicit_bzero(&p, sizeof(p));
+		break;
+	case IMSG_SET_AIP:
+		imsg_is(imsg, &a, sizeof(a));
+		if (set_add_aip(env.set, &a) == -1)
+			env.set_failed = 1;
+		break;
+	case IMSG_SET_END:
+		env.set_ended = 1;
+		/* a reload under way comes first */
+		if (env.staged == NULL)
+			change();
+		break;
+	}
 }
 
 /*
@@ -407,7 +555,7 @@ reload(void)
 	struct config	*conf;
 	char		 err[CTL_TEXT_LEN];
 
-	if (env.staged != NULL) {
+	if (env.staged != NULL || env.set_sent) {
 		env.again = 1;	/* this one read what was there before */
 		return;
 	}
@@ -424,13 +572,19 @@ reload(void)
 	}
 	if (env.verbose_flag)
 		conf->verbose = 1;
-	config_keep_ids(conf, env.conf);
+	if ((conf->uapi != UAPI_OFF) != (env.conf->uapi != UAPI_OFF) ||
+	    strcmp(conf->uapi_name, env.conf->uapi_name) != 0) {
+		reload_fail(conf, "uapi interface: takes a restart to "
+		    "change");
+		return;
+	}
+	if (config_merge(conf, env.conf) == -1) {
+		reload_fail(conf, "too many peers, with those of wg(8)");
+		return;
+	}
 	if (listen_open(conf, &env.staged_listens, &env.listens,
 	    env.activated_udp, err, sizeof(err)) == -1) {
-		log_warnx("configuration not reloaded: %s", err);
-		reload_answer(err);
-		config_wipe(conf);
-		config_free(conf);
+		reload_fail(conf, err);
 		return;
 	}
 	env.staged = conf;
@@ -503,6 +657,7 @@ parent_dispatch(struct imsgev *iev, struct imsg *imsg)
 {
 	struct child	*c = &env.child[iev->peer];
 	struct imsg_log	 m;
+	int32_t		 error;
 
 	if (imsg == NULL) {
 		/* it died: SIGCHLD tells why */
@@ -530,16 +685,33 @@ parent_dispatch(struct imsgev *iev, struct imsg *imsg)
 		break;
 	case CTL_RELOAD:
 	case CTL_LOG:
-		if (iev->peer == PROC_CONTROL) {
-			parent_control(imsg);
-			break;
-		}
-		/* FALLTHROUGH */
+		if (iev->peer != PROC_CONTROL)
+			goto bad;
+		parent_control(imsg);
+		break;
+	case IMSG_SET_BEGIN:
+	case IMSG_SET_PEER:
+	case IMSG_SET_AIP:
+	case IMSG_SET_END:
+		if (iev->peer != PROC_CONTROL || !env.started ||
+		    env.uapi_path[0] == '\0')
+			goto bad;
+		change_msg(imsg);
+		break;
+	case IMSG_SET_DONE:
+		if (iev->peer != PROC_CRYPTO || !env.set_sent)
+			goto bad;
+		imsg_is(imsg, &error, sizeof(error));
+		change_done(error);
+		break;
 	default:
-		log_warnx("%s sent message %u, which it may not",
-		    proc_title(iev->peer), imsg_get_type(imsg));
-		stop_all(1);
+		goto bad;
 	}
+	return;
+ bad:
+	log_warnx("%s sent message %u, which it may not",
+	    proc_title(iev->peer), imsg_get_type(imsg));
+	stop_all(1);
 }
 
 static void
@@ -597,6 +769,8 @@ parent_sandbox(void)
 		parse_paths(add_read_path, NULL);
 	if (env.socket_made)
 		add_path(env.socket, 1);
+	if (env.uapi_made)
+		add_path(env.uapi_path, 1);
 	if (sandbox_early(err, sizeof(err)) == -1 ||
 	    sandbox_enter(SANDBOX_PARENT, paths, npaths, &env.level, err,
 	    sizeof(err)) == -1)
@@ -684,6 +858,19 @@ open_sockets(void)
 			fatalx("%s", err);
 		env.socket_made = 1;
 	}
+	env.uapi_fd = -1;
+	if (env.conf->uapi == UAPI_OFF)
+		return;
+	snprintf(env.uapi_path, sizeof(env.uapi_path), "%s/%s.sock",
+	    UAPI_DIR, env.conf->uapi_name);
+	if (mkdir(UAPI_DIR, 0755) == -1 && errno != EEXIST)
+		fatal("uapi interface: %s", UAPI_DIR);
+	env.uapi_fd = listen_control(env.uapi_path, err, sizeof(err));
+	if (env.uapi_fd == -1) {
+		cleanup();
+		fatalx("uapi interface: %s", err);
+	}
+	env.uapi_made = 1;
 }
 
 int

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <sys/tree.h>
 
 #include <event2/event.h>
 
@@ -28,6 +29,9 @@
 #define HOST_NAME_LEN		256
 #define MAX_LISTEN		16
 #define MAX_PEERS		65536
+#define MAX_PEER_ID		(2 * MAX_PEERS)	/* one more than the last */
+#define UAPI_NAME_LEN		16	/* of an interface, with the NUL */
+#define UAPI_DIR		"/var/run/wireguard"
 
 /* Inner packets have to fit a slot with headroom for our headers. */
 #define MTU_MIN			576
@@ -76,8 +80,22 @@ enum imsg_type {
 	IMSG_CONF_RESOLVE,	/* struct resolve_msg */
 	IMSG_HOSTADDRS,		/* the host's addresses follow anew */
 	IMSG_HOSTADDRS_END,	/* and take effect */
+	IMSG_PEER_ADD,		/* struct conf_peer_msg, without keys */
+	IMSG_PEER_DROP,		/* uint32_t id */
 	/* parent to control */
 	IMSG_PROCESS,		/* struct ctl_process */
+	IMSG_UAPI_SOCKET,	/* fd */
+	/* a change by wg(8): control to parent to crypto */
+	IMSG_SET_BEGIN,		/* struct set_device */
+	IMSG_SET_PEER,		/* struct set_peer */
+	IMSG_SET_AIP,		/* struct set_aip: of the last peer */
+	IMSG_SET_END,
+	IMSG_SET_DONE,		/* int32_t errno; the way back */
+	/* control to crypto, for wg(8) */
+	IMSG_UAPI_GET,		/* struct ctl_request */
+	/* its answers; struct ctl_aip too */
+	IMSG_UAPI_DEVICE,	/* struct uapi_device */
+	IMSG_UAPI_PEER,		/* struct uapi_peer */
 	/* slirp to crypto */
 	IMSG_ENDPOINT		/* struct endpoint_msg */
 };
@@ -103,6 +121,14 @@ struct conf_global {
 	uint16_t	 overlay;
 	uint32_t	 udp_timeout;	/* seconds */
 	uint32_t	 max_flows;	/* 0: what the descriptors allow */
+	uint32_t	 uapi;		/* enum uapi_mode */
+};
+
+/* What wg(8) gets to see. */
+enum uapi_mode {
+	UAPI_OFF,
+	UAPI_ON,
+	UAPI_NO_SECRETS		/* no private and no preshared key */
 };
 
 struct conf_peer_msg {
@@ -116,7 +142,61 @@ struct conf_peer_msg {
 	struct ipaddr	 ep_addr;
 	uint16_t	 ep_port;
 	uint8_t		 reserved[3];
+	uint8_t		 keep;		/* wg(8) made it: leave it as it is */
+};
+
+/* A change by wg(8), in the order in which it was written. */
+#define SET_PRIVATE_KEY		0x01	/* zeros: none */
+#define SET_LISTEN_PORT		0x02
+#define SET_REPLACE_PEERS	0x04
+struct set_device {
+	uint32_t	 flags;
+	uint16_t	 listen_port;	/* 0: the system chooses */
+	uint16_t	 pad;
+	uint8_t		 private_key[KEY_LEN];
+};
+
+#define SET_REMOVE		0x01
+#define SET_UPDATE_ONLY		0x02
+#define SET_PSK			0x04
+#define SET_ENDPOINT		0x08
+#define SET_KEEPALIVE		0x10
+#define SET_REPLACE_AIPS	0x20
+struct set_peer {
+	uint32_t	 flags;
+	uint32_t	 id;		/* the parent fills it in */
+	char		 name[PEER_NAME_LEN];	/* and this */
+	uint8_t		 public_key[KEY_LEN];
+	uint8_t		 psk[KEY_LEN];
+	struct ipaddr	 ep_addr;
+	uint32_t	 ep_scope;
+	uint16_t	 ep_port;
+	uint16_t	 keepalive;	/* seconds */
+};
+
+struct set_aip {
+	struct ipprefix	 prefix;
+	uint32_t	 remove;
+};
+
+struct uapi_device {
+	uint8_t		 has_key;
 	uint8_t		 pad;
+	uint16_t	 listen_port;
+	uint8_t		 private_key[KEY_LEN];
+};
+
+struct uapi_peer {
+	uint64_t	 latest_handshake;	/* Unix seconds, 0: none */
+	uint64_t	 rx_bytes;
+	uint64_t	 tx_bytes;
+	uint32_t	 latest_nsec;
+	uint32_t	 ep_scope;
+	struct ipaddr	 endpoint;		/* af 0: unknown */
+	uint16_t	 endpoint_port;
+	uint16_t	 keepalive;
+	uint8_t		 public_key[KEY_LEN];
+	uint8_t		 psk[KEY_LEN];
 };
 
 struct conf_aip {
@@ -185,7 +265,11 @@ enum secret_from {
 
 struct conf_peer {
 	TAILQ_ENTRY(conf_peer)		 entry;
+	RB_ENTRY(conf_peer)		 key_entry;
 	uint32_t			 id;
+	uint8_t				 uapi;	/* wg(8) made it */
+	uint8_t				 gone;	/* a change takes it away */
+	uint8_t				 fresh;	/* or has brought it */
 	char				 name[PEER_NAME_LEN];
 	char				*file;	/* where it is defined */
 	int				 line;
@@ -202,11 +286,13 @@ struct conf_peer {
 	uint32_t			 max_flows;
 };
 TAILQ_HEAD(conf_peers, conf_peer);
+RB_HEAD(conf_keys, conf_peer);
 
 struct config {
 	struct conf_listens		 listens;
 	struct conf_prefixes		 addresses;
 	struct conf_peers		 peers;
+	struct conf_keys		 bykey;	/* once it was checked */
 	struct conf_rules		 rules;
 	uint8_t				 key[KEY_LEN];
 	enum secret_from		 key_from;
@@ -218,6 +304,8 @@ struct config {
 	uint32_t			 npeers;
 	int				 overlay;
 	struct conf_prefixes		 excludes;
+	enum uapi_mode			 uapi;
+	char				 uapi_name[UAPI_NAME_LEN];
 	int				 verbose;
 	int				 check_only;
 };
@@ -271,6 +359,12 @@ void		 child_ready(struct imsgev *, enum sandbox_role);
 void		 child_common(struct imsgev *, struct imsg *);
 void		 bad_imsg(const char *, uint32_t) __attribute__((noreturn));
 
+/* control_uapi.c: in the control engine */
+void		 uapi_start(int, struct imsgev *, struct imsgev *,
+		    uint32_t *);
+int		 uapi_answer(struct imsg *);
+void		 uapi_set_done(int);
+
 /* main functions of the children */
 void		 crypto_main(int) __attribute__((noreturn));
 void		 slirp_main(int) __attribute__((noreturn));
@@ -286,10 +380,28 @@ void		 config_add_prefix(struct conf_prefixes *,
 void		 config_add_listen(struct config *, const struct ipaddr *,
 		    uint16_t);
 const char	*config_check(struct config *, char *, size_t);
-void		 config_keep_ids(struct config *, const struct config *);
+struct conf_peer	*config_peer_by_key(struct config *,
+		    const uint8_t [KEY_LEN]);
+int		 config_peer_index(struct config *, struct conf_peer *);
+void		 config_peer_remove(struct config *, struct conf_peer *);
+int		 config_merge(struct config *, struct config *);
+int		 uapi_name_valid(const char *);
 void		 config_send(const struct config *, struct imsgev *,
 		    struct imsgev *, struct imsgev *);
 void		 config_send_hostaddrs(struct imsgev *);
+
+/* config_set.c */
+struct conf_set;
+struct conf_set	*set_new(const struct set_device *);
+void		 set_free(struct conf_set *);
+struct set_device	*set_device(struct conf_set *);
+int		 set_add(struct conf_set *, const struct set_peer *);
+int		 set_add_aip(struct conf_set *, const struct set_aip *);
+int		 set_check(struct conf_set *, struct config *);
+void		 set_commit(struct conf_set *, struct config *,
+		    struct imsgev *, struct imsgev *);
+void		 send_peer_name(struct imsgev *, uint32_t,
+		    const struct conf_peer *);
 
 /* config_env.c */
 struct config	*config_env(int, char *, size_t);

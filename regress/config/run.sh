@@ -75,6 +75,7 @@ max flows 5000
 tcp { ack delay 10 }
 udp { timeout 300 }
 overlay yes exclude { 172.16.0.0/12 10.9.9.9 }
+uapi interface "wgslirp0" no-private-key
 block to private
 block quick from 10.77.0.9 proto udp to any port 1:1023
 pass from peer "laptop" proto tcp to 127.0.0.1 port 22
@@ -106,7 +107,8 @@ for w in 'listen on \* port 51820' 'listen on ::1 port 1001' 'mtu 1420' \
     'block quick from 10.77.0.9/32 proto udp to any port 1:1023' \
     'pass from peer "laptop" proto tcp to 127.0.0.1/32 port 22' \
     'overlay yes exclude { 172.16.0.0/12 10.9.9.9/32 }' 'block to private' 'endpoint "vpn.example.com" port 51820' \
-    'allowed ips { 10.77.0.3/32 }'; do
+    'allowed ips { 10.77.0.3/32 }' \
+    'uapi interface "wgslirp0" no-private-key'; do
 	if grep -q "$w" "$t/one"; then ok; else bad "printed: $w"; fi
 done
 
@@ -137,6 +139,12 @@ refused_line() {
 refused_line "no key" 1 "no private key" <<X
 mtu 1400
 X
+for name in '' ../x .x a/b sixteencharacter 'a b'; do
+	refused_line "uapi interface $name" 2 "uapi interface: 1 to 15" <<X
+private key "$K"
+uapi interface "$name"
+X
+done
 refused_line "bad key" 2 "private key: not a key" <<X
 # a comment
 private key "${K%?}A"
@@ -326,6 +334,9 @@ env_bad inline "WG_PEERS: a peer starts with public_key=" \
     WG_PRIVATE_KEY="$K" WG_PEERS="allowed_ips=10.0.0.1,public_key=$P"
 env_good overlay WG_PRIVATE_KEY="$K" WG_OVERLAY_ROUTING=1 \
     WG_OVERLAY_EXCLUDE_CIDRS="172.16.0.0/12,169.254.0.0/16"
+env_good uapi WG_PRIVATE_KEY="$K" WG_UAPI_INTERFACE=wg0
+env_bad uapi 'WG_UAPI_INTERFACE: "../x" is not an interface name' \
+    WG_PRIVATE_KEY="$K" WG_UAPI_INTERFACE=../x
 env_bad exclude 'WG_OVERLAY_EXCLUDE_CIDRS: "x/8" is not' \
     WG_PRIVATE_KEY="$K" WG_OVERLAY_EXCLUDE_CIDRS=10.0.0.0/8,x/8
 

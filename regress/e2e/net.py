@@ -63,6 +63,7 @@ class Net:
         os.chmod(self.dir, 0o755)
         self.procs = []
         self.daemon = None
+        self.second = False
         self.log = os.path.join(self.dir, 'daemon.log')
         self.sock = os.path.join(self.dir, 'run', 'ctl.sock')
         self.rootless = os.path.exists('/proc/self/uid_map') and \
@@ -274,6 +275,9 @@ peer "laptop" {
 
     def second_up(self):
         """Another client, at 10.77.0.3, with the key "x" and no psk."""
+        if self.second:
+            return
+        self.second = True
         self.device_up('d', '10.77.0.3', 'fd77::3', key='x', psk=False,
                        endpoint='10.9.1.1:51820')
 
@@ -330,6 +334,10 @@ peer "laptop" {
                 p.kill()
                 p.wait()
         for w, fd in self.ns.items():
+            # killed, it leaves its socket
+            path = '/var/run/wireguard/wg%s%s.sock' % (self.tag, w)
+            if os.path.exists(path):
+                os.unlink(path)
             os.close(fd)
             run('ip', 'netns', 'del', self.nsname(w), ok=False)
         self.ns = {}

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: ISC
+"""What a guest does: each of these runs inside a client's namespace."""
+
+import errno
+import hashlib
+import select
+import socket
+import struct
+import threading
+import time
+
+import server
+from net import SERVER4, run
+
+MB = 1 << 20
+
+
+def dial(host, port, timeout=20):
+    s = socket.create_connection((host, port), timeout)
+    s.settimeout(timeout)
+    return s
+
+
+def read_all(s):
+    out = []
+    while True:
+        b = s.recv(1 << 18)
+        if not b:
+            return b''.join(out)
+        out.append(b)
+
+
+def ask(host, key):
+    with dial(host, 7010) as s:
+        s.sendall(key.encode())
+        return s.recv(64).decode()
+
+
+def get(host, n):
+    with dial(host, server.HTTP) as s:
+        s.sendall(b'GET /%d HTTP/1.0\r\n\r\n' % n)
+        h, got = hashlib.sha256(), 0
+        data = b''
+        while b'\r\n\r\n' not in data:
+            data += s.recv(4096)
+        body = data.partition(b'\r\n\r\n')[2]
+        while got < n:
+            h.update(body)
+            got += len(body)
+            body = s.recv(1 << 18) if got < n else b''
+            if got < n and not body:
+                break
+    return got, h.hexdigest()
+
+
+def put(host, n):
+    with dial(host, server.HTTP) as s:
+        s.sendall(b'PUT /%d HTTP/1.0\r\n\r\n' % n)
+        for b in server.pattern(n):
+            s.sendall(b)
+        return read_all(s).split(b'\r\n\r\n')[1].decode()
+
+
+def at_once(fn, count):
+    ts = [threading.Thread(target=fn, args=(i,)) for i in range(count)]
+    for t in ts:
+        t.start()
+    for t in ts:
+        t.join()
+
+
+def parallel(host, count):
+    bad = []
+
+    def one(i):
+        try:
+            n, d = get(host, 20000 + i)
+            if (n, d) != (20000 + i, server.digest(20000 + i)):
+                bad.append((i, n))
+        except OSError as e:
+            bad.append((i, str(e)))
+    at_once(one, count)
+    return bad
+
+
+def half_server_first(host):
+    with dial(host, server.HALF_SRV) as s:
+        first = read_all(s)
+        time.sleep(0.2)
+        for b in server.pattern(MB):
+            s.sendall(b)
+        s.shutdown(socket.SHUT_WR)
+        time.sleep(0.2)
+    return first, ask(host, 'half_srv')
+
+
+def half_client_first(host):
+    with dial(host, server.HALF_CLI) as s:
+        for b in server.pattern(200000):
+            s.sendall(b)
+        s.shutdown(socket.SHUT_WR)
+        return read_all(s)
+
+
+def connect_error(host, port, timeout):
+    t = time.monotonic()
+    s = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET)
+    s.settimeout(timeout)
+    try:
+        s.connect((host, port))
+        return 'connected', 0
+    except socket.timeout:
+        return 'timeout', time.monotonic() - t
+    except OSError as e:
+        return errno.errorcode.get(e.errno, str(e)), time.monotonic() - t
+    finally:
+        s.close()
+
+
+def reset_by_server(host):
+    with dial(host, server.RESET) as s:
+        s.sendall(b'R')
+        try:
+            return 'eof' if s.recv(1) == b'' else 'data'
+        except ConnectionResetError:
+            return 'reset'
+
+
+def reset_by_client(host):
+    s = dial(host, server.RESET)
+    s.sendall(b'Cx')
+    time.sleep(0.3)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                 struct.pack('ii', 1, 0))
+    s.close()
+    return ask(host, 'reset')
+
+
+def stalled_reader(host):
+    """Send much to a reader that stops, while another flow goes on."""
+    n = 12 * MB
+    with dial(host, server.STALL, 40) as s:
+        done = []
+
+        def other():
+            done.append((get(host, 2 * MB), time.monotonic()))
+        t = threading.Thread(target=other)
+        time.sleep(0.5)
+        t.start()
+        for b in server.pattern(n):
+            s.sendall(b)
+        s.shutdown(socket.SHUT_WR)
+        answer = read_all(s).decode()
+        end = time.monotonic()
+        t.join()
+    return answer, done[0][0], done[0][1] < end
+
+
+def client_stops(host):
+    """The client stops reading a download, then takes all of it."""
+    n = 16 * MB
+    with dial(host, server.HTTP, 40) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        s.sendall(b'GET /%d HTTP/1.0\r\n\r\n' % n)
+        time.sleep(2.5)
+        body = read_all(s).partition(b'\r\n\r\n')[2]
+    return len(body), hashlib.sha256(body).hexdigest()
+
+
+def udp_echo(host, sizes):
+    bad = []
+    s = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET,
+                      socket.SOCK_DGRAM)
+    s.settimeout(3)
+    for n in sizes:
+        msg = os.urandom(n)
+        s.sendto(msg, (host, server.UDP))
+        try:
+            b, a = s.recvfrom(65536)
+            if b != msg or a[0] != host:
+                bad.append((n, len(b), a))
+        except socket.timeout:
+            bad.append((n, 'timeout'))
+    return bad
+
+
+def udp_refused(host):
+    s = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET,
+                      socket.SOCK_DGRAM)
+    s.settimeout(3)
+    s.connect((host, 9))
+    s.send(b'x')
+    try:
+        s.recv(1)
+        return 'data'
+    except ConnectionRefusedError:
+        return 'refused'
+    except socket.timeout:
+        return 'timeout'
+
+
+def speaks_first(host):
+    with dial(host, server.LATE) as s:
+        return s.recv(100)
+
+
+def echo_slowly(count, gap):
+    """One connection that is used every so often; 'all' if it held."""
+    with dial(SERVER4, server.ECHO, 60) as s:
+        for i in range(count):
+            s.sendall(b'%04d' % i)
+            if s.recv(4) != b'%04d' % i:
+                return i
+            time.sleep(gap)
+    return 'all'
+
+
+def many_udp_sockets(host, count):
+    """Each answer comes back to the socket that asked."""
+    socks = []
+    for i in range(count):
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.sendto(b'%d' % i, (host, server.UDP))
+        socks.append(s)
+    want = {s: b'%d' % i for i, s in enumerate(socks)}
+    end = time.monotonic() + 5
+    while want and time.monotonic() < end:
+        r, _, _ = select.select(list(want), [], [], 0.5)
+        for s in r:
+            if s.recv(100) != want.pop(s):
+                return 'mixed up'
+    return len(want)
+
+
+def ping(host):
+    r = run('ping', '-c', '3', '-i', '0.2', '-W', '2', host, ok=False)
+    return r.returncode, r.stdout

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * A change by wg(8) as the parent sees it.  It is collected whole, then
+ * checked, and only what cannot fail any more is passed on: to the slirp
+ * engine which peers there are, to the crypto engine the change itself.
+ *
+ * The parent keeps of such peers what a reload needs to know, their ids
+ * and public keys.  Allowed IPs, endpoints and keys are in the crypto
+ * engine alone.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "wgslirpd.h"
+
+#define MAX_SET_AIPS	(1U << 20)
+
+struct set_prefix {
+	STAILQ_ENTRY(set_prefix)	 entry;
+	struct set_aip			 m;
+};
+
+struct set_op {
+	STAILQ_ENTRY(set_op)		 entry;
+	struct set_peer			 m;
+	STAILQ_HEAD(, set_prefix)	 aips;
+};
+
+struct conf_set {
+	struct set_device		 dev;
+	STAILQ_HEAD(, set_op)		 ops;
+	uint32_t			 nops;
+	uint32_t			 naips;
+};
+
+/* A change without peers yet. */
+struct conf_set *
+set_new(const struct set_device *dev)
+{
+	struct conf_set	*s;
+
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		fatal(NULL);
+	s->dev = *dev;
+	STAILQ_INIT(&s->ops);
+	return (s);
+}
+
+/* Free a change and wipe its keys. */
+void
+set_free(struct conf_set *s)
+{
+	struct set_prefix	*x;
+	struct set_op		*op;
+
+	if (s == NULL)
+		return;
+	while ((op = STAILQ_FIRST(&s->ops)) != NULL) {
+		STAILQ_REMOVE_HEAD(&s->ops, entry);
+		while ((x = STAILQ_FIRST(&op->aips)) != NULL) {
+			STAILQ_REMOVE_HEAD(&op->aips, entry);
+			free(x);
+		}
+		freezero(op, sizeof(*op));
+	}
+	freezero(s, sizeof(*s));
+}
+
+struct set_device *
+set_device(struct conf_set *s)
+{
+	return (&s->dev);
+}
+
+/* Returns -1 if there are too many or there is no memory. */
+int
+set_add(struct conf_set *s, const struct set_peer *m)
+{
+	struct set_op	*op;
+
+	if (s->nops >= 2 * MAX_PEERS || (op = calloc(1, sizeof(*op))) == NULL)
+		return (-1);
+	op->m = *m;
+	STAILQ_INIT(&op->aips);
+	STAILQ_INSERT_TAIL(&s->ops, op, entry);
+	s->nops++;
+	return (0);
+}
+
+/* The same for an allowed IP of the peer that was added last. */
+int
+set_add_aip(struct conf_set *s, const struct set_aip *m)
+{
+	struct set_prefix	*x;
+
+	if (STAILQ_EMPTY(&s->ops) || s->naips >= MAX_SET_AIPS ||
+	    (x = calloc(1, sizeof(*x))) == NULL)
+		return (-1);
+	x->m = *m;
+	STAILQ_INSERT_TAIL(&STAILQ_LAST(&s->ops, set_op, entry)->aips, x,
+	    entry);
+	s->naips++;
+	return (0);
+}
+
+/* Whether the change can be made: 0, or an errno. */
+int
+set_check(struct conf_set *s, struct config *c)
+{
+	struct set_op	*op;
+	uint32_t	 n;
+
+	n = s->dev.flags & SET_REPLACE_PEERS ? 0 : c->npeers;
+	STAILQ_FOREACH(op, &s->ops, entry)
+		if (!(op->m.flags & (SET_REMOVE | SET_UPDATE_ONLY)) &&
+		    (s->dev.flags & SET_REPLACE_PEERS ||
+		    config_peer_by_key(c, op->m.public_key) == NULL))
+			n++;
+	return (n > MAX_PEERS ? ENOSPC : 0);
+}
+
+/* Which ids are taken, by peers or by rules about peers. */
+static uint8_t	 used_ids[MAX_PEER_ID];
+
+static void
+mark_ids(const struct config *c)
+{
+	const struct conf_rule	*r;
+	const struct conf_peer	*p;
+
+	memset(used_ids, 0, sizeof(used_ids));
+	TAILQ_FOREACH(p, &c->peers, entry)
+		used_ids[p->id] = 1;
+	TAILQ_FOREACH(r, &c->rules, entry)
+		if (r->rule.peer != RULE_ANY_PEER)
+			used_ids[r->rule.peer] = 1;
+}
+
+/*
+ * An id that nobody has.  They are handed out in turn, so that packets
+ * under way for a peer that was removed do not meet its successor.
+ */
+static uint32_t
+new_id(void)
+{
+	static uint32_t	 last;
+
+	do {
+		last = (last + 1) % MAX_PEER_ID;
+	} while (used_ids[last]);
+	used_ids[last] = 1;
+	return (last);
+}
+
+static struct conf_peer *
+new_peer(struct config *c, const uint8_t public[KEY_LEN])
+{
+	struct conf_peer	*p;
+	char			 name[KEY_B64LEN];
+
+	key_to_base64(name, public);
+	p = config_peer_new(c, name);
+	p->id = new_id();
+	p->uapi = 1;
+	p->fresh = 1;
+	p->has_public = 1;
+	memcpy(p->public, public, KEY_LEN);
+	(void)config_peer_index(c, p);
+	return (p);
+}
+
+static void
+send_op(struct imsgev *crypto, struct set_op *op, const struct conf_peer *p)
+{
+	struct set_prefix	*x;
+
+	op->m.id = p->id;
+	strlcpy(op->m.name, p->name, sizeof(op->m.name));
+	imsgev_must(crypto, IMSG_SET_PEER, 0, -1, &op->m, sizeof(op->m));
+	STAILQ_FOREACH(x, &op->aips, entry)
+		imsgev_must(crypto, IMSG_SET_AIP, 0, -1, &x->m,
+		    sizeof(x->m));
+}
+
+/*
+ * Make a change that was checked; the crypto engine knows already that it
+ * begins.
+ */
+void
+set_commit(struct conf_set *s, struct config *c, struct imsgev *crypto,
+    struct imsgev *slirp)
+{
+	struct conf_peer	*p, *next;
+	struct set_op		*op;
+
+	mark_ids(c);
+	if (s->dev.flags & SET_REPLACE_PEERS)
+		TAILQ_FOREACH(p, &c->peers, entry)
+			p->gone = 1;
+	STAILQ_FOREACH(op, &s->ops, entry) {
+		p = config_peer_by_key(c, op->m.public_key);
+		if (op->m.flags & SET_REMOVE) {
+			if (p == NULL)
+				continue;
+			p->gone = 1;
+		} else {
+			if (op->m.flags & SET_UPDATE_ONLY &&
+			    (p == NULL || p->gone))
+				continue;
+			if (p == NULL)
+				p = new_peer(c, op->m.public_key);
+			p->gone = 0;
+		}
+		send_op(crypto, op, p);
+	}
+	TAILQ_FOREACH_SAFE(p, &c->peers, entry, next) {
+		if (p->fresh && !p->gone)
+			send_peer_name(slirp, IMSG_PEER_ADD, p);
+		if (p->gone && !p->fresh)
+			imsgev_must(slirp, IMSG_PEER_DROP, 0, -1, &p->id,
+			    sizeof(p->id));
+		p->fresh = 0;
+		if (p->gone)
+			config_peer_remove(c, p);
+	}
+	imsgev_must(crypto, IMSG_SET_END, 0, -1, NULL, 0);
+}

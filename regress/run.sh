@@ -92,5 +92,20 @@ else
 	fi
 fi
 
+# Linux's own WireGuard, where QEMU and Debian's kernel can be had
+kernel=regress/e2e/kernel
+if [ ! -c /dev/net/tun ] || ! unshare -Urnm true 2>/dev/null; then
+	echo "SKIP kernel: no namespaces"
+elif ! etc/setup kernel "$kernel" >"$t/log" 2>&1 ||
+    ! command -v qemu-system-x86_64 >/dev/null; then
+	echo "SKIP kernel: no QEMU or no kernel package here:" \
+	    "$(tail -n 1 "$t/log")"
+else
+	$python regress/e2e/kernel.py "$kernel" >"$t/out" 2>&1
+	status=$?
+	grep -v passed "$t/out"
+	count "kernel's WireGuard" $status
+fi
+
 echo "$pass passed, $fail failed"
 [ "$fail" -eq 0 ]

@@ -27,7 +27,7 @@ from guest import (                                         # noqa: E402
     half_client_first, half_server_first, many_udp_sockets, parallel,
     ping, put, read_all, reset_by_client, reset_by_server, speaks_first,
     stalled_reader, udp_echo, udp_refused)
-from net import (Net, TOP, check, open_ping, run, setns,    # noqa: E402
+from net import (Net, check, enter, open_ping, run, setns,  # noqa: E402
                  wait_for, SERVER4, SERVER6, GATE4, GATE6, GUEST4)
 
 MB = 1 << 20
@@ -705,11 +705,7 @@ def main():
     n = Net()
     passed = failed = 0
     try:
-        srv = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                           'server.py')
-        slog = os.path.join(n.dir, 'server.log')
-        n.spawn('s', [sys.executable, srv], log=slog)
-        wait_for(lambda: 'ready' in open(slog).read(), what='server')
+        n.start_server()
         n.start()
         n.client_up()
         for t in TESTS + uapi.TESTS:
@@ -737,13 +733,5 @@ def main():
 
 
 if __name__ == '__main__':
-    if os.geteuid() != 0:
-        os.execvp('unshare', ['unshare', '-Urnm', sys.executable,
-                              os.path.abspath(__file__)] + sys.argv[1:])
-    if '4294967295' not in open('/proc/self/uid_map').read():
-        # our own mounts: "ip netns" needs a writable /run
-        run('mount', '-t', 'tmpfs', 'none', '/run')
-        tun = os.path.join(TOP, 'tun')
-        if os.path.exists(tun):
-            run('mount', '--bind', tun, '/dev/net/tun')
+    enter()
     sys.exit(main())

@@ -14,6 +14,7 @@ import pickle
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import traceback
@@ -231,6 +232,13 @@ peer "laptop" {
                            text=True, check=True)
         return json.loads(r.stdout)
 
+    def start_server(self):
+        """The services of server.py in the server's namespace."""
+        log = os.path.join(self.dir, 'server.log')
+        self.spawn('s', [sys.executable, os.path.join(
+            TOP, 'regress/e2e/server.py')], log=log)
+        wait_for(lambda: 'ready' in open(log).read(), what='server')
+
     # ---- the client
 
     def client_conf(self, endpoint='10.9.0.1:51820', key='c', psk=True,
@@ -355,3 +363,16 @@ def open_ping():
             f.write('0 2147483647')
         else:
             f.write('0 0')
+
+
+def enter():
+    """As an ordinary user: run again as root of a namespace of our own."""
+    if os.geteuid() != 0:
+        os.execvp('unshare', ['unshare', '-Urnm', sys.executable] +
+                  [os.path.abspath(sys.argv[0])] + sys.argv[1:])
+    if '4294967295' not in open('/proc/self/uid_map').read():
+        # our own mounts: "ip netns" needs a writable /run
+        run('mount', '-t', 'tmpfs', 'none', '/run')
+        tun = os.path.join(TOP, 'tun')
+        if os.path.exists(tun):
+            run('mount', '--bind', tun, '/dev/net/tun')

@@ -78,9 +78,9 @@ install: all
 clean:
 	rm -f $(PROGS) common/*.o common/compat/*.o wgslirpd/*.o \
 	    wgslirpctl/*.o wgslirpd/parse.c
-	rm -rf regress/unit/bin regress/sandbox/bin
+	rm -rf regress/unit/bin regress/sandbox/bin regress/sim/bin
 
-.PHONY: all run check tests install clean
+.PHONY: all run check tests sim install clean
 
 wgslirpd/parse.c: wgslirpd/parse.y
 	$(YACC) -o $@ wgslirpd/parse.y
@@ -135,9 +135,22 @@ regress/unit/bin/test_wg: regress/unit/test_wg.c regress/unit/unit.h \
 	$(UNIT_CC) -o $@ regress/unit/test_wg.c $(UNIT_WG) -lcmocka \
 	    -lcrypto -lbsd
 
+SIMS =		regress/sim/bin/sim_wg
+
+regress/sim/bin/sim_wg: regress/sim/sim_wg.c $(UNIT_WG)
+	mkdir -p regress/sim/bin
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/sim/sim_wg.c $(UNIT_WG) \
+	    -lcrypto -lbsd
+
+# "make sim SEEDS=10000 FIRST=1": the simulators for longer
+SEEDS =		2000
+FIRST =		1
+sim: $(SIMS)
+	for s in $(SIMS); do $$s $(FIRST) $(SEEDS) || exit 1; done
+
 $(SANDBOX): regress/sandbox/test_sandbox.c common/sandbox_$(PLATFORM).o
 	mkdir -p regress/sandbox/bin
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/sandbox/test_sandbox.c \
 	    common/sandbox_$(PLATFORM).o
 
-tests: $(UNITS) $(SANDBOX)
+tests: $(UNITS) $(SIMS) $(SANDBOX)

@@ -25,6 +25,7 @@ struct sandbox_path {
 };
 
 int	sandbox_early(char *, size_t);
+void	sandbox_lock_memory(void);
 int	sandbox_drop(const char *, char *, size_t);
 int	sandbox_enter(enum sandbox_role, const struct sandbox_path *, size_t,
 	    struct sandbox_level *, char *, size_t);

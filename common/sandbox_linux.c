@@ -451,6 +451,23 @@ sandbox_early(char *err, size_t errlen)
 	return (0);
 }
 
+/*
+ * Keep what this process writes out of swap, as far as its limit allows;
+ * pages are locked when they are first used.  A limit that is not infinite
+ * would make allocations fail one day, so it is left alone then.
+ */
+void
+sandbox_lock_memory(void)
+{
+	struct rlimit	 rl = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (geteuid() == 0)
+		(void)setrlimit(RLIMIT_MEMLOCK, &rl);
+	if (getrlimit(RLIMIT_MEMLOCK, &rl) == 0 &&
+	    rl.rlim_cur == RLIM_INFINITY)
+		(void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+}
+
 /* Is the id mapped in this user namespace? */
 static int
 id_mapped(const char *path, unsigned long id)

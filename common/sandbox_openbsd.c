@@ -42,6 +42,12 @@ sandbox_early(char *err, size_t errlen)
 	return (0);
 }
 
+/* Swap is encrypted here, and a limit cannot be known to suffice. */
+void
+sandbox_lock_memory(void)
+{
+}
+
 int
 sandbox_drop(const char *user, char *err, size_t errlen)
 {

@@ -4,8 +4,17 @@
 # All tests; the last line is "N passed, N failed".
 cd "$(dirname "$0")/.." || exit 1
 t=$(mktemp -d) || exit 1
-trap 'rm -rf "$t"' EXIT
-pass=0 fail=0
+trap '[ -z "$long" ] || kill "$long" 2>/dev/null; rm -rf "$t"' EXIT
+pass=0 fail=0 long=
+
+python=/usr/bin/python3
+[ -x "$python" ] || python=python3
+
+# the one that takes its time runs beside all others
+if [ -c /dev/net/tun ] && unshare -Urnm true 2>/dev/null; then
+	$python regress/e2e/long.py >"$t/long" 2>&1 &
+	long=$!
+fi
 
 # count NAME STATUS: add the last line of its output, which it must have
 count() {
@@ -36,6 +45,13 @@ for u in regress/unit/bin/test_*; do
 	count "unit/${u##*/}" $status
 done
 
+for s in regress/sim/bin/sim_*; do
+	$s 1 60 >"$t/out" 2>&1
+	status=$?
+	grep -v passed "$t/out"
+	count "sim/${s##*/}" $status
+done
+
 regress/config/run.sh >"$t/out" 2>&1
 status=$?
 grep -v passed "$t/out"
@@ -56,8 +72,6 @@ if command -v mandoc >/dev/null; then
 	count man 0
 fi
 
-python=/usr/bin/python3
-[ -x "$python" ] || python=python3
 if [ ! -c /dev/net/tun ]; then
 	echo "SKIP e2e: no /dev/net/tun"
 else
@@ -90,6 +104,14 @@ else
 	else
 		echo "SKIP e2e as an ordinary user: no user namespaces"
 	fi
+fi
+
+if [ -n "$long" ]; then
+	wait "$long"
+	status=$?
+	cp "$t/long" "$t/out"
+	grep -v passed "$t/out"
+	count "e2e, across rekeys" $status
 fi
 
 # Linux's own WireGuard, where QEMU and Debian's kernel can be had

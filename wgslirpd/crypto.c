@@ -264,13 +264,24 @@ op_random(void *arg, void *p, size_t len)
 	rand_bytes(p, len);
 }
 
+/* Its name may mean another address by now; slirp resolves names. */
+static void
+op_lost(void *arg, struct wg_peer *p)
+{
+	(void)arg;
+	if (p->by_name)
+		imsgev_send(&ce.slirp, IMSG_LOST, 0, -1, &p->id,
+		    sizeof(p->id));
+}
+
 static const struct wg_ops	 crypto_ops = {
 	.rx_buf = op_rx_buf,
 	.rx_done = op_rx_done,
 	.tx_buf = op_tx_buf,
 	.tx_done = op_tx_done,
 	.wall = op_wall,
-	.random = op_random
+	.random = op_random,
+	.lost = op_lost
 };
 
 /* Take what the network has, up to a few batches. */
@@ -907,7 +918,10 @@ resolved(const struct endpoint_msg *m)
 	    (p = wg_peer_by_id(ce.dev, m->id)) == NULL || !p->by_name)
 		return;
 	sa_make(&ss, &m->addr, m->port);
-	if (sa_equal(&p->configured.remote.sa, (struct sockaddr *)&ss))
+	/* who answers stays where it is; who does not may be there again */
+	if (sa_equal(&p->configured.remote.sa, (struct sockaddr *)&ss) &&
+	    (p->timers.unanswered == 0 ||
+	    sa_equal(&p->ep.remote.sa, (struct sockaddr *)&ss)))
 		return;
 	wg_peer_set_endpoint(p, (struct sockaddr *)&ss);
 	p->configured = p->ep;
@@ -1126,6 +1140,7 @@ crypto_main(int foreground)
 	ce.queue_fd[0] = ce.queue_fd[1] = -1;
 	ce.slot = PKTQ_NOSLOT;
 	child_init(PROC_CRYPTO, foreground, &ce.parent, parent_msg);
+	sandbox_lock_memory();
 	child_drop(foreground);
 	if ((reason = aead_init()) != NULL)
 		fatalx("%s", reason);

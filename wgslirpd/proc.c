@@ -214,6 +214,18 @@ missing_user(int foreground)
 	return (geteuid() == 0 && getpwnam(user) == NULL ? user : NULL);
 }
 
+/* What libevent has to say; some of it depends on the network. */
+static void
+log_libevent(int severity, const char *msg)
+{
+	static struct log_limit	 limit;
+
+	if (severity < EVENT_LOG_WARN)
+		log_debug("libevent: %s", msg);
+	else if (log_allow(&limit, mono_now()))
+		log_warnx("libevent: %s", msg);
+}
+
 static void
 raise_nofile(void)
 {
@@ -244,6 +256,7 @@ child_init(enum proc_id id, int foreground, struct imsgev *parent,
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
+	event_set_log_callback(log_libevent);
 	if ((evbase = event_base_new()) == NULL)
 		fatalx("event_base_new failed");
 	if (imsgev_init(parent, PROC_PARENT_FD, PROC_PARENT, fn, NULL) == -1)

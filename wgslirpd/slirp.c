@@ -420,11 +420,16 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 static void
 crypto_msg(struct imsgev *iev, struct imsg *imsg)
 {
+	uint32_t	 id;
+
 	if (imsg == NULL) {
 		imsgev_clear(iev);
 		return;
 	}
-	bad_imsg("crypto", imsg_get_type(imsg));
+	if (imsg_get_type(imsg) != IMSG_LOST)
+		bad_imsg("crypto", imsg_get_type(imsg));
+	imsg_is(imsg, &id, sizeof(id));
+	dns_lost(id, mono_now());
 }
 
 static void

@@ -23,6 +23,7 @@
 #define RETRY_MIN	2	/* seconds */
 #define RETRY_MAX	60
 #define REFRESH		300
+#define LOST_INTERVAL	MONO_SEC(10)
 
 struct dns_name {
 	TAILQ_ENTRY(dns_name)		 entry;
@@ -30,6 +31,7 @@ struct dns_name {
 	struct event			*timer;
 	struct evdns_getaddrinfo_request	*req;
 	int				 retry;
+	mono_t				 asked;		/* after a loss */
 	int				 dead;	/* freed by its callback */
 };
 
@@ -170,6 +172,21 @@ dns_add(const struct resolve_msg *m)
 	n->m.host[sizeof(n->m.host) - 1] = '\0';
 	n->retry = RETRY_MIN;
 	TAILQ_INSERT_TAIL(&names, n, entry);
+}
+
+/* A peer does not answer: ask for its name again, not too often. */
+void
+dns_lost(uint32_t id, mono_t now)
+{
+	struct dns_name	*n;
+
+	TAILQ_FOREACH(n, &names, entry)
+		if (n->m.id == id)
+			break;
+	if (n == NULL || (n->asked != 0 && now - n->asked < LOST_INTERVAL))
+		return;
+	n->asked = now;
+	dns_ask(n);
 }
 
 /* Ask again for every name, now. */

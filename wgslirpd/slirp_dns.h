@@ -11,6 +11,7 @@ int	 dns_init(void);
 void	 dns_start(dns_result_fn *);
 void	 dns_clear(void);
 void	 dns_refresh(void);
+void	 dns_lost(uint32_t, mono_t);
 void	 dns_add(const struct resolve_msg *);
 
 #endif

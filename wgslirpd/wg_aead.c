@@ -28,6 +28,8 @@
 #include "wg_aead.h"
 
 #define NONCE_LEN	12
+#define SECURE_HEAP	65536	/* bytes */
+#define SECURE_MIN	32
 
 struct aead_key {
 	EVP_CIPHER_CTX	*ctx;
@@ -66,6 +68,8 @@ lib_init(void)
 	if (!OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG |
 	    OPENSSL_INIT_NO_ATEXIT, NULL))
 		return (-1);
+	/* private keys in locked memory; without it they work as well */
+	(void)CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_MIN);
 	if ((g.lib = OSSL_LIB_CTX_new()) == NULL ||
 	    (g.prov = OSSL_PROVIDER_load(g.lib, "default")) == NULL)
 		return (-1);

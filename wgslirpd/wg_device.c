@@ -29,6 +29,8 @@
 #define REKEY_LAST_MINUTE	(REJECT_AFTER_TIME - KEEPALIVE_TIMEOUT - \
 				REKEY_TIMEOUT)
 #define PADDING			16
+#define LOST_EVERY		4	/* initiations without an answer */
+#define LOST_AFTER		2
 #define ECN_CE			3
 
 static void	 send_initiation(struct wg_device *, struct wg_peer *, int,
@@ -158,6 +160,9 @@ send_initiation(struct wg_device *d, struct wg_peer *p, int retry,
 		note_sent(p, sizeof(m), now);
 		if (send_message(d, &p->ep, &m, sizeof(m)) == 0)
 			d->count.wg_tx_initiations++;
+		if (p->timers.unanswered % LOST_EVERY == LOST_AFTER &&
+		    d->ops->lost != NULL)
+			d->ops->lost(d->arg, p);
 	}
 	wg_peer_schedule(d, p);
 }

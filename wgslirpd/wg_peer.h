@@ -118,7 +118,9 @@ struct wg_pending {
  * a plaintext of len bytes, or NULL; rx_done says that it now holds an
  * inner packet of the peer.  A buffer that is not done is given again.
  * tx_buf gives room for a datagram to an endpoint; tx_done that it is
- * complete.  wall is the time of day, random fills a buffer.
+ * complete.  wall is the time of day, random fills a buffer.  lost, which
+ * may be NULL, says that a peer does not answer handshakes; perhaps it is
+ * somewhere else now.
  */
 struct wg_ops {
 	uint8_t	*(*rx_buf)(void *, size_t);
@@ -127,6 +129,7 @@ struct wg_ops {
 	void	 (*tx_done)(void *, size_t);
 	void	 (*wall)(void *, struct timespec *);
 	void	 (*random)(void *, void *, size_t);
+	void	 (*lost)(void *, struct wg_peer *);
 };
 
 struct wg_device {

@@ -65,6 +65,7 @@ void
 timers_handshake_initiated(struct wg_timers *t, mono_t now, mono_t jitter)
 {
 	t->handshake_initiated = now + REKEY_TIMEOUT + jitter;
+	t->unanswered++;
 }
 
 void
@@ -72,6 +73,7 @@ timers_handshake_complete(struct wg_timers *t)
 {
 	t->handshake_initiated = 0;
 	t->attempts = 0;
+	t->unanswered = 0;
 }
 
 void

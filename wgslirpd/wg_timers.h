@@ -28,6 +28,7 @@ struct wg_timers {
 	mono_t		 traversal;		/* persistent keepalive */
 	mono_t		 last_handshake_sent;
 	unsigned int	 attempts;
+	unsigned int	 unanswered;	/* initiations, by whatever cause */
 	uint16_t	 keepalive_interval;	/* seconds, 0 is off */
 	uint8_t		 another_keepalive;
 };

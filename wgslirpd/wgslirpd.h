@@ -97,7 +97,9 @@ enum imsg_type {
 	IMSG_UAPI_DEVICE,	/* struct uapi_device */
 	IMSG_UAPI_PEER,		/* struct uapi_peer */
 	/* slirp to crypto */
-	IMSG_ENDPOINT		/* struct endpoint_msg */
+	IMSG_ENDPOINT,		/* struct endpoint_msg */
+	/* crypto to slirp */
+	IMSG_LOST		/* uint32_t id: no answer from its endpoint */
 };
 
 struct imsg_log {

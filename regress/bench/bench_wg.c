@@ -16,7 +16,7 @@
 
 #include "wg_peer.h"
 
-#define NPEERS		200
+#define NPEERS		3000
 #define NJUNK		200000
 
 static mono_t	 now = MONO_SEC(1000);
@@ -76,7 +76,7 @@ op_random(void *arg, void *p, size_t len)
 }
 
 static const struct wg_ops	 ops = { op_rx_buf, op_rx_done, op_tx_buf,
-	op_tx_done, op_wall, op_random };
+	op_tx_done, op_wall, op_random, NULL };
 
 static double
 cpu(void)

@@ -23,7 +23,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import server                                               # noqa: E402
 import uapi                                                 # noqa: E402
 from guest import (                                         # noqa: E402
-    at_once, client_stops, connect_error, dial, echo_slowly, get,
+    at_once, client_stops, connect_error, dial, drip, echo_slowly, get,
     half_client_first, half_server_first, many_udp_sockets, parallel,
     ping, put, read_all, reset_by_client, reset_by_server, speaks_first,
     stalled_reader, udp_echo, udp_refused)
@@ -469,6 +469,142 @@ def test_endpoint_by_name(n):
     session(n)
 
 
+def junk(public):
+    """One datagram of each kind that costs the gateway something."""
+    def mac(key, data):
+        return hashlib.blake2s(data, key=key, digest_size=16).digest()
+    init = b'\1\0\0\0' + os.urandom(112)
+    key = hashlib.blake2s(b'mac1----' + public).digest()
+    good = init + mac(key, init) + bytes(16)
+    return good, [
+        os.urandom(1), os.urandom(1452), b'\1\0\0\0' + os.urandom(144),
+        b'\2\0\0\0' + os.urandom(88), b'\3\0\0\0' + os.urandom(60),
+        b'\4\0\0\0' + os.urandom(28), b'\4\0\0\0' + os.urandom(1448),
+        b'\1\0\0\0' + os.urandom(145)]
+
+
+def flood(public, count, valid):
+    """So many datagrams at the gateway, from changing ports."""
+    good, bad = junk(public)
+    sent = 0
+    while sent < count:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.connect(('10.9.1.1', 51820))
+            for i in range(1000):
+                try:
+                    s.send(good if valid else bad[i % len(bad)])
+                    sent += 1
+                except OSError:
+                    pass
+    return sent
+
+
+def connects(count):
+    """The longest of so many connects, one after the other."""
+    worst = 0
+    for _ in range(count):
+        t = time.monotonic()
+        dial(SERVER4, server.ECHO).close()
+        worst = max(worst, time.monotonic() - t)
+        time.sleep(0.05)
+    return worst
+
+
+def test_flood(n):
+    """A million junk datagrams and as many initiations that look right."""
+    session(n)
+    public = base64.b64decode(n.pub('s'))
+    for valid in (False, True):
+        before = n.ctlj('show', 'counters')
+        end = n.begin('d', flood, public, 1000000, valid, timeout=120)
+        worst = n.call('c', connects, 40)
+        # one who comes anew proves where it is, and gets in
+        check(n.client_set() == 0, 'setconf')
+        again = n.call('c', connects, 10)
+        sent = end()
+        after = n.ctlj('show', 'counters')
+        seen = {k: after[k] - before[k] for k in after
+                if k.startswith('wg_') and after[k] != before[k]}
+        print('     flood: %d sent, %d seen; longest connect %.3f s, with '
+              'a new session %.3f s' % (sent, seen['wg_rx_datagrams'], worst,
+                                        again))
+        check(seen['wg_rx_initiations'] >= 1, 'the client', seen)
+        if valid:
+            check(seen['wg_tx_cookies'] > 0 and
+                  seen['wg_drop_handshake'] > 0, seen)
+            # what is sent back is never more than what came
+            check(seen['wg_tx_cookies'] < seen['wg_rx_datagrams'], seen)
+        else:
+            check(seen['wg_drop_mac1'] > 1000 and
+                  seen['wg_drop_malformed'] > 1000 and
+                  seen['wg_drop_index'] > 1000, seen)
+
+
+def name_server(answers):
+    """Say each of these addresses once, and the last one from then on."""
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind((SERVER4, 53))
+    s.settimeout(40)
+    said = []
+    while True:
+        q, a = s.recvfrom(512)
+        end = q.index(b'\0', 12) + 5
+        kind = q[end - 4:end - 2]
+        found = kind == b'\0\1'
+        r = q[:2] + b'\x81\x80\0\1' + bytes((0, found)) + b'\0\0\0\0' + \
+            q[12:end]
+        if found:
+            ip = answers[min(len(said), len(answers) - 1)]
+            r += b'\xc0\x0c\0\1\0\1\0\0\0\1\0\4' + socket.inet_aton(ip)
+            said.append(ip)
+        s.sendto(r, a)
+        if len(said) >= len(answers):
+            return said
+
+
+def test_moving_name(n):
+    """A peer that does not answer may have another address by now."""
+    n.stop()
+    # the client could not come by itself
+    n.wg_set('listen-port', '40003', 'peer', n.pub('s'), 'endpoint',
+             '10.9.0.99:1')
+    end = n.begin('s', name_server, ['10.9.0.77', '10.9.0.2'])
+    n.start(n.conf(peer_extra='endpoint "moving.test" port 40003\n'
+                   '\tpersistent keepalive 1'), hosts={})
+    wait_for(lambda: n.ctlj('show', 'peers')['peers'][0]['endpoint'] ==
+             '10.9.0.77:40003', 10, 'the first address')
+    wait_for(lambda: n.ctlj('show', 'peers')['peers'][0]
+             ['latest_handshake'] > 0, 40, 'the second address')
+    check(end() == ['10.9.0.77', '10.9.0.2'], 'asked otherwise')
+    check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'get')
+    n.stop()
+    n.start()
+    session(n)
+
+
+def test_address_change(n):
+    """The gateway's address changes under live connections."""
+    end = n.begin('c', echo_slowly, 60, 0.1)
+    wait_for(lambda: n.ctlj('show', 'flows')['flows'], what='the flow')
+    down = n.begin('c', drip, 60)
+    time.sleep(0.5)
+    n.ip('g', 'addr', 'add', '10.9.0.8/25', 'dev', 'e0')
+    n.ip('g', 'addr', 'del', '10.9.0.1/24', 'dev', 'e0')
+    try:
+        # what comes down shows the client where the gateway is now
+        out = down()
+        check(out == 60, 'down', out)
+        out = end()
+        check(out == 'all', 'both ways', out)
+        ends = run('ip', 'netns', 'exec', n.nsname('c'), 'wg', 'show',
+                   'wg' + n.tag + 'c', 'endpoints').stdout
+        check('10.9.0.8:51820' in ends, ends)
+    finally:
+        n.ip('g', 'addr', 'del', '10.9.0.8/25', 'dev', 'e0')
+        n.ip('g', 'addr', 'add', '10.9.0.1/24', 'dev', 'e0')
+        session(n)
+
+
 def test_metrics(n):
     """Each family stands together, with its type before it."""
     seen, now = set(), None
@@ -693,7 +829,8 @@ TESTS = [test_ping, test_download, test_upload, test_parallel,
          test_ping_one_id, test_blocked, test_show, test_control_hostile, test_kill_flow,
          test_log, test_outer_v6, test_roaming, test_reload,
          test_policy_rules,
-         test_endpoint_by_name, test_metrics, test_lossy_path, test_pause,
+         test_endpoint_by_name, test_moving_name, test_address_change,
+         test_flood, test_metrics, test_lossy_path, test_pause,
          test_peer_restart, test_wrong_key, test_stop,
          test_kill_children, test_as_root, test_overlay,
          test_no_ping,

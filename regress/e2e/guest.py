@@ -215,6 +215,13 @@ def echo_slowly(count, gap):
     return 'all'
 
 
+def drip(count):
+    """Read what the server sends by and by."""
+    with dial(SERVER4, server.DRIP, 60) as s:
+        s.sendall(b'%d\n' % count)
+        return len(read_all(s))
+
+
 def many_udp_sockets(host, count):
     """Each answer comes back to the socket that asked."""
     socks = []

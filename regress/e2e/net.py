@@ -176,7 +176,7 @@ peer "laptop" {
         return p
 
     def own_hosts(self, hosts):
-        """A hosts file, and no resolver, for this process alone."""
+        """Files of names and a resolver's address for this process."""
         path = os.path.join(self.dir, 'hosts')
         with open(path, 'w') as f:
             for name, addr in hosts.items():
@@ -186,6 +186,11 @@ peer "laptop" {
             raise OSError(ctypes.get_errno(), 'unshare')
         run('mount', '--make-rprivate', '/')
         run('mount', '--bind', path, '/etc/hosts')
+        path = os.path.join(self.dir, 'resolv.conf')
+        with open(path, 'w') as f:
+            f.write('nameserver %s\n' % SERVER4)
+        os.chmod(path, 0o644)
+        run('mount', '--bind', path, '/etc/resolv.conf')
 
     def start(self, text=None, as_root=False, wait=True, hosts=None):
         """The daemon, as an ordinary user unless as_root."""

@@ -9,8 +9,8 @@ import sys
 import threading
 import time
 
-HTTP, ECHO, SINK, HALF_SRV, HALF_CLI, RESET, STALL, UDP, LATE = \
-    80, 7001, 7002, 7003, 7004, 7005, 7006, 7007, 7008
+HTTP, ECHO, SINK, HALF_SRV, HALF_CLI, RESET, STALL, UDP, LATE, DRIP = \
+    80, 7001, 7002, 7003, 7004, 7005, 7006, 7007, 7008, 7009
 CHUNK = 65536
 
 
@@ -60,6 +60,13 @@ def http(c):
         h.update(b)
         left -= len(b)
     c.sendall(b'HTTP/1.0 200 OK\r\n\r\n' + h.hexdigest().encode())
+
+
+def drip(c):
+    """A byte every 100 ms, as many as the guest wants."""
+    for _ in range(int(c.recv(100))):
+        c.sendall(b'.')
+        time.sleep(0.1)
 
 
 def echo(c):
@@ -151,7 +158,7 @@ def ask(c):
     c.sendall(str(results.pop(key, '')).encode())
 
 
-SERVICES = {HTTP: http, ECHO: echo, SINK: sink, HALF_SRV: half_srv,
+SERVICES = {HTTP: http, DRIP: drip, ECHO: echo, SINK: sink, HALF_SRV: half_srv,
             HALF_CLI: half_cli, RESET: reset, STALL: stall, LATE: late,
             7010: ask}
 

@@ -655,7 +655,7 @@ t_random(void *arg, void *p, size_t len)
 }
 
 static const struct wg_ops	 t_ops = { t_rx_buf, t_rx_done, t_tx_buf,
-				    t_tx_done, t_wall, t_random };
+				    t_tx_done, t_wall, t_random, NULL };
 
 static void
 two_devices(struct side *a, struct side *b, mono_t now)

@@ -3,6 +3,7 @@
 
 import errno
 import hashlib
+import os
 import select
 import socket
 import struct

@@ -78,9 +78,20 @@ install: all
 clean:
 	rm -f $(PROGS) common/*.o common/compat/*.o wgslirpd/*.o \
 	    wgslirpctl/*.o wgslirpd/parse.c
-	rm -rf regress/unit/bin regress/sandbox/bin regress/sim/bin
+	rm -rf regress/unit/bin regress/sandbox/bin regress/sim/bin \
+	    regress/bench/bin
 
-.PHONY: all run check tests sim install clean
+# figures of this machine, in proportion to each other
+BENCHES =	regress/bench/bin/bench_wg
+bench: $(BENCHES)
+	for b in $(BENCHES); do $$b || exit 1; done
+
+regress/bench/bin/bench_wg: regress/bench/bench_wg.c $(UNIT_WG)
+	mkdir -p regress/bench/bin
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/bench/bench_wg.c \
+	    $(UNIT_WG) -lcrypto -lbsd
+
+.PHONY: all run check tests sim bench install clean
 
 wgslirpd/parse.c: wgslirpd/parse.y
 	$(YACC) -o $@ wgslirpd/parse.y
@@ -113,7 +124,7 @@ UNIT_SLIRP =	common/addr.o common/log.o common/pktq.o common/wheel.o \
 		wgslirpd/slirp_tcp_out.o wgslirpd/slirp_tcp_rcv.o \
 		wgslirpd/slirp_udp.o
 UNITS =		regress/unit/bin/test_common regress/unit/bin/test_slirp \
-		regress/unit/bin/test_wg
+		regress/unit/bin/test_wg regress/unit/bin/vectors
 SANDBOX =	regress/sandbox/bin/test_sandbox
 UNIT_CC =	$(CC) $(CFLAGS) -Iregress/unit $(LDFLAGS)
 
@@ -128,6 +139,10 @@ regress/unit/bin/test_slirp: regress/unit/test_slirp.c \
 	mkdir -p regress/unit/bin
 	$(UNIT_CC) -o $@ regress/unit/test_slirp.c $(UNIT_SLIRP) \
 	    -lcmocka -lbsd
+
+regress/unit/bin/vectors: regress/unit/vectors.c $(UNIT_WG)
+	mkdir -p regress/unit/bin
+	$(UNIT_CC) -o $@ regress/unit/vectors.c $(UNIT_WG) -lcrypto -lbsd
 
 regress/unit/bin/test_wg: regress/unit/test_wg.c regress/unit/unit.h \
 		$(UNIT_WG)

@@ -45,6 +45,15 @@ for u in regress/unit/bin/test_*; do
 	count "unit/${u##*/}" $status
 done
 
+# with the files of the Wycheproof project in a folder
+if [ -n "${WYCHEPROOF:-}" ]; then
+	$python regress/unit/wycheproof.py "$WYCHEPROOF" >"$t/vectors" &&
+	    regress/unit/bin/vectors <"$t/vectors" >"$t/out" 2>&1
+	status=$?
+	grep -v passed "$t/out"
+	count wycheproof $status
+fi
+
 for s in regress/sim/bin/sim_*; do
 	$s 1 60 >"$t/out" 2>&1
 	status=$?

@@ -171,6 +171,45 @@ dh_vectors(void **state)
 	dh_free(ka);
 }
 
+/* RFC 7748 5.2: the function applied to its own output */
+static void
+dh_iterated(void **state)
+{
+	uint8_t		 k[32] = { 9 }, u[32] = { 9 }, out[32], want[32];
+	struct dh_key	*dh;
+	int		 i;
+
+	(void)state;
+	for (i = 1; i <= 1000; i++) {
+		assert_non_null(dh = dh_new(k));
+		assert_int_equal(dh_derive(dh, u, out), 0);
+		dh_free(dh);
+		memcpy(u, k, 32);
+		memcpy(k, out, 32);
+		if (i == 1) {
+			unhex("422c8e7a6227d7bca1350b3e2bb7279f"
+			    "7897b87bb6854b783c60e80311ae3079", want);
+			assert_memory_equal(k, want, 32);
+		}
+	}
+	unhex("684cf59ba83309552800ef566f2f4d3c"
+	    "1c3887c49360e3875f2eb94d99532c51", want);
+	assert_memory_equal(k, want, 32);
+}
+
+/* RFC 7693, appendix B */
+static void
+blake2s_vector(void **state)
+{
+	uint8_t	 out[32], want[32];
+
+	(void)state;
+	unhex("508c5e8c327c14e2e1a72ba34eeb452f"
+	    "37458b209ed63a294d999b4c86675982", want);
+	assert_int_equal(hash_blake2s(out, "a", 1, "bc", 2), 0);
+	assert_memory_equal(out, want, 32);
+}
+
 struct transcript {
 	const char	*epriv_i;
 	const char	*epriv_r;
@@ -1022,6 +1061,8 @@ main(void)
 		cmocka_unit_test(aead_vectors),
 		cmocka_unit_test(xchacha_vectors),
 		cmocka_unit_test(dh_vectors),
+		cmocka_unit_test(dh_iterated),
+		cmocka_unit_test(blake2s_vector),
 		cmocka_unit_test(noise_transcripts),
 		cmocka_unit_test(replay_window),
 		cmocka_unit_test(aip_oracle),

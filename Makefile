@@ -39,7 +39,8 @@ DAEMON =	common/pktq.o common/sandbox_$(PLATFORM).o \
 		wgslirpd/slirp_frag.o wgslirpd/slirp_host_$(PLATFORM).o \
 		wgslirpd/slirp_icmp.o wgslirpd/slirp_ip.o \
 		wgslirpd/slirp_policy.o \
-		wgslirpd/slirp_tcp.o wgslirpd/slirp_tcp_cc.o \
+		wgslirpd/slirp_tcp.o wgslirpd/slirp_tcp_bbr.o \
+		wgslirpd/slirp_tcp_cc.o wgslirpd/slirp_tcp_loss.o \
 		wgslirpd/slirp_tcp_out.o wgslirpd/slirp_tcp_rcv.o \
 		wgslirpd/slirp_udp.o wgslirpd/udpio_$(PLATFORM).o wgslirpd/wg_aead.o \
 		wgslirpd/wg_allowedips.o wgslirpd/wg_cookie.o \
@@ -120,7 +121,8 @@ UNIT_SLIRP =	common/addr.o common/log.o common/pktq.o common/wheel.o \
 		wgslirpd/slirp_cksum.o wgslirpd/slirp_flow.o \
 		wgslirpd/slirp_frag.o wgslirpd/slirp_icmp.o \
 		wgslirpd/slirp_ip.o wgslirpd/slirp_policy.o \
-		wgslirpd/slirp_tcp.o wgslirpd/slirp_tcp_cc.o \
+		wgslirpd/slirp_tcp.o wgslirpd/slirp_tcp_bbr.o \
+		wgslirpd/slirp_tcp_cc.o wgslirpd/slirp_tcp_loss.o \
 		wgslirpd/slirp_tcp_out.o wgslirpd/slirp_tcp_rcv.o \
 		wgslirpd/slirp_udp.o
 UNITS =		regress/unit/bin/test_common regress/unit/bin/test_slirp \
@@ -150,7 +152,12 @@ regress/unit/bin/test_wg: regress/unit/test_wg.c regress/unit/unit.h \
 	$(UNIT_CC) -o $@ regress/unit/test_wg.c $(UNIT_WG) -lcmocka \
 	    -lcrypto -lbsd
 
-SIMS =		regress/sim/bin/sim_wg
+SIMS =		regress/sim/bin/sim_tcp regress/sim/bin/sim_wg
+
+regress/sim/bin/sim_tcp: regress/sim/sim_tcp.c $(UNIT_SLIRP)
+	mkdir -p regress/sim/bin
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/sim/sim_tcp.c $(UNIT_SLIRP) \
+	    -lbsd
 
 regress/sim/bin/sim_wg: regress/sim/sim_wg.c $(UNIT_WG)
 	mkdir -p regress/sim/bin

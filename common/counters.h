@@ -91,6 +91,9 @@
 	C(tcp_retransmits, "TCP segments retransmitted")		\
 	C(tcp_fast_recoveries, "TCP fast recoveries")			\
 	C(tcp_rtos, "TCP retransmission timeouts")			\
+	C(tcp_tlps, "TCP tail loss probes")				\
+	C(tcp_dsacks, "TCP duplicates that guests reported")		\
+	C(tcp_undos, "TCP recoveries that were needless")		\
 	C(tcp_probes, "TCP zero window and keepalive probes")		\
 	C(tcp_challenge_acks, "TCP challenge ACKs")			\
 	C(udp_active, "UDP mappings now")				\

@@ -226,6 +226,7 @@ struct slirp_conf {
 	mono_t		 ack_delay;
 	mono_t		 udp_timeout;
 	uint32_t	 max_flows;
+	uint8_t		 cc;		/* enum cc_id */
 };
 
 struct slirp {

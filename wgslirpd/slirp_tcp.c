@@ -243,7 +243,7 @@ void
 tcp_arm(struct slirp *s, struct tcpcb *t)
 {
 	const mono_t	 all[] = { t->t_rexmt, t->t_persist, t->t_delack,
-			    t->t_keep };
+			    t->t_keep, t->t_pace, t->t_reo, t->t_tlp };
 	mono_t		 next = 0;
 	size_t		 i;
 
@@ -397,7 +397,7 @@ init_cb(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 	t->iss = initial_seq(s, k);
 	t->snd_una = t->iss;
 	t->snd_nxt = t->iss + 1;
-	t->hi_sack = t->scan = t->recover = t->snd_nxt;
+	t->fack = t->scan = t->recover = t->dsack_round = t->snd_nxt;
 	t->snd_wnd = t->max_wnd = in->wnd;
 	t->snd_wl1 = in->seq;
 	if (in->has_ws) {
@@ -413,7 +413,7 @@ init_cb(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 	}
 	t->mss = effective_mss(s, in, t->ts_ok);
 	t->last_rx = t->progress = s->now;
-	cc_init(t);
+	cc_init(t, (enum cc_id)s->conf.cc, TCP_IW_SEGS, s->now);
 }
 
 /*
@@ -657,7 +657,7 @@ established(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 	t->snd_wl2 = in->ack;
 	t->t_rexmt = 0;
 	if (t->backoff == 0 && in->p->time > t->progress)
-		cc_rtt(t, in->p->time - t->progress);
+		cc_rtt(t, in->p->time - t->progress, s->now);
 	t->backoff = 0;
 	t->progress = s->now;
 	t->t_keep = s->now + KEEP_IDLE;
@@ -913,6 +913,12 @@ tcp_timer(struct slirp *s, struct flow *f)
 	}
 	if (is_due(&t->t_delack, s->now))
 		tcp_send_ack(s, t);
+	if (is_due(&t->t_reo, s->now))
+		tcp_reo_timeout(s, t);
+	if (is_due(&t->t_tlp, s->now))
+		tcp_tlp_timeout(s, t);
+	if (is_due(&t->t_pace, s->now))
+		flow_ready(s, f);
 	if (is_due(&t->t_keep, s->now) && !keepalive(s, t))
 		return;
 	tcp_arm(s, t);

@@ -4,6 +4,7 @@
 #define SLIRP_TCP_H
 
 #include "slirp.h"
+#include "slirp_tcp_cc.h"
 
 #define TH_FIN		0x01
 #define TH_SYN		0x02
@@ -22,6 +23,7 @@
 #define TCP_WND_MAX	(4 * 1024 * 1024)
 #define TCP_RANGES	32		/* out of order, a flow */
 #define TCP_SACK_BLOCKS	4
+#define TCP_IW_SEGS	10		/* RFC 6928 */
 
 #define TCP_RTO_INIT	MONO_SEC(1)
 #define TCP_RTO_MIN	MONO_MS(200)
@@ -55,6 +57,9 @@ enum tcp_recovery {
 /* A segment that was sent and is kept until it is acknowledged. */
 struct tseg {
 	mono_t		 sent;
+	uint32_t	 delivered;	/* of the connection at that time */
+	uint32_t	 dtime;		/* us, when that was so */
+	uint32_t	 ftime;		/* us, sending of that began */
 	uint32_t	 seq;
 	uint32_t	 slot;		/* PKTQ_NOSLOT for a bare FIN */
 	uint16_t	 len;		/* payload */
@@ -66,6 +71,7 @@ struct tseg {
 #define TSEG_LOST	0x02		/* to be sent again */
 #define TSEG_REXMIT	0x04		/* was sent again since */
 #define TSEG_FIN	0x08
+#define TSEG_APPLIMITED	0x10		/* the host had no more */
 
 struct tcp_range {
 	uint32_t	 start;
@@ -103,6 +109,7 @@ struct tcpcb {
 	uint32_t		 seg_ring;	/* first maybe in the queue */
 	uint32_t		 seg_small;	/* short ones */
 	uint32_t		 seg_lost;	/* waiting for retransmission */
+	uint32_t		 seg_sacked;
 
 	uint32_t		 iss;
 	uint32_t		 snd_una;
@@ -117,8 +124,21 @@ struct tcpcb {
 	uint32_t		 cc_acked;
 	uint32_t		 sacked;	/* bytes */
 	uint32_t		 lost;		/* bytes, not yet sent again */
-	uint32_t		 hi_sack;	/* end of the highest block */
+	uint32_t		 fack;		/* end of the highest arrived */
 	uint32_t		 scan;		/* loss is marked up to here */
+	uint32_t		 newest_seq;
+	uint32_t		 delivered;	/* bytes, for ever */
+	uint32_t		 app_limited;	/* until so much is delivered */
+	uint32_t		 prr_delivered;
+	uint32_t		 prr_out;
+	uint32_t		 prr_flight;
+	uint32_t		 prior_cwnd;	/* before the recovery */
+	uint32_t		 prior_ssthresh;
+	uint32_t		 undo_rexmits;
+	uint32_t		 undo_marker;
+	uint32_t		 undo_ts;	/* of the first retransmission */
+	uint32_t		 dsack_round;
+	uint32_t		 tlp_end;
 
 	uint32_t		 irs;
 	uint32_t		 rcv_nxt;
@@ -141,12 +161,25 @@ struct tcpcb {
 						   was outstanding */
 	mono_t			 last_rx;
 	mono_t			 newest;	/* sent, of what has arrived */
+	mono_t			 rack_rtt;	/* of that */
+	mono_t			 min_rtt;
+	mono_t			 min_rtt_at;
+	mono_t			 delivered_time;
+	mono_t			 first_sent;
+	mono_t			 last_tx;	/* new data */
+	mono_t			 pace_next;
+	uint64_t		 pace_rate;	/* bytes a second, 0: any */
+	const struct cc_ops	*ccops;
+	union cc_state		 cc;
 	mono_t			 tune_start;
 	/* deadlines, 0 if not armed */
 	mono_t			 t_rexmt;
 	mono_t			 t_persist;
 	mono_t			 t_delack;
 	mono_t			 t_keep;
+	mono_t			 t_pace;
+	mono_t			 t_reo;
+	mono_t			 t_tlp;
 
 	uint16_t		 mss;		/* payload we send at most */
 	uint16_t		 dupacks;
@@ -172,6 +205,13 @@ struct tcpcb {
 	uint8_t			 rst_after:1;	/* reset when all is acked */
 	uint8_t			 recovery:2;	/* enum tcp_recovery */
 	uint8_t			 cwnd_limited:1;
+	uint8_t			 reordered:1;	/* the path does that */
+	uint8_t			 undo:1;	/* can be undone */
+	uint8_t			 dsack_seen:1;
+	uint8_t			 tlp_out:1;
+	uint8_t			 tlp_rexmit:1;
+	uint8_t			 reo_mult;
+	uint8_t			 reo_persist;
 	uint8_t			 rexmit_now:1;
 	mono_t			 challenge_sec;
 };
@@ -242,8 +282,10 @@ void	 tcp_reply_ack(struct slirp *, struct slirp_peer *,
 	    const struct ipaddr *, uint16_t, const struct ipaddr *, uint16_t,
 	    uint32_t, uint32_t);
 int	 tcp_output(struct slirp *, struct tcpcb *);
-int	 tcp_acked(struct slirp *, struct tcpcb *, const struct tcp_in *);
-void	 tcp_rexmt_timeout(struct slirp *, struct tcpcb *);
+int	 tcp_resend(struct slirp *, struct tcpcb *, struct tseg *);
+int	 tcp_probe_new(struct slirp *, struct tcpcb *);
+void	 tcp_arm_rexmt(struct slirp *, struct tcpcb *);
+void	 tcp_seg_pop(struct slirp *, struct tcpcb *);
 void	 tcp_free_segs(struct slirp *, struct tcpcb *);
 
 /* slirp_tcp_rcv.c */
@@ -252,11 +294,11 @@ void	 tcp_flush(struct slirp *, struct tcpcb *);
 uint16_t tcp_window(struct tcpcb *);
 void	 tcp_rcv_free(struct slirp *, struct tcpcb *);
 
-/* slirp_tcp_cc.c */
-void	 cc_init(struct tcpcb *);
-void	 cc_ack(struct tcpcb *, uint32_t);
-void	 cc_loss(struct tcpcb *);
-void	 cc_timeout(struct tcpcb *);
-void	 cc_rtt(struct tcpcb *, mono_t);
+/* slirp_tcp_loss.c */
+int	 tcp_acked(struct slirp *, struct tcpcb *, const struct tcp_in *);
+void	 tcp_arm_tlp(struct slirp *, struct tcpcb *);
+void	 tcp_tlp_timeout(struct slirp *, struct tcpcb *);
+void	 tcp_reo_timeout(struct slirp *, struct tcpcb *);
+void	 tcp_rexmt_timeout(struct slirp *, struct tcpcb *);
 
 #endif

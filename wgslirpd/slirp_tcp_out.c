@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * TCP toward the guest: building segments, the send queue, loss recovery.
+ * TCP toward the guest: building segments, the send queue, pacing.
  *
  * Host data is read straight into packet slots, behind headroom for the
  * headers, a train of segments with one call; only as much as congestion
@@ -11,8 +11,10 @@
  * segment whose slot the crypto engine has not returned is queued, not
  * lost, and is not sent again.
  *
- * Recovery: SACK scoreboard with the loss rule of RFC 6675 counted in
- * segments, NewReno (RFC 6582) where the guest has no SACK.
+ * What is lost is decided in slirp_tcp_loss.c, how much may be under way
+ * in slirp_tcp_cc.c and its siblings.  Sending is paced: a train is no
+ * longer than what the rate allows for a millisecond, and the next one
+ * waits for its time.
  *
  * Invariants: snd_una <= snd_nxt; the segments of the queue are adjacent
  * and cover exactly that; if there are any, t_rexmt is armed.
@@ -27,12 +29,9 @@
 
 #include "slirp_tcp.h"
 
-#define DUPTHRESH	3
 #define TS_UNIT		MONO_MS(1)
 #define RING_TRAINS	2	/* of one flow in the packet queue */
-#define MAX_BACKOFF	6
-#define LOST_AGAIN	64
-#define REO_MIN		MONO_MS(1)	/* for reordering on the path */
+#define PACE_QUANTUM	MONO_MS(1)	/* that may be sent ahead */
 
 static uint32_t
 ts_now(const struct slirp *s, const struct tcpcb *t)
@@ -279,13 +278,16 @@ segs_room(struct tcpcb *t, uint32_t n)
 	return (0);
 }
 
-static void
-segs_pop(struct slirp *s, struct tcpcb *t)
+/* The first segment is acknowledged. */
+void
+tcp_seg_pop(struct slirp *s, struct tcpcb *t)
 {
 	struct tseg	*g = tcp_seg(t, 0);
 
-	if (g->flags & TSEG_SACKED)
+	if (g->flags & TSEG_SACKED) {
 		t->sacked -= tcp_seg_size(g);
+		t->seg_sacked--;
+	}
 	if (g->flags & TSEG_LOST) {
 		t->lost -= tcp_seg_size(g);
 		t->seg_lost--;
@@ -306,7 +308,7 @@ void
 tcp_free_segs(struct slirp *s, struct tcpcb *t)
 {
 	while (t->seg_n > 0)
-		segs_pop(s, t);
+		tcp_seg_pop(s, t);
 	free(t->segs);
 	t->segs = NULL;
 	t->seg_cap = 0;
@@ -327,8 +329,8 @@ segs_queued(const struct slirp *s, struct tcpcb *t)
 	return (t->seg_n - t->seg_ring);
 }
 
-static void
-arm_rexmt(struct slirp *s, struct tcpcb *t)
+void
+tcp_arm_rexmt(struct slirp *s, struct tcpcb *t)
 {
 	t->t_rexmt = s->now + (t->rto << t->backoff);
 	if (t->t_rexmt > s->now + TCP_RTO_MAX)
@@ -355,7 +357,6 @@ send_seg(struct slirp *s, struct tcpcb *t, struct tseg *g, int push)
 	ip_header(s, p - hlen, &f->dst, &f->src, IPPROTO_TCP,
 	    TCP_HDR + optlen + g->len, 0, f->src.af == 4 ? 0x4000 : 0);
 	ip_publish(s, g->slot, SLOT_PAYLOAD - hlen, hlen + g->len, f->peer);
-	g->sent = s->now;
 	s->count.tcp_tx_segments++;
 	/* it carries the acknowledgement, too */
 	if (t->rq == NULL) {
@@ -364,6 +365,52 @@ send_seg(struct slirp *s, struct tcpcb *t, struct tseg *g, int push)
 		t->ack_now = 0;
 		t->t_delack = 0;
 	}
+}
+
+/* What the delivery rate is computed from when it arrives. */
+static void
+stamp(struct slirp *s, struct tcpcb *t, struct tseg *g)
+{
+	if (tcp_pipe(t) == 0)
+		t->first_sent = t->delivered_time = s->now;
+	g->sent = s->now;
+	g->delivered = t->delivered;
+	g->dtime = (uint32_t)MONO_TO_US(t->delivered_time);
+	g->ftime = (uint32_t)MONO_TO_US(t->first_sent);
+	if (t->app_limited != 0)
+		g->flags |= TSEG_APPLIMITED;
+	else
+		g->flags &= (uint8_t)~TSEG_APPLIMITED;
+}
+
+/* Bytes that pacing allows now; arms t_pace if there are none. */
+static uint32_t
+pace_room(const struct slirp *s, struct tcpcb *t)
+{
+	uint64_t	 room;
+
+	if (t->pace_rate == 0)
+		return (UINT32_MAX);
+	if (t->pace_next < s->now)
+		t->pace_next = s->now;
+	if (t->pace_next >= s->now + PACE_QUANTUM) {
+		t->t_pace = t->pace_next - PACE_QUANTUM + 1;
+		return (0);
+	}
+	room = (s->now + PACE_QUANTUM - t->pace_next) / 1000 *
+	    t->pace_rate / 1000000;
+	if (room < 2U * t->mss)
+		room = 2U * t->mss;
+	return (room > UINT32_MAX ? UINT32_MAX : (uint32_t)room);
+}
+
+static void
+pace_sent(struct tcpcb *t, uint32_t bytes)
+{
+	if (t->recovery == TCPR_FAST)
+		t->prr_out += bytes;
+	if (t->pace_rate != 0)
+		t->pace_next += (uint64_t)bytes * 1000000000 / t->pace_rate;
 }
 
 static void
@@ -377,47 +424,74 @@ send_fin(struct slirp *s, struct tcpcb *t, uint32_t seq)
 }
 
 /*
+ * Send a segment of the queue again.  -1 if its first sending has not
+ * left yet.
+ */
+int
+tcp_resend(struct slirp *s, struct tcpcb *t, struct tseg *g)
+{
+	uint32_t	 i = ((uint32_t)(g - t->segs) - t->seg_head) &
+			    (t->seg_cap - 1);
+
+	if (g->flags & TSEG_FIN) {
+		stamp(s, t, g);
+		send_fin(s, t, g->seq);
+	} else {
+		if (pktq_busy(s->out, g->slot))
+			return (-1);
+		stamp(s, t, g);
+		send_seg(s, t, g, 1);
+		if (t->seg_ring > i)
+			t->seg_ring = i;
+	}
+	g->flags |= TSEG_REXMIT;
+	if (g->rexmits < UINT8_MAX)
+		g->rexmits++;
+	if (t->undo_rexmits < UINT32_MAX)
+		t->undo_rexmits++;
+	if (t->undo_ts == 0 && (t->undo_ts = ts_now(s, t)) == 0)
+		t->undo_ts = UINT32_MAX;
+	pace_sent(t, tcp_seg_size(g));
+	s->count.tcp_retransmits++;
+	if (t->t_rexmt == 0)
+		tcp_arm_rexmt(s, t);
+	return (0);
+}
+
+/*
  * Send lost segments again while the pipe has room.  Returns -1 if one
- * has to wait because it is still queued.
+ * has to wait because it is still queued, 1 if one has to wait for its
+ * time.
  */
 static int
 retransmit(struct slirp *s, struct tcpcb *t)
 {
 	struct tseg	*g;
-	uint32_t	 i;
-	int		 first = 1;
+	uint32_t	 i, room = pace_room(s, t), size;
 
 	for (i = 0; i < t->seg_n && t->seg_lost > 0; i++) {
 		g = tcp_seg(t, i);
 		if (!(g->flags & TSEG_LOST))
 			continue;
+		size = tcp_seg_size(g);
 		/* the first one that was found lost always (RFC 6675 5.3) */
-		if (tcp_pipe(t) + tcp_seg_size(g) > t->cwnd &&
-		    !t->rexmit_now && !(first && tcp_pipe(t) == 0)) {
+		if (!t->rexmit_now && tcp_pipe(t) != 0 &&
+		    tcp_pipe(t) + size > t->cwnd) {
 			t->cwnd_limited = 1;
 			return (0);
 		}
-		first = 0;
-		if (g->flags & TSEG_FIN)
-			send_fin(s, t, g->seq);
-		else {
-			if (pktq_busy(s->out, g->slot))
-				return (-1);
-			send_seg(s, t, g, 1);
-			if (t->seg_ring > i)
-				t->seg_ring = i;
+		if (size > room && !t->rexmit_now) {
+			if (t->t_pace == 0)
+				t->t_pace = s->now + PACE_QUANTUM;
+			return (1);
 		}
+		if (tcp_resend(s, t, g) == -1)
+			return (-1);
+		room = size < room ? room - size : 0;
 		t->rexmit_now = 0;
 		g->flags &= (uint8_t)~TSEG_LOST;
-		g->flags |= TSEG_REXMIT;
-		if (g->rexmits < UINT8_MAX)
-			g->rexmits++;
-		g->sent = s->now;
-		t->lost -= tcp_seg_size(g);
+		t->lost -= size;
 		t->seg_lost--;
-		s->count.tcp_retransmits++;
-		if (t->t_rexmt == 0)
-			arm_rexmt(s, t);
 	}
 	return (0);
 }
@@ -426,7 +500,7 @@ retransmit(struct slirp *s, struct tcpcb *t)
 static uint32_t
 may_read(struct slirp *s, struct tcpcb *t, uint32_t *size)
 {
-	uint32_t	 pipe = tcp_pipe(t), wnd, n, limit;
+	uint32_t	 pipe = tcp_pipe(t), wnd, n, limit, paced;
 	int32_t		 room;
 
 	*size = t->mss;
@@ -452,6 +526,11 @@ may_read(struct slirp *s, struct tcpcb *t, uint32_t *size)
 		t->cwnd_limited = 1;
 	if (n > TRAIN_SEGS)
 		n = TRAIN_SEGS;
+	if (n > 0 && *size == t->mss) {
+		paced = pace_room(s, t) / t->mss;
+		if (n > paced)
+			n = paced;
+	}
 	/* neither a flow nor a peer takes more than a share of the rest */
 	limit = s->out->nfree > SLOTS_RESERVED ?
 	    s->out->nfree - SLOTS_RESERVED : 0;
@@ -506,6 +585,7 @@ read_train(struct slirp *s, struct tcpcb *t, uint32_t n, uint32_t size)
 			t->seg_small++;
 		t->seg_n++;
 		t->f.peer->nslots++;
+		stamp(s, t, g);
 		send_seg(s, t, g, left == 0);
 		t->snd_nxt += g->len;
 	}
@@ -514,10 +594,13 @@ read_train(struct slirp *s, struct tcpcb *t, uint32_t n, uint32_t size)
 	if (r > 0) {
 		t->f.tx_bytes += (uint64_t)r;
 		s->count.tcp_tx_bytes += (uint64_t)r;
+		pace_sent(t, (uint32_t)r);
 		if (t->t_rexmt == 0) {
 			t->progress = s->now;
-			arm_rexmt(s, t);
+			tcp_arm_rexmt(s, t);
 		}
+		if (t->t_tlp == 0)
+			tcp_arm_tlp(s, t);
 	}
 	return (r);
 }
@@ -536,7 +619,7 @@ queue_fin(struct slirp *s, struct tcpcb *t)
 	g->seq = t->snd_nxt;
 	g->slot = PKTQ_NOSLOT;
 	g->flags = TSEG_FIN;
-	g->sent = s->now;
+	stamp(s, t, g);
 	t->seg_n++;
 	t->seg_small++;
 	send_fin(s, t, t->snd_nxt);
@@ -547,8 +630,72 @@ queue_fin(struct slirp *s, struct tcpcb *t)
 	    TCPS_FIN_WAIT_1;
 	if (t->t_rexmt == 0) {
 		t->progress = s->now;
-		arm_rexmt(s, t);
+		tcp_arm_rexmt(s, t);
 	}
+}
+
+/*
+ * One new segment, whatever the congestion window is (RFC 8985 7.3).  -1
+ * if there is none, or the guest has no room for it.
+ */
+int
+tcp_probe_new(struct slirp *s, struct tcpcb *t)
+{
+	if (!t->f.readable || t->host_eof || (t->state != TCPS_ESTABLISHED &&
+	    t->state != TCPS_CLOSE_WAIT) || t->seg_n >= TCP_MAX_SEGS ||
+	    SEQ_LT(t->snd_una + t->snd_wnd, t->snd_nxt + t->mss))
+		return (-1);
+	return (read_train(s, t, 1, t->mss) > 0 ? 0 : -1);
+}
+
+/* The host was idle for so long that what is known is old. */
+static void
+restart(struct slirp *s, struct tcpcb *t)
+{
+	if (t->seg_n == 0 && t->last_tx != 0 && s->now - t->last_tx > t->rto)
+		t->ccops->idle(t, s->now - t->last_tx);
+	t->last_tx = s->now;
+}
+
+/* Read and send a train of new data.  Returns 1 for another turn. */
+static int
+send_new(struct slirp *s, struct tcpcb *t)
+{
+	uint32_t	 n, size;
+	ssize_t		 r;
+
+	n = may_read(s, t, &size);
+	if (n > 0 && segs_queued(s, t) >= RING_TRAINS * TRAIN_SEGS) {
+		flow_wait_slots(s, &t->f);
+		return (0);
+	}
+	if (n == 0) {
+		if (t->snd_wnd < t->mss && t->seg_n == 0 &&
+		    t->t_persist == 0)
+			t->t_persist = s->now + t->rto;
+		return (0);
+	}
+	restart(s, t);
+	r = read_train(s, t, n, size);
+	if (r > 0)
+		return (1);
+	if (r == 0) {
+		t->host_eof = 1;
+		t->f.readable = 0;
+	} else if (errno == EAGAIN)
+		t->f.readable = 0;
+	else if (errno == ENOBUFS)
+		flow_wait_slots(s, &t->f);
+	else if (errno != EINTR) {
+		/* reset it once the guest has all of it */
+		t->f.readable = 0;
+		t->host_dead = 1;
+		t->rst_after = 1;
+	}
+	/* the host has no more: the path could have taken it */
+	if (!t->f.readable && t->seg_lost == 0 && tcp_pipe(t) < t->cwnd)
+		t->app_limited = (t->delivered + tcp_pipe(t)) | 1;
+	return (0);
 }
 
 /*
@@ -558,281 +705,19 @@ queue_fin(struct slirp *s, struct tcpcb *t)
 int
 tcp_output(struct slirp *s, struct tcpcb *t)
 {
-	uint32_t	 n, size;
-	ssize_t		 r;
-	int		 more = 0;
+	int	 r, more = 0;
 
-	if (t->seg_lost > 0 && retransmit(s, t) == -1) {
-		flow_wait_slots(s, &t->f);
+	t->t_pace = 0;
+	if (t->seg_lost > 0 && (r = retransmit(s, t)) != 0) {
+		if (r == -1)
+			flow_wait_slots(s, &t->f);
 		return (0);
 	}
 	if (t->state != TCPS_ESTABLISHED && t->state != TCPS_CLOSE_WAIT)
 		return (0);
-	if (t->f.readable && !t->host_eof) {
-		n = may_read(s, t, &size);
-		if (n > 0 && segs_queued(s, t) >= RING_TRAINS * TRAIN_SEGS) {
-			flow_wait_slots(s, &t->f);
-			return (0);
-		}
-		if (n > 0) {
-			r = read_train(s, t, n, size);
-			if (r > 0)
-				more = 1;
-			else if (r == 0) {
-				t->host_eof = 1;
-				t->f.readable = 0;
-			} else if (errno == EAGAIN)
-				t->f.readable = 0;
-			else if (errno == ENOBUFS)
-				flow_wait_slots(s, &t->f);
-			else if (errno != EINTR) {
-				/* reset it once the guest has all of it */
-				t->f.readable = 0;
-				t->host_dead = 1;
-				t->rst_after = 1;
-			}
-		} else if (t->snd_wnd < t->mss && t->seg_n == 0 &&
-		    t->t_persist == 0)
-			t->t_persist = s->now + t->rto;
-	}
+	if (t->f.readable && !t->host_eof)
+		more = send_new(s, t);
 	if (t->host_eof && !t->fin_sent && !t->rst_after)
 		queue_fin(s, t);
 	return (more);
-}
-
-/* The first segment of the queue that ends after seq. */
-static uint32_t
-seg_at(const struct tcpcb *t, uint32_t seq)
-{
-	uint32_t	 lo = 0, hi = t->seg_n, mid;
-	struct tseg	*g;
-
-	while (lo < hi) {
-		mid = (lo + hi) / 2;
-		g = tcp_seg(t, mid);
-		if (SEQ_LEQ(g->seq + tcp_seg_size(g), seq))
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return (lo);
-}
-
-static void
-mark_lost(struct tcpcb *t, struct tseg *g)
-{
-	if (g->flags & (TSEG_SACKED | TSEG_LOST))
-		return;
-	g->flags |= TSEG_LOST;
-	t->lost += tcp_seg_size(g);
-	t->seg_lost++;
-}
-
-/*
- * A segment has arrived: remember when the newest of them was sent.  One
- * that was sent again counts only if this cannot be its first sending's
- * acknowledgement (RFC 8985 6.2).
- */
-static void
-note_arrival(struct tcpcb *t, const struct tseg *g, mono_t now)
-{
-	if (g->rexmits > 0 && now - g->sent < t->srtt / 2)
-		return;
-	if (g->sent > t->newest)
-		t->newest = g->sent;
-}
-
-/* Enter what the guest has selectively acknowledged. */
-static void
-take_sack(struct tcpcb *t, const struct tcp_in *in)
-{
-	const struct tcp_range	*b;
-	struct tseg		*g;
-	mono_t			 newest = 0;
-	uint32_t		 i;
-	int			 k;
-
-	for (k = 0; k < in->nsack; k++) {
-		b = &in->sack[k];
-		if (!SEQ_LT(b->start, b->end) ||
-		    SEQ_LT(b->start, t->snd_una) ||
-		    SEQ_GT(b->end, t->snd_nxt))
-			continue;
-		for (i = seg_at(t, b->start); i < t->seg_n; i++) {
-			g = tcp_seg(t, i);
-			if (SEQ_LT(g->seq, b->start))
-				continue;
-			if (SEQ_GT(g->seq + g->len, b->end))
-				break;
-			if (g->flags & (TSEG_SACKED | TSEG_FIN))
-				continue;
-			if (g->flags & TSEG_LOST) {
-				g->flags &= (uint8_t)~TSEG_LOST;
-				t->lost -= tcp_seg_size(g);
-				t->seg_lost--;
-			}
-			g->flags |= TSEG_SACKED;
-			note_arrival(t, g, in->p->time);
-			if (g->rexmits == 0 && in->p->time > g->sent &&
-			    g->sent > newest)
-				newest = g->sent;
-			t->sacked += tcp_seg_size(g);
-		}
-		if (SEQ_GT(b->end, t->hi_sack))
-			t->hi_sack = b->end;
-	}
-	if (newest != 0)
-		cc_rtt(t, in->p->time - newest);
-}
-
-/*
- * A segment that was sent again is lost again if one that was sent well
- * after it has arrived.  Only the first ones are looked at: they are what
- * holds up everything else.
- */
-static void
-lost_again(struct tcpcb *t)
-{
-	struct tseg	*g;
-	uint32_t	 i, n = t->seg_n < LOST_AGAIN ? t->seg_n :
-			    LOST_AGAIN;
-
-	for (i = 0; i < n; i++) {
-		g = tcp_seg(t, i);
-		if (g->flags & TSEG_REXMIT && !(g->flags & TSEG_LOST) &&
-		    g->sent + t->srtt / 4 + REO_MIN < t->newest) {
-			g->flags &= (uint8_t)~TSEG_REXMIT;
-			mark_lost(t, g);
-		}
-	}
-}
-
-/* Mark what is lost; returns whether anything new is. */
-static int
-find_loss(struct tcpcb *t)
-{
-	struct tseg	*g;
-	uint32_t	 i, hi, before = t->seg_lost;
-
-	if (t->sack_ok) {
-		if (t->sacked == 0 || SEQ_LEQ(t->hi_sack, t->snd_una))
-			return (0);
-		hi = seg_at(t, t->hi_sack - 1);
-		for (i = seg_at(t, t->scan); i + DUPTHRESH <= hi; i++) {
-			g = tcp_seg(t, i);
-			mark_lost(t, g);
-			t->scan = g->seq + g->len;
-		}
-		lost_again(t);
-	} else if (t->dupacks == DUPTHRESH &&
-	    t->recovery == TCPR_NONE)
-		mark_lost(t, tcp_seg(t, 0));
-	return (t->seg_lost > before);
-}
-
-/*
- * Take an acknowledgement that is within what was sent.  Returns 1 if it
- * acknowledged the FIN.
- */
-int
-tcp_acked(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
-{
-	uint32_t	 acked, out = t->snd_nxt - t->snd_una;
-	struct tseg	*g;
-	mono_t		 sent = 0;
-	int		 fin = 0, clean = 1;
-
-	if (in->nsack > 0 && t->sack_ok)
-		take_sack(t, in);
-	acked = in->ack - t->snd_una;
-	if (acked > 0) {
-		while (t->seg_n > 0) {
-			g = tcp_seg(t, 0);
-			if (g->flags & TSEG_FIN) {
-				if (in->ack != g->seq + 1)
-					break;
-				fin = 1;
-			} else if (SEQ_GT(g->seq + g->len, in->ack))
-				break;
-			/*
-			 * What waited behind a hole tells nothing about
-			 * the path (Karn); SACK has timed it already.
-			 */
-			note_arrival(t, g, in->p->time);
-			if (g->rexmits > 0)
-				clean = 0;
-			else if (!(g->flags & TSEG_SACKED))
-				sent = g->sent;
-			segs_pop(s, t);
-		}
-		t->snd_una = in->ack;
-		t->progress = s->now;
-		t->backoff = 0;
-		t->dupacks = 0;
-		if (clean && sent != 0 && in->p->time > sent)
-			cc_rtt(t, in->p->time - sent);
-		if (SEQ_LT(t->scan, t->snd_una))
-			t->scan = t->snd_una;
-		if (SEQ_LT(t->hi_sack, t->snd_una))
-			t->hi_sack = t->snd_una;
-		if (t->recovery != TCPR_NONE &&
-		    SEQ_GEQ(t->snd_una, t->recover))
-			t->recovery = TCPR_NONE;
-		if (t->recovery != TCPR_FAST)
-			cc_ack(t, acked);
-		else if (!t->sack_ok && t->seg_n > 0) {
-			mark_lost(t, tcp_seg(t, 0));	/* partial ACK */
-			t->rexmit_now = 1;
-		}
-		if (t->seg_n == 0)
-			t->t_rexmt = 0;
-		else
-			arm_rexmt(s, t);
-	} else if (out > 0 && in->len == 0 && !(in->flags & TH_FIN) &&
-	    in->wnd == t->snd_wnd && t->dupacks < UINT16_MAX)
-		t->dupacks++;
-	if (t->seg_n > 0 && find_loss(t) &&
-	    t->recovery == TCPR_NONE) {
-		t->recovery = TCPR_FAST;
-		t->rexmit_now = 1;
-		t->recover = t->snd_nxt;
-		cc_loss(t);
-		s->count.tcp_fast_recoveries++;
-	}
-	return (fin);
-}
-
-/* Nothing was acknowledged for too long (RFC 6298, 5). */
-void
-tcp_rexmt_timeout(struct slirp *s, struct tcpcb *t)
-{
-	struct tseg	*g;
-	uint32_t	 i;
-
-	if (t->seg_n == 0)
-		return;
-	g = tcp_seg(t, 0);
-	if (g->slot != PKTQ_NOSLOT && pktq_busy(s->out, g->slot)) {
-		arm_rexmt(s, t);	/* it has not left the house */
-		return;
-	}
-	s->count.tcp_rtos++;
-	cc_timeout(t);
-	/* the guest may have dropped what it selectively acknowledged */
-	for (i = 0; i < t->seg_n; i++) {
-		g = tcp_seg(t, i);
-		if (g->flags & TSEG_SACKED)
-			t->sacked -= tcp_seg_size(g);
-		g->flags &= (uint8_t)~(TSEG_SACKED | TSEG_REXMIT);
-		mark_lost(t, g);
-	}
-	t->recovery = TCPR_TIMEOUT;
-	t->recover = t->snd_nxt;
-	t->scan = t->snd_nxt;
-	t->hi_sack = t->snd_una;
-	t->dupacks = 0;
-	if (t->backoff < MAX_BACKOFF)
-		t->backoff++;
-	arm_rexmt(s, t);
-	tcp_output(s, t);
 }

@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * TCP toward the guest: what its acknowledgements tell.
+ *
+ * Each segment knows when it was sent last.  A segment is lost if one that
+ * was sent later has arrived and a reordering window has passed since
+ * (RACK, RFC 8985); without any sign of reordering the window is zero once
+ * three segments have arrived out of order.  First transmissions are in
+ * the order of their times, so that `scan' passes each of them once.
+ * Before the retransmission timer, a probe at the tail asks for an
+ * acknowledgement (TLP).  Guests without SACK get NewReno (RFC 6582).
+ *
+ * A recovery that proves needless, because the guest answered the first
+ * transmission (timestamps, RFC 3522) or reports every retransmission as
+ * a duplicate (DSACK, RFC 3708), is undone.
+ *
+ * Every delivered segment gives a sample of the path's delivery rate
+ * (draft-ietf-ccwg-bbr, 4.1).
+ */
+
+#include <sys/types.h>
+
+#include <errno.h>
+
+#include "slirp_tcp.h"
+
+#define DUPTHRESH	3
+#define MAX_BACKOFF	6
+#define LOST_AGAIN	64	/* retransmitted ones looked at a time */
+#define REO_RECOVERIES	16	/* for which a wider window stays */
+#define REO_MULT_MAX	16
+#define TLP_MIN		MONO_MS(2)
+#define TLP_DELACK	MONO_MS(200)
+
+/* The delivery rate sample of one acknowledgement. */
+struct rate_sample {
+	mono_t		 sent;		/* of the newest delivered */
+	uint32_t	 prior;		/* delivered when it was sent */
+	uint32_t	 prior_us;	/* and at what time that was */
+	uint32_t	 send_us;	/* time that sending took */
+	uint32_t	 fack;		/* before this acknowledgement */
+	int		 app_limited;
+};
+
+/* The first segment of the queue that ends after seq. */
+static uint32_t
+seg_at(const struct tcpcb *t, uint32_t seq)
+{
+	uint32_t	 lo = 0, hi = t->seg_n, mid;
+	struct tseg	*g;
+
+	while (lo < hi) {
+		mid = (lo + hi) / 2;
+		g = tcp_seg(t, mid);
+		if (SEQ_LEQ(g->seq + tcp_seg_size(g), seq))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return (lo);
+}
+
+static void
+mark_lost(struct tcpcb *t, struct tseg *g)
+{
+	if (g->flags & (TSEG_SACKED | TSEG_LOST))
+		return;
+	g->flags |= TSEG_LOST;
+	t->lost += tcp_seg_size(g);
+	t->seg_lost++;
+}
+
+static void
+unmark_lost(struct tcpcb *t, struct tseg *g)
+{
+	if (!(g->flags & TSEG_LOST))
+		return;
+	g->flags &= (uint8_t)~TSEG_LOST;
+	t->lost -= tcp_seg_size(g);
+	t->seg_lost--;
+}
+
+/*
+ * A segment has arrived for the first time.  One that was sent again
+ * counts for RACK only if this cannot be its first sending's (6.2).
+ */
+static void
+delivered(struct tcpcb *t, const struct tseg *g, mono_t now,
+    struct rate_sample *r)
+{
+	t->delivered += tcp_seg_size(g);
+	t->delivered_time = now;
+	if (g->rexmits > 0 && now - g->sent < t->min_rtt)
+		return;
+	if (r->sent == 0 || g->sent >= r->sent) {
+		r->sent = g->sent;
+		r->prior = g->delivered;
+		r->prior_us = g->dtime;
+		r->send_us = (uint32_t)MONO_TO_US(g->sent) - g->ftime;
+		r->app_limited = (g->flags & TSEG_APPLIMITED) != 0;
+		t->first_sent = g->sent;
+	}
+	if (g->sent > t->newest || (g->sent == t->newest &&
+	    SEQ_GT(g->seq, t->newest_seq))) {
+		t->newest = g->sent;
+		t->newest_seq = g->seq;
+		if (now > g->sent)
+			t->rack_rtt = now - g->sent;
+	}
+	/* it arrived after what was sent later, and was sent once */
+	if (g->rexmits == 0 && SEQ_LT(g->seq, r->fack))
+		t->reordered = 1;
+	if (SEQ_GT(g->seq + g->len, t->fack))
+		t->fack = g->seq + g->len;
+}
+
+/* The guest got something twice: was it sent twice for nothing? */
+static void
+take_dsack(struct slirp *s, struct tcpcb *t, uint32_t end)
+{
+	s->count.tcp_dsacks++;
+	t->dsack_seen = 1;
+	if (t->undo_rexmits > 0 && SEQ_GT(end, t->undo_marker))
+		t->undo_rexmits--;
+	/* once a round: what arrives late is waited for longer */
+	if (SEQ_GEQ(t->snd_una, t->dsack_round)) {
+		t->dsack_round = t->snd_nxt;
+		if (t->reo_mult < REO_MULT_MAX)
+			t->reo_mult++;
+		t->reo_persist = REO_RECOVERIES;
+	}
+}
+
+/* RFC 2883: the first block is of data that was there already. */
+static int
+is_dsack(const struct tcp_in *in)
+{
+	const struct tcp_range	*a = &in->sack[0], *b = &in->sack[1];
+
+	if (!SEQ_LT(a->start, a->end))
+		return (0);
+	if (SEQ_LEQ(a->end, in->ack))
+		return (1);
+	return (in->nsack > 1 && SEQ_LEQ(b->start, a->start) &&
+	    SEQ_LEQ(a->end, b->end));
+}
+
+/* Enter what the guest has selectively acknowledged. */
+static void
+take_sack(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
+    struct rate_sample *r)
+{
+	const struct tcp_range	*b;
+	struct tseg		*g;
+	mono_t			 now = in->p->time, newest = 0;
+	uint32_t		 i;
+	int			 k = 0;
+
+	if (is_dsack(in)) {
+		if (SEQ_GEQ(in->sack[0].end, t->snd_una - t->max_wnd))
+			take_dsack(s, t, in->sack[0].end);
+		k = 1;
+	}
+	for (; k < in->nsack; k++) {
+		b = &in->sack[k];
+		if (!SEQ_LT(b->start, b->end) ||
+		    SEQ_LT(b->start, t->snd_una) ||
+		    SEQ_GT(b->end, t->snd_nxt))
+			continue;
+		for (i = seg_at(t, b->start); i < t->seg_n; i++) {
+			g = tcp_seg(t, i);
+			if (SEQ_LT(g->seq, b->start))
+				continue;
+			if (SEQ_GT(g->seq + g->len, b->end))
+				break;
+			if (g->flags & (TSEG_SACKED | TSEG_FIN))
+				continue;
+			unmark_lost(t, g);
+			delivered(t, g, now, r);
+			g->flags |= TSEG_SACKED;
+			if (g->rexmits == 0 && now > g->sent &&
+			    g->sent > newest)
+				newest = g->sent;
+			t->sacked += tcp_seg_size(g);
+			t->seg_sacked++;
+		}
+	}
+	if (newest != 0)
+		cc_rtt(t, now - newest, s->now);
+}
+
+/* RFC 8985 6.2, step 4: how long to wait for what may be reordered. */
+static mono_t
+reo_wnd(const struct tcpcb *t)
+{
+	mono_t	 w;
+
+	if (!t->reordered && (t->recovery != TCPR_NONE ||
+	    t->seg_sacked >= DUPTHRESH))
+		return (0);
+	w = t->min_rtt / 4 * (t->reo_mult + 1U);
+	return (w > t->srtt ? t->srtt : w);
+}
+
+/*
+ * Mark what is lost by time.  What is not lost yet, but would be if
+ * nothing comes, arms t_reo.
+ */
+static void
+rack_detect(struct tcpcb *t, mono_t now)
+{
+	struct tseg	*g;
+	mono_t		 wait = t->rack_rtt + reo_wnd(t);
+	uint32_t	 i, n;
+
+	t->t_reo = 0;
+	if (t->newest == 0)
+		return;
+	for (i = seg_at(t, t->scan); i < t->seg_n; i++) {
+		g = tcp_seg(t, i);
+		if (!(g->flags & (TSEG_SACKED | TSEG_LOST | TSEG_REXMIT))) {
+			if (g->sent > t->newest || (g->sent == t->newest &&
+			    SEQ_GEQ(g->seq, t->newest_seq)))
+				break;
+			if (g->sent + wait > now) {
+				t->t_reo = g->sent + wait;
+				break;
+			}
+			mark_lost(t, g);
+		}
+		t->scan = g->seq + tcp_seg_size(g);
+	}
+	/* the first ones hold up everything else */
+	n = t->seg_n < LOST_AGAIN ? t->seg_n : LOST_AGAIN;
+	for (i = 0; i < n; i++) {
+		g = tcp_seg(t, i);
+		if ((g->flags & (TSEG_REXMIT | TSEG_LOST | TSEG_SACKED)) !=
+		    TSEG_REXMIT || g->sent >= t->newest)
+			continue;
+		if (g->sent + wait <= now) {
+			g->flags &= (uint8_t)~TSEG_REXMIT;
+			mark_lost(t, g);
+		} else if (t->t_reo == 0 || g->sent + wait < t->t_reo)
+			t->t_reo = g->sent + wait;
+	}
+}
+
+static void
+undo_save(struct tcpcb *t)
+{
+	t->prior_cwnd = t->cwnd;
+	t->prior_ssthresh = t->ssthresh;
+	t->undo_rexmits = 0;
+	t->undo_marker = t->snd_una;
+	t->undo_ts = 0;
+	t->undo = 1;
+	t->dsack_seen = 0;
+}
+
+/* Loss was found: a recovery begins. */
+static void
+enter_recovery(struct slirp *s, struct tcpcb *t, const struct cc_sample *sm)
+{
+	undo_save(t);
+	t->recovery = TCPR_FAST;
+	t->rexmit_now = 1;
+	t->recover = t->snd_nxt;
+	t->prr_delivered = t->prr_out = 0;
+	t->prr_flight = sm->flight > 0 ? sm->flight : t->mss;
+	t->t_tlp = 0;
+	t->ccops->loss(t, sm);
+	s->count.tcp_fast_recoveries++;
+}
+
+static void
+leave_recovery(struct tcpcb *t)
+{
+	t->ccops->recovered(t);
+	t->recovery = TCPR_NONE;
+	t->undo = 0;
+	if (t->reo_persist > 0 && --t->reo_persist == 0)
+		t->reo_mult = 0;
+}
+
+/* Nothing was lost after all: go on as if nothing had been. */
+static void
+undo(struct slirp *s, struct tcpcb *t)
+{
+	uint32_t	 i;
+
+	for (i = 0; i < t->seg_n && t->seg_lost > 0; i++)
+		unmark_lost(t, tcp_seg(t, i));
+	t->scan = t->snd_una;
+	if (t->cwnd < t->prior_cwnd)
+		t->cwnd = t->prior_cwnd;
+	if (t->ssthresh < t->prior_ssthresh)
+		t->ssthresh = t->prior_ssthresh;
+	t->recovery = TCPR_NONE;
+	t->undo = 0;
+	t->backoff = 0;
+	s->count.tcp_undos++;
+}
+
+/* Does this acknowledgement tell that the recovery was needless? */
+static int
+spurious(const struct tcpcb *t, const struct tcp_in *in, uint32_t acked)
+{
+	if (!t->undo)
+		return (0);
+	/* it answers what was sent before the first retransmission */
+	if (t->ts_ok && in->has_ts && acked > 0 && t->undo_ts != 0 &&
+	    (int32_t)(in->tsecr - t->undo_ts) < 0)
+		return (1);
+	return (t->dsack_seen && t->undo_ts != 0 && t->undo_rexmits == 0);
+}
+
+/* Take from the queue what is cumulatively acknowledged.  1: the FIN. */
+static int
+take_ack(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
+    struct rate_sample *r)
+{
+	mono_t		 now = in->p->time, sent = 0;
+	struct tseg	*g;
+	int		 fin = 0, clean = 1;
+
+	while (t->seg_n > 0) {
+		g = tcp_seg(t, 0);
+		if (g->flags & TSEG_FIN) {
+			if (in->ack != g->seq + 1)
+				break;
+			fin = 1;
+		} else if (SEQ_GT(g->seq + g->len, in->ack))
+			break;
+		/*
+		 * What waited behind a hole tells nothing about the path
+		 * (Karn); SACK has timed it already.
+		 */
+		if (g->rexmits > 0)
+			clean = 0;
+		else if (!(g->flags & TSEG_SACKED))
+			sent = g->sent;
+		if (!(g->flags & TSEG_SACKED))
+			delivered(t, g, now, r);
+		tcp_seg_pop(s, t);
+	}
+	t->snd_una = in->ack;
+	t->progress = s->now;
+	t->backoff = 0;
+	t->dupacks = 0;
+	if (clean && sent != 0 && now > sent)
+		cc_rtt(t, now - sent, s->now);
+	if (SEQ_LT(t->scan, t->snd_una))
+		t->scan = t->snd_una;
+	if (SEQ_LT(t->fack, t->snd_una))
+		t->fack = t->snd_una;
+	return (fin);
+}
+
+/* What the probe at the tail has shown (RFC 8985 7.4). */
+static void
+tlp_answer(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
+    const struct cc_sample *sm)
+{
+	if (!t->tlp_out || SEQ_LT(in->ack, t->tlp_end))
+		return;
+	t->tlp_out = 0;
+	if (!t->tlp_rexmit || t->dsack_seen || t->recovery != TCPR_NONE)
+		return;
+	/* the probe repaired a loss: it counts as one */
+	undo_save(t);
+	t->ccops->loss(t, sm);
+	if (t->cwnd > t->ssthresh && t->ssthresh != UINT32_MAX)
+		t->cwnd = t->ssthresh;
+	t->undo = 0;
+	s->count.tcp_fast_recoveries++;
+}
+
+/*
+ * Arm the probe: two round trips after the last news (RFC 8985 7.2), if
+ * the retransmission timer would take longer.
+ */
+void
+tcp_arm_tlp(struct slirp *s, struct tcpcb *t)
+{
+	mono_t	 pto;
+
+	t->t_tlp = 0;
+	if (!t->sack_ok || t->recovery != TCPR_NONE || t->seg_n == 0 ||
+	    t->seg_sacked > 0 || t->tlp_out || t->srtt == 0)
+		return;
+	pto = 2 * t->srtt + TLP_MIN;
+	if (t->seg_n == 1)
+		pto += TLP_DELACK;
+	if (t->t_rexmt == 0 || s->now + pto < t->t_rexmt)
+		t->t_tlp = s->now + pto;
+}
+
+static void
+make_sample(struct tcpcb *t, const struct rate_sample *r,
+    struct cc_sample *sm)
+{
+	uint32_t	 ack_us, us;
+
+	sm->prior = r->prior;
+	sm->app_limited = (uint8_t)r->app_limited;
+	if (r->sent == 0) {
+		/* nothing told when it was sent: no round has passed */
+		sm->prior = t->delivered - UINT32_MAX / 2;
+		return;
+	}
+	if (sm->now > r->sent)
+		sm->rtt = sm->now - r->sent;
+	ack_us = (uint32_t)MONO_TO_US(t->delivered_time) - r->prior_us;
+	us = ack_us > r->send_us ? ack_us : r->send_us;
+	/* shorter than the path is a trick of the timing */
+	if (us == 0 || us < MONO_TO_US(t->min_rtt))
+		return;
+	sm->rate = (uint64_t)(t->delivered - r->prior) * 1000000 / us;
+}
+
+/*
+ * Take an acknowledgement that is within what was sent.  Returns 1 if it
+ * acknowledged the FIN.
+ */
+int
+tcp_acked(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
+{
+	struct rate_sample	 r = { 0, 0, 0, 0, t->fack, 0 };
+	struct cc_sample	 sm = { 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+	uint32_t		 before = t->delivered, lost;
+	int			 fin = 0;
+
+	sm.now = in->p->time;
+	sm.flight = tcp_pipe(t);
+	sm.acked = in->ack - t->snd_una;
+	if (in->nsack > 0 && t->sack_ok)
+		take_sack(s, t, in, &r);
+	if (sm.acked > 0) {
+		fin = take_ack(s, t, in, &r);
+		if (t->seg_n == 0)
+			t->t_rexmt = 0;
+		else
+			tcp_arm_rexmt(s, t);
+	} else if (t->snd_nxt != t->snd_una && in->len == 0 &&
+	    !(in->flags & TH_FIN) && in->wnd == t->snd_wnd &&
+	    t->dupacks < UINT16_MAX)
+		t->dupacks++;
+	sm.delivered = t->delivered - before;
+	if (t->app_limited != 0 &&
+	    SEQ_GT(t->delivered, t->app_limited))
+		t->app_limited = 0;
+	if (spurious(t, in, sm.acked))
+		undo(s, t);
+	if (t->recovery != TCPR_NONE && SEQ_GEQ(t->snd_una, t->recover))
+		leave_recovery(t);
+	lost = t->lost;
+	if (t->seg_n > 0 && t->sack_ok)
+		rack_detect(t, sm.now);
+	else if (t->seg_n > 0 && t->recovery == TCPR_FAST &&
+	    sm.acked > 0) {
+		mark_lost(t, tcp_seg(t, 0));	/* partial ACK */
+		t->rexmit_now = 1;
+	} else if (t->seg_n > 0 && t->dupacks == DUPTHRESH &&
+	    t->recovery == TCPR_NONE)
+		mark_lost(t, tcp_seg(t, 0));
+	sm.lost = t->lost > lost ? t->lost - lost : 0;
+	if (sm.delivered > 0)
+		make_sample(t, &r, &sm);
+	tlp_answer(s, t, in, &sm);
+	if (t->seg_lost > 0 && t->recovery == TCPR_NONE)
+		enter_recovery(s, t, &sm);
+	if (sm.delivered > 0 || sm.lost > 0)
+		t->ccops->ack(t, &sm);
+	if (sm.delivered > 0)
+		tcp_arm_tlp(s, t);
+	return (fin);
+}
+
+/* The reordering window of something has passed. */
+void
+tcp_reo_timeout(struct slirp *s, struct tcpcb *t)
+{
+	struct cc_sample	 sm = { 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+	uint32_t		 lost = t->lost;
+
+	sm.now = s->now;
+	sm.flight = tcp_pipe(t);
+	sm.prior = t->delivered - UINT32_MAX / 2;
+	if (t->seg_n == 0)
+		return;
+	rack_detect(t, s->now);
+	sm.lost = t->lost - lost;
+	if (t->seg_lost > 0 && t->recovery == TCPR_NONE)
+		enter_recovery(s, t, &sm);
+	if (sm.lost > 0)
+		t->ccops->ack(t, &sm);
+	tcp_output(s, t);
+}
+
+/* No news for two round trips: ask at the tail (RFC 8985 7.3). */
+void
+tcp_tlp_timeout(struct slirp *s, struct tcpcb *t)
+{
+	struct tseg	*g;
+
+	if (t->seg_n == 0 || t->recovery != TCPR_NONE)
+		return;
+	t->tlp_rexmit = 0;
+	t->dsack_seen = 0;
+	if (tcp_probe_new(s, t) == -1) {
+		g = tcp_seg(t, t->seg_n - 1);
+		if (tcp_resend(s, t, g) == -1)
+			return;
+		t->tlp_rexmit = 1;
+	}
+	t->tlp_out = 1;
+	t->tlp_end = t->snd_nxt;
+	s->count.tcp_tlps++;
+	tcp_arm_rexmt(s, t);
+}
+
+/* Nothing was acknowledged for too long (RFC 6298, 5). */
+void
+tcp_rexmt_timeout(struct slirp *s, struct tcpcb *t)
+{
+	struct tseg	*g;
+	uint32_t	 i;
+
+	if (t->seg_n == 0)
+		return;
+	g = tcp_seg(t, 0);
+	if (g->slot != PKTQ_NOSLOT && pktq_busy(s->out, g->slot)) {
+		tcp_arm_rexmt(s, t);	/* it has not left the house */
+		return;
+	}
+	s->count.tcp_rtos++;
+	if (t->backoff == 0)
+		undo_save(t);
+	t->ccops->timeout(t);
+	/* the guest may have dropped what it selectively acknowledged */
+	for (i = 0; i < t->seg_n; i++) {
+		g = tcp_seg(t, i);
+		if (g->flags & TSEG_SACKED)
+			t->sacked -= tcp_seg_size(g);
+		g->flags &= (uint8_t)~(TSEG_SACKED | TSEG_REXMIT);
+		mark_lost(t, g);
+	}
+	t->seg_sacked = 0;
+	t->recovery = TCPR_TIMEOUT;
+	t->recover = t->snd_nxt;
+	t->scan = t->snd_nxt;
+	t->fack = t->snd_una;
+	t->dupacks = 0;
+	t->tlp_out = 0;
+	t->t_tlp = t->t_reo = 0;
+	t->pace_next = 0;
+	if (t->backoff < MAX_BACKOFF)
+		t->backoff++;
+	tcp_arm_rexmt(s, t);
+	tcp_output(s, t);
+}

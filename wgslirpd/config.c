@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "slirp.h"
 #include "wgslirpd.h"
 
 static int	 cmp_peer_key(const struct conf_peer *,
@@ -24,7 +25,6 @@ static int	 cmp_peer_key(const struct conf_peer *,
 RB_PROTOTYPE_INTERNAL(conf_keys, conf_peer, key_entry, cmp_peer_key,
     UNUSED_STATIC);
 
-#define ACK_DELAY_DEFAULT	10	/* milliseconds */
 #define UDP_TIMEOUT_DEFAULT	300	/* seconds, RFC 4787 REQ-5 */
 
 /* A configuration with every default; exits if there is no memory. */
@@ -42,7 +42,8 @@ config_new(void)
 	TAILQ_INIT(&c->rules);
 	TAILQ_INIT(&c->excludes);
 	c->mtu = MTU_DEFAULT;
-	c->ack_delay = ACK_DELAY_DEFAULT;
+	tcp_defaults(&c->tcp);
+	c->ttl = TTL_DEFAULT;
 	c->udp_timeout = UDP_TIMEOUT_DEFAULT;
 	return (c);
 }
@@ -488,7 +489,9 @@ config_send(const struct config *c, struct imsgev *crypto,
 	memset(&g, 0, sizeof(g));
 	g.mtu = c->mtu;
 	g.port = l != NULL ? l->port : 0;
-	g.ack_delay = c->ack_delay;
+	g.tcp = c->tcp;
+	g.copy_tos = c->copy_tos != 0;
+	g.ttl = c->ttl;
 	g.overlay = (uint16_t)c->overlay;
 	g.udp_timeout = c->udp_timeout;
 	g.max_flows = c->max_flows;

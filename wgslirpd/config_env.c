@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "slirp_tcp.h"
 #include "wgslirpd.h"
 
 extern char	**environ;
@@ -32,12 +33,8 @@ struct env_parse {
 
 /* Known to wgslirp, and without a meaning here. */
 static const char *const	 ignored[] = {
-	"COPY_TOS", "FLOW_", "HEALTHCHECK", "HEALTH_",
-	"IP_TTL", "METRICS_", "POOLING", "PROCESSOR_", "SIMPLE_MODE",
-	"TCP_ACK_IDLE_", "TCP_CC", "TCP_ENABLE_SACK", "TCP_ERROR_SIGNAL",
-	"TCP_FAST_DIAL_MS", "TCP_GATE_LOG", "TCP_INIT_CWND_MSS",
-	"TCP_MSS_CLAMP", "TCP_PACE_US", "TCP_PEND_CAP_BYTES",
-	"TCP_SOCK_", "TCP_WS_OUT", "WG_DISABLE_IPV6",
+	"FLOW_", "HEALTHCHECK", "HEALTH_", "METRICS_", "POOLING",
+	"PROCESSOR_", "SIMPLE_MODE", "WG_DISABLE_IPV6",
 	"WG_PCAP", "WG_TUN_"
 };
 
@@ -335,6 +332,77 @@ env_true(const char *name)
 	    strcasecmp(v, "on") == 0));
 }
 
+static int
+env_choice(struct env_parse *e, const char *name, const char *const *names,
+    int n, int dflt)
+{
+	const char	*v;
+	int		 i;
+
+	if ((v = env_get(name)) == NULL)
+		return (dflt);
+	for (i = 0; i < n; i++)
+		if (strcasecmp(v, names[i]) == 0)
+			return (i);
+	env_error(e, "%s: \"%s\" is not %s, %s or %s", name, v, names[0],
+	    names[1], names[2]);
+	return (dflt);
+}
+
+static uint32_t
+env_u32(struct env_parse *e, const char *name, int lo, int hi,
+    uint32_t dflt)
+{
+	return ((uint32_t)env_number(e, name, lo, hi, (int)dflt));
+}
+
+/* Booleans: 1, true, yes, on. */
+static void
+env_tcp(struct env_parse *e, struct conf_tcp *c)
+{
+	static const char *const	 signals[] = { "icmp", "rst", "none" };
+	static const char *const	 logs[] = { "off", "info", "debug" };
+	const char			*v;
+	int				 cc;
+
+	c->ack_delay = env_u32(e, "TCP_ACK_DELAY_MS", 0, 500, c->ack_delay);
+	if (env_get("TCP_ENABLE_SACK") != NULL)
+		c->sack = (uint8_t)env_true("TCP_ENABLE_SACK");
+	c->mss = (uint16_t)env_u32(e, "TCP_MSS_CLAMP", 0, MTU_MAX, c->mss);
+	if (c->mss != 0 && c->mss < TCP_MSS_MIN)
+		env_error(e, "TCP_MSS_CLAMP: less than %d", TCP_MSS_MIN);
+	c->pace_gap = env_u32(e, "TCP_PACE_US", 0, 1000000, c->pace_gap);
+	v = env_get("TCP_GATE_LOG");
+	if (v != NULL && strcasecmp(v, "on") == 0)
+		c->gate_log = GATE_INFO;
+	else
+		c->gate_log = (uint8_t)env_choice(e, "TCP_GATE_LOG", logs, 3,
+		    c->gate_log);
+	if ((v = env_get("TCP_CC")) != NULL) {
+		if ((cc = cc_by_name(v)) == -1)
+			env_error(e, "TCP_CC: \"%s\" is not newreno, cubic, "
+			    "bbr or off", v);
+		else
+			c->cc = (uint8_t)cc;
+	}
+	c->signal = (uint8_t)env_choice(e, "TCP_ERROR_SIGNAL", signals, 3,
+	    c->signal);
+	c->fast_dial = env_u32(e, "TCP_FAST_DIAL_MS", 0, 60000,
+	    c->fast_dial);
+	c->rcvbuf = env_u32(e, "TCP_SOCK_RCVBUF", 0, 1 << 30, c->rcvbuf);
+	c->sndbuf = env_u32(e, "TCP_SOCK_SNDBUF", 0, 1 << 30, c->sndbuf);
+	c->idle_gate = env_u32(e, "TCP_ACK_IDLE_GATE_MS", 0, 3600000,
+	    c->idle_gate);
+	c->idle_inflight = env_u32(e, "TCP_ACK_IDLE_MIN_INFLIGHT", 0,
+	    1 << 30, c->idle_inflight);
+	c->idle_fail = env_u32(e, "TCP_ACK_IDLE_FAIL_SEC", 1, 86400,
+	    c->idle_fail);
+	c->window = env_u32(e, "TCP_PEND_CAP_BYTES", 2048, TCP_WND_MAX,
+	    c->window);
+	c->wscale = (uint8_t)env_u32(e, "TCP_WS_OUT", 0, 14, c->wscale);
+	c->iw = (uint8_t)env_u32(e, "TCP_INIT_CWND_MSS", 1, 100, c->iw);
+}
+
 /*
  * The configuration that the environment describes, or NULL with what is
  * wrong in err.
@@ -358,8 +426,10 @@ config_env(int check_only, char *err, size_t errlen)
 	    "WG_LISTEN_PORT", 0, UINT16_MAX, WGSLIRPD_PORT));
 	e.conf->mtu = (uint16_t)env_number(&e, "WG_MTU", MTU_MIN, MTU_MAX,
 	    ENV_MTU_DEFAULT);
-	e.conf->ack_delay = (uint16_t)env_number(&e, "TCP_ACK_DELAY_MS", 0,
-	    500, e.conf->ack_delay);
+	env_tcp(&e, &e.conf->tcp);
+	e.conf->copy_tos = env_true("COPY_TOS");
+	e.conf->ttl = (uint8_t)env_number(&e, "IP_TTL", 1, 255,
+	    e.conf->ttl);
 	if ((v = env_get("WG_ADDRESS")) != NULL)
 		env_prefixes(&e, "WG_ADDRESS", v, &e.conf->addresses, 0);
 	if (env_true("DEBUG") || env_true("WG_DEBUG"))

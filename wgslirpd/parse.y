@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "slirp_tcp.h"
 #include "wgslirpd.h"
 
 #define MAX_INCLUDES	16
@@ -76,6 +77,7 @@ static void	 note_path(const char *);
 static struct conf_rule	*new_rule(void);
 static void	 free_rule(struct conf_rule *);
 static int	 get_number(int64_t, int64_t, int64_t, const char *);
+static int	 get_choice(char *, const char *const *, int, const char *);
 static int	 get_port_range(const char *, struct rule *);
 
 typedef struct {
@@ -91,26 +93,31 @@ int	 yyparse(void);
 %}
 
 %token	ACK ADDRESS ALLOWED ANY
-%token	BLOCK BRIEF
-%token	DELAY
-%token	ENDPOINT ERROR EXCLUDE
-%token	FILE_ FLOWS FROM
+%token	BLOCK BRIEF BUFFER
+%token	CONGESTION COPY
+%token	DELAY DIAL
+%token	ENDPOINT ERROR ERRORS EXCLUDE
+%token	FAIL FAST FILE_ FLOWS FROM
+%token	GAP GATE
+%token	IDLE INFLIGHT INITIAL
 %token	INCLUDE INTERFACE IPS
 %token	KEEPALIVE KEY
 %token	LISTEN LOG
-%token	MAX MTU
+%token	MAX MSS MTU
 %token	NO NOPRIVATEKEY
 %token	ON OVERLAY
-%token	PASS PEER PERSISTENT PORT PRESHARED PRIVATE PROTO PUBLIC
+%token	PACE PASS PEER PERSISTENT PORT PRESHARED PRIVATE PROTO PUBLIC
 %token	QUICK
-%token	REDACTED RESERVED
-%token	TCP TIMEOUT TO
+%token	RECEIVE REDACTED RESERVED
+%token	SACK SCALE SEND SIGNAL
+%token	TCP TIMEOUT TO TOS TTL
 %token	UAPI UDP
 %token	VERBOSE
+%token	WINDOW
 %token	YES
 %token	<v.string>	STRING
 %token	<v.number>	NUMBER
-%type	<v.number>	lport port portspec proto secrets
+%type	<v.number>	lport port portspec proto secrets yesno
 %type	<v.string>	string
 
 %%
@@ -220,6 +227,12 @@ main		: LISTEN ON STRING lport	{
 		}
 		| OVERLAY YES excludes	{ conf->overlay = 1; }
 		| OVERLAY NO		{ conf->overlay = 0; }
+		| COPY TOS yesno	{ conf->copy_tos = $3 != 0; }
+		| TTL NUMBER		{
+			if (get_number($2, 1, 255, "ttl") == -1)
+				YYERROR;
+			conf->ttl = (uint8_t)$2;
+		}
 		| UAPI INTERFACE STRING secrets	{
 			if (!uapi_name_valid($3)) {
 				yyerror("uapi interface: 1 to %d letters, "
@@ -234,6 +247,10 @@ main		: LISTEN ON STRING lport	{
 		}
 		| TCP '{' optnl tcpopts '}'
 		| UDP '{' optnl udpopts '}'
+		;
+
+yesno		: YES			{ $$ = 1; }
+		| NO			{ $$ = 0; }
 		;
 
 secrets		: /* empty */		{ $$ = UAPI_ON; }
@@ -308,7 +325,95 @@ tcpopts		: tcpopt optnl
 tcpopt		: ACK DELAY NUMBER	{
 			if (get_number($3, 0, 500, "ack delay") == -1)
 				YYERROR;
-			conf->ack_delay = (uint16_t)$3;
+			conf->tcp.ack_delay = (uint32_t)$3;
+		}
+		| CONGESTION STRING	{
+			int	 cc = cc_by_name($2);
+
+			free($2);
+			if (cc == -1) {
+				yyerror("congestion: newreno, cubic, bbr or "
+				    "off");
+				YYERROR;
+			}
+			conf->tcp.cc = (uint8_t)cc;
+		}
+		| ERRORS SIGNAL STRING	{
+			static const char *const	 names[] = { "icmp",
+							    "reset", "none" };
+			int	 i = get_choice($3, names, 3, "error signal");
+
+			if (i == -1)
+				YYERROR;
+			conf->tcp.signal = (uint8_t)i;
+		}
+		| FAST DIAL NUMBER	{
+			if (get_number($3, 0, 60000, "fast dial") == -1)
+				YYERROR;
+			conf->tcp.fast_dial = (uint32_t)$3;
+		}
+		| GATE LOG STRING	{
+			static const char *const	 names[] = { "off",
+							    "info", "debug" };
+			int	 i = get_choice($3, names, 3, "gate log");
+
+			if (i == -1)
+				YYERROR;
+			conf->tcp.gate_log = (uint8_t)i;
+		}
+		| IDLE GATE NUMBER	{
+			if (get_number($3, 0, 3600000, "idle gate") == -1)
+				YYERROR;
+			conf->tcp.idle_gate = (uint32_t)$3;
+		}
+		| IDLE INFLIGHT NUMBER	{
+			if (get_number($3, 0, 1 << 30, "idle inflight") == -1)
+				YYERROR;
+			conf->tcp.idle_inflight = (uint32_t)$3;
+		}
+		| IDLE FAIL NUMBER	{
+			if (get_number($3, 1, 86400, "idle fail") == -1)
+				YYERROR;
+			conf->tcp.idle_fail = (uint32_t)$3;
+		}
+		| INITIAL WINDOW NUMBER	{
+			if (get_number($3, 1, 100, "initial window") == -1)
+				YYERROR;
+			conf->tcp.iw = (uint8_t)$3;
+		}
+		| MSS NUMBER		{
+			if ($2 != 0 && get_number($2, TCP_MSS_MIN, MTU_MAX,
+			    "mss") == -1)
+				YYERROR;
+			conf->tcp.mss = (uint16_t)$2;
+		}
+		| PACE GAP NUMBER	{
+			if (get_number($3, 0, 1000000, "pace gap") == -1)
+				YYERROR;
+			conf->tcp.pace_gap = (uint32_t)$3;
+		}
+		| RECEIVE BUFFER NUMBER	{
+			if (get_number($3, 0, 1 << 30, "receive buffer") ==
+			    -1)
+				YYERROR;
+			conf->tcp.rcvbuf = (uint32_t)$3;
+		}
+		| SEND BUFFER NUMBER	{
+			if (get_number($3, 0, 1 << 30, "send buffer") == -1)
+				YYERROR;
+			conf->tcp.sndbuf = (uint32_t)$3;
+		}
+		| RECEIVE WINDOW NUMBER	{
+			if (get_number($3, 2048, TCP_WND_MAX,
+			    "receive window") == -1)
+				YYERROR;
+			conf->tcp.window = (uint32_t)$3;
+		}
+		| SACK yesno		{ conf->tcp.sack = (uint8_t)$2; }
+		| WINDOW SCALE NUMBER	{
+			if (get_number($3, 0, 14, "window scale") == -1)
+				YYERROR;
+			conf->tcp.wscale = (uint8_t)$3;
 		}
 		;
 
@@ -574,6 +679,23 @@ get_number(int64_t v, int64_t lo, int64_t hi, const char *what)
 	return (-1);
 }
 
+/* Takes the string; returns which of the names it is, or -1. */
+static int
+get_choice(char *s, const char *const *names, int n, const char *what)
+{
+	int	 i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(s, names[i]) == 0)
+			break;
+	free(s);
+	if (i < n)
+		return (i);
+	yyerror("%s: must be %s, %s or %s", what, names[0], names[1],
+	    names[2]);
+	return (-1);
+}
+
 static int
 get_port_range(const char *s, struct rule *r)
 {
@@ -661,13 +783,25 @@ lookup(const char *s)
 		{ "any",	ANY },
 		{ "block",	BLOCK },
 		{ "brief",	BRIEF },
+		{ "buffer",	BUFFER },
+		{ "congestion",	CONGESTION },
+		{ "copy",	COPY },
 		{ "delay",	DELAY },
+		{ "dial",	DIAL },
 		{ "endpoint",	ENDPOINT },
+		{ "error",	ERRORS },
 		{ "exclude",	EXCLUDE },
+		{ "fail",	FAIL },
+		{ "fast",	FAST },
 		{ "file",	FILE_ },
 		{ "flows",	FLOWS },
 		{ "from",	FROM },
+		{ "gap",	GAP },
+		{ "gate",	GATE },
+		{ "idle",	IDLE },
 		{ "include",	INCLUDE },
+		{ "inflight",	INFLIGHT },
+		{ "initial",	INITIAL },
 		{ "interface",	INTERFACE },
 		{ "ips",	IPS },
 		{ "keepalive",	KEEPALIVE },
@@ -675,11 +809,13 @@ lookup(const char *s)
 		{ "listen",	LISTEN },
 		{ "log",	LOG },
 		{ "max",	MAX },
+		{ "mss",	MSS },
 		{ "mtu",	MTU },
 		{ "no",		NO },
 		{ "no-private-key", NOPRIVATEKEY },
 		{ "on",		ON },
 		{ "overlay",	OVERLAY },
+		{ "pace",	PACE },
 		{ "pass",	PASS },
 		{ "peer",	PEER },
 		{ "persistent",	PERSISTENT },
@@ -689,14 +825,22 @@ lookup(const char *s)
 		{ "proto",	PROTO },
 		{ "public",	PUBLIC },
 		{ "quick",	QUICK },
+		{ "receive",	RECEIVE },
 		{ "redacted",	REDACTED },
 		{ "reserved",	RESERVED },
+		{ "sack",	SACK },
+		{ "scale",	SCALE },
+		{ "send",	SEND },
+		{ "signal",	SIGNAL },
 		{ "tcp",	TCP },
 		{ "timeout",	TIMEOUT },
 		{ "to",		TO },
+		{ "tos",	TOS },
+		{ "ttl",	TTL },
 		{ "uapi",	UAPI },
 		{ "udp",	UDP },
 		{ "verbose",	VERBOSE },
+		{ "window",	WINDOW },
 		{ "yes",	YES }
 	};
 	const struct keyword		*k;

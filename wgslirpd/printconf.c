@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 
+#include "slirp_tcp_cc.h"
 #include "wgslirpd.h"
 
 static void
@@ -110,6 +111,28 @@ print_rule(const struct conf_rule *r)
 	printf("\n");
 }
 
+static void
+print_tcp(const struct conf_tcp *c)
+{
+	static const char *const	 signals[] = { "icmp", "reset", "none" };
+	static const char *const	 logs[] = { "off", "info", "debug" };
+
+	printf("tcp {\n\tack delay %u\n\tcongestion %s\n", c->ack_delay,
+	    cc_name((enum cc_id)c->cc));
+	printf("\terror signal %s\n\tfast dial %u\n", signals[c->signal],
+	    c->fast_dial);
+	printf("\tgate log %s\n\tidle gate %u\n", logs[c->gate_log],
+	    c->idle_gate);
+	printf("\tidle inflight %u\n\tidle fail %u\n", c->idle_inflight,
+	    c->idle_fail);
+	printf("\tinitial window %u\n\tmss %u\n\tpace gap %u\n", c->iw,
+	    c->mss, c->pace_gap);
+	printf("\treceive buffer %u\n\tsend buffer %u\n", c->rcvbuf,
+	    c->sndbuf);
+	printf("\treceive window %u\n\tsack %s\n\twindow scale %u\n}\n",
+	    c->window, c->sack ? "yes" : "no", c->wscale);
+}
+
 void
 print_config(const struct config *c)
 {
@@ -137,7 +160,10 @@ print_config(const struct config *c)
 		printf("overlay yes\n");
 	else if (c->overlay)
 		print_prefixes("overlay yes exclude", &c->excludes);
-	printf("tcp { ack delay %u }\n", c->ack_delay);
+	print_tcp(&c->tcp);
+	if (c->copy_tos)
+		printf("copy tos yes\n");
+	printf("ttl %u\n", c->ttl);
 	printf("udp { timeout %u }\n", c->udp_timeout);
 	TAILQ_FOREACH(r, &c->rules, entry)
 		print_rule(r);

@@ -21,6 +21,7 @@
 #include "slirp.h"
 #include "slirp_dns.h"
 #include "slirp_host.h"
+#include "slirp_tcp_cc.h"
 
 #define IN_BATCH	256	/* packets of the guests a round */
 #define RUN_BATCH	64	/* flows that get a turn a round */
@@ -187,7 +188,10 @@ commit(void)
 	s->conf = se.conf;
 	memset(&se.conf, 0, sizeof(se.conf));
 	s->conf.mtu = se.global.mtu;
-	s->conf.ack_delay = MONO_MS(se.global.ack_delay);
+	s->conf.tcp = se.global.tcp;
+	s->conf.copy_tos = se.global.copy_tos;
+	s->conf.ttl = se.global.ttl;
+	slirp_host_buffers(s->conf.tcp.rcvbuf, s->conf.tcp.sndbuf);
 	s->conf.udp_timeout = MONO_SEC(se.global.udp_timeout);
 	s->conf.max_flows = se.global.max_flows;
 	s->count.flows_max = s->maxflows;
@@ -391,6 +395,8 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		if (se.staging)
 			bad_imsg("parent", type);
 		imsg_is(imsg, &se.global, sizeof(se.global));
+		if (se.global.tcp.cc >= CC_MAX || se.global.tcp.wscale > 14)
+			fatalx("configuration out of range");
 		se.staging = 1;
 		break;
 	case IMSG_CONF_PEER:

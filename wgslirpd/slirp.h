@@ -144,6 +144,7 @@ struct flow {
 	uint8_t			 ready;		/* on the ready list */
 	uint8_t			 readable;	/* host socket may have data */
 	uint8_t			 df;		/* the host layer's */
+	uint8_t			 dscp;		/* for packets to the guest */
 };
 /* Whom a guest has sent to through one mapping; the oldest make room. */
 #define MAX_REMOTES	64
@@ -223,10 +224,11 @@ struct slirp_conf {
 	struct rule	*rules;
 	size_t		 nrules;
 	uint16_t	 mtu;
-	mono_t		 ack_delay;
+	struct conf_tcp	 tcp;
 	mono_t		 udp_timeout;
 	uint32_t	 max_flows;
-	uint8_t		 cc;		/* enum cc_id */
+	uint8_t		 copy_tos;	/* DSCP of guests, on answers */
+	uint8_t		 ttl;		/* of what is made here */
 };
 
 struct slirp {
@@ -369,6 +371,7 @@ void		 udp_close(struct slirp *, struct flow *);
 
 /* slirp_tcp.c and its siblings: see slirp_tcp.h */
 int		 tcp_init(struct slirp *);
+void		 tcp_defaults(struct conf_tcp *);
 void		 tcp_fini(struct slirp *);
 void		 tcp_input(struct slirp *, struct ippkt *);
 void		 tcp_event(struct slirp *, struct flow *, int);

@@ -78,10 +78,11 @@ slirp_init(struct slirp *s, const struct host_ops *ops, void *harg,
 	s->host = ops;
 	s->harg = harg;
 	s->now = now;
+	s->conf.ttl = TTL_DEFAULT;
 	s->maxflows = maxflows;
 	s->count.flows_max = maxflows;
 	s->conf.mtu = MTU_DEFAULT;
-	s->conf.ack_delay = MONO_MS(10);
+	tcp_defaults(&s->conf.tcp);
 	s->conf.udp_timeout = MONO_SEC(300);
 	TAILQ_INIT(&s->ready);
 	TAILQ_INIT(&s->waiting);

@@ -87,6 +87,16 @@ watch(struct flow *f, int fd, short events)
 }
 
 /* Start to connect to the flow's destination. */
+static uint32_t	 tcp_rcvbuf, tcp_sndbuf;
+
+/* Buffers of TCP sockets that are opened from now on; 0: the system's. */
+void
+slirp_host_buffers(uint32_t rcvbuf, uint32_t sndbuf)
+{
+	tcp_rcvbuf = rcvbuf;
+	tcp_sndbuf = sndbuf;
+}
+
 static int
 host_tcp_open(void *arg, struct flow *f, int ttl)
 {
@@ -98,6 +108,10 @@ host_tcp_open(void *arg, struct flow *f, int ttl)
 	if ((fd = host_socket(f->dst.af, SOCK_STREAM, IPPROTO_TCP)) == -1)
 		return (-1);
 	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	if (tcp_rcvbuf != 0)
+		set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)tcp_rcvbuf);
+	if (tcp_sndbuf != 0)
+		set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)tcp_sndbuf);
 	want_errors(fd, f->dst.af);
 	if (ttl < TTL_SHORT) {
 		if (f->dst.af == 4)

@@ -87,7 +87,7 @@ ip_header(struct slirp *s, uint8_t *p, const struct ipaddr *src,
 		put16(p + 2, (uint32_t)(len + IP4_HDR));
 		put16(p + 4, s->ip_id++);
 		put16(p + 6, (uint32_t)frag);
-		p[8] = TTL_DEFAULT;
+		p[8] = s->conf.ttl;
 		p[9] = proto;
 		put16(p + 10, 0);
 		memcpy(p + 12, src->a, 4);
@@ -100,7 +100,7 @@ ip_header(struct slirp *s, uint8_t *p, const struct ipaddr *src,
 		put16(p + 2, 0);
 		put16(p + 4, (uint32_t)len);
 		p[6] = proto;
-		p[7] = TTL_DEFAULT;
+		p[7] = s->conf.ttl;
 		memcpy(p + 8, src->a, 16);
 		memcpy(p + 24, dst->a, 16);
 	}

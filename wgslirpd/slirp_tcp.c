@@ -72,6 +72,22 @@ static const char *const	 state_names[] = {
 	[TCPS_LAST_ACK] = "last-ack"
 };
 
+/* What can be set about TCP, where nobody has. */
+void
+tcp_defaults(struct conf_tcp *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->ack_delay = 10;
+	c->cc = CC_DEFAULT;
+	c->gate_log = GATE_INFO;
+	c->idle_gate = 6000;
+	c->idle_fail = 120;
+	c->iw = TCP_IW_SEGS;
+	c->sack = 1;
+	c->window = TCP_WND_START;
+	c->wscale = TCP_WSCALE;
+}
+
 int
 tcp_init(struct slirp *s)
 {
@@ -378,6 +394,8 @@ effective_mss(const struct slirp *s, const struct tcp_in *in, int ts)
 	max = s->conf.mtu - (uint32_t)ip_hdr_len(&in->p->src) - TCP_HDR;
 	if (mss > max)
 		mss = max;
+	if (s->conf.tcp.mss != 0 && mss > s->conf.tcp.mss)
+		mss = s->conf.tcp.mss;
 	if (ts)
 		mss = mss > TCP_TS_LEN ? mss - TCP_TS_LEN : 0;
 	return ((uint16_t)(mss < TCP_MSS_MIN ? TCP_MSS_MIN : mss));
@@ -391,7 +409,7 @@ init_cb(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 	t->irs = in->seq;
 	t->rcv_nxt = t->host_nxt = t->last_ack = in->seq + 1;
 	t->rcv_adv = t->rcv_nxt;
-	t->rcv_wnd = TCP_WND_START;
+	t->rcv_wnd = s->conf.tcp.window;
 	t->tune_seq = t->rcv_nxt + t->rcv_wnd;
 	t->tune_start = s->now;
 	t->iss = initial_seq(s, k);
@@ -402,9 +420,9 @@ init_cb(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 	t->snd_wl1 = in->seq;
 	if (in->has_ws) {
 		t->snd_scale = in->ws;
-		t->rcv_scale = TCP_WSCALE;
+		t->rcv_scale = s->conf.tcp.wscale;
 	}
-	t->sack_ok = in->has_sackok;
+	t->sack_ok = in->has_sackok && s->conf.tcp.sack;
 	if (in->has_ts) {
 		t->ts_ok = 1;
 		t->ts_recent = in->tsval;
@@ -413,7 +431,7 @@ init_cb(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 	}
 	t->mss = effective_mss(s, in, t->ts_ok);
 	t->last_rx = t->progress = s->now;
-	cc_init(t, (enum cc_id)s->conf.cc, TCP_IW_SEGS, s->now);
+	cc_init(t, (enum cc_id)s->conf.tcp.cc, s->conf.tcp.iw, s->now);
 }
 
 /*
@@ -425,10 +443,18 @@ connect_failed(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 {
 	struct host_error	 local;
 
+	if (t->dialing) {
+		/* the guest believes that it is connected */
+		s->count.tcp_refused++;
+		tcp_abort(s, t);
+		return;
+	}
 	switch (error) {
 	case ECONNREFUSED:
 	case ECONNRESET:
 		s->count.tcp_refused++;
+		if (s->conf.tcp.signal == SIGNAL_NONE)
+			break;
 		if (in != NULL)
 			tcp_reply_rst(s, in);
 		else {
@@ -448,6 +474,13 @@ connect_failed(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 	case EPROTO:
 	case ENOPROTOOPT:
 		s->count.tcp_unreachable++;
+		if (s->conf.tcp.signal == SIGNAL_NONE)
+			break;
+		if (s->conf.tcp.signal == SIGNAL_RST) {
+			t->snd_nxt = 0;
+			tcp_send_rst(s, t);
+			break;
+		}
 		if (he == NULL || !he->icmp) {
 			memset(&local, 0, sizeof(local));
 			local.error = error == EPROTO ? EHOSTUNREACH : error;
@@ -499,6 +532,8 @@ open_flow(struct slirp *s, const struct tcp_in *in, const struct flow_key *k)
 		return;
 	}
 	init_cb(s, t, in, k);
+	if (s->conf.copy_tos)
+		f->dscp = p->tos & 0xfc;
 	s->count.tcp_opened++;
 	s->count.tcp_active++;
 	s->count.tcp_connecting++;
@@ -508,20 +543,36 @@ open_flow(struct slirp *s, const struct tcp_in *in, const struct flow_key *k)
 		return;
 	}
 	t->t_keep = s->now + CONNECT_TIMEOUT;
+	if (s->conf.tcp.fast_dial != 0)
+		t->t_delack = s->now + MONO_MS(s->conf.tcp.fast_dial);
 	tcp_arm(s, t);
+}
+
+/* The guest gets its SYN-ACK. */
+static void
+answer_syn(struct slirp *s, struct tcpcb *t)
+{
+	t->state = TCPS_SYN_RCVD;
+	t->f.peer->nconnecting--;
+	s->count.tcp_connecting--;
+	t->t_rexmt = s->now + t->rto;
+	t->progress = s->now;
+	tcp_send_synack(s, t);
 }
 
 /* The host side is connected: now the guest may know. */
 static void
 host_connected(struct slirp *s, struct tcpcb *t)
 {
-	t->state = TCPS_SYN_RCVD;
-	t->f.peer->nconnecting--;
-	s->count.tcp_connecting--;
+	if (t->dialing) {
+		t->dialing = 0;
+		t->host_full = 0;
+		t->t_keep = s->now + KEEP_IDLE;
+		tcp_flush(s, t);
+		return;
+	}
 	t->t_keep = 0;
-	t->t_rexmt = s->now + t->rto;
-	t->progress = s->now;
-	tcp_send_synack(s, t);
+	answer_syn(s, t);
 	tcp_arm(s, t);
 }
 
@@ -550,7 +601,7 @@ tcp_event(struct slirp *s, struct flow *f, int what)
 {
 	struct tcpcb	*t = (struct tcpcb *)f;
 
-	if (t->state == TCPS_CONNECTING) {
+	if (t->state == TCPS_CONNECTING || t->dialing) {
 		connect_event(s, t, what);
 		return;
 	}
@@ -578,7 +629,8 @@ tcp_ready(struct slirp *s, struct flow *f)
 	struct tcpcb	*t = (struct tcpcb *)f;
 	int		 more;
 
-	if (t->state == TCPS_CONNECTING || t->state == TCPS_SYN_RCVD)
+	if (t->state == TCPS_CONNECTING || t->state == TCPS_SYN_RCVD ||
+	    t->dialing)
 		return (0);
 	more = tcp_output(s, t);
 	if (t->rst_after && t->seg_n == 0 && !f->readable) {
@@ -660,7 +712,8 @@ established(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 		cc_rtt(t, in->p->time - t->progress, s->now);
 	t->backoff = 0;
 	t->progress = s->now;
-	t->t_keep = s->now + KEEP_IDLE;
+	if (!t->dialing)
+		t->t_keep = s->now + KEEP_IDLE;
 	s->count.tcp_established++;
 	/* the host may have spoken first */
 	t->f.readable = 1;
@@ -718,6 +771,8 @@ static void
 input_flow(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 {
 	t->f.active = s->now;
+	if (s->conf.copy_tos)
+		t->f.dscp = in->p->tos & 0xfc;
 	/* a retransmitted SYN, while the host is not connected or lost ACK */
 	if (t->state <= TCPS_SYN_RCVD &&
 	    (in->flags & (TH_SYN | TH_ACK | TH_RST)) == TH_SYN &&
@@ -861,8 +916,8 @@ rexmt_timer(struct slirp *s, struct tcpcb *t)
 		return (1);
 	}
 	/* a guest that keeps its window closed is there, if it says so */
-	if (s->now - t->progress > TCP_USER_TIMEOUT && (t->snd_wnd > 0 ||
-	    s->now - t->last_rx > TCP_USER_TIMEOUT)) {
+	if (s->now - t->progress > MONO_SEC(s->conf.tcp.idle_fail) &&
+	    (t->snd_wnd > 0 || s->now - t->last_rx > TCP_USER_TIMEOUT)) {
 		s->count.tcp_timeouts++;
 		tcp_abort(s, t);
 		return (0);
@@ -889,8 +944,19 @@ tcp_timer(struct slirp *s, struct flow *f)
 		if (is_due(&t->t_keep, s->now)) {
 			s->count.tcp_timeouts++;
 			tcp_free(s, t, 1);
-		} else
-			tcp_arm(s, t);
+			return;
+		}
+		/* fast dial: the guest does not wait for the host */
+		if (is_due(&t->t_delack, s->now)) {
+			t->dialing = t->host_full = 1;
+			answer_syn(s, t);
+		}
+		tcp_arm(s, t);
+		return;
+	}
+	if (t->dialing && is_due(&t->t_keep, s->now)) {
+		s->count.tcp_timeouts++;
+		tcp_abort(s, t);
 		return;
 	}
 	if (is_due(&t->t_rexmt, s->now) && !rexmt_timer(s, t))

@@ -28,7 +28,7 @@
 #define TCP_RTO_INIT	MONO_SEC(1)
 #define TCP_RTO_MIN	MONO_MS(200)
 #define TCP_RTO_MAX	MONO_SEC(60)
-#define TCP_USER_TIMEOUT	MONO_SEC(120)
+#define TCP_USER_TIMEOUT	MONO_SEC(120)	/* closed windows */
 #define TCP_HALF_IDLE	MONO_SEC(60)	/* one direction has ended */
 
 /* Modular comparison of sequence numbers (RFC 9293 3.4). */
@@ -213,6 +213,8 @@ struct tcpcb {
 	uint8_t			 reo_mult;
 	uint8_t			 reo_persist;
 	uint8_t			 rexmit_now:1;
+	uint8_t			 gated:1;	/* the guest is silent */
+	uint8_t			 dialing:1;	/* answered, not connected */
 	mono_t			 challenge_sec;
 };
 

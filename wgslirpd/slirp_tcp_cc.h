@@ -45,6 +45,7 @@ enum cc_id {
 	CC_OFF,
 	CC_MAX
 };
+#define CC_DEFAULT	CC_BBR
 
 /* Slow start's end before loss (RFC 9406, HyStart++). */
 struct hystart {

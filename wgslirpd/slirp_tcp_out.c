@@ -125,11 +125,11 @@ send_bare(struct slirp *s, struct tcpcb *t, uint32_t seq, uint8_t flags,
 		s->count.ip_drop_noslot++;
 		/* an acknowledgement that is owed is tried again */
 		if (flags == TH_ACK)
-			t->t_delack = s->now + s->conf.ack_delay;
+			t->t_delack = s->now + MONO_MS(s->conf.tcp.ack_delay);
 		return;
 	}
 	p = pktq_slot(s->out, slot);
-	ip_header(s, p, &f->dst, &f->src, IPPROTO_TCP, TCP_HDR + optlen, 0,
+	ip_header(s, p, &f->dst, &f->src, IPPROTO_TCP, TCP_HDR + optlen, f->dscp,
 	    f->src.af == 4 ? 0x4000 : 0);
 	if (optlen > 0)
 		memcpy(p + iplen + TCP_HDR, opts, optlen);
@@ -184,6 +184,8 @@ tcp_send_synack(struct slirp *s, struct tcpcb *t)
 	uint16_t	 mss;
 
 	mss = (uint16_t)(s->conf.mtu - ip_hdr_len(&t->f.src) - TCP_HDR);
+	if (s->conf.tcp.mss != 0 && mss > s->conf.tcp.mss)
+		mss = s->conf.tcp.mss;
 	o[0] = 2;
 	o[1] = 4;
 	put16(o + 2, mss);
@@ -355,7 +357,8 @@ send_seg(struct slirp *s, struct tcpcb *t, struct tseg *g, int push)
 	    f->sport, g->seq, t->rcv_nxt, flags, tcp_window(t), optlen,
 	    g->len, g->sum);
 	ip_header(s, p - hlen, &f->dst, &f->src, IPPROTO_TCP,
-	    TCP_HDR + optlen + g->len, 0, f->src.af == 4 ? 0x4000 : 0);
+	    TCP_HDR + optlen + g->len, f->dscp,
+	    f->src.af == 4 ? 0x4000 : 0);
 	ip_publish(s, g->slot, SLOT_PAYLOAD - hlen, hlen + g->len, f->peer);
 	s->count.tcp_tx_segments++;
 	/* it carries the acknowledgement, too */
@@ -383,13 +386,26 @@ stamp(struct slirp *s, struct tcpcb *t, struct tseg *g)
 		g->flags &= (uint8_t)~TSEG_APPLIMITED;
 }
 
+/* The rate to send at, in bytes a second; 0: any. */
+static uint64_t
+pace_rate(const struct slirp *s, const struct tcpcb *t)
+{
+	uint64_t	 most;
+
+	if (s->conf.tcp.pace_gap == 0)
+		return (t->pace_rate);
+	most = (uint64_t)t->mss * 1000000 / s->conf.tcp.pace_gap;
+	return (t->pace_rate == 0 || t->pace_rate > most ? most :
+	    t->pace_rate);
+}
+
 /* Bytes that pacing allows now; arms t_pace if there are none. */
 static uint32_t
 pace_room(const struct slirp *s, struct tcpcb *t)
 {
-	uint64_t	 room;
+	uint64_t	 room, rate = pace_rate(s, t);
 
-	if (t->pace_rate == 0)
+	if (rate == 0)
 		return (UINT32_MAX);
 	if (t->pace_next < s->now)
 		t->pace_next = s->now;
@@ -397,20 +413,22 @@ pace_room(const struct slirp *s, struct tcpcb *t)
 		t->t_pace = t->pace_next - PACE_QUANTUM + 1;
 		return (0);
 	}
-	room = (s->now + PACE_QUANTUM - t->pace_next) / 1000 *
-	    t->pace_rate / 1000000;
+	room = (s->now + PACE_QUANTUM - t->pace_next) / 1000 * rate /
+	    1000000;
 	if (room < 2U * t->mss)
 		room = 2U * t->mss;
 	return (room > UINT32_MAX ? UINT32_MAX : (uint32_t)room);
 }
 
 static void
-pace_sent(struct tcpcb *t, uint32_t bytes)
+pace_sent(const struct slirp *s, struct tcpcb *t, uint32_t bytes)
 {
+	uint64_t	 rate = pace_rate(s, t);
+
 	if (t->recovery == TCPR_FAST)
 		t->prr_out += bytes;
-	if (t->pace_rate != 0)
-		t->pace_next += (uint64_t)bytes * 1000000000 / t->pace_rate;
+	if (rate != 0)
+		t->pace_next += (uint64_t)bytes * 1000000000 / rate;
 }
 
 static void
@@ -451,7 +469,7 @@ tcp_resend(struct slirp *s, struct tcpcb *t, struct tseg *g)
 		t->undo_rexmits++;
 	if (t->undo_ts == 0 && (t->undo_ts = ts_now(s, t)) == 0)
 		t->undo_ts = UINT32_MAX;
-	pace_sent(t, tcp_seg_size(g));
+	pace_sent(s, t, tcp_seg_size(g));
 	s->count.tcp_retransmits++;
 	if (t->t_rexmt == 0)
 		tcp_arm_rexmt(s, t);
@@ -496,6 +514,36 @@ retransmit(struct slirp *s, struct tcpcb *t)
 	return (0);
 }
 
+/*
+ * Is the guest silent with so much under way that the host's data had
+ * better wait?  What is under way is still sent again meanwhile.
+ */
+static int
+idle_gate(struct slirp *s, struct tcpcb *t)
+{
+	const struct conf_tcp	*c = &s->conf.tcp;
+	uint32_t		 out = t->snd_nxt - t->snd_una, min;
+	char			 buf[ADDR_STRLEN];
+
+	min = c->idle_inflight != 0 ? c->idle_inflight : t->mss;
+	if (c->idle_gate == 0 || out < min ||
+	    s->now - t->progress < MONO_MS(c->idle_gate)) {
+		t->gated = 0;
+		return (0);
+	}
+	if (t->gated)
+		return (1);
+	t->gated = 1;
+	s->count.tcp_gated++;
+	if (c->gate_log == GATE_DEBUG || (c->gate_log == GATE_INFO &&
+	    log_allow(&s->loglimit, s->now)))
+		(c->gate_log == GATE_DEBUG ? log_debug : log_info)(
+		    "peer \"%s\": %s takes nothing, reading of its "
+		    "connection stops", t->f.peer->name, ipport_str(&t->f.src,
+		    t->f.sport, buf, sizeof(buf)));
+	return (1);
+}
+
 /* Segments that may be read from the host now; 0 if none. */
 static uint32_t
 may_read(struct slirp *s, struct tcpcb *t, uint32_t *size)
@@ -505,6 +553,8 @@ may_read(struct slirp *s, struct tcpcb *t, uint32_t *size)
 
 	*size = t->mss;
 	t->cwnd_limited = 0;
+	if (idle_gate(s, t))
+		return (0);
 	if (t->seg_small >= TCP_MAX_SMALL || t->seg_n >= TCP_MAX_SEGS)
 		return (0);
 	room = (int32_t)(t->snd_una + t->snd_wnd - t->snd_nxt);
@@ -594,7 +644,7 @@ read_train(struct slirp *s, struct tcpcb *t, uint32_t n, uint32_t size)
 	if (r > 0) {
 		t->f.tx_bytes += (uint64_t)r;
 		s->count.tcp_tx_bytes += (uint64_t)r;
-		pace_sent(t, (uint32_t)r);
+		pace_sent(s, t, (uint32_t)r);
 		if (t->t_rexmt == 0) {
 			t->progress = s->now;
 			tcp_arm_rexmt(s, t);

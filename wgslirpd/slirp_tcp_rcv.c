@@ -482,7 +482,7 @@ tcp_flush(struct slirp *s, struct tcpcb *t)
 	if (t->ack_now)
 		tcp_send_ack(s, t);
 	else if (t->rcv_nxt != t->last_ack && t->t_delack == 0)
-		t->t_delack = s->now + s->conf.ack_delay;
+		t->t_delack = s->now + MONO_MS(s->conf.tcp.ack_delay);
 	if (t->f.readable || t->seg_lost > 0 || t->rst_after)
 		flow_ready(s, &t->f);
 	tcp_arm(s, t);

@@ -116,11 +116,46 @@ struct bell_msg {
 	uint32_t	 mine;		/* wakes the receiver of this */
 };
 
+/* How a failed connect is told to the guest. */
+enum error_signal {
+	SIGNAL_ICMP,		/* as what it was */
+	SIGNAL_RST,		/* as a reset, whatever it was */
+	SIGNAL_NONE
+};
+
+enum gate_log {
+	GATE_OFF,
+	GATE_INFO,
+	GATE_DEBUG
+};
+
+/* Everything about TCP toward guests that can be set. */
+struct conf_tcp {
+	uint32_t	 ack_delay;	/* milliseconds */
+	uint32_t	 pace_gap;	/* microseconds between segments */
+	uint32_t	 fast_dial;	/* milliseconds, 0: connect first */
+	uint32_t	 idle_gate;	/* milliseconds without progress */
+	uint32_t	 idle_inflight;	/* bytes, 0: one segment */
+	uint32_t	 idle_fail;	/* seconds */
+	uint32_t	 rcvbuf;	/* of host sockets, 0: the system's */
+	uint32_t	 sndbuf;
+	uint32_t	 window;	/* offered at first, bytes */
+	uint16_t	 mss;		/* clamp, 0: none */
+	uint8_t		 cc;		/* enum cc_id */
+	uint8_t		 sack;
+	uint8_t		 signal;	/* enum error_signal */
+	uint8_t		 gate_log;	/* enum gate_log */
+	uint8_t		 wscale;
+	uint8_t		 iw;		/* segments */
+};
+
 struct conf_global {
 	uint16_t	 mtu;
 	uint16_t	 port;
-	uint16_t	 ack_delay;	/* milliseconds */
 	uint16_t	 overlay;
+	uint8_t		 copy_tos;
+	uint8_t		 ttl;
+	struct conf_tcp	 tcp;
 	uint32_t	 udp_timeout;	/* seconds */
 	uint32_t	 max_flows;	/* 0: what the descriptors allow */
 	uint32_t	 uapi;		/* enum uapi_mode */
@@ -300,7 +335,9 @@ struct config {
 	enum secret_from		 key_from;
 	char				*key_file;
 	uint16_t			 mtu;
-	uint16_t			 ack_delay;
+	struct conf_tcp			 tcp;
+	int				 copy_tos;
+	uint8_t				 ttl;
 	uint32_t			 udp_timeout;
 	uint32_t			 max_flows;
 	uint32_t			 npeers;

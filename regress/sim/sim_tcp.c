@@ -736,7 +736,7 @@ g_input(const uint8_t *b, size_t len)
 	    (int32_t)(tsval - c->ts_recent) > 0)
 		c->ts_recent = tsval;
 	if (SEQ_GEQ(ack, c->una))
-		c->wnd = (uint32_t)be16(h + 14) << TCP_WSCALE;
+		c->wnd = (uint32_t)be16(h + 14) << S.s.conf.tcp.wscale;
 	g_acked(c, ack, dlen);
 	if (dlen > 0)
 		g_data(c, seq, data, dlen);
@@ -946,8 +946,8 @@ begin(uint64_t seed)
 	S.s.in = &S.in_c;
 	S.s.out = &S.out_p;
 	S.s.conf.mtu = 1420;
-	S.s.conf.ack_delay = MONO_MS(10);
 	S.s.conf.udp_timeout = MONO_SEC(300);
+	S.s.conf.tcp.gate_log = GATE_OFF;
 	S.s.conf.naddrs = 1;
 	if ((S.s.conf.addrs = calloc(1, sizeof(struct ipprefix))) == NULL)
 		abort();
@@ -1001,6 +1001,9 @@ random_link(struct link *l, mono_t delay)
 	l->delay = delay;
 	l->loss = losses[rnd() % 6];
 	l->burst = chance(300) ? MONO_MS(1 + rnd() % 20) : 0;
+	/* nothing survives when half of everything is lost */
+	if (l->burst > 0 && l->loss > 10)
+		l->loss = 10;
 	l->dup = chance(300) ? (int)(rnd() % 50) : 0;
 	l->reorder = chance(300) ? (int)(rnd() % 200) : 0;
 	l->corrupt = chance(300) ? (int)(rnd() % 20) : 0;
@@ -1019,7 +1022,14 @@ run_seed(uint64_t seed)
 	int		 i, n;
 
 	begin(seed);
-	S.s.conf.cc = (uint8_t)(rnd() % CC_MAX);
+	S.s.conf.tcp.cc = (uint8_t)(rnd() % CC_MAX);
+	S.s.conf.tcp.sack = !chance(100);
+	if (chance(100))
+		S.s.conf.tcp.fast_dial = 5;
+	if (chance(100))
+		S.s.conf.tcp.mss = 536;
+	if (chance(100))
+		S.s.conf.tcp.wscale = (uint8_t)(rnd() % 9);
 	rtt = rnd() % MONO_MS(chance(200) ? 600 : 60) + MONO_US(100);
 	random_link(&S.down, rtt / 2);
 	random_link(&S.up, rtt / 2);
@@ -1067,7 +1077,7 @@ goodput(char **v, int n)
 	begin(1);
 	if ((cc = cc_by_name(v[0])) == -1 || flows < 1 || flows > MAX_CONNS)
 		return (1);
-	S.s.conf.cc = (uint8_t)cc;
+	S.s.conf.tcp.cc = (uint8_t)cc;
 	S.down.delay = S.up.delay = (mono_t)(atof(v[1]) * 500000);
 	S.down.loss = atoi(v[2]);
 	S.down.rate = (uint64_t)(atof(v[3]) * 125000);

@@ -80,7 +80,7 @@ clean:
 	rm -f $(PROGS) common/*.o common/compat/*.o wgslirpd/*.o \
 	    wgslirpctl/*.o wgslirpd/parse.c
 	rm -rf regress/unit/bin regress/sandbox/bin regress/sim/bin \
-	    regress/bench/bin
+	    regress/bench/bin regress/e2e/bin
 
 # figures of this machine, in proportion to each other
 BENCHES =	regress/bench/bin/bench_wg
@@ -152,6 +152,12 @@ regress/unit/bin/test_wg: regress/unit/test_wg.c regress/unit/unit.h \
 	$(UNIT_CC) -o $@ regress/unit/test_wg.c $(UNIT_WG) -lcmocka \
 	    -lcrypto -lbsd
 
+RELAY =		regress/e2e/bin/relay
+
+$(RELAY): regress/e2e/relay.c
+	mkdir -p regress/e2e/bin
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/e2e/relay.c
+
 SIMS =		regress/sim/bin/sim_tcp regress/sim/bin/sim_wg
 
 regress/sim/bin/sim_tcp: regress/sim/sim_tcp.c $(UNIT_SLIRP)
@@ -175,4 +181,4 @@ $(SANDBOX): regress/sandbox/test_sandbox.c common/sandbox_$(PLATFORM).o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/sandbox/test_sandbox.c \
 	    common/sandbox_$(PLATFORM).o
 
-tests: $(UNITS) $(SIMS) $(SANDBOX)
+tests: $(UNITS) $(SIMS) $(SANDBOX) $(RELAY)

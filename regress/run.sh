@@ -4,16 +4,18 @@
 # All tests; the last line is "N passed, N failed".
 cd "$(dirname "$0")/.." || exit 1
 t=$(mktemp -d) || exit 1
-trap '[ -z "$long" ] || kill "$long" 2>/dev/null; rm -rf "$t"' EXIT
-pass=0 fail=0 long=
+trap '[ -z "$long" ] || kill "$long" "$paths" 2>/dev/null; rm -rf "$t"' EXIT
+pass=0 fail=0 long= paths=
 
 python=/usr/bin/python3
 [ -x "$python" ] || python=python3
 
-# the one that takes its time runs beside all others
+# those that take their time run beside all others
 if [ -c /dev/net/tun ] && unshare -Urnm true 2>/dev/null; then
 	$python regress/e2e/long.py >"$t/long" 2>&1 &
 	long=$!
+	$python regress/e2e/paths.py >"$t/paths" 2>&1 &
+	paths=$!
 fi
 
 # count NAME STATUS: add the last line of its output, which it must have
@@ -94,7 +96,8 @@ else
 		    "$t/copy/regress"
 		cp wgslirpd/wgslirpd "$t/copy/wgslirpd"
 		cp wgslirpctl/wgslirpctl "$t/copy/wgslirpctl"
-		cp -r regress/e2e "$t/copy/regress"
+		mkdir "$t/copy/regress/e2e"
+		cp regress/e2e/*.py "$t/copy/regress/e2e"
 		# Debian's is for everybody; have one that surely is
 		mknod "$t/copy/tun" c 10 200 && chmod 666 "$t/copy/tun"
 		chmod -R a+rX "$t"
@@ -115,12 +118,17 @@ else
 	fi
 fi
 
-if [ -n "$long" ]; then
-	wait "$long"
+# beside NAME PID: what a test beside the others has to say
+beside() {
+	wait "$2"
 	status=$?
-	cp "$t/long" "$t/out"
+	cp "$t/$1" "$t/out"
 	grep -v passed "$t/out"
-	count "e2e, across rekeys" $status
+	count "e2e/$1" $status
+}
+if [ -n "$long" ]; then
+	beside long "$long"
+	beside paths "$paths"
 fi
 
 # Linux's own WireGuard, where QEMU and Debian's kernel can be had

@@ -23,7 +23,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import server                                               # noqa: E402
 import uapi                                                 # noqa: E402
 from guest import (                                         # noqa: E402
-    at_once, client_stops, connect_error, dial, drip, echo_slowly, get,
+    client_stops, connect_error, dial, drip, echo_slowly, get,
     half_client_first, half_server_first, many_udp_sockets, parallel,
     ping, put, read_all, reset_by_client, reset_by_server, speaks_first,
     stalled_reader, udp_echo, udp_refused)
@@ -622,50 +622,6 @@ def test_metrics(n):
           'wgslirpd_tcp_active' in seen, seen)
 
 
-def many_connects(host, count):
-    """How many of so many connections do not come up?"""
-    bad = []
-
-    def one(_):
-        try:
-            with dial(host, server.LATE, 40) as s:
-                if s.recv(100) != b'hello\n':
-                    bad.append('data')
-        except OSError as e:
-            bad.append(str(e))
-    at_once(one, count)
-    return bad
-
-
-def test_lossy_path(n):
-    """Every byte, and every connect, over 20 ms with loss."""
-    relay = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                         'relay.py')
-    log = os.path.join(n.dir, 'relay.log')
-    try:
-        for loss in (1, 10):
-            open(log, 'w').close()
-            p = n.spawn('g', [sys.executable, relay, '51999', '51820', '10',
-                              str(loss), '1'], log=log)
-            wait_for(lambda: 'ready' in open(log).read(), what='relay')
-            check(n.client_set(endpoint='10.9.0.1:51999') == 0, 'setconf')
-            wait_for(lambda: n.call('c', connect_error, SERVER4, 80, 20)[0]
-                     == 'connected', 40, 'a session over the relay')
-            if loss == 1:
-                for h in BOTH:
-                    got, d = n.call('c', get, h, 3 * MB)
-                    check((got, d) == (3 * MB, server.digest(3 * MB)), h)
-                    d = n.call('c', put, h, 3 * MB)
-                    check(d == server.digest(3 * MB), h, 'up')
-            else:
-                bad = n.call('c', many_connects, SERVER4, 50)
-                check(not bad, bad)
-            p.kill()
-            p.wait()
-    finally:
-        session(n)
-
-
 def test_pause(n):
     """A pause loses sessions, not connections."""
     end = n.begin('c', echo_slowly, 8, 0.4)
@@ -830,7 +786,7 @@ TESTS = [test_ping, test_download, test_upload, test_parallel,
          test_log, test_outer_v6, test_roaming, test_reload,
          test_policy_rules,
          test_endpoint_by_name, test_moving_name, test_address_change,
-         test_flood, test_metrics, test_lossy_path, test_pause,
+         test_flood, test_metrics, test_pause,
          test_peer_restart, test_wrong_key, test_stop,
          test_kill_children, test_as_root, test_overlay,
          test_no_ping,

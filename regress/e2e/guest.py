@@ -243,3 +243,18 @@ def many_udp_sockets(host, count):
 def ping(host):
     r = run('ping', '-c', '3', '-i', '0.2', '-W', '2', host, ok=False)
     return r.returncode, r.stdout
+
+
+def many_connects(host, count):
+    """How many of so many connections do not come up?"""
+    bad = []
+
+    def one(_):
+        try:
+            with dial(host, server.LATE, 40) as s:
+                if s.recv(100) != b'hello\n':
+                    bad.append('data')
+        except OSError as e:
+            bad.append(str(e))
+    at_once(one, count)
+    return bad

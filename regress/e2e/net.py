@@ -65,6 +65,7 @@ class Net:
         self.procs = []
         self.daemon = None
         self.second = False
+        self.relay = None
         self.log = os.path.join(self.dir, 'daemon.log')
         self.sock = os.path.join(self.dir, 'run', 'ctl.sock')
         self.rootless = os.path.exists('/proc/self/uid_map') and \
@@ -243,6 +244,18 @@ peer "laptop" {
         self.spawn('s', [sys.executable, os.path.join(
             TOP, 'regress/e2e/server.py')], log=log)
         wait_for(lambda: 'ready' in open(log).read(), what='server')
+
+    def start_relay(self, *options):
+        """The path to the gateway's port 51820, at port 51999 before it."""
+        if self.relay is not None:
+            self.relay.kill()
+            self.relay.wait()
+        log = os.path.join(self.dir, 'relay.log')
+        open(log, 'w').close()
+        self.relay = self.spawn('g', [os.path.join(
+            TOP, 'regress/e2e/bin/relay'), '51999', '51820'] +
+            list(options), log=log)
+        wait_for(lambda: 'ready' in open(log).read(), what='relay')
 
     # ---- the client
 

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: ISC
+"""Real TCP of the client's kernel over paths that delay, lose, reorder and
+duplicate: every byte, and every connect.
+
+Runs beside the other tests, in namespaces of its own.
+"""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import server                                               # noqa: E402
+from guest import (connect_error, get, many_connects,       # noqa: E402
+                   put)
+from net import (Net, check, enter, wait_for, SERVER4,      # noqa: E402
+                 SERVER6)
+
+DOWN, UP = 700000, 300000
+
+
+def over(n, congestion, delay, loss, disorder):
+    n.write_conf(n.conf(extra='tcp { congestion %s }' % congestion))
+    n.ctl('reload')
+    n.start_relay('delay=%g' % delay, 'loss=%g' % loss, 'seed=7',
+                  'reorder=%d' % (10 if disorder else 0),
+                  'dup=%d' % (5 if disorder else 0))
+    check(n.client_set(endpoint='10.9.0.1:51999') == 0, 'setconf')
+    wait_for(lambda: n.call('c', connect_error, SERVER4, 80, 20)[0] ==
+             'connected', 60, 'a session over the relay')
+    for h in (SERVER4, SERVER6):
+        got, d = n.call('c', get, h, DOWN, timeout=120)
+        check((got, d) == (DOWN, server.digest(DOWN)), h, 'down', got)
+    check(n.call('c', put, SERVER4, UP, timeout=120) ==
+          server.digest(UP), 'up')
+
+
+def all_connect(n):
+    n.start_relay('delay=10', 'loss=10', 'seed=1')
+    check(n.client_set(endpoint='10.9.0.1:51999') == 0, 'setconf')
+    wait_for(lambda: n.call('c', connect_error, SERVER4, 80, 20)[0] ==
+             'connected', 60, 'a session over the relay')
+    bad = n.call('c', many_connects, SERVER4, 100, timeout=120)
+    check(not bad, bad)
+
+
+def main():
+    n = Net()
+    passed = failed = 0
+    tests = [('connects at 10 % loss', all_connect, ())]
+    ccs = ('bbr', 'cubic', 'newreno')
+    for rtt in (0, 20, 200):
+        for loss in (0, 0.1, 1, 5):
+            for disorder in (0, 1):
+                cc = ccs[len(tests) % 3]
+                tests.append(('%s rtt %d loss %g disorder %d' % (
+                    cc, rtt, loss, disorder), over,
+                    (cc, rtt / 2, loss, disorder)))
+    try:
+        n.start_server()
+        n.start()
+        n.client_up()
+        for name, fn, args in tests:
+            try:
+                fn(n, *args)
+                passed += 1
+                print('ok   paths/' + name, flush=True)
+            except Exception as e:
+                failed += 1
+                print('FAIL paths/%s: %s: %s' % (
+                    name, type(e).__name__, e), flush=True)
+                print(n.logtext()[-1000:])
+    finally:
+        n.close()
+    print('%d passed, %d failed' % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    enter()
+    sys.exit(main())

@@ -38,6 +38,7 @@ config_new(void)
 	TAILQ_INIT(&c->listens);
 	TAILQ_INIT(&c->addresses);
 	TAILQ_INIT(&c->peers);
+	TAILQ_INIT(&c->removed);
 	RB_INIT(&c->bykey);
 	TAILQ_INIT(&c->rules);
 	TAILQ_INIT(&c->excludes);
@@ -97,6 +98,10 @@ config_free(struct config *c)
 		TAILQ_REMOVE(&c->peers, p, entry);
 		peer_free(p);
 	}
+	while ((p = TAILQ_FIRST(&c->removed)) != NULL) {
+		TAILQ_REMOVE(&c->removed, p, entry);
+		peer_free(p);
+	}
 	while ((r = TAILQ_FIRST(&c->rules)) != NULL) {
 		TAILQ_REMOVE(&c->rules, r, entry);
 		free(r->file);
@@ -106,6 +111,22 @@ config_free(struct config *c)
 	free_prefixes(&c->excludes);
 	free(c->key_file);
 	freezero(c, sizeof(*c));
+}
+
+/*
+ * Take a peer out of a configuration that was checked.  One of the file is
+ * remembered: rules mean it by its id.
+ */
+void
+config_peer_remove(struct config *c, struct conf_peer *p)
+{
+	TAILQ_REMOVE(&c->peers, p, entry);
+	RB_REMOVE(conf_keys, &c->bykey, p);
+	c->npeers--;
+	if (p->uapi)
+		peer_free(p);
+	else
+		TAILQ_INSERT_TAIL(&c->removed, p, entry);
 }
 
 struct conf_peer *
@@ -174,14 +195,45 @@ config_peer_index(struct config *c, struct conf_peer *p)
 	return (RB_INSERT(conf_keys, &c->bykey, p) == NULL ? 0 : -1);
 }
 
-/* Take a peer out of a configuration that was checked. */
-void
-config_peer_remove(struct config *c, struct conf_peer *p)
+static struct conf_peer *
+find_removed(struct config *c, const uint8_t public[KEY_LEN])
 {
-	TAILQ_REMOVE(&c->peers, p, entry);
-	RB_REMOVE(conf_keys, &c->bykey, p);
-	c->npeers--;
-	peer_free(p);
+	struct conf_peer	*p;
+
+	TAILQ_FOREACH(p, &c->removed, entry)
+		if (memcmp(p->public, public, KEY_LEN) == 0)
+			break;
+	return (p);
+}
+
+/* Put back a peer that was taken out; NULL if there was none. */
+struct conf_peer *
+config_peer_restore(struct config *c, const uint8_t public[KEY_LEN])
+{
+	struct conf_peer	*p;
+
+	if ((p = find_removed(c, public)) == NULL)
+		return (NULL);
+	TAILQ_REMOVE(&c->removed, p, entry);
+	TAILQ_INSERT_TAIL(&c->peers, p, entry);
+	(void)config_peer_index(c, p);
+	c->npeers++;
+	p->gone = 0;
+	return (p);
+}
+
+/* Allowed IPs of all peers. */
+uint32_t
+config_count_aips(const struct config *c)
+{
+	const struct conf_prefix	*x;
+	const struct conf_peer		*p;
+	uint32_t			 n = 0;
+
+	TAILQ_FOREACH(p, &c->peers, entry)
+		TAILQ_FOREACH(x, &p->aips, entry)
+			n++;
+	return (n);
 }
 
 static int
@@ -259,8 +311,9 @@ resolve_rules(struct config *c)
 	return (unknown);
 }
 
-static int
-twice_listen(const struct config *c)
+/* Is the same address and port listened on twice? */
+int
+config_twice_listen(const struct config *c)
 {
 	const struct conf_listen	*a, *b;
 
@@ -295,7 +348,7 @@ config_check(struct config *c, char *err, size_t errlen)
 		config_add_listen(c, NULL, WGSLIRPD_PORT);
 	if (c->npeers > MAX_PEERS)
 		return ("too many peers");
-	if (twice_listen(c))
+	if (config_twice_listen(c))
 		return ("the same address is listened on twice");
 	TAILQ_FOREACH(p, &c->peers, entry) {
 		if (!p->has_public)
@@ -337,8 +390,12 @@ config_merge(struct config *c, struct config *old)
 	/* a new peer may not take the id of one that is going away */
 	TAILQ_FOREACH(p, &old->peers, entry)
 		used[p->id] = 1;
+	TAILQ_FOREACH(p, &old->removed, entry)
+		used[p->id] = 1;
 	TAILQ_FOREACH(p, &c->peers, entry) {
 		found = config_peer_by_key(old, p->public);
+		if (found == NULL)
+			found = find_removed(old, p->public);
 		if (found != NULL)
 			p->id = found->id;
 		else {

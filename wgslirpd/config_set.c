@@ -12,8 +12,11 @@
 
 #include <sys/types.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
 
 #include <errno.h>
+#include <ifaddrs.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,9 +88,13 @@ set_add(struct conf_set *s, const struct set_peer *m)
 {
 	struct set_op	*op;
 
+	if (m->flags & SET_ENDPOINT && ((m->ep_addr.af != 4 &&
+	    m->ep_addr.af != 6) || m->ep_port == 0))
+		fatalx("control sent a malformed endpoint");
 	if (s->nops >= 2 * MAX_PEERS || (op = calloc(1, sizeof(*op))) == NULL)
 		return (-1);
 	op->m = *m;
+	op->m.ep_ifname[sizeof(op->m.ep_ifname) - 1] = '\0';
 	STAILQ_INIT(&op->aips);
 	STAILQ_INSERT_TAIL(&s->ops, op, entry);
 	s->nops++;
@@ -100,6 +107,9 @@ set_add_aip(struct conf_set *s, const struct set_aip *m)
 {
 	struct set_prefix	*x;
 
+	if ((m->prefix.addr.af != 4 && m->prefix.addr.af != 6) ||
+	    m->prefix.len > ipaddr_bits(&m->prefix.addr))
+		fatalx("control sent a malformed prefix");
 	if (STAILQ_EMPTY(&s->ops) || s->naips >= MAX_SET_AIPS ||
 	    (x = calloc(1, sizeof(*x))) == NULL)
 		return (-1);
@@ -110,37 +120,91 @@ set_add_aip(struct conf_set *s, const struct set_aip *m)
 	return (0);
 }
 
-/* Whether the change can be made: 0, or an errno. */
-int
-set_check(struct conf_set *s, struct config *c)
+/* The scope of a link-local endpoint, by the name of its interface. */
+static int
+find_scope(struct set_peer *m)
 {
-	struct set_op	*op;
-	uint32_t	 n;
+	const struct sockaddr_in6	*sin6;
+	struct ifaddrs			*ifs, *i;
 
-	n = s->dev.flags & SET_REPLACE_PEERS ? 0 : c->npeers;
-	STAILQ_FOREACH(op, &s->ops, entry)
-		if (!(op->m.flags & (SET_REMOVE | SET_UPDATE_ONLY)) &&
-		    (s->dev.flags & SET_REPLACE_PEERS ||
-		    config_peer_by_key(c, op->m.public_key) == NULL))
-			n++;
-	return (n > MAX_PEERS ? ENOSPC : 0);
+	if (m->ep_ifname[0] == '\0' || !(m->flags & SET_ENDPOINT))
+		return (0);
+	if (getifaddrs(&ifs) == -1)
+		return (-1);
+	for (i = ifs; i != NULL; i = i->ifa_next) {
+		sin6 = (const struct sockaddr_in6 *)i->ifa_addr;
+		if (sin6 != NULL && sin6->sin6_family == AF_INET6 &&
+		    strcmp(i->ifa_name, m->ep_ifname) == 0 &&
+		    sin6->sin6_scope_id != 0) {
+			m->ep_scope = sin6->sin6_scope_id;
+			break;
+		}
+	}
+	freeifaddrs(ifs);
+	return (i == NULL ? -1 : 0);
 }
 
-/* Which ids are taken, by peers or by rules about peers. */
+/* How many peers there will be; those that come twice count twice. */
+static uint32_t
+count_peers(const struct conf_set *s, struct config *c)
+{
+	const struct set_op	*op;
+	struct conf_peer	*p;
+	uint32_t		 n = c->npeers;
+	int			 replace;
+
+	if ((replace = s->dev.flags & SET_REPLACE_PEERS) != 0)
+		n = 0;
+	TAILQ_FOREACH(p, &c->peers, entry)
+		p->gone = replace != 0;
+	STAILQ_FOREACH(op, &s->ops, entry) {
+		p = config_peer_by_key(c, op->m.public_key);
+		if (p != NULL && op->m.flags & SET_REMOVE && !p->gone) {
+			p->gone = 1;
+			n--;
+		} else if (!(op->m.flags & (SET_REMOVE | SET_UPDATE_ONLY)) &&
+		    (p == NULL || p->gone)) {
+			if (p != NULL)
+				p->gone = 0;
+			n++;
+		}
+	}
+	TAILQ_FOREACH(p, &c->peers, entry)
+		p->gone = 0;
+	return (n);
+}
+
+/*
+ * Whether the change can be made, with so many allowed IPs as there are:
+ * 0, or an errno.
+ */
+int
+set_check(struct conf_set *s, struct config *c, uint32_t naips)
+{
+	struct set_op	*op;
+
+	if (count_peers(s, c) > MAX_PEERS ||
+	    (uint64_t)naips + s->naips > MAX_AIPS)
+		return (ENOSPC);
+	STAILQ_FOREACH(op, &s->ops, entry)
+		if (find_scope(&op->m) == -1)
+			return (EINVAL);
+	return (0);
+}
+
+/* Which ids are taken, by peers or by what rules still mean. */
 static uint8_t	 used_ids[MAX_PEER_ID];
 
 static void
 mark_ids(const struct config *c)
 {
-	const struct conf_rule	*r;
 	const struct conf_peer	*p;
 
 	memset(used_ids, 0, sizeof(used_ids));
 	TAILQ_FOREACH(p, &c->peers, entry)
 		used_ids[p->id] = 1;
-	TAILQ_FOREACH(r, &c->rules, entry)
-		if (r->rule.peer != RULE_ANY_PEER)
-			used_ids[r->rule.peer] = 1;
+	TAILQ_FOREACH(p, &c->removed, entry)
+		used_ids[p->id] = 1;
 }
 
 /*
@@ -165,6 +229,10 @@ new_peer(struct config *c, const uint8_t public[KEY_LEN])
 	struct conf_peer	*p;
 	char			 name[KEY_B64LEN];
 
+	if ((p = config_peer_restore(c, public)) != NULL) {
+		p->fresh = 1;
+		return (p);
+	}
 	key_to_base64(name, public);
 	p = config_peer_new(c, name);
 	p->id = new_id();
@@ -183,6 +251,7 @@ send_op(struct imsgev *crypto, struct set_op *op, const struct conf_peer *p)
 
 	op->m.id = p->id;
 	strlcpy(op->m.name, p->name, sizeof(op->m.name));
+	memcpy(op->m.reserved, p->reserved, sizeof(op->m.reserved));
 	imsgev_must(crypto, IMSG_SET_PEER, 0, -1, &op->m, sizeof(op->m));
 	STAILQ_FOREACH(x, &op->aips, entry)
 		imsgev_must(crypto, IMSG_SET_AIP, 0, -1, &x->m,

@@ -83,6 +83,9 @@ static const struct answer	 answers[] = {
 	    sizeof(struct slirp_counters) },
 	{ CTL_MORE, FROM(PROC_CRYPTO) | FROM(PROC_SLIRP),
 	    sizeof(struct ctl_more) },
+	/* for wg(8), which may be gone */
+	{ IMSG_UAPI_DEVICE, FROM(PROC_CRYPTO), sizeof(struct uapi_device) },
+	{ IMSG_UAPI_PEER, FROM(PROC_CRYPTO), sizeof(struct uapi_peer) },
 	{ CTL_END, FROM(PROC_CRYPTO) | FROM(PROC_SLIRP), 0 },
 	{ CTL_OK, FROM(PROC_PARENT) | FROM(PROC_SLIRP) | FROM(PROC_CRYPTO),
 	    0 },
@@ -404,7 +407,7 @@ static void
 parent_msg(struct imsgev *iev, struct imsg *imsg)
 {
 	struct conf_global	 g;
-	int32_t			 error;
+	struct set_done		 done;
 
 	if (imsg == NULL)
 		exit(0);	/* the parent is gone */
@@ -429,8 +432,8 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		co.uapi_fd = imsg_take_fd(imsg);
 		break;
 	case IMSG_SET_DONE:
-		imsg_is(imsg, &error, sizeof(error));
-		uapi_set_done(error);
+		imsg_is(imsg, &done, sizeof(done));
+		uapi_set_done(done.error);
 		break;
 	case IMSG_CONF_BEGIN:
 		imsg_is(imsg, &g, sizeof(g));

@@ -31,7 +31,7 @@
 #define LINE_MAX_LEN	1024
 #define IN_LEN		8192
 #define OUT_LEN		49152	/* a portion with every field at its longest */
-#define MAX_AIPS	(1U << 20)
+#define MAX_SET_AIPS	(1U << 20)
 #define MAX_STEPS	(2 * MAX_PEERS)
 
 enum uapi_state {
@@ -199,10 +199,13 @@ parse_endpoint(char *s, struct set_peer *m)
 			return (EINVAL);
 		colon[-1] = '\0';
 		s++;
+		m->ep_ifname[0] = '\0';
 		if ((scope = strchr(s, '%')) != NULL) {
-			*scope = '\0';
-			if (parse_number(scope + 1, UINT32_MAX,
-			    &m->ep_scope) != 0)
+			*scope++ = '\0';
+			/* a number, or the name of an interface */
+			if (parse_number(scope, UINT32_MAX, &m->ep_scope) !=
+			    0 && strlcpy(m->ep_ifname, scope,
+			    sizeof(m->ep_ifname)) >= sizeof(m->ep_ifname))
 				return (EINVAL);
 		}
 		return (ipaddr_parse(&m->ep_addr, s) == 0 &&
@@ -256,7 +259,7 @@ add_aip(struct uapi_client *c, const char *value)
 	void		*v = c->aips;
 	int		 r;
 
-	if ((r = grow(&v, c->naips, &c->capaips, MAX_AIPS,
+	if ((r = grow(&v, c->naips, &c->capaips, MAX_SET_AIPS,
 	    sizeof(*c->aips))) != 0)
 		return (r);
 	c->aips = v;
@@ -376,6 +379,9 @@ set_answer(struct uapi_client *c)
 		put(c, "errno=-%d\n\n", c->error);
 	set_reset(c);
 	c->state = STATE_IDLE;
+	/* the others first, the next time */
+	TAILQ_REMOVE(&ua.clients, c, entry);
+	TAILQ_INSERT_TAIL(&ua.clients, c, entry);
 }
 
 /* Hand the change over as a whole. */
@@ -598,7 +604,7 @@ client_take(struct uapi_client *c)
 	memmove(c->in, c->in + pos, c->inlen - pos);
 	c->inlen -= pos;
 	explicit_bzero(c->in + c->inlen, sizeof(c->in) - c->inlen);
-	if (c->inlen > LINE_MAX_LEN &&
+	if (c->state <= STATE_SET && c->inlen > LINE_MAX_LEN &&
 	    memchr(c->in, '\n', c->inlen) == NULL)
 		return (-1);
 	return (r);
@@ -658,6 +664,19 @@ accept_resume(evutil_socket_t fd, short what, void *arg)
 	event_add(ua.accept_ev, NULL);
 }
 
+/* Who was served longest ago and asks for nothing has to go. */
+static void
+make_room(void)
+{
+	struct uapi_client	*c;
+
+	TAILQ_FOREACH(c, &ua.clients, entry)
+		if (c->state <= STATE_SET) {
+			client_close(c);
+			break;
+		}
+}
+
 static void
 accept_client(evutil_socket_t fd, short what, void *arg)
 {
@@ -675,6 +694,8 @@ accept_client(evutil_socket_t fd, short what, void *arg)
 		}
 		return;
 	}
+	if (ua.nclients >= MAX_CLIENTS)
+		make_room();
 	if (ua.nclients >= MAX_CLIENTS ||
 	    (c = calloc(1, sizeof(*c))) == NULL) {
 		close(s);

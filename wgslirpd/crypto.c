@@ -66,6 +66,15 @@ struct staged_set {
 	} m;
 };
 
+/* Where a client's last portion of peers ended, and when that was. */
+struct show_mark {
+	struct aip_node	*node;
+	uint64_t	 cursor;
+	uint64_t	 changes;
+	uint32_t	 id;
+};
+#define SHOW_MARKS	16
+
 struct udp_socket {
 	int		 fd;
 	int		 family;
@@ -122,10 +131,8 @@ static struct {
 	int			 setting;
 	struct set_device	 set;
 	STAILQ_HEAD(, staged_set)	 sets;
-	/* where the last portion of peers ended, and when that was */
-	struct aip_node		*show_node;
-	uint64_t		 show_cursor;
-	uint64_t		 show_changes;
+	struct show_mark	 show[SHOW_MARKS];
+	unsigned int		 show_next;
 	struct nap		 nap;
 	int			 staged_fd[MAX_LISTEN];
 	int			 nstaged_fd;
@@ -521,6 +528,17 @@ open_sockets(void)
 	keep_sockets(old, nold);
 }
 
+/* A peer with this side's own key is no peer. */
+static void
+drop_own_key(void)
+{
+	struct wg_peer	*p;
+
+	if (ce.dev->has_key && (p = wg_peer_by_key(ce.dev,
+	    ce.dev->local.public)) != NULL)
+		wg_peer_remove(ce.dev, p);
+}
+
 /* Bring one peer to what the configuration says. */
 static void
 commit_peer(const struct conf_peer_msg *m, mono_t now)
@@ -574,6 +592,7 @@ commit(void)
 	if (wg_device_set_key(ce.dev, ce.key) == -1)
 		fatalx("the private key is not usable");
 	explicit_bzero(ce.key, sizeof(ce.key));
+	drop_own_key();
 	TAILQ_FOREACH(p, &ce.dev->peers, entry)
 		p->mark = 0;
 	while ((sp = STAILQ_FIRST(&ce.peers)) != NULL) {
@@ -613,22 +632,15 @@ commit(void)
 	ce.nearly = 0;
 }
 
-/*
- * The private key is another one now, or none.  A peer with this side's
- * own key is no peer.
- */
+/* The private key is another one now, or none. */
 static void
 change_key(const uint8_t key[KEY_LEN])
 {
-	struct wg_peer	*p;
-
 	if (key_is_zero(key))
 		wg_device_clear_key(ce.dev);
 	else if (wg_device_set_key(ce.dev, key) == -1)
 		fatalx("the private key is not usable");
-	if (ce.dev->has_key && (p = wg_peer_by_key(ce.dev,
-	    ce.dev->local.public)) != NULL)
-		wg_peer_remove(ce.dev, p);
+	drop_own_key();
 }
 
 /* Returns the peer that the change is about, or NULL. */
@@ -653,6 +665,7 @@ change_peer(const struct set_peer *m, mono_t now)
 		if (p == NULL)
 			fatal("peer");
 		strlcpy(p->name, m->name, sizeof(p->name));
+		wg_peer_set_reserved(ce.dev, p, m->reserved);
 	}
 	if (m->flags & SET_PSK)
 		memcpy(p->noise.psk, m->psk, KEY_LEN);
@@ -681,7 +694,7 @@ change(void)
 	struct staged_set	*x;
 	struct wg_peer		*p = NULL, *next;
 	mono_t			 now = mono_now();
-	int32_t			 ok = 0;
+	struct set_done		 done = { 0, 0 };
 
 	if (ce.set.flags & SET_PRIVATE_KEY)
 		change_key(ce.set.private_key);
@@ -703,7 +716,8 @@ change(void)
 	if (ce.nstaged_fd > 0)
 		open_sockets();
 	ce.setting = 0;
-	imsgev_must(&ce.parent, IMSG_SET_DONE, 0, -1, &ok, sizeof(ok));
+	done.naips = (uint32_t)ce.dev->aips.count;
+	imsgev_must(&ce.parent, IMSG_SET_DONE, 0, -1, &done, sizeof(done));
 }
 
 /* Steps of a change, which are kept until its end. */
@@ -983,22 +997,44 @@ send_uapi_device(struct imsgev *iev, uint32_t id)
 	m.listen_port = ce.port;
 	if (ce.dev->has_key && ce.global.uapi == UAPI_ON) {
 		m.has_key = 1;
-		noise_local_private(&ce.dev->local, m.private_key);
+		memcpy(m.private_key, ce.dev->local.private, KEY_LEN);
 	}
 	imsgev_send(iev, IMSG_UAPI_DEVICE, id, -1, &m, sizeof(m));
 	explicit_bzero(&m, sizeof(m));
 }
 
+static void
+show_mark(uint32_t id, uint64_t cursor, struct aip_node *n)
+{
+	struct show_mark	*m;
+	int			 i;
+
+	for (i = 0; i < SHOW_MARKS && ce.show[i].id != id; i++)
+		continue;
+	m = &ce.show[i < SHOW_MARKS ? i : (int)(ce.show_next++ %
+	    SHOW_MARKS)];
+	m->id = id;
+	m->cursor = cursor;
+	m->node = n;
+	m->changes = ce.dev->aips.changes;
+}
+
 /* Where in a peer's allowed IPs the last portion ended. */
 static struct aip_node *
-show_resume(const struct wg_peer *p, const struct ctl_request *req)
+show_resume(const struct wg_peer *p, uint32_t id,
+    const struct ctl_request *req)
 {
-	struct aip_node	*n;
-	uint32_t	 k, done = (uint32_t)req->cursor;
+	const struct show_mark	*m;
+	struct aip_node		*n;
+	uint32_t		 k, done = (uint32_t)req->cursor;
+	int			 i;
 
-	if (req->cursor != 0 && req->cursor == ce.show_cursor &&
-	    ce.dev->aips.changes == ce.show_changes)
-		return (ce.show_node);
+	for (i = 0; i < SHOW_MARKS; i++) {
+		m = &ce.show[i];
+		if (m->id == id && m->cursor == req->cursor &&
+		    m->changes == ce.dev->aips.changes)
+			return (m->node);
+	}
 	n = TAILQ_FIRST(&p->aips);
 	for (k = 1; k < done && n != NULL; k++)
 		n = aip_node_next(n);
@@ -1033,12 +1069,10 @@ show_peers(struct imsgev *iev, uint32_t id, struct ctl_request *req,
 			done = 1;
 			n = TAILQ_FIRST(&p->aips);
 		} else
-			n = show_resume(p, req);
+			n = show_resume(p, id, req);
 		for (; n != NULL; n = aip_node_next(n), done++) {
 			if (left-- == 0) {
-				ce.show_node = n;
-				ce.show_cursor = (uint64_t)pid << 32 | done;
-				ce.show_changes = ce.dev->aips.changes;
+				show_mark(id, (uint64_t)pid << 32 | done, n);
 				goto more;
 			}
 			memset(&a, 0, sizeof(a));

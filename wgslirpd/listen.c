@@ -95,8 +95,8 @@ chosen_port(int fd)
 
 /*
  * Bind everything that the configuration listens on; sockets of the old
- * set that stay the same are taken over.  On failure (-1, with a reason)
- * only new sockets are closed.
+ * set that stay the same are taken over.  On failure (-1, with a reason
+ * and errno) only new sockets are closed.
  */
 int
 listen_open(const struct config *conf, struct listen_set *set,
@@ -106,7 +106,7 @@ listen_open(const struct config *conf, struct listen_set *set,
 	struct listen_set		 copy;
 	struct ipaddr			 any4 = { .af = 4 }, any6 = { .af = 6 };
 	char				 buf[ADDR_STRLEN];
-	int				 r;
+	int				 r, save_errno;
 
 	if (activated && old != NULL) {
 		*set = *old;
@@ -129,10 +129,12 @@ listen_open(const struct config *conf, struct listen_set *set,
 			snprintf(err, errlen, "listen on %s: %s",
 			    ipport_str(l->addr.af != 0 ? &l->addr : &any4,
 			    l->port, buf, sizeof(buf)), strerror(errno));
+			save_errno = errno;
 			memset(&copy, 0, sizeof(copy));
 			if (old != NULL)
 				copy = *old;
 			listen_close(set, &copy);
+			errno = save_errno;
 			return (-1);
 		}
 	}

@@ -28,8 +28,6 @@
 #include "wg_aead.h"
 
 #define NONCE_LEN	12
-#define SECURE_HEAP	65536	/* bytes */
-#define SECURE_MIN	32
 
 struct aead_key {
 	EVP_CIPHER_CTX	*ctx;
@@ -68,8 +66,6 @@ lib_init(void)
 	if (!OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG |
 	    OPENSSL_INIT_NO_ATEXIT, NULL))
 		return (-1);
-	/* private keys in locked memory; without it they work as well */
-	(void)CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_MIN);
 	if ((g.lib = OSSL_LIB_CTX_new()) == NULL ||
 	    (g.prov = OSSL_PROVIDER_load(g.lib, "default")) == NULL)
 		return (-1);
@@ -440,16 +436,6 @@ dh_free(struct dh_key *k)
 	EVP_PKEY_CTX_free(k->ctx);
 	EVP_PKEY_free(k->pkey);
 	free(k);
-}
-
-/* Zeros if libcrypto does not tell. */
-void
-dh_private(const struct dh_key *k, uint8_t private[DH_LEN])
-{
-	size_t	 n = DH_LEN;
-
-	if (EVP_PKEY_get_raw_private_key(k->pkey, private, &n) != 1)
-		OPENSSL_cleanse(private, DH_LEN);
 }
 
 void

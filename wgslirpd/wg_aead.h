@@ -50,7 +50,6 @@ int		 kdf(uint8_t *, uint8_t *, uint8_t *,
 
 struct dh_key	*dh_new(const uint8_t [DH_LEN]);
 void		 dh_free(struct dh_key *);
-void		 dh_private(const struct dh_key *, uint8_t [DH_LEN]);
 void		 dh_public(const struct dh_key *, uint8_t [DH_LEN]);
 int		 dh_derive(const struct dh_key *, const uint8_t [DH_LEN],
 		    uint8_t [DH_LEN]);

@@ -131,15 +131,9 @@ noise_local_init(struct noise_local *l, const uint8_t private[KEY_LEN])
 	memset(l, 0, sizeof(*l));
 	if ((l->key = dh_new(private)) == NULL)
 		return (-1);
+	memcpy(l->private, private, KEY_LEN);
 	dh_public(l->key, l->public);
 	return (initial_hash(l->hash, l->public));
-}
-
-/* The private key itself, which the caller wipes. */
-void
-noise_local_private(const struct noise_local *l, uint8_t private[KEY_LEN])
-{
-	dh_private(l->key, private);
 }
 
 void
@@ -170,6 +164,7 @@ void
 noise_remote_rekey(const struct noise_local *l, struct noise_remote *r)
 {
 	noise_handshake_clear(r);
+	OPENSSL_cleanse(r->ss, sizeof(r->ss));
 	r->ss_valid = l->key != NULL &&
 	    dh_derive(l->key, r->public, r->ss) == 0;
 }

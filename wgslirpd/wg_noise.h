@@ -52,6 +52,7 @@ _Static_assert(sizeof(struct wg_response) == WG_RESPONSE_LEN,
 /* This side's identity. */
 struct noise_local {
 	struct dh_key	*key;
+	uint8_t		 private[KEY_LEN];	/* for who may see it */
 	uint8_t		 public[KEY_LEN];
 	uint8_t		 hash[HASH_LEN];	/* with public mixed in */
 };
@@ -97,8 +98,6 @@ struct noise_keys {
 };
 
 int	 noise_local_init(struct noise_local *, const uint8_t [KEY_LEN]);
-void	 noise_local_private(const struct noise_local *,
-	    uint8_t [KEY_LEN]);
 void	 noise_local_clear(struct noise_local *);
 int	 noise_remote_init(const struct noise_local *,
 	    struct noise_remote *, const uint8_t [KEY_LEN],

@@ -93,6 +93,7 @@ wg_device_set_key(struct wg_device *d, const uint8_t private[KEY_LEN])
 		noise_local_clear(&l);
 		return (-1);
 	}
+	wg_forget_pending(d);
 	noise_local_clear(&d->local);
 	d->local = l;
 	d->has_key = 1;
@@ -110,6 +111,7 @@ wg_device_clear_key(struct wg_device *d)
 {
 	struct wg_peer	*p;
 
+	wg_forget_pending(d);
 	noise_local_clear(&d->local);
 	d->has_key = 0;
 	TAILQ_FOREACH(p, &d->peers, entry) {

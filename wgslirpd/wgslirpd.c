@@ -78,7 +78,8 @@ static struct {
 	struct conf_set		*set;		/* by wg(8) */
 	int			 set_ended;	/* it is complete */
 	int			 set_sent;	/* it is with the crypto engine */
-	int			 set_failed;	/* out of memory on the way */
+	int			 set_failed;	/* too much of it */
+	uint32_t		 naips;		/* allowed IPs, at most */
 } env;
 
 static void	 parent_dispatch(struct imsgev *, struct imsg *);
@@ -363,6 +364,7 @@ all_ready(void)
 	env.uapi_fd = -1;
 	send_all(IMSG_VERBOSE, &env.conf->verbose,
 	    sizeof(env.conf->verbose));
+	env.naips = config_count_aips(env.conf);
 	stage(env.conf, &env.listens);
 }
 
@@ -416,9 +418,10 @@ reload_next(void)
 	if (env.again) {
 		env.again = 0;
 		reload();
-		return;
-	}
-	reload_answer(NULL);
+		if (env.staged != NULL)
+			return;
+	} else
+		reload_answer(NULL);
 	if (env.set_ended && !env.set_sent)
 		change();
 }
@@ -436,7 +439,7 @@ reload_fail(struct config *conf, const char *error)
 static void
 change_done(int error)
 {
-	int32_t	 r = error;
+	struct set_done	 r = { error, env.naips };
 
 	set_free(env.set);
 	env.set = NULL;
@@ -449,34 +452,53 @@ change_done(int error)
 	}
 }
 
+static void
+free_listens(struct conf_listens *list)
+{
+	struct conf_listen	*l;
+
+	while ((l = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, l, entry);
+		free(l);
+	}
+}
+
 /*
- * Bind another port for wg(8); an empty set is no change.  Returns 0, or
- * an errno.
+ * Bind another port for wg(8), in the place of the first one; an empty
+ * set is no change.  Returns 0, or an errno and nothing has changed.
  */
 static int
 change_port(uint16_t port, struct listen_set *set)
 {
 	struct conf_listen	*l;
+	struct config		 tmp;
 	uint16_t		 old;
 	char			 err[CTL_TEXT_LEN];
+	int			 error;
 
 	if (port != 0 && port == listen_port(&env.listens))
 		return (0);
 	if (env.activated_udp)
 		return (EOPNOTSUPP);	/* the service manager's */
+	memset(&tmp, 0, sizeof(tmp));
+	TAILQ_INIT(&tmp.listens);
 	old = TAILQ_FIRST(&env.conf->listens)->port;
 	TAILQ_FOREACH(l, &env.conf->listens, entry)
-		if (l->port == old)
-			l->port = port;
-	/* 0 is another one than before, even if that was 0 as well */
-	if (listen_open(env.conf, set, port == 0 ? NULL : &env.listens, 0,
-	    err, sizeof(err)) == -1) {
-		TAILQ_FOREACH(l, &env.conf->listens, entry)
-			if (l->port == port)
-				l->port = old;
-		log_warnx("wg: %s", err);
+		config_add_listen(&tmp, l->addr.af != 0 ? &l->addr : NULL,
+		    l->port == old ? port : l->port);
+	if (config_twice_listen(&tmp)) {
+		free_listens(&tmp.listens);
 		return (EADDRINUSE);
 	}
+	if (listen_open(&tmp, set, &env.listens, 0, err, sizeof(err)) ==
+	    -1) {
+		error = errno;
+		log_warnx("wg: %s", err);
+		free_listens(&tmp.listens);
+		return (error);
+	}
+	free_listens(&env.conf->listens);
+	TAILQ_CONCAT(&env.conf->listens, &tmp.listens, entry);
 	listen_close(&env.listens, set);
 	env.listens = *set;
 	return (0);
@@ -491,7 +513,8 @@ change(void)
 	int			 error, i;
 
 	memset(&set, 0, sizeof(set));
-	error = env.set_failed ? ENOMEM : set_check(env.set, env.conf);
+	error = env.set_failed ? ENOSPC : set_check(env.set, env.conf,
+	    env.naips);
 	if (error == 0 && d->flags & SET_LISTEN_PORT)
 		error = change_port(d->listen_port, &set);
 	if (error != 0) {
@@ -588,6 +611,7 @@ reload(void)
 		return;
 	}
 	env.staged = conf;
+	env.naips += config_count_aips(conf);
 	stage(conf, &env.staged_listens);
 }
 
@@ -657,7 +681,7 @@ parent_dispatch(struct imsgev *iev, struct imsg *imsg)
 {
 	struct child	*c = &env.child[iev->peer];
 	struct imsg_log	 m;
-	int32_t		 error;
+	struct set_done	 done;
 
 	if (imsg == NULL) {
 		/* it died: SIGCHLD tells why */
@@ -701,8 +725,9 @@ parent_dispatch(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_SET_DONE:
 		if (iev->peer != PROC_CRYPTO || !env.set_sent)
 			goto bad;
-		imsg_is(imsg, &error, sizeof(error));
-		change_done(error);
+		imsg_is(imsg, &done, sizeof(done));
+		env.naips = done.naips;
+		change_done(done.error);
 		break;
 	default:
 		goto bad;
@@ -863,8 +888,10 @@ open_sockets(void)
 		return;
 	snprintf(env.uapi_path, sizeof(env.uapi_path), "%s/%s.sock",
 	    UAPI_DIR, env.conf->uapi_name);
-	if (mkdir(UAPI_DIR, 0755) == -1 && errno != EEXIST)
+	if (mkdir(UAPI_DIR, 0755) == -1 && errno != EEXIST) {
+		cleanup();
 		fatal("uapi interface: %s", UAPI_DIR);
+	}
 	env.uapi_fd = listen_control(env.uapi_path, err, sizeof(err));
 	if (env.uapi_fd == -1) {
 		cleanup();

@@ -29,7 +29,8 @@
 #define HOST_NAME_LEN		256
 #define MAX_LISTEN		16
 #define MAX_PEERS		65536
-#define MAX_PEER_ID		(2 * MAX_PEERS)	/* one more than the last */
+#define MAX_PEER_ID		(3 * MAX_PEERS)	/* one more than the last */
+#define MAX_AIPS		(1U << 21)	/* of all peers */
 #define UAPI_NAME_LEN		16	/* of an interface, with the NUL */
 #define UAPI_DIR		"/var/run/wireguard"
 
@@ -90,7 +91,7 @@ enum imsg_type {
 	IMSG_SET_PEER,		/* struct set_peer */
 	IMSG_SET_AIP,		/* struct set_aip: of the last peer */
 	IMSG_SET_END,
-	IMSG_SET_DONE,		/* int32_t errno; the way back */
+	IMSG_SET_DONE,		/* struct set_done; the way back */
 	/* control to crypto, for wg(8) */
 	IMSG_UAPI_GET,		/* struct ctl_request */
 	/* its answers; struct ctl_aip too */
@@ -207,8 +208,16 @@ struct set_peer {
 	uint8_t		 psk[KEY_LEN];
 	struct ipaddr	 ep_addr;
 	uint32_t	 ep_scope;
+	char		 ep_ifname[16];	/* of the scope; "": ep_scope */
 	uint16_t	 ep_port;
 	uint16_t	 keepalive;	/* seconds */
+	uint8_t		 reserved[3];	/* of a peer of the file; parent */
+	uint8_t		 pad;
+};
+
+struct set_done {
+	int32_t		 error;		/* errno */
+	uint32_t	 naips;		/* of all peers now */
 };
 
 struct set_aip {
@@ -329,6 +338,7 @@ struct config {
 	struct conf_listens		 listens;
 	struct conf_prefixes		 addresses;
 	struct conf_peers		 peers;
+	struct conf_peers		 removed;	/* by wg(8) */
 	struct conf_keys		 bykey;	/* once it was checked */
 	struct conf_rules		 rules;
 	uint8_t				 key[KEY_LEN];
@@ -423,6 +433,10 @@ struct conf_peer	*config_peer_by_key(struct config *,
 		    const uint8_t [KEY_LEN]);
 int		 config_peer_index(struct config *, struct conf_peer *);
 void		 config_peer_remove(struct config *, struct conf_peer *);
+struct conf_peer	*config_peer_restore(struct config *,
+		    const uint8_t [KEY_LEN]);
+uint32_t	 config_count_aips(const struct config *);
+int		 config_twice_listen(const struct config *);
 int		 config_merge(struct config *, struct config *);
 int		 uapi_name_valid(const char *);
 void		 config_send(const struct config *, struct imsgev *,
@@ -436,7 +450,7 @@ void		 set_free(struct conf_set *);
 struct set_device	*set_device(struct conf_set *);
 int		 set_add(struct conf_set *, const struct set_peer *);
 int		 set_add_aip(struct conf_set *, const struct set_aip *);
-int		 set_check(struct conf_set *, struct config *);
+int		 set_check(struct conf_set *, struct config *, uint32_t);
 void		 set_commit(struct conf_set *, struct config *,
 		    struct imsgev *, struct imsgev *);
 void		 send_peer_name(struct imsgev *, uint32_t,

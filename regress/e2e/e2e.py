@@ -23,7 +23,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import server                                               # noqa: E402
 import uapi                                                 # noqa: E402
 from guest import (                                         # noqa: E402
-    client_stops, connect_error, dial, drip, echo_slowly, get,
+    client_stops, connect_error, dial, drip, echo_slowly, flood, get,
     half_client_first, half_server_first, many_udp_sockets, parallel,
     ping, put, read_all, reset_by_client, reset_by_server, speaks_first,
     stalled_reader, udp_echo, udp_refused)
@@ -469,36 +469,6 @@ def test_endpoint_by_name(n):
     session(n)
 
 
-def junk(public):
-    """One datagram of each kind that costs the gateway something."""
-    def mac(key, data):
-        return hashlib.blake2s(data, key=key, digest_size=16).digest()
-    init = b'\1\0\0\0' + os.urandom(112)
-    key = hashlib.blake2s(b'mac1----' + public).digest()
-    good = init + mac(key, init) + bytes(16)
-    return good, [
-        os.urandom(1), os.urandom(1452), b'\1\0\0\0' + os.urandom(144),
-        b'\2\0\0\0' + os.urandom(88), b'\3\0\0\0' + os.urandom(60),
-        b'\4\0\0\0' + os.urandom(28), b'\4\0\0\0' + os.urandom(1448),
-        b'\1\0\0\0' + os.urandom(145)]
-
-
-def flood(public, count, valid):
-    """So many datagrams at the gateway, from changing ports."""
-    good, bad = junk(public)
-    sent = 0
-    while sent < count:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.connect(('10.9.1.1', 51820))
-            for i in range(1000):
-                try:
-                    s.send(good if valid else bad[i % len(bad)])
-                    sent += 1
-                except OSError:
-                    pass
-    return sent
-
-
 def connects(count):
     """The longest of so many connects, one after the other."""
     worst = 0
@@ -782,7 +752,8 @@ def test_activation(n):
 TESTS = [test_ping, test_download, test_upload, test_parallel,
          test_half_close, test_refused, test_blackhole, test_unreachable,
          test_reset, test_stalled_reader, test_speaks_first, test_udp,
-         test_ping_one_id, test_blocked, test_show, test_control_hostile, test_kill_flow,
+         test_ping_one_id, test_blocked, test_show, test_control_hostile,
+         test_kill_flow,
          test_log, test_outer_v6, test_roaming, test_reload,
          test_policy_rules,
          test_endpoint_by_name, test_moving_name, test_address_change,

@@ -258,3 +258,33 @@ def many_connects(host, count):
             bad.append(str(e))
     at_once(one, count)
     return bad
+
+
+def junk(public):
+    """One datagram of each kind that costs the gateway something."""
+    def mac(key, data):
+        return hashlib.blake2s(data, key=key, digest_size=16).digest()
+    init = b'\1\0\0\0' + os.urandom(112)
+    key = hashlib.blake2s(b'mac1----' + public).digest()
+    good = init + mac(key, init) + bytes(16)
+    return good, [
+        os.urandom(1), os.urandom(1452), b'\1\0\0\0' + os.urandom(144),
+        b'\2\0\0\0' + os.urandom(88), b'\3\0\0\0' + os.urandom(60),
+        b'\4\0\0\0' + os.urandom(28), b'\4\0\0\0' + os.urandom(1448),
+        b'\1\0\0\0' + os.urandom(145)]
+
+
+def flood(public, count, valid):
+    """So many datagrams at the gateway, from changing ports."""
+    good, bad = junk(public)
+    sent = 0
+    while sent < count:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.connect(('10.9.1.1', 51820))
+            for i in range(1000):
+                try:
+                    s.send(good if valid else bad[i % len(bad)])
+                    sent += 1
+                except OSError:
+                    pass
+    return sent

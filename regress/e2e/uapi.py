@@ -7,7 +7,7 @@ import socket
 import subprocess
 
 import server
-from guest import connect_error, echo_slowly, get
+from guest import connect_error, echo_slowly, flood, get
 from net import SERVER4, Failure, check, run, wait_for
 
 OTHER4 = '10.77.0.3'
@@ -191,7 +191,8 @@ def test_wg_transaction(n):
     good = 'listen_port=51821\npublic_key=%s\nallowed_ip=10.1.0.0/16\n' % x
     for bad, err in (('nonsense=1', 22), ('nonsense', 71),
                      ('endpoint=10.0.0.1', 22), ('endpoint=[::1]', 22),
-                     ('endpoint=10.0.0.1:0', 22), ('allowed_ip=1.2.3.4/33', 22),
+                     ('endpoint=10.0.0.1:0', 22),
+                     ('allowed_ip=1.2.3.4/33', 22),
                      ('endpoint=host.example:1', 22),
                      ('preshared_key=12', 22), ('remove=yes', 22),
                      ('persistent_keepalive_interval=65536', 22),
@@ -265,8 +266,8 @@ def test_wg_many(n):
     check(g.raw('\n'.join(lines) + '\n\n') == 'errno=0\n\n', 'peers')
     check(len(g.show('peers')) == 3001, 'count')
     head = g.wg('showconf').split('[Peer]')[0]
-    g.from_file('syncconf', head + '[Peer]\nPublicKey = %s\nPresharedKey = %s\n'
-                'AllowedIPs = 10.77.0.2/32, fd77::2/128\n' % (
+    g.from_file('syncconf', head + '[Peer]\nPublicKey = %s\n'
+                'PresharedKey = %s\nAllowedIPs = 10.77.0.2/32, fd77::2/128\n' % (
                     n.pub('c'),
                     open(os.path.join(n.dir, 'psk')).read().strip()))
     check(len(g.show('peers')) == 1, 'sync')
@@ -341,6 +342,38 @@ def test_wg_reload(n):
     check(r.returncode == 1 and 'uapi interface' in r.stdout, r.stdout)
 
 
+def test_wg_restore(n):
+    """A peer of the file that comes back has its name and its rules."""
+    g = Gateway(n)
+    rule = 'block from peer "laptop" proto tcp to 192.0.2.2 port 7001\n'
+    c = n.pub('c')
+    for reserved in ('', 'reserved { 1 2 3 }'):
+        n.write_conf(n.conf(extra=g.conf + rule, peer_extra=reserved))
+        n.ctl('reload')
+        g.wg('set', 'peer', c, 'remove')
+        g.wg('set', 'peer', c, 'allowed-ips', '10.77.0.2/32',
+             'preshared-key', os.path.join(n.dir, 'psk'))
+        check(n.ctlj('show', 'peers')['peers'][0]['name'] == 'laptop',
+              'name')
+        if reserved == '':
+            fresh(n)
+            e, _ = n.call('c', connect_error, SERVER4, server.ECHO, 3)
+            check(e in ('EHOSTUNREACH', 'EACCES'), 'the rule', e)
+        else:
+            # an ordinary client cannot read such messages
+            check(n.client_set() == 0, 'setconf')
+            check(n.call('c', connect_error, SERVER4, 80, 2)[0] ==
+                  'timeout', 'without reserved bytes')
+    # over an interface by name, as wg(8) writes it
+    g.wg('set', 'peer', n.pub('x'), 'endpoint', '[fe80::99%e0]:1234')
+    check('[fe80::99%' in g.wg('show', 'endpoints'), 'scope')
+    conf = g.wg('showconf')
+    g.from_file('syncconf', conf)
+    code, _ = g.wg('set', 'peer', n.pub('x'), 'endpoint',
+                   '[fe80::99%nonesuch]:1234', ok=False)
+    check(code != 0, 'an interface that is not there')
+
+
 def test_wg_port(n):
     g = Gateway(n)
     fresh(n)
@@ -350,6 +383,18 @@ def test_wg_port(n):
              'connected', 20, 'the new port')
     n.ctl('reload')
     check(g.wg('show', 'listen-port').strip() == '51820', 'reload')
+    fresh(n)
+    # several: one moves, and none onto another
+    n.write_conf(n.conf(extra=g.conf + 'listen on 127.0.0.1 port 51830\n'))
+    n.ctl('reload')
+    code, err = g.wg('set', 'listen-port', '51830', ok=False)
+    check(code != 0 and 'in use' in err, code, err)
+    g.wg('set', 'listen-port', '51831')
+    g.wg('set', 'listen-port', '0')
+    port = g.wg('show', 'listen-port').strip()
+    check(port not in ('0', '51831', '51820'), port)
+    n.write_conf(n.conf(extra=g.conf))
+    n.ctl('reload')
     fresh(n)
 
 
@@ -379,6 +424,32 @@ def test_wg_hostile(n):
     check(n.pub('c') in g.show('peers'), 'blocked')
     for s in stuck:
         s.close()
+    # who goes away in the middle of an answer
+    peers = ''.join('public_key=%s\nallowed_ip=10.98.0.%d\n' % (
+        os.urandom(32).hex(), i) for i in range(200))
+    check(g.raw('set=1\n' + peers + '\n') == 'errno=0\n\n', 'peers')
+    for i in range(300):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(g.path)
+            s.sendall(b'get=1\n\n' + b'x' * (1100 if i % 3 == 0 else 0))
+            if i % 3 == 1:
+                s.recv(10)
+    # more of them than there is room for
+    idle = [socket.socket(socket.AF_UNIX) for _ in range(40)]
+    for s in idle:
+        s.connect(g.path)
+    check(n.pub('c') in g.show('peers'), 'idle clients are in the way')
+    for s in idle:
+        s.close()
+    # the key goes while initiations are waiting
+    end = n.begin('d', flood, base64.b64decode(n.pub('s')), 20000, True)
+    with open(os.path.join(n.dir, 's.key')) as f:
+        key = f.read()
+    for _ in range(20):
+        g.wg('set', 'private-key', '/dev/null')
+        g.wg('set', 'private-key', '/dev/stdin', stdin=key)
+    end()
+    fresh(n)
     check(n.daemon.poll() is None, 'died')
     check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'traffic')
     # back to what the other tests expect
@@ -388,5 +459,6 @@ def test_wg_hostile(n):
 
 
 TESTS = [test_wg_show, test_wg_set, test_wg_conf, test_wg_transaction,
-         test_wg_many, test_wg_keys, test_wg_reload, test_wg_port,
+         test_wg_many, test_wg_keys, test_wg_reload, test_wg_restore,
+         test_wg_port,
          test_wg_hostile]

@@ -365,13 +365,11 @@ def test_wg_restore(n):
             check(n.call('c', connect_error, SERVER4, 80, 2)[0] ==
                   'timeout', 'without reserved bytes')
     # over an interface by name, as wg(8) writes it
-    g.wg('set', 'peer', n.pub('x'), 'endpoint', '[fe80::99%e0]:1234')
-    check('[fe80::99%' in g.wg('show', 'endpoints'), 'scope')
-    conf = g.wg('showconf')
-    g.from_file('syncconf', conf)
-    code, _ = g.wg('set', 'peer', n.pub('x'), 'endpoint',
-                   '[fe80::99%nonesuch]:1234', ok=False)
-    check(code != 0, 'an interface that is not there')
+    for dev, want in (('e0', 0), ('nonesuch', -22)):
+        out = g.raw('set=1\npublic_key=%s\nendpoint=[fe80::99%%%s]:9\n\n'
+                    % (hexkey(n.pub('x')), dev))
+        check(out == 'errno=%d\n\n' % want, dev, out)
+    check('[fe80::99%' in g.raw('get=1\n\n'), 'scope')
 
 
 def test_wg_port(n):

@@ -126,7 +126,8 @@ UNIT_SLIRP =	common/addr.o common/log.o common/pktq.o common/wheel.o \
 		wgslirpd/slirp_tcp_out.o wgslirpd/slirp_tcp_rcv.o \
 		wgslirpd/slirp_udp.o
 UNITS =		regress/unit/bin/test_common regress/unit/bin/test_slirp \
-		regress/unit/bin/test_wg regress/unit/bin/vectors
+		regress/unit/bin/test_tcp regress/unit/bin/test_wg \
+		regress/unit/bin/vectors
 SANDBOX =	regress/sandbox/bin/test_sandbox
 UNIT_CC =	$(CC) $(CFLAGS) -Iregress/unit $(LDFLAGS)
 
@@ -136,8 +137,15 @@ regress/unit/bin/test_common: regress/unit/test_common.c \
 	$(UNIT_CC) -o $@ regress/unit/test_common.c $(UNIT_COMMON) \
 	    -lcmocka -lbsd
 
-regress/unit/bin/test_slirp: regress/unit/test_slirp.c \
+regress/unit/bin/test_tcp: regress/unit/test_tcp.c regress/unit/guest.h \
 		regress/unit/unit.h regress/unit/world.h $(UNIT_SLIRP)
+	mkdir -p regress/unit/bin
+	$(UNIT_CC) -o $@ regress/unit/test_tcp.c $(UNIT_SLIRP) \
+	    -lcmocka -lbsd
+
+regress/unit/bin/test_slirp: regress/unit/test_slirp.c \
+		regress/unit/guest.h regress/unit/unit.h \
+		regress/unit/world.h $(UNIT_SLIRP)
 	mkdir -p regress/unit/bin
 	$(UNIT_CC) -o $@ regress/unit/test_slirp.c $(UNIT_SLIRP) \
 	    -lcmocka -lbsd

@@ -137,6 +137,7 @@ struct tcpcb {
 	uint32_t		 undo_rexmits;
 	uint32_t		 undo_marker;
 	uint32_t		 undo_ts;	/* of the first retransmission */
+	uint32_t		 undo_end;	/* and where it ended */
 	uint32_t		 dsack_round;
 	uint32_t		 tlp_end;
 

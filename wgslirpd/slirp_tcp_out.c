@@ -467,8 +467,11 @@ tcp_resend(struct slirp *s, struct tcpcb *t, struct tseg *g)
 		g->rexmits++;
 	if (t->undo_rexmits < UINT32_MAX)
 		t->undo_rexmits++;
-	if (t->undo_ts == 0 && (t->undo_ts = ts_now(s, t)) == 0)
-		t->undo_ts = UINT32_MAX;
+	if (t->undo_ts == 0) {
+		if ((t->undo_ts = ts_now(s, t)) == 0)
+			t->undo_ts = UINT32_MAX;
+		t->undo_end = g->seq + tcp_seg_size(g);
+	}
 	pace_sent(s, t, tcp_seg_size(g));
 	s->count.tcp_retransmits++;
 	if (t->t_rexmt == 0)

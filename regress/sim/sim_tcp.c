@@ -1096,11 +1096,14 @@ goodput(char **v, int n)
 		for (i = 0; i < flows; i++)
 			printf(" %.0f%%", (double)S.c[i].down_got * 100 /
 			    (double)sum);
-	printf(", sent %.2f, queue %.1f ms mean %.1f max, rtos %llu\n",
+	printf(", sent %.2f, queue %.1f ms mean %.1f max, rtos %llu, "
+	    "undos %llu of %llu\n",
 	    (double)S.down.bytes / (double)(sum + 1),
 	    (double)S.down.delay_sum / (double)S.down.packets / 1e6,
 	    (double)S.down.delay_max / 1e6,
-	    (unsigned long long)S.s.count.tcp_rtos);
+	    (unsigned long long)S.s.count.tcp_rtos,
+	    (unsigned long long)S.s.count.tcp_undos,
+	    (unsigned long long)S.s.count.tcp_fast_recoveries);
 	return (0);
 }
 

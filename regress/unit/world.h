@@ -363,7 +363,7 @@ w_time(unsigned int ms)
 }
 
 /* The same in one step. */
-static void
+static inline void
 w_jump(unsigned int ms)
 {
 	W.s.now += MONO_MS(ms);

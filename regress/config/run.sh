@@ -72,7 +72,12 @@ address { 10.77.0.1/24 fd77::1/64 }
 mtu 1420
 log brief
 max flows 5000
-tcp { ack delay 10 }
+tcp { ack delay 10 congestion cubic, error signal reset fast dial 7
+	gate log debug idle gate 5000 idle inflight 9000 idle fail 60
+	initial window 20 mss 1200 pace gap 3 receive buffer 100000
+	send buffer 200000 receive window 100000 sack no window scale 7 }
+copy tos yes
+ttl 99
 udp { timeout 300 }
 overlay yes exclude { 172.16.0.0/12 10.9.9.9 }
 uapi interface "wgslirp0" no-private-key
@@ -108,7 +113,12 @@ for w in 'listen on \* port 51820' 'listen on ::1 port 1001' 'mtu 1420' \
     'pass from peer "laptop" proto tcp to 127.0.0.1/32 port 22' \
     'overlay yes exclude { 172.16.0.0/12 10.9.9.9/32 }' 'block to private' 'endpoint "vpn.example.com" port 51820' \
     'allowed ips { 10.77.0.3/32 }' \
-    'uapi interface "wgslirp0" no-private-key'; do
+    'uapi interface "wgslirp0" no-private-key' 'congestion cubic' \
+    'error signal reset' 'fast dial 7' 'gate log debug' 'idle gate 5000' \
+    'idle inflight 9000' 'idle fail 60' 'initial window 20' 'mss 1200' \
+    'pace gap 3' 'receive buffer 100000' 'send buffer 200000' \
+    'receive window 100000' 'sack no' 'window scale 7' 'copy tos yes' \
+    'ttl 99'; do
 	if grep -q "$w" "$t/one"; then ok; else bad "printed: $w"; fi
 done
 
@@ -139,6 +149,13 @@ refused_line() {
 refused_line "no key" 1 "no private key" <<X
 mtu 1400
 X
+for opt in 'congestion vegas' 'error signal x' 'gate log x' 'mss 20' \
+    'window scale 15' 'initial window 0' 'idle fail 0' 'ack delay 501'; do
+	refused_line "tcp $opt" 2 "${opt% *}: " <<X
+private key "$K"
+tcp { $opt }
+X
+done
 for name in '' ../x .x a/b sixteencharacter 'a b'; do
 	refused_line "uapi interface $name" 2 "uapi interface: 1 to 15" <<X
 private key "$K"
@@ -334,6 +351,17 @@ env_bad inline "WG_PEERS: a peer starts with public_key=" \
     WG_PRIVATE_KEY="$K" WG_PEERS="allowed_ips=10.0.0.1,public_key=$P"
 env_good overlay WG_PRIVATE_KEY="$K" WG_OVERLAY_ROUTING=1 \
     WG_OVERLAY_EXCLUDE_CIDRS="172.16.0.0/12,169.254.0.0/16"
+env_good tcp WG_PRIVATE_KEY="$K" TCP_CC=cubic TCP_ENABLE_SACK=0 \
+    TCP_MSS_CLAMP=1200 TCP_PACE_US=5 TCP_GATE_LOG=on TCP_ERROR_SIGNAL=rst \
+    TCP_FAST_DIAL_MS=5 TCP_SOCK_RCVBUF=4096 TCP_SOCK_SNDBUF=4096 \
+    TCP_ACK_IDLE_GATE_MS=6000 TCP_ACK_IDLE_MIN_INFLIGHT=1000 \
+    TCP_ACK_IDLE_FAIL_SEC=120 TCP_PEND_CAP_BYTES=65536 TCP_WS_OUT=7 \
+    TCP_INIT_CWND_MSS=10 COPY_TOS=1 IP_TTL=64
+for bad in TCP_CC=vegas TCP_ERROR_SIGNAL=x TCP_WS_OUT=15 IP_TTL=0 \
+    TCP_MSS_CLAMP=20 TCP_GATE_LOG=loud TCP_PACE_US=-1 \
+    TCP_ACK_IDLE_FAIL_SEC=0; do
+	env_bad "$bad" "${bad%%=*}: " WG_PRIVATE_KEY="$K" "$bad"
+done
 env_good uapi WG_PRIVATE_KEY="$K" WG_UAPI_INTERFACE=wg0
 env_bad uapi 'WG_UAPI_INTERFACE: "../x" is not an interface name' \
     WG_PRIVATE_KEY="$K" WG_UAPI_INTERFACE=../x

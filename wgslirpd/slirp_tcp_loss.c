@@ -309,10 +309,11 @@ spurious(const struct tcpcb *t, const struct tcp_in *in, uint32_t acked)
 	if (!t->undo)
 		return (0);
 	/* it takes the first retransmission, and answers what was before */
-	if (t->ts_ok && in->has_ts && acked > 0 && t->undo_ts != 0 &&
-	    SEQ_GEQ(in->ack, t->undo_end) &&
-	    (int32_t)(in->tsecr - t->undo_ts) < 0)
-		return (1);
+	if (t->ts_ok)
+		return (in->has_ts && acked > 0 && t->undo_ts != 0 &&
+		    SEQ_GEQ(in->ack, t->undo_end) &&
+		    (int32_t)(in->tsecr - t->undo_ts) < 0);
+	/* duplicates may be the network's: only without timestamps */
 	return (t->dsack_seen && t->undo_ts != 0 && t->undo_rexmits == 0);
 }
 

@@ -95,6 +95,7 @@
 	C(tcp_dsacks, "TCP duplicates that guests reported")		\
 	C(tcp_undos, "TCP recoveries that were needless")		\
 	C(tcp_gated, "TCP connections with a silent guest")		\
+	C(tcp_blackholes, "TCP segments made smaller, the path took none") \
 	C(tcp_probes, "TCP zero window and keepalive probes")		\
 	C(tcp_challenge_acks, "TCP challenge ACKs")			\
 	C(udp_active, "UDP mappings now")				\

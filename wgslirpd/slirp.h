@@ -113,7 +113,15 @@ struct slirp_peer {
 	uint64_t	 fragbytes;
 	mono_t		 icmp_refill;
 	uint32_t	 icmp_tokens;
+	/* the path to it, as its connections found it (RFC 9040) */
+	mono_t		 path_at;
+	mono_t		 path_srtt;
+	mono_t		 path_rttvar;
+	uint32_t	 path_ssthresh;	/* bytes, 0: not known */
+	uint16_t	 pmtu;		/* smaller than configured, 0: no */
+	mono_t		 pmtu_at;
 };
+#define PATH_AGE	MONO_SEC(600)	/* after which it is forgotten */
 
 enum flow_proto {
 	FLOW_TCP,
@@ -317,6 +325,7 @@ void		 ip_transport(struct slirp *, struct ippkt *);
 void		 ip_resume(struct slirp *, struct ippkt *);
 uint32_t	 ip_slot(struct slirp *, int);
 size_t		 ip_hdr_len(const struct ipaddr *);
+uint16_t	 ip_mtu(const struct slirp *, const struct slirp_peer *);
 void		 ip_header(struct slirp *, uint8_t *, const struct ipaddr *,
 		    const struct ipaddr *, uint8_t, size_t, uint8_t, int);
 void		 ip_publish(struct slirp *, uint32_t, size_t, size_t,

@@ -25,6 +25,16 @@
 #define IP6_MIN_MTU	1280
 #define MAX_EXT		8
 
+/* What a packet to this peer may have, headers included. */
+uint16_t
+ip_mtu(const struct slirp *s, const struct slirp_peer *p)
+{
+	if (p->pmtu != 0 && p->pmtu < s->conf.mtu &&
+	    s->now - p->pmtu_at < PATH_AGE)
+		return (p->pmtu);
+	return (s->conf.mtu);
+}
+
 size_t
 ip_hdr_len(const struct ipaddr *a)
 {
@@ -191,7 +201,7 @@ ip_send(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *src,
     const struct ipaddr *dst, uint8_t proto, uint8_t *data, size_t len,
     uint8_t tos)
 {
-	size_t		 hlen = ip_hdr_len(src), mtu = s->conf.mtu;
+	size_t		 hlen = ip_hdr_len(src), mtu = ip_mtu(s, peer);
 	uint32_t	 slot;
 	uint8_t		*p;
 

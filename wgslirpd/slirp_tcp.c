@@ -211,10 +211,43 @@ tw_input(struct slirp *s, struct tcp_tw *w, const struct tcp_in *in)
 	return (1);
 }
 
+/* What the connection has learnt is good for the next one (RFC 9040). */
+static void
+path_learn(struct slirp *s, const struct tcpcb *t)
+{
+	struct slirp_peer	*p = t->f.peer;
+
+	if (t->srtt == 0)
+		return;
+	p->path_srtt = t->srtt;
+	p->path_rttvar = t->rttvar;
+	p->path_at = s->now;
+	if (t->ssthresh != UINT32_MAX)
+		p->path_ssthresh = t->ssthresh;
+}
+
+static void
+path_recall(struct slirp *s, struct tcpcb *t)
+{
+	const struct slirp_peer	*p = t->f.peer;
+
+	if (p->path_srtt == 0 || s->now - p->path_at >= PATH_AGE)
+		return;
+	/* of the SYN-ACK; what is measured replaces it */
+	t->rto = p->path_srtt + 4 * p->path_rttvar;
+	if (t->rto < TCP_RTO_MIN + p->path_srtt)
+		t->rto = TCP_RTO_MIN + p->path_srtt;
+	if (t->rto > TCP_RTO_INIT)
+		t->rto = TCP_RTO_INIT;
+	if (p->path_ssthresh != 0)
+		t->ssthresh = p->path_ssthresh;
+}
+
 /* Give back everything; reset: the host sees a reset. */
 void
 tcp_free(struct slirp *s, struct tcpcb *t, int reset)
 {
+	path_learn(s, t);
 	s->host->close(s->harg, &t->f, reset);
 	if (t->state == TCPS_CONNECTING) {
 		t->f.peer->nconnecting--;
@@ -391,7 +424,8 @@ effective_mss(const struct slirp *s, const struct tcp_in *in, int ts)
 {
 	uint32_t	 mss = in->has_mss ? in->mss : TCP_MSS_DEFAULT, max;
 
-	max = s->conf.mtu - (uint32_t)ip_hdr_len(&in->p->src) - TCP_HDR;
+	max = ip_mtu(s, in->p->peer) - (uint32_t)ip_hdr_len(&in->p->src) -
+	    TCP_HDR;
 	if (mss > max)
 		mss = max;
 	if (s->conf.tcp.mss != 0 && mss > s->conf.tcp.mss)
@@ -432,6 +466,7 @@ init_cb(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 	t->mss = effective_mss(s, in, t->ts_ok);
 	t->last_rx = t->progress = s->now;
 	cc_init(t, (enum cc_id)s->conf.tcp.cc, s->conf.tcp.iw, s->now);
+	path_recall(s, t);
 }
 
 /*
@@ -791,8 +826,10 @@ input_flow(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 	}
 	if (old_timestamp(s, t, in) || !acceptable(t, in)) {
 		if (!(in->flags & TH_RST)) {
-			if (in->len > 0)
+			if (in->len > 0) {
 				s->count.tcp_rx_dup++;
+				tcp_note_dup(t, in->seq, in->seq + in->len);
+			}
 			t->last_rx = s->now;
 			t->probes = 0;
 			/* its acknowledgement may still be news */

@@ -72,6 +72,7 @@ struct tseg {
 #define TSEG_REXMIT	0x04		/* was sent again since */
 #define TSEG_FIN	0x08
 #define TSEG_APPLIMITED	0x10		/* the host had no more */
+#define TSEG_SMALL	0x20		/* counted in seg_small */
 
 struct tcp_range {
 	uint32_t	 start;
@@ -140,6 +141,7 @@ struct tcpcb {
 	uint32_t		 undo_end;	/* and where it ended */
 	uint32_t		 dsack_round;
 	uint32_t		 tlp_end;
+	struct tcp_range	 dsack;		/* to be told; equal: none */
 
 	uint32_t		 irs;
 	uint32_t		 rcv_nxt;
@@ -217,6 +219,8 @@ struct tcpcb {
 	uint8_t			 gated:1;	/* the guest is silent */
 	uint8_t			 dialing:1;	/* answered, not connected */
 	mono_t			 challenge_sec;
+	mono_t			 mtu_asked;	/* whether the guest is there */
+	uint16_t		 mtu_tried;	/* smaller, 0: not */
 };
 
 /* A segment from the guest, taken apart. */
@@ -285,13 +289,15 @@ void	 tcp_reply_ack(struct slirp *, struct slirp_peer *,
 	    const struct ipaddr *, uint16_t, const struct ipaddr *, uint16_t,
 	    uint32_t, uint32_t);
 int	 tcp_output(struct slirp *, struct tcpcb *);
-int	 tcp_resend(struct slirp *, struct tcpcb *, struct tseg *);
+int	 tcp_resend(struct slirp *, struct tcpcb *, uint32_t);
+int	 tcp_split(struct slirp *, struct tcpcb *, uint32_t);
 int	 tcp_probe_new(struct slirp *, struct tcpcb *);
 void	 tcp_arm_rexmt(struct slirp *, struct tcpcb *);
 void	 tcp_seg_pop(struct slirp *, struct tcpcb *);
 void	 tcp_free_segs(struct slirp *, struct tcpcb *);
 
 /* slirp_tcp_rcv.c */
+void	 tcp_note_dup(struct tcpcb *, uint32_t, uint32_t);
 void	 tcp_receive(struct slirp *, struct tcpcb *, const struct tcp_in *);
 void	 tcp_flush(struct slirp *, struct tcpcb *);
 uint16_t tcp_window(struct tcpcb *);

@@ -27,6 +27,7 @@
 
 #define DUPTHRESH	3
 #define MAX_BACKOFF	6
+#define BLACKHOLE_RTOS	2	/* in a row, before that is suspected */
 #define LOST_AGAIN	64	/* retransmitted ones looked at a time */
 #define REO_RECOVERIES	16	/* for which a wider window stays */
 #define REO_MULT_MAX	16
@@ -346,6 +347,12 @@ take_ack(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 			delivered(t, g, now, r);
 		tcp_seg_pop(s, t);
 	}
+	/* smaller ones do get there */
+	if (t->mtu_tried != 0) {
+		t->f.peer->pmtu = t->mtu_tried;
+		t->f.peer->pmtu_at = s->now;
+		t->mtu_tried = 0;
+	}
 	t->snd_una = in->ack;
 	t->progress = s->now;
 	t->backoff = 0;
@@ -504,15 +511,15 @@ tcp_reo_timeout(struct slirp *s, struct tcpcb *t)
 void
 tcp_tlp_timeout(struct slirp *s, struct tcpcb *t)
 {
-	struct tseg	*g;
-
 	if (t->seg_n == 0 || t->recovery != TCPR_NONE)
 		return;
 	t->tlp_rexmit = 0;
 	t->dsack_seen = 0;
 	if (tcp_probe_new(s, t) == -1) {
-		g = tcp_seg(t, t->seg_n - 1);
-		if (tcp_resend(s, t, g) == -1)
+		if (tcp_seg(t, t->seg_n - 1)->len > t->mss &&
+		    tcp_split(s, t, t->seg_n - 1) == -1)
+			return;
+		if (tcp_resend(s, t, t->seg_n - 1) == -1)
 			return;
 		t->tlp_rexmit = 1;
 	}
@@ -520,6 +527,32 @@ tcp_tlp_timeout(struct slirp *s, struct tcpcb *t)
 	t->tlp_end = t->snd_nxt;
 	s->count.tcp_tlps++;
 	tcp_arm_rexmt(s, t);
+}
+
+/*
+ * Does the path take no segment of this size, without saying so (RFC 4821,
+ * 2923)?  Nothing tells but that the guest answers something small, and
+ * large ones are never acknowledged.
+ */
+static void
+suspect_mtu(struct slirp *s, struct tcpcb *t, const struct tseg *g)
+{
+	static const uint16_t	 sizes[] = { 1280, 1024, 576 };
+	size_t			 i, hlen;
+
+	if (t->backoff < BLACKHOLE_RTOS || g->flags & TSEG_FIN)
+		return;
+	hlen = ip_hdr_len(&t->f.src) + TCP_HDR + (t->ts_ok ? TCP_TS_LEN : 0);
+	if (t->mtu_asked > t->progress && t->last_rx >= t->mtu_asked)
+		for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+			if (g->len > sizes[i] - hlen) {
+				t->mss = (uint16_t)(sizes[i] - hlen);
+				t->mtu_tried = sizes[i];
+				s->count.tcp_blackholes++;
+				break;
+			}
+	t->mtu_asked = s->now;
+	tcp_send_probe(s, t);
 }
 
 /* Nothing was acknowledged for too long (RFC 6298, 5). */
@@ -557,6 +590,7 @@ tcp_rexmt_timeout(struct slirp *s, struct tcpcb *t)
 	t->tlp_out = 0;
 	t->t_tlp = t->t_reo = 0;
 	t->pace_next = 0;
+	suspect_mtu(s, t, tcp_seg(t, 0));
 	if (t->backoff < MAX_BACKOFF)
 		t->backoff++;
 	tcp_arm_rexmt(s, t);

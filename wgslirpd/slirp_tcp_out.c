@@ -40,33 +40,42 @@ ts_now(const struct slirp *s, const struct tcpcb *t)
 }
 
 static size_t
-put_sack(const struct tcpcb *t, uint8_t *o, size_t room)
+put_sack(struct tcpcb *t, uint8_t *o, size_t room)
 {
 	const struct tcp_rcvq	*q = t->rq;
 	uint8_t			*p = o + 4;
 	int			 i, k, n;
 
-	if (!t->sack_ok || q == NULL || q->nranges == 0 || room < 12)
+	if (!t->sack_ok || room < 12)
 		return (0);
 	n = (int)(room - 4) / 8;
-	if (n > q->nranges)
-		n = q->nranges;
-	o[0] = o[1] = 1;
-	o[2] = 5;
-	o[3] = (uint8_t)(2 + 8 * n);
+	/* what came again goes first (RFC 2883) */
+	if (t->dsack.start != t->dsack.end) {
+		put32(p, t->dsack.start);
+		put32(p + 4, t->dsack.end);
+		t->dsack.start = t->dsack.end;
+		p += 8;
+		n--;
+	}
+	if (q == NULL || n > q->nranges)
+		n = q != NULL ? q->nranges : 0;
+	if (n == 0 && p == o + 4)
+		return (0);
 	/* the block of the last arrival first (RFC 2018, 4) */
 	for (i = 0; i < n; i++, p += 8) {
 		k = (q->recent + i) % q->nranges;
 		put32(p, q->range[k].start);
 		put32(p + 4, q->range[k].end);
 	}
-	return ((size_t)(4 + 8 * n));
+	o[0] = o[1] = 1;
+	o[2] = 5;
+	o[3] = (uint8_t)(p - o - 2);
+	return ((size_t)(p - o));
 }
 
 /* Options of a segment after the SYN, into at most 40 bytes. */
 static size_t
-put_options(const struct slirp *s, const struct tcpcb *t, uint8_t *o,
-    int sack)
+put_options(const struct slirp *s, struct tcpcb *t, uint8_t *o, int sack)
 {
 	size_t	 n = 0;
 
@@ -183,7 +192,8 @@ tcp_send_synack(struct slirp *s, struct tcpcb *t)
 	size_t		 n = 4;
 	uint16_t	 mss;
 
-	mss = (uint16_t)(s->conf.mtu - ip_hdr_len(&t->f.src) - TCP_HDR);
+	mss = (uint16_t)(ip_mtu(s, t->f.peer) - ip_hdr_len(&t->f.src) -
+	    TCP_HDR);
 	if (s->conf.tcp.mss != 0 && mss > s->conf.tcp.mss)
 		mss = s->conf.tcp.mss;
 	o[0] = 2;
@@ -294,7 +304,7 @@ tcp_seg_pop(struct slirp *s, struct tcpcb *t)
 		t->lost -= tcp_seg_size(g);
 		t->seg_lost--;
 	}
-	if (g->len < t->mss)
+	if (g->flags & TSEG_SMALL)
 		t->seg_small--;
 	if (g->slot != PKTQ_NOSLOT) {
 		pktq_release(s->out, g->slot);
@@ -441,15 +451,59 @@ send_fin(struct slirp *s, struct tcpcb *t, uint32_t seq)
 	send_bare(s, t, seq, TH_FIN | TH_ACK, opts, n);
 }
 
+static uint16_t
+payload_sum(struct slirp *s, const struct tseg *g)
+{
+	return ((uint16_t)~cksum_fold(cksum_add(pktq_slot(s->out, g->slot) +
+	    SLOT_PAYLOAD, g->len, 0)));
+}
+
 /*
- * Send a segment of the queue again.  -1 if its first sending has not
- * left yet.
+ * Make two of a segment that is longer than segments are now.  -1 if there
+ * is no room for that.
  */
 int
-tcp_resend(struct slirp *s, struct tcpcb *t, struct tseg *g)
+tcp_split(struct slirp *s, struct tcpcb *t, uint32_t i)
 {
-	uint32_t	 i = ((uint32_t)(g - t->segs) - t->seg_head) &
-			    (t->seg_cap - 1);
+	struct tseg	*a, *b;
+	uint32_t	 slot, k;
+
+	if (segs_room(t, 1) == -1 || (slot = ip_slot(s, 1)) == PKTQ_NOSLOT)
+		return (-1);
+	for (k = t->seg_n; k > i + 1; k--)
+		*tcp_seg(t, k) = *tcp_seg(t, k - 1);
+	a = tcp_seg(t, i);
+	b = tcp_seg(t, i + 1);
+	*b = *a;
+	b->slot = slot;
+	b->seq += t->mss;
+	b->len = (uint16_t)(a->len - t->mss);
+	memcpy(pktq_slot(s->out, slot) + SLOT_PAYLOAD,
+	    pktq_slot(s->out, a->slot) + SLOT_PAYLOAD + t->mss, b->len);
+	a->len = t->mss;
+	a->sum = payload_sum(s, a);
+	b->sum = payload_sum(s, b);
+	t->seg_n++;
+	t->f.peer->nslots++;
+	if (t->seg_ring > i)
+		t->seg_ring++;
+	if (b->flags & TSEG_SMALL)
+		t->seg_small++;
+	if (b->flags & TSEG_LOST)
+		t->seg_lost++;
+	if (b->flags & TSEG_SACKED)
+		t->seg_sacked++;
+	return (0);
+}
+
+/*
+ * Send segment i of the queue again.  -1 if its first sending has not left
+ * yet.
+ */
+int
+tcp_resend(struct slirp *s, struct tcpcb *t, uint32_t i)
+{
+	struct tseg	*g = tcp_seg(t, i);
 
 	if (g->flags & TSEG_FIN) {
 		stamp(s, t, g);
@@ -494,6 +548,11 @@ retransmit(struct slirp *s, struct tcpcb *t)
 		g = tcp_seg(t, i);
 		if (!(g->flags & TSEG_LOST))
 			continue;
+		if (g->len > t->mss) {
+			if (tcp_split(s, t, i) == -1)
+				return (-1);
+			g = tcp_seg(t, i);
+		}
 		size = tcp_seg_size(g);
 		/* the first one that was found lost always (RFC 6675 5.3) */
 		if (!t->rexmit_now && tcp_pipe(t) != 0 &&
@@ -506,7 +565,7 @@ retransmit(struct slirp *s, struct tcpcb *t)
 				t->t_pace = s->now + PACE_QUANTUM;
 			return (1);
 		}
-		if (tcp_resend(s, t, g) == -1)
+		if (tcp_resend(s, t, i) == -1)
 			return (-1);
 		room = size < room ? room - size : 0;
 		t->rexmit_now = 0;
@@ -634,8 +693,10 @@ read_train(struct slirp *s, struct tcpcb *t, uint32_t n, uint32_t size)
 		g->sum = (uint16_t)~cksum_fold(cksum_add(iov[i].iov_base,
 		    g->len, 0));
 		left -= g->len;
-		if (g->len < t->mss)
+		if (g->len < t->mss) {
+			g->flags |= TSEG_SMALL;
 			t->seg_small++;
+		}
 		t->seg_n++;
 		t->f.peer->nslots++;
 		stamp(s, t, g);
@@ -671,7 +732,7 @@ queue_fin(struct slirp *s, struct tcpcb *t)
 	memset(g, 0, sizeof(*g));
 	g->seq = t->snd_nxt;
 	g->slot = PKTQ_NOSLOT;
-	g->flags = TSEG_FIN;
+	g->flags = TSEG_FIN | TSEG_SMALL;
 	stamp(s, t, g);
 	t->seg_n++;
 	t->seg_small++;

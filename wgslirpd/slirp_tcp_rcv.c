@@ -231,6 +231,27 @@ add_item(struct slirp *s, struct tcpcb *t, const uint8_t *data,
 	return (0);
 }
 
+/* What came again is told to the guest (RFC 2883). */
+void
+tcp_note_dup(struct tcpcb *t, uint32_t start, uint32_t end)
+{
+	const struct tcp_rcvq	*q = t->rq;
+	int			 i;
+
+	if (SEQ_LEQ(start, t->rcv_nxt) && SEQ_GT(end, t->rcv_nxt))
+		end = t->rcv_nxt;
+	else if (SEQ_GT(end, t->rcv_nxt)) {
+		for (i = 0; q != NULL && i < q->nranges; i++)
+			if (SEQ_GEQ(start, q->range[i].start) &&
+			    SEQ_LEQ(end, q->range[i].end))
+				break;
+		if (q == NULL || i == q->nranges)
+			return;
+	}
+	t->dsack.start = start;
+	t->dsack.end = end;
+}
+
 /*
  * Take the payload and FIN of an acceptable segment.  The caller flushes
  * what became dirty when the batch is over.
@@ -248,6 +269,7 @@ tcp_receive(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 	make_dirty(s, t);
 	if (SEQ_LT(seq, t->rcv_nxt)) {
 		skip = t->rcv_nxt - seq;
+		tcp_note_dup(t, seq, seq + len);
 		s->count.tcp_rx_dup++;
 		t->ack_now = 1;
 		if (skip >= len)
@@ -289,6 +311,7 @@ tcp_receive(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 	}
 	s->count.tcp_rx_ooo++;
 	t->ack_now = 1;
+	tcp_note_dup(t, seq, seq + len);
 	if (range_add(t->rq, seq, seq + len) == -1) {
 		s->count.tcp_rx_drop++;
 		return;

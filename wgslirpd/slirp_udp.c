@@ -219,7 +219,7 @@ udp_ready(struct slirp *s, struct flow *f)
 	ssize_t		 n;
 	int		 i, tos;
 
-	room = s->conf.mtu - hlen;
+	room = ip_mtu(s, f->peer) - hlen;
 	for (i = 0; i < RECV_BUDGET; i++) {
 		if ((slot = ip_slot(s, 1)) == PKTQ_NOSLOT) {
 			flow_wait_slots(s, f);

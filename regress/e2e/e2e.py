@@ -592,6 +592,28 @@ def test_metrics(n):
           'wgslirpd_tcp_active' in seen, seen)
 
 
+def test_tcp_options(n):
+    """What the sockets of the host get, and that every option runs."""
+    session(n)
+    n.write_conf(n.conf(extra='copy tos yes\nttl 63\ntcp { receive buffer '
+                        '40000 send buffer 50000 congestion cubic fast dial '
+                        '2000 gate log debug idle gate 3000 mss 1200 pace '
+                        'gap 1 window scale 5 sack no initial window 4 }'))
+    n.ctl('reload')
+    end = n.begin('c', echo_slowly, 15, 0.1)
+    wait_for(lambda: n.ctlj('show', 'flows')['flows'], what='the flow')
+    out = run('ip', 'netns', 'exec', n.nsname('g'), 'ss', '-tmn', 'dst',
+              SERVER4).stdout
+    # the kernel doubles what it is told
+    check('rb80000,' in out and 'tb100000,' in out, out)
+    check(end() == 'all', 'echo')
+    for h in BOTH:
+        got, d = n.call('c', get, h, MB)
+        check((got, d) == (MB, server.digest(MB)), h)
+    n.write_conf(n.conf())
+    n.ctl('reload')
+
+
 def test_pause(n):
     """A pause loses sessions, not connections."""
     end = n.begin('c', echo_slowly, 8, 0.4)
@@ -757,7 +779,7 @@ TESTS = [test_ping, test_download, test_upload, test_parallel,
          test_log, test_outer_v6, test_roaming, test_reload,
          test_policy_rules,
          test_endpoint_by_name, test_moving_name, test_address_change,
-         test_flood, test_metrics, test_pause,
+         test_flood, test_metrics, test_tcp_options, test_pause,
          test_peer_restart, test_wrong_key, test_stop,
          test_kill_children, test_as_root, test_overlay,
          test_no_ping,

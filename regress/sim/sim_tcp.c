@@ -110,6 +110,7 @@ struct link {
 	int		 dup;
 	int		 reorder;
 	int		 corrupt;
+	size_t		 mtu;		/* longer ones disappear, 0: none */
 	mono_t		 burst_end;
 	mono_t		 delay_sum;	/* in the queue */
 	mono_t		 delay_max;
@@ -248,6 +249,10 @@ transmit(struct link *l, int to_guest, const uint8_t *p, size_t len)
 
 	l->packets++;
 	l->bytes += len;
+	if (l->mtu != 0 && len > l->mtu) {
+		l->drops++;
+		return;
+	}
 	if (l->rate != 0) {
 		wait = l->free_at > S.s.now ? l->free_at - S.s.now : 0;
 		if (wait * l->rate / 1000000000 > l->queue) {
@@ -1034,6 +1039,8 @@ run_seed(uint64_t seed)
 	random_link(&S.down, rtt / 2);
 	random_link(&S.up, rtt / 2);
 	S.partial = chance(500);
+	if (chance(50))
+		S.down.mtu = 700 + rnd() % 700;
 	n = 1 + (int)(rnd() % 4);
 	for (i = 0; i < n; i++) {
 		c = add_conn(chance(200) ? 0 : rnd() % 1500000,

@@ -487,6 +487,137 @@ needless(void **state)
 	w_close();
 }
 
+/* A path that takes nothing long, and does not say so. */
+static void
+black_hole(void **state)
+{
+	static uint8_t	 data[20000];
+	struct guest	 g;
+	struct fsock	*x;
+	struct seg	 s;
+	size_t		 got = 0, longest = 0;
+	int		 i, v;
+
+	(void)state;
+	fill(data, sizeof(data), 0);
+	w_open();
+	g_init(&g, 0, 5000);
+	x = g_connect(&g, 0);
+	host_says(x, data, sizeof(data));
+	for (i = 0; i < 60000 && got < sizeof(data); i++) {
+		w_time(1);
+		while (g_next(&s)) {
+			if (s.len > 560)
+				continue;	/* never arrives */
+			if (s.seq == g.ack && s.len > 0) {
+				assert_memory_equal(s.data, data + got,
+				    s.len);
+				got += s.len;
+				g.ack += (uint32_t)s.len;
+				if (s.len > longest)
+					longest = s.len;
+			}
+			g_send(&g, TH_ACK, g.seq, NULL, 0);
+		}
+	}
+	assert_int_equal(got, sizeof(data));
+	assert_int_equal(longest, 576 - 40);
+	assert_int_equal(W.s.count.tcp_blackholes, 2);
+	assert_int_equal(W.peer->pmtu, 576);
+	/* the next connection knows */
+	g_init(&g, 0, 9000);
+	g.port++;
+	g_send(&g, TH_SYN, g.seq, NULL, 0);
+	host_up(&W.fs[1]);
+	do {
+		assert_true(g_next(&s));
+	} while (!(s.flags & TH_SYN));
+	assert_int_equal(option(&s, 2, &v), 4);
+	assert_int_equal(v, 576 - 40);
+	w_close();
+}
+
+/* A guest that is gone is not a path with a small MTU. */
+static void
+no_black_hole(void **state)
+{
+	static uint8_t	 data[20000];
+	struct guest	 g;
+	struct fsock	*x;
+
+	(void)state;
+	w_open();
+	g_init(&g, 0, 5000);
+	x = g_connect(&g, 0);
+	host_says(x, data, sizeof(data));
+	w_time(60000);
+	assert_true(W.s.count.tcp_rtos > 4);
+	assert_int_equal(W.s.count.tcp_blackholes, 0);
+	assert_int_equal(W.peer->pmtu, 0);
+	w_close();
+}
+
+/* What the guest sends twice is told (RFC 2883). */
+static void
+dsack_told(void **state)
+{
+	static uint8_t	 data[3000];
+	struct guest	 g;
+	struct seg	 s;
+
+	(void)state;
+	w_open();
+	g_init(&g, 0, 5000);
+	(void)g_connect(&g, 0);
+	g_send(&g, TH_ACK, g.seq, data, 1000);
+	while (g_next(&s))
+		assert_int_equal(option(&s, 5, NULL), 0);
+	g_send(&g, TH_ACK, g.seq, data, 1000);
+	assert_true(g_next(&s));
+	assert_int_equal(s.opt[2], 5);
+	assert_int_equal(s.opt[3], 10);
+	assert_int_equal(be32(s.opt + 4), g.seq);
+	assert_int_equal(be32(s.opt + 8), g.seq + 1000);
+	/* out of order, and again: before the block that it is in */
+	g_send(&g, TH_ACK, g.seq + 2000, data, 1000);
+	while (g_next(&s))
+		assert_int_equal(s.opt[3], 10);
+	g_send(&g, TH_ACK, g.seq + 2000, data, 500);
+	assert_true(g_next(&s));
+	assert_int_equal(s.opt[3], 18);
+	assert_int_equal(be32(s.opt + 8), g.seq + 2500);
+	assert_int_equal(be32(s.opt + 16), g.seq + 3000);
+	w_close();
+}
+
+/* A single segment is acknowledged after the delay, later on. */
+static void
+ack_delay(void **state)
+{
+	struct guest	 g;
+	int		 i, ms;
+
+	(void)state;
+	for (ms = 20; ms <= 100; ms += 80) {
+		w_open();
+		W.s.conf.tcp.ack_delay = (uint32_t)ms;
+		g_init(&g, 0, 5000);
+		(void)g_connect(&g, 0);
+		for (i = 0; i < 40; i++) {
+			g_send(&g, TH_ACK, g.seq, "x", 1);
+			g.seq++;
+			w_time(200);
+			W.npkts = 0;
+		}
+		g_send(&g, TH_ACK, g.seq, "x", 1);
+		w_time((unsigned int)ms - 5);
+		assert_int_equal(W.npkts, 0);
+		w_time(10);
+		assert_int_equal(W.npkts, 1);
+		w_close();
+	}
+}
+
 /* SACK blocks of nonsense change nothing. */
 static void
 hostile_sack(void **state)
@@ -530,6 +661,10 @@ main(void)
 		cmocka_unit_test(reordering),
 		cmocka_unit_test(tail_loss),
 		cmocka_unit_test(needless),
+		cmocka_unit_test(black_hole),
+		cmocka_unit_test(no_black_hole),
+		cmocka_unit_test(dsack_told),
+		cmocka_unit_test(ack_delay),
 		cmocka_unit_test(hostile_sack)
 	};
 

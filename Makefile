@@ -84,8 +84,9 @@ clean:
 
 # figures of this machine, in proportion to each other
 BENCHES =	regress/bench/bin/bench_wg
-bench: $(BENCHES)
+bench: all $(BENCHES) $(RELAY)
 	for b in $(BENCHES); do $$b || exit 1; done
+	python3 regress/bench/goodput.py
 
 regress/bench/bin/bench_wg: regress/bench/bench_wg.c $(UNIT_WG)
 	mkdir -p regress/bench/bin

@@ -91,6 +91,39 @@ def kernel_up(n):
         'net.ipv4.ip_forward=1')
 
 
+def pair(n, seconds):
+    """Two downloads at once: what each got."""
+    ends = [n.begin('c', sink, '-', seconds, timeout=seconds + 90)
+            for _ in range(2)]
+    return [e() for e in ends]
+
+
+def under_load(n, seconds):
+    """Ping times while a download fills a queue of a second."""
+    end = n.begin('c', sink, '-', seconds, timeout=seconds + 90)
+    time.sleep(2)
+    out = run('ip', 'netns', 'exec', n.nsname('c'), 'ping', '-q', '-c', '15',
+              '-i', '0.2', '10.77.0.1').stdout
+    end()
+    return out.strip().splitlines()[-1]
+
+
+def sharing(n, seconds):
+    for cc in ('bbr', 'cubic'):
+        n.write_conf(n.conf(extra='tcp { congestion %s }' % cc))
+        n.ctl('reload')
+        n.start_relay('delay=10', 'rate=100', 'queue=500')
+        session(n)
+        a, b = pair(n, 2 * seconds)
+        print('%-6s two flows over 100 Mbit/s: %.1f and %.1f Mbit/s, '
+              '%.0f / %.0f %%' % (cc, a, b, 100 * a / (a + b),
+                                  100 * b / (a + b)), flush=True)
+        n.start_relay('delay=10', 'rate=100', 'queue=12500')
+        session(n)
+        print('%-6s ping while a download fills 100 Mbit/s with a queue of '
+              '1 s: %s' % (cc, under_load(n, seconds)), flush=True)
+
+
 def main():
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 6
     names = ('cubic', 'bbr')
@@ -101,6 +134,7 @@ def main():
         n.client_up()
         n.begin('s', source, timeout=100000)
         time.sleep(0.5)
+        sharing(n, seconds)
         for who in ('gateway', 'kernel'):
             if who == 'kernel':
                 kernel_up(n)

@@ -169,12 +169,13 @@ $(RELAY): regress/e2e/relay.c
 
 SIMS =		regress/sim/bin/sim_tcp regress/sim/bin/sim_wg
 
-regress/sim/bin/sim_tcp: regress/sim/sim_tcp.c $(UNIT_SLIRP)
+regress/sim/bin/sim_tcp: regress/sim/sim_tcp.c regress/sim/sim.h \
+		$(UNIT_SLIRP)
 	mkdir -p regress/sim/bin
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/sim/sim_tcp.c $(UNIT_SLIRP) \
 	    -lbsd
 
-regress/sim/bin/sim_wg: regress/sim/sim_wg.c $(UNIT_WG)
+regress/sim/bin/sim_wg: regress/sim/sim_wg.c regress/sim/sim.h $(UNIT_WG)
 	mkdir -p regress/sim/bin
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/sim/sim_wg.c $(UNIT_WG) \
 	    -lcrypto -lbsd

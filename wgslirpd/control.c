@@ -21,7 +21,6 @@
 #include "wgslirpd.h"
 
 #define MAX_CLIENTS	32
-#define ACCEPT_PAUSE	1	/* seconds, when out of descriptors */
 
 struct client {
 	TAILQ_ENTRY(client)	 entry;
@@ -263,20 +262,13 @@ accept_resume(evutil_socket_t fd, short what, void *arg)
 static void
 accept_client(evutil_socket_t fd, short what, void *arg)
 {
-	struct timeval	 tv = { ACCEPT_PAUSE, 0 };
 	struct client	*c;
 	int		 s;
 
 	(void)what;
 	(void)arg;
-	s = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (s == -1) {
-		if (errno == EMFILE || errno == ENFILE) {
-			event_del(co.accept_ev);
-			event_add(co.pause_ev, &tv);
-		}
+	if ((s = accept_or_pause(fd, co.accept_ev, co.pause_ev)) == -1)
 		return;
-	}
 	if (co.nclients >= MAX_CLIENTS ||
 	    (c = calloc(1, sizeof(*c))) == NULL) {
 		close(s);

@@ -27,7 +27,6 @@
 #include "wgslirpd.h"
 
 #define MAX_CLIENTS	16
-#define ACCEPT_PAUSE	1	/* seconds, when out of descriptors */
 #define LINE_MAX_LEN	1024
 #define IN_LEN		8192
 #define OUT_LEN		49152	/* a portion with every field at its longest */
@@ -680,20 +679,13 @@ make_room(void)
 static void
 accept_client(evutil_socket_t fd, short what, void *arg)
 {
-	struct timeval		 tv = { ACCEPT_PAUSE, 0 };
 	struct uapi_client	*c;
 	int			 s;
 
 	(void)what;
 	(void)arg;
-	s = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (s == -1) {
-		if (errno == EMFILE || errno == ENFILE) {
-			event_del(ua.accept_ev);
-			event_add(ua.pause_ev, &tv);
-		}
+	if ((s = accept_or_pause(fd, ua.accept_ev, ua.pause_ev)) == -1)
 		return;
-	}
 	if (ua.nclients >= MAX_CLIENTS)
 		make_room();
 	if (ua.nclients >= MAX_CLIENTS ||

@@ -292,6 +292,24 @@ child_ready(struct imsgev *parent, enum sandbox_role role)
 	imsgev_must(parent, IMSG_READY, 0, -1, &level, sizeof(level));
 }
 
+/*
+ * Accept a client, -1 if there is none.  Out of descriptors, the listening
+ * event rests for a second, after which the timer adds it again.
+ */
+int
+accept_or_pause(int fd, struct event *ev, struct event *timer)
+{
+	struct timeval	 tv = { 1, 0 };
+	int		 s;
+
+	s = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (s == -1 && (errno == EMFILE || errno == ENFILE)) {
+		event_del(ev);
+		event_add(timer, &tv);
+	}
+	return (s);
+}
+
 /* After a round that handled so many packets: nap rather than sleep? */
 int
 nap_wanted(struct nap *n, uint64_t packets)

@@ -157,8 +157,9 @@ noise_handshake_clear(struct noise_remote *r)
 }
 
 /*
- * (Re)compute what depends on this side's private key, if it has one.  A peer whose key
- * is a low-order point is kept, but can never complete a handshake.
+ * (Re)compute what depends on this side's private key, if it has one.  A
+ * peer whose key is a low-order point is kept, but can never complete a
+ * handshake.
  */
 void
 noise_remote_rekey(const struct noise_local *l, struct noise_remote *r)

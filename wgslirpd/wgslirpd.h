@@ -405,6 +405,7 @@ void		 child_init(enum proc_id, int, struct imsgev *, imsgev_fn *);
 const char	*missing_user(int);
 void		 child_drop(int);
 void		 child_ready(struct imsgev *, enum sandbox_role);
+int		 accept_or_pause(int, struct event *, struct event *);
 void		 child_common(struct imsgev *, struct imsg *);
 void		 bad_imsg(const char *, uint32_t) __attribute__((noreturn));
 

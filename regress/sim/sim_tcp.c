@@ -21,13 +21,13 @@
 #include <netinet/in.h>
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "shm.h"
+#include "sim.h"
 #include "slirp_tcp.h"
 
 #define SLOTS		16384
@@ -120,8 +120,6 @@ struct link {
 };
 
 static struct {
-	uint64_t	 seed;
-	uint64_t	 rnd;
 	struct slirp	 s;
 	struct pktq	 in_p, in_c, out_p, out_c;
 	int		 fd[2];
@@ -137,38 +135,10 @@ static struct {
 	int		 partial;	/* hosts take a bit at a time */
 } S;
 
-static void	 fail(const char *, ...)
-		    __attribute__((__noreturn__, __format__(printf, 1, 2)));
-
-static void
-fail(const char *fmt, ...)
+static mono_t
+clock_now(void)
 {
-	va_list	 ap;
-
-	printf("FAIL sim_tcp: seed %llu at %.6f s: ",
-	    (unsigned long long)S.seed, (double)S.s.now / 1e9);
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-	exit(1);
-}
-
-/* splitmix64 */
-static uint64_t
-rnd(void)
-{
-	uint64_t	 z = (S.rnd += 0x9e3779b97f4a7c15ULL);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return (z ^ (z >> 31));
-}
-
-static int
-chance(int per_mille)
-{
-	return ((int)(rnd() % 1000) < per_mille);
+	return (S.s.now);
 }
 
 /* Byte number off of a connection's stream; up and down differ. */
@@ -936,7 +906,7 @@ begin(uint64_t seed)
 	int	 i;
 
 	memset(&S, 0, sizeof(S));
-	S.seed = S.rnd = seed;
+	seed_with(seed);
 	for (i = 0; i < 2; i++)
 		if ((S.fd[i] = pktq_area_create(SLOTS)) == -1)
 			abort();
@@ -1117,18 +1087,11 @@ goodput(char **v, int n)
 int
 main(int argc, char *argv[])
 {
-	uint64_t	 first = 1, n = 100, seed;
-
+	sim_name = "sim_tcp";
+	sim_clock = clock_now;
 	if (argc > 7 && strcmp(argv[1], "-g") == 0)
 		return (goodput(argv + 2, argc - 2));
-	if (argc > 1)
-		first = strtoull(argv[1], NULL, 10);
-	if (argc > 2)
-		n = strtoull(argv[2], NULL, 10);
-	else if (argc > 1)
-		n = 1;
-	for (seed = first; seed < first + n; seed++)
-		run_seed(seed);
-	printf("%llu passed, 0 failed\n", (unsigned long long)n);
+	printf("%llu passed, 0 failed\n",
+	    (unsigned long long)run_seeds(argc, argv, run_seed));
 	return (0);
 }

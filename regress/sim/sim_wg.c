@@ -29,11 +29,11 @@
 #include <arpa/inet.h>
 
 #include <endian.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim.h"
 #include "wg_peer.h"
 
 #define MAX_MSG		1600
@@ -83,8 +83,6 @@ struct side {
 };
 
 static struct {
-	uint64_t		 seed;
-	uint64_t		 rnd;
 	mono_t			 now;
 	int			 bad;		/* the link is */
 	int			 loss;		/* in 1/1000 */
@@ -99,38 +97,10 @@ static struct {
 	uint64_t		 sessions;
 } sim;
 
-static void	 fail(const char *, ...)
-		    __attribute__((__noreturn__, __format__(printf, 1, 2)));
-
-static void
-fail(const char *fmt, ...)
+static mono_t
+clock_now(void)
 {
-	va_list	 ap;
-
-	printf("FAIL sim_wg: seed %llu at %.3f s: ",
-	    (unsigned long long)sim.seed, (double)sim.now / 1e9);
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-	exit(1);
-}
-
-/* splitmix64 */
-static uint64_t
-rnd(void)
-{
-	uint64_t	 z = (sim.rnd += 0x9e3779b97f4a7c15ULL);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return (z ^ (z >> 31));
-}
-
-static int
-chance(int per_mille)
-{
-	return ((int)(rnd() % 1000) < per_mille);
+	return (sim.now);
 }
 
 static void
@@ -601,7 +571,7 @@ reset(uint64_t seed)
 		forget_record(&sim.s[i]);
 	}
 	memset(sim.s, 0, sizeof(sim.s));
-	sim.seed = sim.rnd = seed;
+	seed_with(seed);
 	sim.now = MONO_SEC(1000);
 	for (i = 0; i < 2; i++) {
 		op_random(NULL, sim.s[i].private, KEY_LEN);
@@ -637,29 +607,22 @@ run(uint64_t seed)
 int
 main(int argc, char *argv[])
 {
-	uint64_t	 first = 1, n = 100, seed;
+	uint64_t	 n;
 
-	if (argc > 1)
-		first = strtoull(argv[1], NULL, 10);
-	if (argc > 2)
-		n = strtoull(argv[2], NULL, 10);
-	else if (argc > 1)
-		n = 1;
+	sim_name = "sim_wg";
+	sim_clock = clock_now;
 	if (aead_init() != NULL)
 		return (1);
 	TAILQ_INIT(&sim.link);
-	for (seed = first; seed < first + n; seed++)
-		run(seed);
+	n = run_seeds(argc, argv, run);
 	reset(1);
 	/* a run in which nothing happened proves nothing */
 	if (sim.delivered < 1000 * n || sim.sessions < 5 * n)
 		fail("only %llu packets in %llu sessions",
 		    (unsigned long long)sim.delivered,
 		    (unsigned long long)sim.sessions);
-	fprintf(stderr, "sim_wg: seeds %llu to %llu: %llu packets, %llu "
-	    "initiations, %llu sessions\n", (unsigned long long)first,
-	    (unsigned long long)(first + n - 1),
-	    (unsigned long long)sim.delivered,
+	fprintf(stderr, "sim_wg: %llu packets, %llu initiations, %llu "
+	    "sessions\n", (unsigned long long)sim.delivered,
 	    (unsigned long long)sim.initiations,
 	    (unsigned long long)sim.sessions);
 	printf("%llu passed, 0 failed\n", (unsigned long long)n);

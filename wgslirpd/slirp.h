@@ -120,6 +120,8 @@ struct slirp_peer {
 	uint32_t	 path_ssthresh;	/* bytes, 0: not known */
 	uint16_t	 pmtu;		/* smaller than configured, 0: no */
 	mono_t		 pmtu_at;
+	mono_t		 sack_ms;	/* work of this millisecond */
+	uint32_t	 sack_work;
 };
 #define PATH_AGE	MONO_SEC(600)	/* after which it is forgotten */
 

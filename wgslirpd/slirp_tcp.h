@@ -142,6 +142,7 @@ struct tcpcb {
 	uint32_t		 dsack_round;
 	uint32_t		 tlp_end;
 	struct tcp_range	 dsack;		/* to be told; equal: none */
+	struct tcp_range	 sack_seen[TCP_SACK_BLOCKS];
 
 	uint32_t		 irs;
 	uint32_t		 rcv_nxt;

@@ -22,6 +22,7 @@
 #include <sys/types.h>
 
 #include <errno.h>
+#include <string.h>
 
 #include "slirp_tcp.h"
 
@@ -29,6 +30,7 @@
 #define MAX_BACKOFF	6
 #define BLACKHOLE_RTOS	2	/* in a row, before that is suspected */
 #define LOST_AGAIN	64	/* retransmitted ones looked at a time */
+#define SACK_WORK	16384	/* segments looked at, a ms and peer */
 #define REO_RECOVERIES	16	/* for which a wider window stays */
 #define REO_MULT_MAX	16
 #define TLP_MIN		MONO_MS(2)
@@ -147,15 +149,44 @@ is_dsack(const struct tcp_in *in)
 	    SEQ_LEQ(a->end, b->end));
 }
 
+/*
+ * Where to begin with a block: what an earlier acknowledgement had of it
+ * was entered then.
+ */
+static uint32_t
+sack_known(const struct tcpcb *t, const struct tcp_range *b)
+{
+	uint32_t	 start = b->start;
+	int		 i;
+
+	for (i = 0; i < TCP_SACK_BLOCKS; i++)
+		if (SEQ_GEQ(start, t->sack_seen[i].start) &&
+		    SEQ_LT(start, t->sack_seen[i].end))
+			start = t->sack_seen[i].end;
+	return (start);
+}
+
+/* Looking at segments costs time that is the other peers', too. */
+static int
+sack_work(struct slirp *s, struct slirp_peer *p)
+{
+	if (s->now - p->sack_ms >= MONO_MS(1)) {
+		p->sack_ms = s->now;
+		p->sack_work = 0;
+	}
+	return (p->sack_work++ < SACK_WORK);
+}
+
 /* Enter what the guest has selectively acknowledged. */
 static void
 take_sack(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
     struct rate_sample *r)
 {
 	const struct tcp_range	*b;
+	struct tcp_range	 seen[TCP_SACK_BLOCKS] = { { 0, 0 } };
 	struct tseg		*g;
 	mono_t			 now = in->p->time, newest = 0;
-	uint32_t		 i;
+	uint32_t		 i, start, end;
 	int			 k = 0;
 
 	if (is_dsack(in)) {
@@ -169,12 +200,15 @@ take_sack(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 		    SEQ_LT(b->start, t->snd_una) ||
 		    SEQ_GT(b->end, t->snd_nxt))
 			continue;
-		for (i = seg_at(t, b->start); i < t->seg_n; i++) {
+		start = end = sack_known(t, b);
+		for (i = seg_at(t, start); i < t->seg_n; i++) {
 			g = tcp_seg(t, i);
-			if (SEQ_LT(g->seq, b->start))
+			if (SEQ_LT(g->seq, start))
 				continue;
-			if (SEQ_GT(g->seq + g->len, b->end))
+			if (SEQ_GT(g->seq + g->len, b->end) ||
+			    !sack_work(s, t->f.peer))
 				break;
+			end = g->seq + g->len;
 			if (g->flags & (TSEG_SACKED | TSEG_FIN))
 				continue;
 			unmark_lost(t, g);
@@ -186,7 +220,10 @@ take_sack(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 			t->sacked += tcp_seg_size(g);
 			t->seg_sacked++;
 		}
+		seen[k].start = b->start;
+		seen[k].end = SEQ_GT(end, b->start) ? end : b->start;
 	}
+	memcpy(t->sack_seen, seen, sizeof(seen));
 	if (newest != 0)
 		cc_rtt(t, now - newest, s->now);
 }
@@ -582,6 +619,7 @@ tcp_rexmt_timeout(struct slirp *s, struct tcpcb *t)
 		mark_lost(t, g);
 	}
 	t->seg_sacked = 0;
+	memset(t->sack_seen, 0, sizeof(t->sack_seen));
 	t->recovery = TCPR_TIMEOUT;
 	t->recover = t->snd_nxt;
 	t->scan = t->snd_nxt;

@@ -111,6 +111,7 @@ struct tcpcb {
 	uint32_t		 seg_small;	/* short ones */
 	uint32_t		 seg_lost;	/* waiting for retransmission */
 	uint32_t		 seg_sacked;
+	uint32_t		 lost_seq;	/* none is lost before it */
 
 	uint32_t		 iss;
 	uint32_t		 snd_una;
@@ -294,6 +295,7 @@ int	 tcp_resend(struct slirp *, struct tcpcb *, uint32_t);
 int	 tcp_split(struct slirp *, struct tcpcb *, uint32_t);
 int	 tcp_probe_new(struct slirp *, struct tcpcb *);
 void	 tcp_arm_rexmt(struct slirp *, struct tcpcb *);
+uint32_t tcp_seg_at(const struct tcpcb *, uint32_t);
 void	 tcp_seg_pop(struct slirp *, struct tcpcb *);
 void	 tcp_free_segs(struct slirp *, struct tcpcb *);
 

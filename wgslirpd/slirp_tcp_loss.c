@@ -46,29 +46,13 @@ struct rate_sample {
 	int		 app_limited;
 };
 
-/* The first segment of the queue that ends after seq. */
-static uint32_t
-seg_at(const struct tcpcb *t, uint32_t seq)
-{
-	uint32_t	 lo = 0, hi = t->seg_n, mid;
-	struct tseg	*g;
-
-	while (lo < hi) {
-		mid = (lo + hi) / 2;
-		g = tcp_seg(t, mid);
-		if (SEQ_LEQ(g->seq + tcp_seg_size(g), seq))
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return (lo);
-}
-
 static void
 mark_lost(struct tcpcb *t, struct tseg *g)
 {
 	if (g->flags & (TSEG_SACKED | TSEG_LOST))
 		return;
+	if (t->seg_lost == 0 || SEQ_LT(g->seq, t->lost_seq))
+		t->lost_seq = g->seq;
 	g->flags |= TSEG_LOST;
 	t->lost += tcp_seg_size(g);
 	t->seg_lost++;
@@ -201,7 +185,7 @@ take_sack(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 		    SEQ_GT(b->end, t->snd_nxt))
 			continue;
 		start = end = sack_known(t, b);
-		for (i = seg_at(t, start); i < t->seg_n; i++) {
+		for (i = tcp_seg_at(t, start); i < t->seg_n; i++) {
 			g = tcp_seg(t, i);
 			if (SEQ_LT(g->seq, start))
 				continue;
@@ -255,7 +239,7 @@ rack_detect(struct tcpcb *t, mono_t now)
 	t->t_reo = 0;
 	if (t->newest == 0)
 		return;
-	for (i = seg_at(t, t->scan); i < t->seg_n; i++) {
+	for (i = tcp_seg_at(t, t->scan); i < t->seg_n; i++) {
 		g = tcp_seg(t, i);
 		if (!(g->flags & (TSEG_SACKED | TSEG_LOST | TSEG_REXMIT))) {
 			if (g->sent > t->newest || (g->sent == t->newest &&

@@ -441,6 +441,24 @@ pace_sent(const struct slirp *s, struct tcpcb *t, uint32_t bytes)
 		t->pace_next += (uint64_t)bytes * 1000000000 / rate;
 }
 
+/* The first segment of the queue that ends after seq. */
+uint32_t
+tcp_seg_at(const struct tcpcb *t, uint32_t seq)
+{
+	uint32_t	 lo = 0, hi = t->seg_n, mid;
+	struct tseg	*g;
+
+	while (lo < hi) {
+		mid = (lo + hi) / 2;
+		g = tcp_seg(t, mid);
+		if (SEQ_LEQ(g->seq + tcp_seg_size(g), seq))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return (lo);
+}
+
 static void
 send_fin(struct slirp *s, struct tcpcb *t, uint32_t seq)
 {
@@ -544,8 +562,10 @@ retransmit(struct slirp *s, struct tcpcb *t)
 	struct tseg	*g;
 	uint32_t	 i, room = pace_room(s, t), size;
 
-	for (i = 0; i < t->seg_n && t->seg_lost > 0; i++) {
+	for (i = tcp_seg_at(t, t->lost_seq); i < t->seg_n && t->seg_lost > 0;
+	    i++) {
 		g = tcp_seg(t, i);
+		t->lost_seq = g->seq;	/* there is none before it */
 		if (!(g->flags & TSEG_LOST))
 			continue;
 		if (g->len > t->mss) {

@@ -249,7 +249,7 @@ tcp_free(struct slirp *s, struct tcpcb *t, int reset)
 {
 	path_learn(s, t);
 	s->host->close(s->harg, &t->f, reset);
-	if (t->state == TCPS_CONNECTING) {
+	if (t->state == TCPS_CONNECTING || t->dialing) {
 		t->f.peer->nconnecting--;
 		s->count.tcp_connecting--;
 	}
@@ -453,6 +453,7 @@ init_cb(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 	t->snd_wnd = t->max_wnd = in->wnd;
 	t->snd_wl1 = in->seq;
 	if (in->has_ws) {
+		t->ws_ok = 1;
 		t->snd_scale = in->ws;
 		t->rcv_scale = s->conf.tcp.wscale;
 	}
@@ -588,8 +589,6 @@ static void
 answer_syn(struct slirp *s, struct tcpcb *t)
 {
 	t->state = TCPS_SYN_RCVD;
-	t->f.peer->nconnecting--;
-	s->count.tcp_connecting--;
 	t->t_rexmt = s->now + t->rto;
 	t->progress = s->now;
 	tcp_send_synack(s, t);
@@ -599,6 +598,8 @@ answer_syn(struct slirp *s, struct tcpcb *t)
 static void
 host_connected(struct slirp *s, struct tcpcb *t)
 {
+	t->f.peer->nconnecting--;
+	s->count.tcp_connecting--;
 	if (t->dialing) {
 		t->dialing = 0;
 		t->host_full = 0;
@@ -743,7 +744,7 @@ established(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 	t->snd_wl1 = in->seq;
 	t->snd_wl2 = in->ack;
 	t->t_rexmt = 0;
-	if (t->backoff == 0 && in->p->time > t->progress)
+	if (t->backoff == 0 && !t->syn_again && in->p->time > t->progress)
 		cc_rtt(t, in->p->time - t->progress, s->now);
 	t->backoff = 0;
 	t->progress = s->now;
@@ -812,8 +813,10 @@ input_flow(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 	if (t->state <= TCPS_SYN_RCVD &&
 	    (in->flags & (TH_SYN | TH_ACK | TH_RST)) == TH_SYN &&
 	    in->seq == t->irs) {
-		if (t->state == TCPS_SYN_RCVD)
+		if (t->state == TCPS_SYN_RCVD) {
+			t->syn_again = 1;
 			tcp_send_synack(s, t);
+		}
 		return;
 	}
 	if (t->state == TCPS_CONNECTING) {

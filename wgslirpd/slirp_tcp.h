@@ -25,6 +25,7 @@
 #define TCP_SACK_BLOCKS	4
 #define TCP_IW_SEGS	10		/* RFC 6928 */
 
+#define TCP_TS_UNIT	MONO_MS(1)
 #define TCP_RTO_INIT	MONO_SEC(1)
 #define TCP_RTO_MIN	MONO_MS(200)
 #define TCP_RTO_MAX	MONO_SEC(60)
@@ -220,6 +221,8 @@ struct tcpcb {
 	uint8_t			 rexmit_now:1;
 	uint8_t			 gated:1;	/* the guest is silent */
 	uint8_t			 dialing:1;	/* answered, not connected */
+	uint8_t			 ws_ok:1;	/* both scale their windows */
+	uint8_t			 syn_again:1;	/* its SYN came twice */
 	mono_t			 challenge_sec;
 	mono_t			 mtu_asked;	/* whether the guest is there */
 	uint16_t		 mtu_tried;	/* smaller, 0: not */
@@ -253,6 +256,13 @@ static inline struct tseg *
 tcp_seg(const struct tcpcb *t, uint32_t i)
 {
 	return (&t->segs[(t->seg_head + i) & (t->seg_cap - 1)]);
+}
+
+/* The timestamp that was sent at a time. */
+static inline uint32_t
+tcp_ts(const struct tcpcb *t, mono_t at)
+{
+	return ((uint32_t)(at / TCP_TS_UNIT) + t->ts_offset);
 }
 
 /* What a segment takes of the sequence space. */

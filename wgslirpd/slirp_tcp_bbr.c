@@ -147,7 +147,7 @@ static void
 set_rate(struct tcpcb *t)
 {
 	struct bbr	*b = &t->cc.bbr;
-	uint64_t	 rate;
+	uint64_t	 rate, least;
 
 	if (b->bw.v[0] == 0) {
 		/* nothing known but the first round trip */
@@ -158,8 +158,10 @@ set_rate(struct tcpcb *t)
 	}
 	rate = b->bw.v[0] * pacing_gain(b) / UNIT * PACE_MARGIN / UNIT;
 	/* the least that keeps asking */
-	if (t->srtt != 0 && rate < 2ULL * t->mss * 1000000000 / t->srtt)
-		rate = 2ULL * t->mss * 1000000000 / t->srtt;
+	least = 2ULL * t->mss * 1000000000 / (t->srtt != 0 ? t->srtt :
+	    t->rto);
+	if (rate < least)
+		rate = least;
 	if (full(b) || rate > t->pace_rate)
 		t->pace_rate = rate;
 }
@@ -251,8 +253,8 @@ update_extra(struct tcpcb *t, const struct cc_sample *sm)
 		b->extra[1] = b->extra[0];
 		b->extra[0] = 0;
 	}
-	expected = b->bw.v[0] / 1000 * ((sm->now - b->extra_stamp) / 1000) /
-	    1000;
+	expected = b->bw.v[0] / 1000 * (mono_since(sm->now, b->extra_stamp) /
+	    1000) / 1000;
 	if (b->extra_bytes <= expected || b->extra_stamp == 0) {
 		b->extra_bytes = 0;
 		b->extra_stamp = sm->now;
@@ -294,7 +296,7 @@ static void
 update_cycle(struct tcpcb *t, const struct cc_sample *sm)
 {
 	struct bbr	*b = &t->cc.bbr;
-	mono_t		 in = sm->now - b->cycle_stamp;
+	mono_t		 in = mono_since(sm->now, b->cycle_stamp);
 	int		 next;
 
 	if (b->mode != BBR_PROBE_BW)

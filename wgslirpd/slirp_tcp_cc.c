@@ -137,6 +137,8 @@ cc_prr(struct tcpcb *t, const struct cc_sample *sm)
 		limit += t->mss;
 		may = t->ssthresh - pipe < limit ? t->ssthresh - pipe : limit;
 	}
+	if (may > CWND_MAX)
+		may = CWND_MAX;
 	/* the first retransmission does not wait */
 	if (may < t->mss && t->prr_out == 0)
 		may = t->mss;
@@ -166,8 +168,10 @@ hystart_ack(struct hystart *h, struct tcpcb *t, const struct cc_sample *sm)
 		h->last_min = h->this_min;
 		h->this_min = 0;
 		h->samples = 0;
-		if (h->css_rounds > 0 && ++h->css_rounds > CSS_ROUNDS)
+		if (h->css_rounds > 0 && ++h->css_rounds > CSS_ROUNDS) {
 			t->ssthresh = t->cwnd;
+			hystart_init(h, t);
+		}
 	}
 	if (sm->rtt != 0) {
 		if (h->this_min == 0 || sm->rtt < h->this_min)
@@ -227,6 +231,7 @@ newreno_loss(struct tcpcb *t, const struct cc_sample *sm)
 {
 	cc_halve(t, sm->flight);
 	t->cc_acked = 0;
+	hystart_init(&t->cc.newreno, t);
 }
 
 static void
@@ -265,6 +270,13 @@ cc_restart(struct tcpcb *t, mono_t idle)
 		t->cwnd = iw;
 }
 
+static void
+newreno_idle(struct tcpcb *t, mono_t idle)
+{
+	cc_restart(t, idle);
+	hystart_init(&t->cc.newreno, t);
+}
+
 const struct cc_ops	 cc_newreno = {
 	.name = "newreno",
 	.init = newreno_init,
@@ -272,7 +284,7 @@ const struct cc_ops	 cc_newreno = {
 	.loss = newreno_loss,
 	.timeout = newreno_timeout,
 	.recovered = newreno_recovered,
-	.idle = cc_restart
+	.idle = newreno_idle
 };
 
 /* ---- CUBIC (RFC 9438) */
@@ -316,7 +328,7 @@ cubic_avoid(struct tcpcb *t, const struct cc_sample *sm)
 			c->w_max = cwnd;
 		c->k = cube_root((c->w_max - cwnd) / CUBIC_C);
 	}
-	at = (double)(sm->now - c->epoch + t->srtt) / 1e9 - c->k;
+	at = (double)(mono_since(sm->now, c->epoch) + t->srtt) / 1e9 - c->k;
 	w = CUBIC_C * at * at * at + c->w_max;
 	if (w > 1.5 * cwnd)
 		w = 1.5 * cwnd;
@@ -324,8 +336,12 @@ cubic_avoid(struct tcpcb *t, const struct cc_sample *sm)
 	inc = c->w_est < c->w_max ? 3 * (1 - CUBIC_BETA) / (1 + CUBIC_BETA) :
 	    1;
 	c->w_est += inc * acked / cwnd;
+	if (c->w_est > (double)CWND_MAX / t->mss)
+		c->w_est = (double)CWND_MAX / t->mss;
 	if (w < c->w_est)
 		w = c->w_est;
+	if (w > 2 * cwnd)
+		w = 2 * cwnd;
 	if (w > cwnd)
 		t->cwnd += (uint32_t)((w - cwnd) / cwnd * acked * t->mss);
 }
@@ -364,6 +380,7 @@ cubic_reduce(struct tcpcb *t, uint32_t flight)
 static void
 cubic_loss(struct tcpcb *t, const struct cc_sample *sm)
 {
+	hystart_init(&t->cc.cubic.hystart, t);
 	/* of the window, unless it was not filled (RFC 9438 4.6) */
 	cubic_reduce(t, sm->flight < t->cwnd ? sm->flight : t->cwnd);
 }
@@ -378,6 +395,14 @@ cubic_timeout(struct tcpcb *t)
 	cc_pace(t);
 }
 
+static void
+cubic_idle(struct tcpcb *t, mono_t idle)
+{
+	cc_restart(t, idle);
+	t->cc.cubic.epoch = 0;
+	hystart_init(&t->cc.cubic.hystart, t);
+}
+
 const struct cc_ops	 cc_cubic = {
 	.name = "cubic",
 	.init = cubic_init,
@@ -385,7 +410,7 @@ const struct cc_ops	 cc_cubic = {
 	.loss = cubic_loss,
 	.timeout = cubic_timeout,
 	.recovered = newreno_recovered,
-	.idle = cc_restart
+	.idle = cubic_idle
 };
 
 /* ---- off: the guest's window alone */

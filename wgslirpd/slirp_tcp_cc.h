@@ -9,6 +9,13 @@
 
 struct tcpcb;
 
+/* Time since then; what was noted later counts as now. */
+static inline mono_t
+mono_since(mono_t now, mono_t then)
+{
+	return (now > then ? now - then : 0);
+}
+
 /* What one acknowledgement told about the path. */
 struct cc_sample {
 	mono_t		 now;		/* when it was received */

@@ -28,6 +28,7 @@
 
 #define DUPTHRESH	3
 #define MAX_BACKOFF	6
+#define RENEGE_RTOS	2	/* in a row, before SACKs are forgotten */
 #define BLACKHOLE_RTOS	2	/* in a row, before that is suspected */
 #define LOST_AGAIN	64	/* retransmitted ones looked at a time */
 #define SACK_WORK	16384	/* segments looked at, a ms and peer */
@@ -43,6 +44,8 @@ struct rate_sample {
 	uint32_t	 prior_us;	/* and at what time that was */
 	uint32_t	 send_us;	/* time that sending took */
 	uint32_t	 fack;		/* before this acknowledgement */
+	uint32_t	 tsecr;		/* its timestamp, if it has one */
+	int		 has_ts;
 	int		 app_limited;
 };
 
@@ -78,7 +81,9 @@ delivered(struct tcpcb *t, const struct tseg *g, mono_t now,
 {
 	t->delivered += tcp_seg_size(g);
 	t->delivered_time = now;
-	if (g->rexmits > 0 && now - g->sent < t->min_rtt)
+	if (g->rexmits > 0 && (now < g->sent + t->min_rtt ||
+	    (t->ts_ok && r->has_ts && (int32_t)(r->tsecr -
+	    tcp_ts(t, g->sent)) < 0)))
 		return;
 	if (r->sent == 0 || g->sent >= r->sent) {
 		r->sent = g->sent;
@@ -314,6 +319,8 @@ undo(struct slirp *s, struct tcpcb *t)
 	for (i = 0; i < t->seg_n && t->seg_lost > 0; i++)
 		unmark_lost(t, tcp_seg(t, i));
 	t->scan = t->snd_una;
+	t->rexmit_now = 0;
+	t->pace_next = 0;
 	if (t->cwnd < t->prior_cwnd)
 		t->cwnd = t->prior_cwnd;
 	if (t->ssthresh < t->prior_ssthresh)
@@ -400,6 +407,7 @@ tlp_answer(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 	/* the probe repaired a loss: it counts as one */
 	undo_save(t);
 	t->ccops->loss(t, sm);
+	t->ccops->recovered(t);
 	if (t->cwnd > t->ssthresh && t->ssthresh != UINT32_MAX)
 		t->cwnd = t->ssthresh;
 	t->undo = 0;
@@ -442,6 +450,8 @@ make_sample(struct tcpcb *t, const struct rate_sample *r,
 	if (sm->now > r->sent)
 		sm->rtt = sm->now - r->sent;
 	ack_us = (uint32_t)MONO_TO_US(t->delivered_time) - r->prior_us;
+	if ((int32_t)ack_us <= 0)
+		return;		/* it came before that was noted */
 	us = ack_us > r->send_us ? ack_us : r->send_us;
 	/* shorter than the path is a trick of the timing */
 	if (us == 0 || us < MONO_TO_US(t->min_rtt))
@@ -456,7 +466,8 @@ make_sample(struct tcpcb *t, const struct rate_sample *r,
 int
 tcp_acked(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 {
-	struct rate_sample	 r = { 0, 0, 0, 0, t->fack, 0 };
+	struct rate_sample	 r = { 0, 0, 0, 0, t->fack, in->tsecr,
+				    in->has_ts, 0 };
 	struct cc_sample	 sm = { 0, 0, 0, 0, 0, 0, 0, 0, 0 };
 	uint32_t		 before = t->delivered, lost;
 	int			 fin = 0;
@@ -532,19 +543,20 @@ tcp_reo_timeout(struct slirp *s, struct tcpcb *t)
 void
 tcp_tlp_timeout(struct slirp *s, struct tcpcb *t)
 {
-	if (t->seg_n == 0 || t->recovery != TCPR_NONE)
+	if (t->seg_n == 0 || t->recovery != TCPR_NONE || t->tlp_out)
 		return;
 	t->tlp_rexmit = 0;
 	t->dsack_seen = 0;
+	t->tlp_out = 1;		/* one at a time */
 	if (tcp_probe_new(s, t) == -1) {
-		if (tcp_seg(t, t->seg_n - 1)->len > t->mss &&
-		    tcp_split(s, t, t->seg_n - 1) == -1)
+		if ((tcp_seg(t, t->seg_n - 1)->len > t->mss &&
+		    tcp_split(s, t, t->seg_n - 1) == -1) ||
+		    tcp_resend(s, t, t->seg_n - 1) == -1) {
+			t->tlp_out = 0;
 			return;
-		if (tcp_resend(s, t, t->seg_n - 1) == -1)
-			return;
+		}
 		t->tlp_rexmit = 1;
 	}
-	t->tlp_out = 1;
 	t->tlp_end = t->snd_nxt;
 	s->count.tcp_tlps++;
 	tcp_arm_rexmt(s, t);
@@ -569,6 +581,8 @@ suspect_mtu(struct slirp *s, struct tcpcb *t, const struct tseg *g)
 			if (g->len > sizes[i] - hlen) {
 				t->mss = (uint16_t)(sizes[i] - hlen);
 				t->mtu_tried = sizes[i];
+				/* the guest is there: no reason to wait */
+				t->backoff = BLACKHOLE_RTOS - 1;
 				s->count.tcp_blackholes++;
 				break;
 			}
@@ -582,6 +596,7 @@ tcp_rexmt_timeout(struct slirp *s, struct tcpcb *t)
 {
 	struct tseg	*g;
 	uint32_t	 i;
+	int		 reneged;
 
 	if (t->seg_n == 0)
 		return;
@@ -594,16 +609,23 @@ tcp_rexmt_timeout(struct slirp *s, struct tcpcb *t)
 	if (t->backoff == 0)
 		undo_save(t);
 	t->ccops->timeout(t);
-	/* the guest may have dropped what it selectively acknowledged */
+	/* has the guest dropped what it selectively acknowledged? */
+	reneged = g->flags & TSEG_SACKED || t->backoff >= RENEGE_RTOS;
 	for (i = 0; i < t->seg_n; i++) {
 		g = tcp_seg(t, i);
-		if (g->flags & TSEG_SACKED)
+		if (reneged && g->flags & TSEG_SACKED) {
 			t->sacked -= tcp_seg_size(g);
-		g->flags &= (uint8_t)~(TSEG_SACKED | TSEG_REXMIT);
+			t->seg_sacked--;
+			g->flags &= (uint8_t)~TSEG_SACKED;
+		}
+		g->flags &= (uint8_t)~TSEG_REXMIT;
+		/* what is heard of it from now on tells no time */
+		if (g->rexmits == 0)
+			g->rexmits = 1;
 		mark_lost(t, g);
 	}
-	t->seg_sacked = 0;
-	memset(t->sack_seen, 0, sizeof(t->sack_seen));
+	if (reneged)
+		memset(t->sack_seen, 0, sizeof(t->sack_seen));
 	t->recovery = TCPR_TIMEOUT;
 	t->recover = t->snd_nxt;
 	t->scan = t->snd_nxt;

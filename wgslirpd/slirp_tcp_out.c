@@ -29,15 +29,9 @@
 
 #include "slirp_tcp.h"
 
-#define TS_UNIT		MONO_MS(1)
 #define RING_TRAINS	2	/* of one flow in the packet queue */
 #define PACE_QUANTUM	MONO_MS(1)	/* that may be sent ahead */
-
-static uint32_t
-ts_now(const struct slirp *s, const struct tcpcb *t)
-{
-	return ((uint32_t)(s->now / TS_UNIT) + t->ts_offset);
-}
+#define PACE_AHEAD	MONO_MS(100)
 
 static size_t
 put_sack(struct tcpcb *t, uint8_t *o, size_t room)
@@ -83,7 +77,7 @@ put_options(const struct slirp *s, struct tcpcb *t, uint8_t *o, int sack)
 		o[0] = o[1] = 1;
 		o[2] = 8;
 		o[3] = 10;
-		put32(o + 4, ts_now(s, t));
+		put32(o + 4, tcp_ts(t, s->now));
 		put32(o + 8, t->ts_recent);
 		n = TCP_TS_LEN;
 	}
@@ -209,7 +203,7 @@ tcp_send_synack(struct slirp *s, struct tcpcb *t)
 	if (t->ts_ok) {
 		o[n++] = 8;
 		o[n++] = 10;
-		put32(o + n, ts_now(s, t));
+		put32(o + n, tcp_ts(t, s->now));
 		put32(o + n + 4, t->ts_recent);
 		n += 8;
 	} else if (t->sack_ok) {
@@ -218,7 +212,7 @@ tcp_send_synack(struct slirp *s, struct tcpcb *t)
 		o[n++] = 4;
 		o[n++] = 2;
 	}
-	if (t->rcv_scale != 0) {
+	if (t->ws_ok) {
 		o[n++] = 1;
 		o[n++] = 3;
 		o[n++] = 3;
@@ -434,11 +428,17 @@ static void
 pace_sent(const struct slirp *s, struct tcpcb *t, uint32_t bytes)
 {
 	uint64_t	 rate = pace_rate(s, t);
+	mono_t		 most;
 
 	if (t->recovery == TCPR_FAST)
 		t->prr_out += bytes;
-	if (rate != 0)
-		t->pace_next += (uint64_t)bytes * 1000000000 / rate;
+	if (rate == 0)
+		return;
+	t->pace_next += (uint64_t)bytes * 1000000000 / rate;
+	/* what had to go at once does not silence the rest for long */
+	most = s->now + (t->srtt > PACE_AHEAD ? t->srtt : PACE_AHEAD);
+	if (t->pace_next > most && s->conf.tcp.pace_gap == 0)
+		t->pace_next = most;
 }
 
 /* The first segment of the queue that ends after seq. */
@@ -540,13 +540,13 @@ tcp_resend(struct slirp *s, struct tcpcb *t, uint32_t i)
 	if (t->undo_rexmits < UINT32_MAX)
 		t->undo_rexmits++;
 	if (t->undo_ts == 0) {
-		if ((t->undo_ts = ts_now(s, t)) == 0)
+		if ((t->undo_ts = tcp_ts(t, s->now)) == 0)
 			t->undo_ts = UINT32_MAX;
 		t->undo_end = g->seq + tcp_seg_size(g);
 	}
 	pace_sent(s, t, tcp_seg_size(g));
 	s->count.tcp_retransmits++;
-	if (t->t_rexmt == 0)
+	if (t->t_rexmt == 0 || i == 0)
 		tcp_arm_rexmt(s, t);
 	return (0);
 }
@@ -768,6 +768,28 @@ queue_fin(struct slirp *s, struct tcpcb *t)
 	}
 }
 
+/* What a read of the host's data brought; returns whether any. */
+static int
+took(struct slirp *s, struct tcpcb *t, ssize_t r)
+{
+	if (r > 0)
+		return (1);
+	if (r == 0) {
+		t->host_eof = 1;
+		t->f.readable = 0;
+	} else if (errno == EAGAIN)
+		t->f.readable = 0;
+	else if (errno == ENOBUFS)
+		flow_wait_slots(s, &t->f);
+	else if (errno != EINTR) {
+		/* reset it once the guest has all of it */
+		t->f.readable = 0;
+		t->host_dead = 1;
+		t->rst_after = 1;
+	}
+	return (0);
+}
+
 /*
  * One new segment, whatever the congestion window is (RFC 8985 7.3).  -1
  * if there is none, or the guest has no room for it.
@@ -779,7 +801,10 @@ tcp_probe_new(struct slirp *s, struct tcpcb *t)
 	    t->state != TCPS_CLOSE_WAIT) || t->seg_n >= TCP_MAX_SEGS ||
 	    SEQ_LT(t->snd_una + t->snd_wnd, t->snd_nxt + t->mss))
 		return (-1);
-	return (read_train(s, t, 1, t->mss) > 0 ? 0 : -1);
+	if (took(s, t, read_train(s, t, 1, t->mss)))
+		return (0);
+	flow_ready(s, &t->f);	/* for the FIN, or a reset */
+	return (-1);
 }
 
 /* The host was idle for so long that what is known is old. */
@@ -796,7 +821,6 @@ static int
 send_new(struct slirp *s, struct tcpcb *t)
 {
 	uint32_t	 n, size;
-	ssize_t		 r;
 
 	n = may_read(s, t, &size);
 	if (n > 0 && segs_queued(s, t) >= RING_TRAINS * TRAIN_SEGS) {
@@ -810,22 +834,8 @@ send_new(struct slirp *s, struct tcpcb *t)
 		return (0);
 	}
 	restart(s, t);
-	r = read_train(s, t, n, size);
-	if (r > 0)
+	if (took(s, t, read_train(s, t, n, size)))
 		return (1);
-	if (r == 0) {
-		t->host_eof = 1;
-		t->f.readable = 0;
-	} else if (errno == EAGAIN)
-		t->f.readable = 0;
-	else if (errno == ENOBUFS)
-		flow_wait_slots(s, &t->f);
-	else if (errno != EINTR) {
-		/* reset it once the guest has all of it */
-		t->f.readable = 0;
-		t->host_dead = 1;
-		t->rst_after = 1;
-	}
 	/* the host has no more: the path could have taken it */
 	if (!t->f.readable && t->seg_lost == 0 && tcp_pipe(t) < t->cwnd)
 		t->app_limited = (t->delivered + tcp_pipe(t)) | 1;

@@ -448,7 +448,8 @@ flush_queue(struct slirp *s, struct tcpcb *t)
 static int
 take_fin(struct slirp *s, struct tcpcb *t)
 {
-	if (!t->fin_rcvd || t->fin_done || t->rcv_nxt != t->fin_seq ||
+	/* a socket that is still connecting would be disconnected */
+	if (!t->fin_rcvd || t->fin_done || t->dialing || t->rcv_nxt != t->fin_seq ||
 	    t->host_nxt != t->rcv_nxt)
 		return (0);
 	t->fin_done = 1;

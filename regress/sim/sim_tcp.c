@@ -111,6 +111,7 @@ struct link {
 	int		 reorder;
 	int		 corrupt;
 	size_t		 mtu;		/* longer ones disappear, 0: none */
+	mono_t		 stall;
 	mono_t		 burst_end;
 	mono_t		 delay_sum;	/* in the queue */
 	mono_t		 delay_max;
@@ -242,6 +243,9 @@ transmit(struct link *l, int to_guest, const uint8_t *p, size_t len)
 		return;
 	}
 	at = S.s.now + wait + l->delay;
+	/* every 5 s nothing moves for a while, and nothing is lost */
+	if (at % MONO_SEC(5) < l->stall)
+		at += l->stall - at % MONO_SEC(5);
 	if (chance(l->reorder))
 		at += rnd() % (l->delay / 2 + MONO_MS(2));
 	fly(l, to_guest, p, len, at);
@@ -980,6 +984,7 @@ random_link(struct link *l, mono_t delay)
 	if (l->burst > 0 && l->loss > 10)
 		l->loss = 10;
 	l->dup = chance(300) ? (int)(rnd() % 50) : 0;
+	l->stall = chance(100) ? MONO_MS(rnd() % 2000) : 0;
 	l->reorder = chance(300) ? (int)(rnd() % 200) : 0;
 	l->corrupt = chance(300) ? (int)(rnd() % 20) : 0;
 	if (chance(500)) {

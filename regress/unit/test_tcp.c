@@ -89,6 +89,14 @@ syn_options(void **state)
 	assert_int_equal(s.wnd, 8192);
 	assert_int_equal(s.ttl, 33);
 	w_close();
+
+	/* no scaling here, and still the guest may */
+	w_open();
+	W.s.conf.tcp.wscale = 0;
+	(void)syn_ack(&g, &s);
+	assert_int_equal(option(&s, 3, &v), 3);
+	assert_int_equal(v, 0);
+	w_close();
 }
 
 /* The clamp is for what is sent, too; the first flight has so many. */
@@ -248,6 +256,35 @@ fast_dial(void **state)
 		}
 		w_close();
 	}
+}
+
+/* A guest that has nothing to say does not end the connect. */
+static void
+fast_dial_fin(void **state)
+{
+	struct guest	 g;
+	struct fsock	*x;
+	struct seg	 s;
+
+	(void)state;
+	w_open();
+	W.s.conf.tcp.fast_dial = 5;
+	g_init(&g, 0, 5000);
+	x = &W.fs[0];
+	g_send(&g, TH_SYN, g.seq, NULL, 0);
+	w_time(10);
+	assert_true(g_next(&s));
+	g.seq++;
+	g.ack = s.seq + 1;
+	g_send(&g, TH_ACK, g.seq, NULL, 0);
+	g_send(&g, TH_FIN | TH_ACK, g.seq, NULL, 0);
+	w_time(100);
+	assert_int_equal(x->shut, 0);
+	assert_int_equal(W.peer->nconnecting, 1);
+	host_up(x);
+	assert_int_equal(x->shut, 1);
+	assert_int_equal(W.peer->nconnecting, 0);
+	w_close();
 }
 
 /* A silent guest: the host is not read, and then it is over. */
@@ -654,6 +691,7 @@ main(void)
 		cmocka_unit_test(pace_gap),
 		cmocka_unit_test(error_signal),
 		cmocka_unit_test(fast_dial),
+		cmocka_unit_test(fast_dial_fin),
 		cmocka_unit_test(idle_gate),
 		cmocka_unit_test(copy_tos),
 		cmocka_unit_test(loss_by_three),

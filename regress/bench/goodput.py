@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Goodput over a path, of the gateway and of the kernel's own TCP.
 
-usage: goodput.py [seconds]
+usage: goodput.py [seconds [sharing]]
 Both go from the same server through the same relay to the same client
 (wireguard-go).  For the kernel's figures wireguard-go with forwarding takes
 the gateway's place, and the server's socket has the congestion control; so
@@ -12,6 +12,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -36,20 +37,22 @@ def source():
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind((SERVER4, PORT))
     s.listen(8)
-    block = bytes(1 << 18)
     while True:
         c, _ = s.accept()
-        name = c.recv(32)
-        if not name:
-            continue
-        if name.strip() != b'-':
-            c.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION,
-                         name.strip())
-        try:
-            while True:
-                c.sendall(block)
-        except OSError:
-            c.close()
+        threading.Thread(target=pour, args=(c,), daemon=True).start()
+
+
+def pour(c):
+    block = bytes(1 << 18)
+    try:
+        name = c.recv(32).strip()
+        if name not in (b'', b'-'):
+            c.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, name)
+        while name:
+            c.sendall(block)
+    except OSError:
+        pass
+    c.close()
 
 
 def sink(name, seconds):
@@ -126,6 +129,7 @@ def sharing(n, seconds):
 
 def main():
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 6
+    only_sharing = len(sys.argv) > 2 and sys.argv[2] == 'sharing'
     names = ('cubic', 'bbr')
     table = {}
     n = Net()
@@ -135,6 +139,8 @@ def main():
         n.begin('s', source, timeout=100000)
         time.sleep(0.5)
         sharing(n, seconds)
+        if only_sharing:
+            return
         for who in ('gateway', 'kernel'):
             if who == 'kernel':
                 kernel_up(n)

@@ -575,6 +575,22 @@ def test_address_change(n):
         session(n)
 
 
+def test_sticky_source(n):
+    """Answers come from the address that the client has sent to."""
+    n.ip('g', 'addr', 'add', '10.9.0.7/24', 'dev', 'e0')
+    try:
+        check(n.client_set(endpoint='10.9.0.7:51820') == 0, 'setconf')
+        wait_for(lambda: n.call('c', connect_error, SERVER4, 80, 6)[0] ==
+                 'connected', 20, 'a session')
+        check(n.call('c', get, SERVER4, 100000)[0] == 100000, 'get')
+        ends = run('ip', 'netns', 'exec', n.nsname('c'), 'wg', 'show',
+                   'wg' + n.tag + 'c', 'endpoints').stdout
+        check('10.9.0.7:51820' in ends, 'answered from', ends)
+    finally:
+        n.ip('g', 'addr', 'del', '10.9.0.7/24', 'dev', 'e0')
+        session(n)
+
+
 def test_metrics(n):
     """Each family stands together, with its type before it."""
     seen, now = set(), None
@@ -779,7 +795,7 @@ TESTS = [test_ping, test_download, test_upload, test_parallel,
          test_log, test_outer_v6, test_roaming, test_reload,
          test_policy_rules,
          test_endpoint_by_name, test_moving_name, test_address_change,
-         test_flood, test_metrics, test_tcp_options, test_pause,
+         test_sticky_source, test_flood, test_metrics, test_tcp_options, test_pause,
          test_peer_restart, test_wrong_key, test_stop,
          test_kill_children, test_as_root, test_overlay,
          test_no_ping,

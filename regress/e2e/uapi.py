@@ -267,7 +267,8 @@ def test_wg_many(n):
     check(len(g.show('peers')) == 3001, 'count')
     head = g.wg('showconf').split('[Peer]')[0]
     g.from_file('syncconf', head + '[Peer]\nPublicKey = %s\n'
-                'PresharedKey = %s\nAllowedIPs = 10.77.0.2/32, fd77::2/128\n' % (
+                'PresharedKey = %s\n'
+                'AllowedIPs = 10.77.0.2/32, fd77::2/128\n' % (
                     n.pub('c'),
                     open(os.path.join(n.dir, 'psk')).read().strip()))
     check(len(g.show('peers')) == 1, 'sync')

@@ -66,6 +66,7 @@ class Net:
         self.daemon = None
         self.second = False
         self.relay = None
+        self.begun = set()
         self.log = os.path.join(self.dir, 'daemon.log')
         self.sock = os.path.join(self.dir, 'run', 'ctl.sock')
         self.rootless = os.path.exists('/proc/self/uid_map') and \
@@ -341,11 +342,13 @@ peer "laptop" {
                 pickle.dump(out, f)
             os._exit(0)
         os.close(w)
+        self.begun.add(pid)
 
         def end():
             with os.fdopen(r, 'rb') as f:
                 data = f.read()
             os.waitpid(pid, 0)
+            self.begun.discard(pid)
             if not data:
                 raise Failure('%s timed out' % fn.__name__)
             ok, v = pickle.loads(data)
@@ -355,6 +358,9 @@ peer "laptop" {
         return end
 
     def close(self):
+        for pid in self.begun:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
         for p in self.procs:
             if p.poll() is None:
                 p.kill()

@@ -21,27 +21,29 @@ CPP_DEFS =	-D_GNU_SOURCE -DLIBBSD_OVERLAY -isystem /usr/include/bsd \
 CFLAGS =	$(OPT) -std=c11 $(WARN) $(HARDEN) $(CPP_DEFS)
 LDFLAGS =	-pie -Wl,-z,relro,-z,now,-z,noexecstack
 
-LIBS_D =	-levent_core -levent_extra -lcrypto -lbsd
+LIBS_D =	-levent_core -levent_extra -lcrypto -lresolv -lbsd
 LIBS_CTL =	-lcrypto -lbsd
 
 COMMON =	common/addr.o common/compat/imsg-buffer.o \
-		common/compat/imsg.o common/ctl.o common/key.o common/log.o
+		common/compat/imsg.o common/ctl.o common/key.o common/log.o \
+		common/ometric.o
 
 DAEMON =	common/pktq.o common/sandbox_$(PLATFORM).o \
 		common/shm_$(PLATFORM).o common/siphash.o common/wheel.o \
-		wgslirpd/config.o wgslirpd/config_env.o wgslirpd/config_set.o \
-		wgslirpd/control.o wgslirpd/control_uapi.o wgslirpd/crypto.o \
-		wgslirpd/listen.o \
+		wgslirpd/config.o wgslirpd/config_env.o wgslirpd/config_rules.o wgslirpd/config_set.o \
+		wgslirpd/control.o wgslirpd/control_http.o \
+		wgslirpd/control_uapi.o wgslirpd/crypto.o \
+		wgslirpd/lex.o wgslirpd/listen.o \
 		wgslirpd/listen_$(PLATFORM).o wgslirpd/parse.o \
 		wgslirpd/printconf.o wgslirpd/proc.o wgslirpd/slirp.o \
 		wgslirpd/slirp_cksum.o wgslirpd/slirp_dns.o \
-		wgslirpd/slirp_flow.o \
-		wgslirpd/slirp_frag.o wgslirpd/slirp_host_$(PLATFORM).o \
+		wgslirpd/slirp_dnsmsg.o wgslirpd/slirp_flow.o \
+		wgslirpd/slirp_frag.o wgslirpd/slirp_fwd.o wgslirpd/slirp_host_$(PLATFORM).o \
 		wgslirpd/slirp_icmp.o wgslirpd/slirp_ip.o \
-		wgslirpd/slirp_policy.o \
-		wgslirpd/slirp_tcp.o wgslirpd/slirp_tcp_bbr.o \
+		wgslirpd/slirp_policy.o wgslirpd/slirp_proxy.o \
+		wgslirpd/slirp_resolver.o wgslirpd/slirp_tcp.o wgslirpd/slirp_tcp_bbr.o \
 		wgslirpd/slirp_tcp_cc.o wgslirpd/slirp_tcp_loss.o \
-		wgslirpd/slirp_tcp_out.o wgslirpd/slirp_tcp_rcv.o \
+		wgslirpd/slirp_tcp_open.o wgslirpd/slirp_tcp_out.o wgslirpd/slirp_tcp_rcv.o \
 		wgslirpd/slirp_udp.o wgslirpd/udpio_$(PLATFORM).o wgslirpd/wg_aead.o \
 		wgslirpd/wg_allowedips.o wgslirpd/wg_cookie.o \
 		wgslirpd/wg_device.o wgslirpd/wg_noise.o wgslirpd/wg_peer.o \
@@ -78,7 +80,7 @@ install: all
 
 clean:
 	rm -f $(PROGS) common/*.o common/compat/*.o wgslirpd/*.o \
-	    wgslirpctl/*.o wgslirpd/parse.c
+	    wgslirpctl/*.o wgslirpd/parse.c wgslirpd/parse.h
 	rm -rf regress/unit/bin regress/sandbox/bin regress/sim/bin \
 	    regress/bench/bin regress/e2e/bin
 
@@ -96,7 +98,9 @@ regress/bench/bin/bench_wg: regress/bench/bench_wg.c $(UNIT_WG)
 .PHONY: all run check tests sim bench install clean
 
 wgslirpd/parse.c: wgslirpd/parse.y
-	$(YACC) -o $@ wgslirpd/parse.y
+	$(YACC) -d -o $@ wgslirpd/parse.y
+
+wgslirpd/lex.o: wgslirpd/parse.c
 
 wgslirpd/wgslirpd: $(COMMON) $(DAEMON)
 	$(CC) $(LDFLAGS) -o $@ $(COMMON) $(DAEMON) $(LIBS_D)
@@ -124,8 +128,8 @@ UNIT_SLIRP =	common/addr.o common/log.o common/pktq.o common/wheel.o \
 		wgslirpd/slirp_ip.o wgslirpd/slirp_policy.o \
 		wgslirpd/slirp_tcp.o wgslirpd/slirp_tcp_bbr.o \
 		wgslirpd/slirp_tcp_cc.o wgslirpd/slirp_tcp_loss.o \
-		wgslirpd/slirp_tcp_out.o wgslirpd/slirp_tcp_rcv.o \
-		wgslirpd/slirp_udp.o
+		wgslirpd/slirp_tcp_open.o wgslirpd/slirp_tcp_out.o \
+		wgslirpd/slirp_tcp_rcv.o wgslirpd/slirp_udp.o
 UNITS =		regress/unit/bin/test_common regress/unit/bin/test_slirp \
 		regress/unit/bin/test_tcp regress/unit/bin/test_wg \
 		regress/unit/bin/vectors

@@ -44,6 +44,8 @@
 	C(wg_drop_nopeer, "packets toward no peer")			\
 	C(wg_drop_staged, "packets dropped waiting for a session")	\
 	C(wg_drop_paused, "packets either way while paused")		\
+	C(wg_drop_cut, "packets and handshakes of peers whose time or quota is over") \
+	C(wg_peers_cut, "peers whose time or quota came to an end")	\
 	C(wg_drop_send, "datagrams that the system refused to send")
 
 #define SLIRP_COUNTERS(C)						\
@@ -106,10 +108,22 @@
 	C(udp_tx_bytes, "UDP bytes to guests")				\
 	C(udp_drop_filtered, "UDP datagrams from strangers")		\
 	C(udp_drop_send, "UDP datagrams that the system refused")	\
+	C(udp_drop_rate, "UDP datagrams over the peer's rate")		\
+	C(udp_forwarded, "UDP datagrams of clients into the tunnel")	\
+	C(tcp_forwarded, "TCP connections of clients into the tunnel")	\
+	C(forward_refused, "clients refused by prefix or password")	\
+	C(dns_queries, "DNS questions of guests")			\
+	C(dns_local, "DNS questions answered from the peers' names")	\
+	C(dns_cached, "DNS questions answered from the cache")		\
+	C(dns_forwarded, "DNS questions asked upstream")		\
+	C(dns_failed, "DNS questions that no upstream answered")	\
+	C(dns_dropped, "DNS questions malformed, or too many")		\
+	C(icmp_rx_errors, "ICMP errors from guests")			\
 	C(icmp_active, "ping mappings now")				\
 	C(flows_max, "limit on flows")					\
 	C(flows_evicted, "flows ended to make room")			\
 	C(flow_drop_full, "flows refused, no room")			\
+	C(flow_drop_rate, "flows refused, too many a second")		\
 	C(nofile_soft, "descriptor limit")				\
 	C(icmp_available, "1 if ping sockets can be used")
 

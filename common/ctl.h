@@ -36,6 +36,8 @@ enum ctl_type {
 	CTL_PAUSE,
 	CTL_RESUME,
 	CTL_REFRESH,
+	CTL_SHOW_RULES,
+	CTL_FLUSH,
 	CTL_REQUEST_MAX,
 	/* answers */
 	CTL_SUMMARY,
@@ -46,6 +48,7 @@ enum ctl_type {
 	CTL_CRYPTO_COUNTERS,
 	CTL_SLIRP_COUNTERS,
 	CTL_PROCESS,
+	CTL_RULE,
 	CTL_MORE,
 	CTL_END,
 	CTL_OK,
@@ -89,6 +92,10 @@ struct ctl_peer {
 	uint64_t	 latest_handshake;	/* Unix seconds, 0: none */
 	uint64_t	 rx_bytes;
 	uint64_t	 tx_bytes;
+	uint64_t	 quota;			/* bytes, 0: none */
+	int64_t		 expires;		/* Unix seconds, 0: never */
+	uint8_t		 cut;			/* one of them is over */
+	uint8_t		 pad2[7];
 };
 
 struct ctl_aip {
@@ -116,6 +123,12 @@ struct ctl_flow {
 	uint64_t	 rx_bytes;
 	uint64_t	 tx_bytes;
 	uint64_t	 age;		/* seconds */
+};
+
+struct ctl_rule {
+	uint64_t	 number;	/* of the order in the configuration */
+	uint64_t	 matches;	/* what it has decided */
+	char		 text[CTL_TEXT_LEN];
 };
 
 struct ctl_process {

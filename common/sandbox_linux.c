@@ -62,6 +62,7 @@ enum arg_check {
 	ARG_EPERM,		/* refuse politely */
 	ARG_ENOSYS,		/* pretend the kernel is older */
 	ARG_INET_SOCKET,	/* IPv4/IPv6, stream or datagram, no raw */
+	ARG_UNIX_PAIR,		/* socketpair: UNIX only */
 	ARG_PARENT_SOCKET,	/* the same, and unix and netlink */
 	ARG_NO_EXEC,		/* mmap, mprotect: never executable */
 	ARG_READONLY,		/* openat: O_RDONLY only */
@@ -161,11 +162,14 @@ static const struct rule rules_crypto[] = {
 static const struct rule rules_slirp[] = {
 	{ __NR_readv, ARG_ANY },	/* host TCP into packet slots */
 	{ __NR_recvmmsg, ARG_ANY },	/* host UDP */
-	{ __NR_recvfrom, ARG_ANY },	/* DNS client */
-	{ __NR_sendto, ARG_ANY },	/* DNS client */
+	{ __NR_recvfrom, ARG_ANY },	/* DNS client, forwards, proxy */
+	{ __NR_sendto, ARG_ANY },	/* DNS client, proxy */
 	{ __NR_writev, ARG_ANY },	/* DNS client over TCP */
 	{ __NR_shutdown, ARG_ANY },	/* half-close */
 	{ __NR_socket, ARG_INET_SOCKET },/* guests' flows, DNS client */
+	{ __NR_socketpair, ARG_UNIX_PAIR },/* guests' DNS over TCP */
+	{ __NR_accept4, ARG_ANY },	/* clients of forwards and proxy */
+	{ __NR_getpeername, ARG_ANY },	/* may this client use them */
 	{ __NR_connect, ARG_ANY },	/* guests' TCP */
 	{ __NR_bind, ARG_ANY },		/* ping and DNS sockets */
 	{ __NR_getsockname, ARG_ANY },	/* id of a ping socket */
@@ -295,6 +299,12 @@ emit_check(struct prog *p, enum arg_check check)
 		break;
 	case ARG_PARENT_SOCKET:
 		emit_socket(p, 1);
+		break;
+	case ARG_UNIX_PAIR:
+		load_arg(p, 0);
+		JEQ(p, AF_UNIX, 0, 1);
+		RET(p, SECCOMP_RET_ALLOW);
+		RET(p, SECCOMP_RET_KILL_PROCESS);
 		break;
 	case ARG_NO_EXEC:
 		emit_bits(p, 2, PROT_EXEC, 0);

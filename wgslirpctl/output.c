@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ometric.h"
 #include "wgslirpctl.h"
 
 static int	 records;
@@ -47,6 +48,17 @@ endpoint_str(const struct ctl_peer *p, char *buf, size_t len)
 		    p->endpoint_scope, p->endpoint_port);
 	else
 		ipport_str(&p->endpoint, p->endpoint_port, buf, len);
+	return (buf);
+}
+
+/* RFC 3339, in UTC. */
+static const char *
+time_str(int64_t when, char *buf, size_t len)
+{
+	time_t		 t = (time_t)when;
+	struct tm	 tm;
+
+	strftime(buf, len, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t, &tm));
 	return (buf);
 }
 
@@ -92,6 +104,8 @@ text_head(uint32_t type)
 		printf("%-14s %-5s %-16s %-24s %-24s %-12s %8s %8s %s\n",
 		    "id", "proto", "peer", "source", "destination", "state",
 		    "rx", "tx", "age");
+	else if (type == CTL_SHOW_RULES)
+		printf("rule    matches\n");
 	else if (type == CTL_SHOW_PROCESSES)
 		printf("%-10s %8s %-8s %s\n", "process", "pid", "seccomp",
 		    "landlock");
@@ -149,6 +163,19 @@ text_peer(const struct ctl_peer *p, uint32_t flows,
 	printf(" received, ");
 	text_bytes(p->tx_bytes);
 	printf(" sent\n  flows: %u\n", flows);
+	if (p->quota != 0) {
+		printf("  quota: ");
+		text_bytes(p->rx_bytes + p->tx_bytes);
+		printf(" of ");
+		text_bytes(p->quota);
+		printf(" used\n");
+	}
+	if (p->expires != 0)
+		printf("  expires: %s\n", time_str(p->expires, buf,
+		    sizeof(buf)));
+	if (p->cut)
+		printf("  shut out: its %s is over\n", p->quota != 0 &&
+		    p->rx_bytes + p->tx_bytes >= p->quota ? "quota" : "time");
 	if (p->keepalive != 0)
 		printf("  persistent keepalive: every %u seconds\n",
 		    p->keepalive);
@@ -188,6 +215,13 @@ text_process(const struct ctl_process *p)
 }
 
 static void
+text_rule(const struct ctl_rule *r)
+{
+	printf("%4" PRIu64 " %10" PRIu64 "  %s\n", r->number, r->matches,
+	    r->text);
+}
+
+static void
 text_tail(uint32_t type)
 {
 	(void)type;
@@ -200,6 +234,7 @@ const struct output	 output_text = {
 	.flow = text_flow,
 	.counter = text_counter,
 	.process = text_process,
+	.rule = text_rule,
 	.tail = text_tail
 };
 
@@ -238,6 +273,9 @@ json_head(uint32_t type)
 		break;
 	case CTL_SHOW_PROCESSES:
 		printf("{\"processes\":[");
+		break;
+	case CTL_SHOW_RULES:
+		printf("{\"rules\":[");
 		break;
 	case CTL_SHOW_COUNTERS:
 		printf("{");
@@ -283,8 +321,14 @@ json_peer(const struct ctl_peer *p, uint32_t flows,
 		printf("%s\"%s\"", i > 0 ? "," : "",
 		    ipprefix_str(&aips[i], buf, sizeof(buf)));
 	printf("],\"latest_handshake\":%" PRIu64 ",\"rx_bytes\":%" PRIu64
-	    ",\"tx_bytes\":%" PRIu64 ",\"flows\":%u}", p->latest_handshake,
+	    ",\"tx_bytes\":%" PRIu64 ",\"flows\":%u", p->latest_handshake,
 	    p->rx_bytes, p->tx_bytes, flows);
+	if (p->quota != 0)
+		printf(",\"quota\":%" PRIu64, p->quota);
+	if (p->expires != 0)
+		printf(",\"expires\":\"%s\"", time_str(p->expires, buf,
+		    sizeof(buf)));
+	printf(p->cut ? ",\"cut\":true}" : "}");
 }
 
 static void
@@ -324,12 +368,23 @@ json_process(const struct ctl_process *p)
 }
 
 static void
+json_rule(const struct ctl_rule *r)
+{
+	json_next();
+	printf("{\"number\":%" PRIu64 ",\"matches\":%" PRIu64 ",\"rule\":",
+	    r->number, r->matches);
+	json_string(r->text);
+	printf("}");
+}
+
+static void
 json_tail(uint32_t type)
 {
 	switch (type) {
 	case CTL_SHOW_PEERS:
 	case CTL_SHOW_FLOWS:
 	case CTL_SHOW_PROCESSES:
+	case CTL_SHOW_RULES:
 		printf("]}\n");
 		break;
 	case CTL_SHOW_COUNTERS:
@@ -348,134 +403,48 @@ const struct output	 output_json = {
 	.flow = json_flow,
 	.counter = json_counter,
 	.process = json_process,
+	.rule = json_rule,
 	.tail = json_tail
 };
 
-/* OpenMetrics: label values escape backslash, quote and newline. */
-static void
-ometric_label(const char *s)
-{
-	putchar('"');
-	for (; *s != '\0'; s++) {
-		if (*s == '\n')
-			printf("\\n");
-		else {
-			if (*s == '"' || *s == '\\')
-				putchar('\\');
-			putchar(*s);
-		}
-	}
-	putchar('"');
-}
+static struct ometric	 metrics;
 
 static void
 ometric_head(uint32_t type)
 {
-	(void)type;
-	records = 0;
+	if (type == CTL_SHOW_PEERS)
+		ometric_begin(&metrics, stdout);
 }
 
-/* One family of samples: all peers' values of one kind. */
 static void
-ometric_family(const struct ctl_peer *peers, const uint32_t *flows,
-    size_t n, int kind)
-{
-	static const struct {
-		const char	*name;
-		const char	*type;
-		const char	*help;
-	}			 f[] = {
-		{ "rx_bytes", "counter", "bytes received from the peer" },
-		{ "tx_bytes", "counter", "bytes sent to the peer" },
-		{ "latest_handshake_seconds", "gauge",
-		    "Unix time of the latest handshake, 0 for none" },
-		{ "flows", "gauge", "flows of the peer" }
-	};
-	char			 key[KEY_B64LEN];
-	uint64_t		 v;
-	size_t			 i;
-
-	printf("# TYPE wgslirpd_peer_%s %s\n# HELP wgslirpd_peer_%s %s\n",
-	    f[kind].name, f[kind].type, f[kind].name, f[kind].help);
-	for (i = 0; i < n; i++) {
-		v = kind == 0 ? peers[i].rx_bytes : kind == 1 ?
-		    peers[i].tx_bytes : kind == 2 ?
-		    peers[i].latest_handshake : flows[i];
-		key_to_base64(key, peers[i].public_key);
-		printf("wgslirpd_peer_%s%s{name=", f[kind].name,
-		    kind < 2 ? "_total" : "");
-		ometric_label(peers[i].name);
-		printf(",public_key=\"%s\"} %" PRIu64 "\n", key, v);
-	}
-}
-
-static struct ctl_peer	*om_peers;
-static uint32_t		*om_flows;
-static size_t		 om_n, om_cap;
-
-/* Kept until the end: a family's samples have to stand together. */
-static void
-ometric_peer(const struct ctl_peer *p, uint32_t flows,
+ometric_show_peer(const struct ctl_peer *p, uint32_t flows,
     const struct ipprefix *aips, size_t n)
 {
 	(void)aips;
 	(void)n;
-	if (om_n == om_cap) {
-		om_peers = recallocarray(om_peers, om_cap, om_cap * 2 + 64,
-		    sizeof(*om_peers));
-		om_flows = recallocarray(om_flows, om_cap, om_cap * 2 + 64,
-		    sizeof(*om_flows));
-		if (om_peers == NULL || om_flows == NULL)
-			err(1, NULL);
-		om_cap = om_cap * 2 + 64;
-	}
-	om_peers[om_n] = *p;
-	om_flows[om_n++] = flows;
-}
-
-/* Is it a state, rather than something that only grows? */
-static int
-is_gauge(const char *name)
-{
-	static const char *const	 gauges[] = { "tcp_active",
-					    "tcp_connecting", "tcp_timewait",
-					    "udp_active", "icmp_active",
-					    "flows_max", "nofile_soft",
-					    "icmp_available" };
-	size_t				 i;
-
-	for (i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++)
-		if (strcmp(gauges[i], name) == 0)
-			return (1);
-	return (0);
+	if (ometric_peer(&metrics, p) == -1 ||
+	    ometric_flows(&metrics, p->id, flows) == -1)
+		err(1, NULL);
 }
 
 static void
-ometric_counter(const char *name, const char *help, uint64_t v)
+ometric_show_counter(const char *name, const char *help, uint64_t v)
 {
-	int	 gauge = is_gauge(name);
-
-	printf("# TYPE wgslirpd_%s %s\n# HELP wgslirpd_%s %s\n", name,
-	    gauge ? "gauge" : "counter", name, help);
-	printf("wgslirpd_%s%s %" PRIu64 "\n", name, gauge ? "" : "_total",
-	    v);
+	ometric_counter(&metrics, name, help, v);
 }
 
 static void
 ometric_tail(uint32_t type)
 {
-	int	 kind;
-
 	if (type == CTL_SHOW_PEERS)
-		for (kind = 0; kind < 4; kind++)
-			ometric_family(om_peers, om_flows, om_n, kind);
-	else if (type == CTL_SHOW_COUNTERS)
-		printf("# EOF\n");
+		ometric_peers(&metrics);
+	else
+		ometric_end(&metrics);
 }
 
 const struct output	 output_ometric = {
 	.head = ometric_head,
-	.peer = ometric_peer,
-	.counter = ometric_counter,
+	.peer = ometric_show_peer,
+	.counter = ometric_show_counter,
 	.tail = ometric_tail
 };

@@ -36,8 +36,8 @@ usage(void)
 {
 	fprintf(stderr, "usage: wgslirpctl [-j] [-s socket] command\n"
 	    "commands: show [summary|peers [name]|flows|counters|processes|"
-	    "metrics]\n"
-	    "          reload | refresh | pause | resume | log brief|verbose |"
+	    "rules|metrics]\n"
+	    "          reload | flush | refresh | pause | resume | log brief|verbose |"
 	    " kill flow ID\n"
 	    "          genkey | pubkey | genpsk | convert FILE\n");
 	exit(1);
@@ -132,6 +132,7 @@ handle(struct imsg *imsg, uint32_t type)
 	struct ctl_process	 proc;
 	struct ctl_flow		 flow;
 	struct ctl_aip		 aip;
+	struct ctl_rule		 rule;
 	char			 text[CTL_TEXT_LEN];
 
 	switch (imsg_get_type(imsg)) {
@@ -177,6 +178,11 @@ handle(struct imsg *imsg, uint32_t type)
 		get(imsg, &proc, sizeof(proc));
 		proc.title[sizeof(proc.title) - 1] = '\0';
 		out->process(&proc);
+		break;
+	case CTL_RULE:
+		get(imsg, &rule, sizeof(rule));
+		rule.text[sizeof(rule.text) - 1] = '\0';
+		out->rule(&rule);
 		break;
 	case CTL_END:
 		if (wanted != NULL)
@@ -273,6 +279,7 @@ cmd_show(int argc, char *argv[], const char *path)
 		{ "flows", CTL_SHOW_FLOWS },
 		{ "peers", CTL_SHOW_PEERS },
 		{ "processes", CTL_SHOW_PROCESSES },
+		{ "rules", CTL_SHOW_RULES },
 		{ "summary", CTL_SHOW_SUMMARY }
 	};
 	const char		*arg = argc > 0 ? argv[0] : "summary";
@@ -303,6 +310,7 @@ plain_command(const char *cmd)
 		const char	*name;
 		uint32_t	 type;
 	}			 c[] = {
+		{ "flush", CTL_FLUSH },
 		{ "pause", CTL_PAUSE },
 		{ "refresh", CTL_REFRESH },
 		{ "reload", CTL_RELOAD },

@@ -20,6 +20,7 @@ struct output {
 	void	 (*flow)(const struct ctl_flow *);
 	void	 (*counter)(const char *, const char *, uint64_t);
 	void	 (*process)(const struct ctl_process *);
+	void	 (*rule)(const struct ctl_rule *);
 	void	 (*tail)(uint32_t);
 };
 

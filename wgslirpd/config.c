@@ -26,6 +26,8 @@ RB_PROTOTYPE_INTERNAL(conf_keys, conf_peer, key_entry, cmp_peer_key,
     UNUSED_STATIC);
 
 #define UDP_TIMEOUT_DEFAULT	300	/* seconds, RFC 4787 REQ-5 */
+#define DNS_TIMEOUT_DEFAULT	10
+#define NEW_FLOWS_DEFAULT	5000	/* a second and peer */
 
 /* A configuration with every default; exits if there is no memory. */
 struct config *
@@ -41,11 +43,17 @@ config_new(void)
 	TAILQ_INIT(&c->removed);
 	RB_INIT(&c->bykey);
 	TAILQ_INIT(&c->rules);
+	TAILQ_INIT(&c->tables);
+	TAILQ_INIT(&c->services);
+	TAILQ_INIT(&c->upstreams);
 	TAILQ_INIT(&c->excludes);
 	c->mtu = MTU_DEFAULT;
 	tcp_defaults(&c->tcp);
 	c->ttl = TTL_DEFAULT;
 	c->udp_timeout = UDP_TIMEOUT_DEFAULT;
+	c->dns_timeout = DNS_TIMEOUT_DEFAULT;
+	c->max_new = NEW_FLOWS_DEFAULT;
+	strlcpy(c->domain, "wg", sizeof(c->domain));
 	return (c);
 }
 
@@ -53,15 +61,21 @@ config_new(void)
 void
 config_wipe(struct config *c)
 {
+	struct conf_service	*s;
 	struct conf_peer	*p;
+	struct conf_user	*u;
 
 	explicit_bzero(c->key, sizeof(c->key));
 	TAILQ_FOREACH(p, &c->peers, entry)
 		explicit_bzero(p->psk, sizeof(p->psk));
+	TAILQ_FOREACH(s, &c->services, entry)
+		TAILQ_FOREACH(u, &s->users, entry)
+			explicit_bzero(u->user.password,
+			    sizeof(u->user.password));
 }
 
-static void
-free_prefixes(struct conf_prefixes *list)
+void
+config_free_prefixes(struct conf_prefixes *list)
 {
 	struct conf_prefix	*p;
 
@@ -74,7 +88,7 @@ free_prefixes(struct conf_prefixes *list)
 static void
 peer_free(struct conf_peer *p)
 {
-	free_prefixes(&p->aips);
+	config_free_prefixes(&p->aips);
 	free(p->psk_file);
 	free(p->file);
 	free(p->ep_host);
@@ -86,7 +100,6 @@ config_free(struct config *c)
 {
 	struct conf_listen	*l;
 	struct conf_peer	*p;
-	struct conf_rule	*r;
 
 	if (c == NULL)
 		return;
@@ -102,13 +115,9 @@ config_free(struct config *c)
 		TAILQ_REMOVE(&c->removed, p, entry);
 		peer_free(p);
 	}
-	while ((r = TAILQ_FIRST(&c->rules)) != NULL) {
-		TAILQ_REMOVE(&c->rules, r, entry);
-		free(r->file);
-		free(r);
-	}
-	free_prefixes(&c->addresses);
-	free_prefixes(&c->excludes);
+	config_rules_free(c);
+	config_free_prefixes(&c->addresses);
+	config_free_prefixes(&c->excludes);
 	free(c->key_file);
 	freezero(c, sizeof(*c));
 }
@@ -369,7 +378,7 @@ config_check(struct config *c, char *err, size_t errlen)
 		    r->file, r->line, r->peer);
 		return (err);
 	}
-	return (NULL);
+	return (config_rules_check(c, err, errlen));
 }
 
 /*
@@ -438,6 +447,9 @@ send_peer_name(struct imsgev *slirp, uint32_t type,
 	memset(&m, 0, sizeof(m));
 	m.id = p->id;
 	m.max_flows = p->max_flows;
+	m.max_new = p->max_new;
+	m.rate_in = p->rate_in / 8;
+	m.rate_out = p->rate_out / 8;
 	strlcpy(m.name, p->name, sizeof(m.name));
 	imsgev_must(slirp, type, 0, -1, &m, sizeof(m));
 }
@@ -456,6 +468,8 @@ send_peer(const struct conf_peer *p, struct imsgev *crypto,
 	m.id = p->id;
 	m.keep = p->uapi;
 	m.keepalive = p->keepalive;
+	m.quota = p->quota;
+	m.expires = p->expires;
 	strlcpy(m.name, p->name, sizeof(m.name));
 	if (p->ep_host != NULL) {
 		m.has_endpoint = 1;
@@ -540,7 +554,6 @@ config_send(const struct config *c, struct imsgev *crypto,
 	const struct conf_listen	*l = TAILQ_FIRST(&c->listens);
 	const struct conf_prefix	*x;
 	const struct conf_peer		*p;
-	const struct conf_rule		*r;
 	struct conf_global		 g;
 
 	memset(&g, 0, sizeof(g));
@@ -551,7 +564,12 @@ config_send(const struct config *c, struct imsgev *crypto,
 	g.ttl = c->ttl;
 	g.overlay = (uint16_t)c->overlay;
 	g.udp_timeout = c->udp_timeout;
+	g.dns_timeout = c->dns_timeout;
+	g.filtering = (uint8_t)c->filtering;
+	g.dns = c->dns != 0;
+	strlcpy(g.domain, c->domain, sizeof(g.domain));
 	g.max_flows = c->max_flows;
+	g.max_new = c->max_new;
 	g.uapi = c->uapi;
 	imsgev_must(crypto, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
 	imsgev_must(slirp, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
@@ -564,9 +582,8 @@ config_send(const struct config *c, struct imsgev *crypto,
 	TAILQ_FOREACH(x, &c->addresses, entry)
 		imsgev_must(slirp, IMSG_CONF_ADDRESS, 0, -1, &x->prefix,
 		    sizeof(x->prefix));
-	TAILQ_FOREACH(r, &c->rules, entry)
-		imsgev_must(slirp, IMSG_CONF_RULE, 0, -1, &r->rule,
-		    sizeof(r->rule));
+	config_rules_send(c, slirp);
+	config_dns_send(c, slirp);
 }
 
 /* Tell the slirp engine which addresses are the host's own. */

@@ -322,6 +322,38 @@ env_unused(void)
 		log_warnx("these variables have no effect:%s", line);
 }
 
+/*
+ * Rules, separated by commas or newlines: each is what follows the action
+ * in a rule of wgslirpd.conf(5), or, as a single word, a destination.
+ */
+static void
+env_rules(struct env_parse *e, const char *name, const char *action)
+{
+	const char	*v;
+	char		*copy, *s, *item, *text;
+	size_t		 size;
+	FILE		*f;
+
+	if (e->failed || (v = env_get(name)) == NULL)
+		return;
+	if ((copy = s = strdup(v)) == NULL ||
+	    (f = open_memstream(&text, &size)) == NULL)
+		fatal(NULL);
+	while ((item = strsep(&s, ",\n")) != NULL) {
+		item += strspn(item, " \t");
+		item[strcspn(item, "\r")] = '\0';
+		if (*item == '\0')
+			continue;
+		fprintf(f, "%s %s%s\n", action, strpbrk(item, " \t") == NULL ?
+		    "to " : "", item);
+	}
+	fclose(f);
+	if (parse_text(e->conf, name, text) == -1)
+		env_error(e, "%s", parse_error());
+	free(text);
+	free(copy);
+}
+
 static int
 env_true(const char *name)
 {
@@ -446,6 +478,11 @@ config_env(int check_only, char *err, size_t errlen)
 		env_prefixes(&e, "WG_OVERLAY_EXCLUDE_CIDRS", v,
 		    &e.conf->excludes, 1);
 	env_peers(&e);
+	env_rules(&e, "WG_BLOCK", "block");
+	env_rules(&e, "WG_PASS", "pass");
+	if (!e.failed && (v = env_get("WG_CONF")) != NULL &&
+	    parse_text(e.conf, "WG_CONF", v) == -1)
+		env_error(&e, "%s", parse_error());
 	env_unused();
 	if (!e.failed &&
 	    (what = config_check(e.conf, err, errlen)) != NULL) {

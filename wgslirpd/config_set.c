@@ -252,6 +252,8 @@ send_op(struct imsgev *crypto, struct set_op *op, const struct conf_peer *p)
 	op->m.id = p->id;
 	strlcpy(op->m.name, p->name, sizeof(op->m.name));
 	memcpy(op->m.reserved, p->reserved, sizeof(op->m.reserved));
+	op->m.quota = p->quota;
+	op->m.expires = p->expires;
 	imsgev_must(crypto, IMSG_SET_PEER, 0, -1, &op->m, sizeof(op->m));
 	STAILQ_FOREACH(x, &op->aips, entry)
 		imsgev_must(crypto, IMSG_SET_AIP, 0, -1, &x->m,

@@ -17,8 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "control.h"
 #include "log.h"
-#include "wgslirpd.h"
 
 #define MAX_CLIENTS	32
 
@@ -32,6 +32,8 @@ struct client {
 	int			 more;		/* a portion is left to ask */
 	int			 eof;		/* it will not ask again */
 	struct ctl_request	 req;
+	control_record_fn	*fn;		/* it is one of ours */
+	void			*arg;
 };
 
 /* Who answers a request, in order; PROC_MAX ends the list. */
@@ -59,7 +61,10 @@ static const struct route	 routes[] = {
 	{ CTL_RESUME, { PROC_CRYPTO, PROC_MAX, PROC_MAX },
 	    { CTL_RESUME, 0 } },
 	{ CTL_REFRESH, { PROC_SLIRP, PROC_MAX, PROC_MAX },
-	    { CTL_REFRESH, 0 } }
+	    { CTL_REFRESH, 0 } },
+	{ CTL_SHOW_RULES, { PROC_SLIRP, PROC_MAX, PROC_MAX },
+	    { CTL_SHOW_RULES, 0 } },
+	{ CTL_FLUSH, { PROC_SLIRP, PROC_MAX, PROC_MAX }, { CTL_FLUSH, 0 } }
 };
 
 /* Which process may send which answer, and how long it is. */
@@ -78,6 +83,7 @@ static const struct answer	 answers[] = {
 	    sizeof(struct crypto_counters) },
 	{ CTL_PEERFLOWS, FROM(PROC_SLIRP), sizeof(struct ctl_peerflows) },
 	{ CTL_FLOW, FROM(PROC_SLIRP), sizeof(struct ctl_flow) },
+	{ CTL_RULE, FROM(PROC_SLIRP), sizeof(struct ctl_rule) },
 	{ CTL_SLIRP_COUNTERS, FROM(PROC_SLIRP),
 	    sizeof(struct slirp_counters) },
 	{ CTL_MORE, FROM(PROC_CRYPTO) | FROM(PROC_SLIRP),
@@ -111,11 +117,22 @@ static void
 client_close(struct client *c)
 {
 	TAILQ_REMOVE(&co.clients, c, entry);
+	if (c->fn != NULL) {
+		free(c);
+		return;
+	}
 	co.nclients--;
 	event_free(c->ev);
 	close(c->ibuf.fd);
 	imsgbuf_clear(&c->ibuf);
 	free(c);
+}
+
+/* What it has not read yet. */
+static uint32_t
+queued(struct client *c)
+{
+	return (c->fn != NULL ? 0 : imsgbuf_queuelen(&c->ibuf));
 }
 
 /* Read only without a request under way; write while there is something. */
@@ -124,6 +141,8 @@ client_arm(struct client *c)
 {
 	short	 want = EV_PERSIST;
 
+	if (c->fn != NULL)
+		return;
 	/* who does not read its answers is not read either */
 	if (c->type == 0 && imsgbuf_queuelen(&c->ibuf) == 0 && !c->eof)
 		want |= EV_READ;
@@ -148,6 +167,10 @@ find_route(uint32_t type)
 static void
 client_send(struct client *c, uint32_t type, const void *data, size_t len)
 {
+	if (c->fn != NULL) {
+		c->fn(c->arg, type, data, len);
+		return;
+	}
 	/* out of memory: the client sees an end without an answer */
 	(void)imsg_compose(&c->ibuf, type, 0, 0, -1, data, len);
 }
@@ -250,6 +273,35 @@ client_event(evutil_socket_t fd, short what, void *arg)
 	client_arm(c);
 }
 
+static uint32_t
+next_id(void)
+{
+	if (++co.last_id == 0)
+		++co.last_id;
+	return (co.last_id);
+}
+
+/* Ask on behalf of another part of this engine. */
+int
+control_ask(uint32_t type, control_record_fn *fn, void *arg)
+{
+	struct client	*c;
+
+	if (find_route(type) == NULL || (c = calloc(1, sizeof(*c))) == NULL)
+		return (-1);
+	c->id = next_id();
+	c->type = type;
+	c->fn = fn;
+	c->arg = arg;
+	c->eof = 1;		/* this is its only request */
+	TAILQ_INSERT_TAIL(&co.clients, c, entry);
+	client_ask(c);
+	/* it may have been answered at once */
+	if (c->type == 0)
+		client_close(c);
+	return (0);
+}
+
 static void
 accept_resume(evutil_socket_t fd, short what, void *arg)
 {
@@ -287,9 +339,7 @@ accept_client(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	event_add(c->ev, NULL);
-	c->id = ++co.last_id;
-	if (c->id == 0)
-		c->id = ++co.last_id;
+	c->id = next_id();
 	TAILQ_INSERT_TAIL(&co.clients, c, entry);
 	co.nclients++;
 }
@@ -331,7 +381,7 @@ relay(struct imsgev *iev, struct imsg *imsg)
 		imsg_is(imsg, &more, sizeof(more));
 		c->req.cursor = more.cursor;
 		c->more = 1;
-		if (imsgbuf_queuelen(&c->ibuf) == 0)
+		if (queued(c) == 0)
 			client_ask(c);
 		break;
 	case CTL_END:
@@ -349,7 +399,7 @@ relay(struct imsgev *iev, struct imsg *imsg)
 			c->type = 0;
 		break;
 	}
-	if (c->eof && c->type == 0 && imsgbuf_queuelen(&c->ibuf) == 0) {
+	if (c->eof && c->type == 0 && queued(c) == 0) {
 		client_close(c);
 		return;
 	}
@@ -399,6 +449,7 @@ static void
 parent_msg(struct imsgev *iev, struct imsg *imsg)
 {
 	struct conf_global	 g;
+	struct service		 service;
 	struct set_done		 done;
 
 	if (imsg == NULL)
@@ -430,10 +481,20 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_CONF_BEGIN:
 		imsg_is(imsg, &g, sizeof(g));
 		break;
+	case IMSG_CONF_SERVICE:
+		imsg_is(imsg, &service, sizeof(service));
+		if (service.kind != SERVICE_METRICS)
+			bad_imsg("parent", IMSG_CONF_SERVICE);
+		http_stage(imsg_take_fd(imsg));
+		break;
+	case IMSG_CONF_ALLOW:
+	case IMSG_CONF_USER:
+		bad_imsg("parent", imsg_get_type(imsg));
 	case IMSG_CONF_END:
 		imsgev_must(iev, IMSG_STAGED, 0, -1, NULL, 0);
 		break;
 	case IMSG_CONF_COMMIT:
+		http_commit();
 		break;
 	case IMSG_START:
 		if (co.started || co.fd == -1)

@@ -34,6 +34,7 @@
 #define HS_BATCH	16	/* handshake messages a round */
 #define TRAIN_MAX	65507	/* bytes */
 #define TRAIN_SEGMENTS	64
+#define EXPIRY_LOOK	1	/* seconds */
 #define ACTIVE_TIME	180	/* seconds since the last handshake */
 
 struct staged_aip {
@@ -108,6 +109,7 @@ static struct {
 	uint32_t		 queue_slots[2];
 	struct event		*bell_ev;
 	struct event		*tick;
+	struct event		*clock;
 	struct udp_socket	 sock[MAX_LISTEN];
 	int			 nsock;
 	int			 blocked;	/* socket + 1 that is full */
@@ -281,6 +283,19 @@ op_lost(void *arg, struct wg_peer *p)
 		    sizeof(p->id));
 }
 
+/* The peer is shut out; so are its flows. */
+static void
+op_cut(void *arg, struct wg_peer *p)
+{
+	(void)arg;
+	if (p->over)
+		log_info("peer \"%s\": its quota of %llu bytes is used up",
+		    p->name, (unsigned long long)p->quota);
+	else
+		log_info("peer \"%s\" has expired", p->name);
+	imsgev_send(&ce.slirp, IMSG_CUT, 0, -1, &p->id, sizeof(p->id));
+}
+
 static const struct wg_ops	 crypto_ops = {
 	.rx_buf = op_rx_buf,
 	.rx_done = op_rx_done,
@@ -288,7 +303,8 @@ static const struct wg_ops	 crypto_ops = {
 	.tx_done = op_tx_done,
 	.wall = op_wall,
 	.random = op_random,
-	.lost = op_lost
+	.lost = op_lost,
+	.cut = op_cut
 };
 
 /* Take what the network has, up to a few batches. */
@@ -397,6 +413,8 @@ work(void)
 	if (wg_run_handshakes(ce.dev, HS_BATCH, now) > 0)
 		more = 1;
 	wheel_run(&ce.dev->wheel, now);
+	if (ce.dev->over)
+		wg_cut_peers(ce.dev);
 	train_send();
 	pktq_return_flush(&ce.out);
 	pktq_flush(&ce.in);
@@ -439,6 +457,32 @@ tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
+}
+
+/* Look whether somebody's time is over; the clock may be set any time. */
+static void
+look_at_clock(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	wg_cut_peers(ce.dev);
+}
+
+/* Only if there is somebody whose time ends. */
+static void
+watch_clock(void)
+{
+	struct timeval	 tv = { EXPIRY_LOOK, 0 };
+	struct wg_peer	*p;
+
+	TAILQ_FOREACH(p, &ce.dev->peers, entry)
+		if (p->expires != 0)
+			break;
+	if (p != NULL)
+		event_add(ce.clock, &tv);
+	else
+		event_del(ce.clock);
 }
 
 static void
@@ -574,6 +618,7 @@ commit_peer(const struct conf_peer_msg *m, mono_t now)
 			p->configured = p->ep;
 		}
 	}
+	wg_peer_limit(ce.dev, p, m->quota, m->expires);
 	wg_peer_keepalive(ce.dev, p, m->keepalive, now);
 }
 
@@ -623,6 +668,7 @@ commit(void)
 		free(sx);
 	}
 	open_sockets();
+	watch_clock();
 	ce.staging = 0;
 	while ((se = STAILQ_FIRST(&ce.early)) != NULL) {
 		STAILQ_REMOVE_HEAD(&ce.early, entry);
@@ -666,6 +712,7 @@ change_peer(const struct set_peer *m, mono_t now)
 			fatal("peer");
 		strlcpy(p->name, m->name, sizeof(p->name));
 		wg_peer_set_reserved(ce.dev, p, m->reserved);
+		wg_peer_limit(ce.dev, p, m->quota, m->expires);
 	}
 	if (m->flags & SET_PSK)
 		memcpy(p->noise.psk, m->psk, KEY_LEN);
@@ -715,6 +762,7 @@ change(void)
 	}
 	if (ce.nstaged_fd > 0)
 		open_sockets();
+	watch_clock();
 	ce.setting = 0;
 	done.naips = (uint32_t)ce.dev->aips.count;
 	imsgev_must(&ce.parent, IMSG_SET_DONE, 0, -1, &done, sizeof(done));
@@ -894,6 +942,22 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 	}
 }
 
+/* Which peer has the address? */
+static void
+answer_route(struct imsg *imsg)
+{
+	struct route_msg	 m;
+	struct wg_peer		*p = NULL;
+
+	imsg_is(imsg, &m, sizeof(m));
+	if (m.addr.af == 4)
+		p = aip_lookup4(&ce.dev->aips, m.addr.a);
+	else if (m.addr.af == 6)
+		p = aip_lookup6(&ce.dev->aips, m.addr.a);
+	m.id = p != NULL && !p->cut ? p->id : ROUTE_NOBODY;
+	imsgev_send(&ce.slirp, IMSG_ROUTE, 0, -1, &m, sizeof(m));
+}
+
 /* An endpoint that was given by name is known, or has changed. */
 static void
 slirp_msg(struct imsgev *iev, struct imsg *imsg)
@@ -903,6 +967,10 @@ slirp_msg(struct imsgev *iev, struct imsg *imsg)
 
 	if (imsg == NULL) {
 		imsgev_clear(iev);
+		return;
+	}
+	if (imsg_get_type(imsg) == IMSG_ROUTE) {
+		answer_route(imsg);
 		return;
 	}
 	if (imsg_get_type(imsg) != IMSG_ENDPOINT)
@@ -961,6 +1029,9 @@ send_peer(struct imsgev *iev, uint32_t id, const struct wg_peer *p)
 	m.latest_handshake = (uint64_t)p->last_handshake.tv_sec;
 	m.rx_bytes = p->rx_bytes;
 	m.tx_bytes = p->tx_bytes;
+	m.quota = p->quota;
+	m.expires = p->expires;
+	m.cut = p->cut;
 	imsgev_send(iev, CTL_PEER, id, -1, &m, sizeof(m));
 }
 
@@ -1182,7 +1253,8 @@ crypto_main(int foreground)
 		fatal(NULL);
 	ce.dev = wg_device_new(&crypto_ops, NULL, mono_now());
 	ce.tick = evtimer_new(evbase, tick, NULL);
-	if (ce.dev == NULL || ce.tick == NULL)
+	ce.clock = event_new(evbase, -1, EV_PERSIST, look_at_clock, NULL);
+	if (ce.dev == NULL || ce.tick == NULL || ce.clock == NULL)
 		fatal(NULL);
 	child_ready(&ce.parent, SANDBOX_CRYPTO);
 	while (!ce.started)

@@ -22,24 +22,30 @@
 
 #define ACTIVATED_FD	3	/* first descriptor, by sd_listen_fds(3) */
 
+#define BACKLOG		128
+
+/* A socket of the type (SOCK_DGRAM, SOCK_STREAM), bound; a stream listens. */
 static int
-bind_udp(const struct ipaddr *addr, uint16_t port)
+bind_socket(int type, const struct ipaddr *addr, uint16_t port)
 {
 	struct sockaddr_storage	 ss;
 	socklen_t		 len;
 	int			 fd, on = 1, save_errno;
 
 	len = sa_make(&ss, addr, port);
-	fd = socket(ss.ss_family,
-	    SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(ss.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return (-1);
 	if (addr->af == 6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on,
 	    sizeof(on)) == -1)
 		goto fail;
-	if (bind(fd, (struct sockaddr *)&ss, len) == -1)
+	/* connections of the one before may still be in TIME-WAIT */
+	if (type == SOCK_STREAM && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR,
+	    &on, sizeof(on)) == -1)
 		goto fail;
-	listen_options(fd, ss.ss_family);
+	if (bind(fd, (struct sockaddr *)&ss, len) == -1 ||
+	    (type == SOCK_STREAM && listen(fd, BACKLOG) == -1))
+		goto fail;
 	return (fd);
  fail:
 	save_errno = errno;
@@ -72,9 +78,11 @@ add_socket(struct listen_set *set, const struct listen_set *old,
 		errno = E2BIG;
 		return (-1);
 	}
-	if ((fd = find_old(old, addr, port)) == -1 &&
-	    (fd = bind_udp(addr, port)) == -1)
-		return (-1);
+	if ((fd = find_old(old, addr, port)) == -1) {
+		if ((fd = bind_socket(SOCK_DGRAM, addr, port)) == -1)
+			return (-1);
+		listen_options(fd, addr->af == 4 ? AF_INET : AF_INET6);
+	}
 	set->fd[set->n] = fd;
 	set->addr[set->n] = *addr;
 	set->port[set->n++] = port;
@@ -160,6 +168,80 @@ listen_close(struct listen_set *set, const struct listen_set *keep)
 				break;
 		if (j == keep->n)
 			close(set->fd[i]);
+	}
+	set->n = 0;
+}
+
+static int
+add_service(struct service_set *set, const struct service_set *old,
+    const struct conf_service *s, const struct ipaddr *addr)
+{
+	int	 i, fd = -1;
+
+	for (i = 0; old != NULL && i < old->n; i++)
+		if (old->v[i].proto == s->s.proto &&
+		    old->v[i].port == s->s.port &&
+		    ipaddr_cmp(&old->v[i].addr, addr) == 0)
+			fd = old->v[i].fd;
+	if (fd == -1 && (fd = bind_socket(s->s.proto == IPPROTO_TCP ?
+	    SOCK_STREAM : SOCK_DGRAM, addr, s->s.port)) == -1)
+		return (-1);
+	set->v[set->n].fd = fd;
+	set->v[set->n].addr = *addr;
+	set->v[set->n].port = s->s.port;
+	set->v[set->n].proto = s->s.proto;
+	set->v[set->n++].s = s;
+	return (0);
+}
+
+/*
+ * Bind what the services of a configuration listen on; sockets of the old
+ * set that stay the same are taken over.  On failure (-1, with a reason)
+ * only new sockets are closed.
+ */
+int
+service_open(const struct config *conf, struct service_set *set,
+    const struct service_set *old, char *err, size_t errlen)
+{
+	static const struct service_set	 none;
+	const struct conf_service	*s;
+	struct ipaddr			 any4 = { .af = 4 }, any6 = { .af = 6 };
+	char				 buf[ADDR_STRLEN];
+	int				 r;
+
+	set->n = 0;
+	TAILQ_FOREACH(s, &conf->services, entry) {
+		r = add_service(set, old, s, s->s.addr.af != 0 ? &s->s.addr :
+		    &any4);
+		/* a host without IPv6 is no error for "*" */
+		if (r == 0 && s->s.addr.af == 0 && add_service(set, old, s,
+		    &any6) == -1 && errno != EAFNOSUPPORT &&
+		    errno != EADDRNOTAVAIL)
+			r = -1;
+		if (r == -1) {
+			snprintf(err, errlen, "%s:%d: listen on %s: %s",
+			    s->file, s->line, ipport_str(s->s.addr.af != 0 ?
+			    &s->s.addr : &any4, s->s.port, buf, sizeof(buf)),
+			    strerror(errno));
+			service_close(set, old != NULL ? old : &none);
+			return (-1);
+		}
+	}
+	return (0);
+}
+
+/* Close the sockets of a set that the other one does not have. */
+void
+service_close(struct service_set *set, const struct service_set *keep)
+{
+	int	 i, j;
+
+	for (i = 0; i < set->n; i++) {
+		for (j = 0; j < keep->n; j++)
+			if (set->v[i].fd == keep->v[j].fd)
+				break;
+		if (j == keep->n)
+			close(set->v[i].fd);
 	}
 	set->n = 0;
 }

@@ -13,6 +13,18 @@ struct listen_set {
 	uint16_t	 port[MAX_LISTEN];
 };
 
+/* Bound sockets of the services; "*" is one for each family. */
+struct service_set {
+	int		 n;
+	struct {
+		int		 fd;
+		struct ipaddr	 addr;
+		uint16_t	 port;
+		uint8_t		 proto;
+		const struct conf_service	*s;
+	}		 v[2 * MAX_SERVICES];
+};
+
 /* Sockets that a service manager opened. */
 struct listen_given {
 	int		 nudp;
@@ -24,6 +36,9 @@ int	 listen_open(const struct config *, struct listen_set *,
 	    const struct listen_set *, int, char *, size_t);
 void	 listen_close(struct listen_set *, const struct listen_set *);
 uint16_t listen_port(const struct listen_set *);
+int	 service_open(const struct config *, struct service_set *,
+	    const struct service_set *, char *, size_t);
+void	 service_close(struct service_set *, const struct service_set *);
 void	 listen_tune(struct listen_set *);
 int	 listen_activated(struct listen_given *);
 int	 listen_control(const char *, char *, size_t);

@@ -14,110 +14,96 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "lex.h"
 #include "log.h"
 #include "slirp_tcp.h"
 #include "wgslirpd.h"
 
-#define MAX_INCLUDES	16
-#define MAX_TOKEN	8096
-
-static struct file {
-	TAILQ_ENTRY(file)	 entry;
-	FILE			*stream;
-	char			*name;
-	char			*iobuf;		/* wiped: may hold keys */
-	char			*pushed;	/* macro being expanded */
-	size_t			 ppos;
-	int			 lineno;
-	int			 ungetc;	/* one character, or EOF */
-	int			 ended;
-} *file, *topfile;
-static TAILQ_HEAD(files, file)	 files = TAILQ_HEAD_INITIALIZER(files);
-static int			 nfiles;
-
-struct sym {
-	TAILQ_ENTRY(sym)	 entry;
-	char			*name;
-	char			*value;
-	int			 persist;	/* from the command line */
+/* A rule with lists stands for several rules; these are its lists. */
+struct item {
+	STAILQ_ENTRY(item)	 entry;
+	struct rule		 rule;
+	char			 name[PEER_NAME_LEN];
+	int			 is_table;
 };
-static TAILQ_HEAD(, sym)	 syms = TAILQ_HEAD_INITIALIZER(syms);
+STAILQ_HEAD(items, item);
 
-struct path {
-	TAILQ_ENTRY(path)	 entry;
-	char			*name;
-};
-static TAILQ_HEAD(, path)	 seen = TAILQ_HEAD_INITIALIZER(seen);
+#define RATE_MIN	8000
+
+#define PART_QUICK	0x01
+#define PART_LOG	0x02
+#define PART_OUT	0x04
+#define PART_FROM	0x08
+#define PART_PROTO	0x10
+#define PART_TO		0x20
 
 static struct config		*conf;
 static struct conf_peer		*peer;
-static struct conf_rule		*rule;
-static char			 first_error[512];
-static int			 errors;
+static struct conf_service	*service;
+static struct conf_table	*table;
+static struct conf_rule		 rule;
+static struct items		 froms = STAILQ_HEAD_INITIALIZER(froms);
+static struct items		 tos = STAILQ_HEAD_INITIALIZER(tos);
+static struct items		 ports = STAILQ_HEAD_INITIALIZER(ports);
+static int			 parts;
 
-#define YYSTYPE_IS_DECLARED	1
-
-static int	 yylex(void);
-static int	 yyerror(const char *, ...)
-		    __attribute__((__format__(printf, 1, 2)));
-static int	 pushfile(const char *, int);
-static int	 popfile(void);
-static int	 symset(const char *, const char *, int);
-static const char	*symget(const char *);
 static int	 read_key(const char *, uint8_t [KEY_LEN]);
 static int	 set_key(char *, uint8_t [KEY_LEN]);
-static void	 note_path(const char *);
-static struct conf_rule	*new_rule(void);
-static void	 free_rule(struct conf_rule *);
+static FILE	*open_list(const char *, int);
+static int	 read_table(struct conf_table *, const char *);
+static int	 read_users(struct conf_service *, const char *);
+static void	 new_rule(int, int);
+static int	 rule_part(int);
+static int	 finish_rule(void);
+static struct item	*new_item(struct items *);
+static int	 get_prefix(char *, struct ipprefix *, const char *);
+static int	 get_addr(char *, struct ipaddr *, const char *);
+static int	 bad_table_name(const char *);
+static int	 get_table(char *, struct item *);
+static int	 get_upstream(char *);
+static int	 get_size(char *, uint64_t *, const char *);
+static int	 get_rate(char *, uint64_t *);
+static int	 get_time(char *, int64_t *);
 static int	 get_number(int64_t, int64_t, int64_t, const char *);
 static int	 get_choice(char *, const char *const *, int, const char *);
 static int	 get_port_range(const char *, struct rule *);
-
-typedef struct {
-	union {
-		int64_t		 number;
-		char		*string;
-	} v;
-	int			 lineno;
-} YYSTYPE;
-
-int	 yyparse(void);
+static int	 add_service(enum service_kind, int, char *, int64_t);
 
 %}
 
-%token	ACK ADDRESS ALLOWED ANY
+%token	ACK ADDRESS ALLOW ALLOWED ANY
 %token	BLOCK BRIEF BUFFER
 %token	CONGESTION COPY
-%token	DELAY DIAL
-%token	ENDPOINT ERROR ERRORS EXCLUDE
-%token	FAIL FAST FILE_ FLOWS FROM
+%token	DELAY DIAL DNS DOMAIN DROP
+%token	ENDPOINT ERROR ERRORS EXCLUDE EXPIRES
+%token	FAIL FAST FILE_ FILTERING FLOWS FORWARD FROM
 %token	GAP GATE
-%token	IDLE INFLIGHT INITIAL
+%token	IDLE IN INFLIGHT INITIAL
 %token	INCLUDE INTERFACE IPS
 %token	KEEPALIVE KEY
 %token	LISTEN LOG
-%token	MAX MSS MTU
-%token	NO NOPRIVATEKEY
-%token	ON OVERLAY
-%token	PACE PASS PEER PERSISTENT PORT PRESHARED PRIVATE PROTO PUBLIC
-%token	QUICK
-%token	RECEIVE REDACTED RESERVED
+%token	MAX METRICS MSS MTU
+%token	NEW NO NOPRIVATEKEY
+%token	ON OUT OVERLAY
+%token	PACE PASS PEER PERSISTENT PORT PRESHARED PRIVATE PROTO PROXY PUBLIC
+%token	QUICK QUOTA
+%token	RATE RECEIVE REDACTED RESERVED RETURN_
 %token	SACK SCALE SEND SIGNAL
-%token	TCP TIMEOUT TO TOS TTL
-%token	UAPI UDP
+%token	TABLE TCP TIMEOUT TO TOS TTL
+%token	UAPI UDP UPSTREAM USERS
 %token	VERBOSE
 %token	WINDOW
 %token	YES
 %token	<v.string>	STRING
 %token	<v.number>	NUMBER
-%type	<v.number>	lport port portspec proto secrets yesno
+%type	<v.number>	answer lport port proto secrets transport yesno
 %type	<v.string>	string
 
 %%
@@ -129,11 +115,13 @@ grammar		: /* empty */
 		| grammar main '\n'
 		| grammar peer '\n'
 		| grammar rule '\n'
-		| grammar error '\n'	{ errors++; }
+		| grammar service '\n'
+		| grammar table '\n'
+		| grammar error '\n'
 		;
 
 include		: INCLUDE STRING	{
-			if (pushfile($2, 0) == -1) {
+			if (lex_include($2) == -1) {
 				free($2);
 				YYERROR;
 			}
@@ -153,7 +141,7 @@ varset		: STRING '=' string	{
 				free($3);
 				YYERROR;
 			}
-			if (symset($1, $3, 0) == -1)
+			if (lex_define($1, $3) == -1)
 				fatal("macro");
 			free($1);
 			freezero($3, strlen($3));
@@ -225,6 +213,11 @@ main		: LISTEN ON STRING lport	{
 				YYERROR;
 			conf->max_flows = (uint32_t)$3;
 		}
+		| MAX NEW FLOWS NUMBER	{
+			if (get_number($4, 0, 1 << 20, "max new flows") == -1)
+				YYERROR;
+			conf->max_new = (uint32_t)$4;
+		}
 		| OVERLAY YES excludes	{ conf->overlay = 1; }
 		| OVERLAY NO		{ conf->overlay = 0; }
 		| COPY TOS yesno	{ conf->copy_tos = $3 != 0; }
@@ -247,6 +240,38 @@ main		: LISTEN ON STRING lport	{
 		}
 		| TCP '{' optnl tcpopts '}'
 		| UDP '{' optnl udpopts '}'
+		| DNS LISTEN dnsopts	{ conf->dns = 1; }
+		;
+
+dnsopts		: /* empty */
+		| dnsopts dnsopt
+		;
+
+dnsopt		: UPSTREAM upstream
+		| UPSTREAM '{' optnl upstream_l '}'
+		| DOMAIN STRING		{
+			if (*$2 == '\0' || strlen($2) >= DOMAIN_LEN ||
+			    $2[strspn($2, "abcdefghijklmnopqrstuvwxyz"
+			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")] !=
+			    '\0' || *$2 == '.' || strstr($2, "..") != NULL ||
+			    $2[strlen($2) - 1] == '.') {
+				yyerror("domain: not a domain name");
+				free($2);
+				YYERROR;
+			}
+			strlcpy(conf->domain, $2, sizeof(conf->domain));
+			free($2);
+		}
+		;
+
+upstream_l	: upstream optnl
+		| upstream_l comma upstream optnl
+		;
+
+upstream	: STRING		{
+			if (get_upstream($1) == -1)
+				YYERROR;
+		}
 		;
 
 yesno		: YES			{ $$ = 1; }
@@ -426,6 +451,21 @@ udpopt		: TIMEOUT NUMBER	{
 				YYERROR;
 			conf->udp_timeout = (uint32_t)$2;
 		}
+		| DNS TIMEOUT NUMBER	{
+			if (get_number($3, 1, 86400, "dns timeout") == -1)
+				YYERROR;
+			conf->dns_timeout = (uint32_t)$3;
+		}
+		| FILTERING STRING	{
+			static const char *const	 names[] = {
+			    "address-dependent", "address-and-port-dependent",
+			    "endpoint-independent" };
+			int	 i = get_choice($2, names, 3, "filtering");
+
+			if (i == -1)
+				YYERROR;
+			conf->filtering = (enum udp_filtering)i;
+		}
 		;
 
 peer		: PEER STRING		{
@@ -436,8 +476,8 @@ peer		: PEER STRING		{
 				YYERROR;
 			}
 			peer = config_peer_new(conf, $2);
-			peer->line = file->lineno;
-			if ((peer->file = strdup(file->name)) == NULL)
+			peer->line = lex_line();
+			if ((peer->file = strdup(lex_file())) == NULL)
 				fatal(NULL);
 			free($2);
 		} '{' optnl peeropts '}'	{
@@ -499,6 +539,27 @@ peeropt		: PUBLIC KEY STRING	{
 				YYERROR;
 			peer->max_flows = (uint32_t)$3;
 		}
+		| EXPIRES STRING	{
+			if (get_time($2, &peer->expires) == -1)
+				YYERROR;
+		}
+		| MAX NEW FLOWS NUMBER	{
+			if (get_number($4, 1, 1 << 20, "max new flows") == -1)
+				YYERROR;
+			peer->max_new = (uint32_t)$4;
+		}
+		| QUOTA string		{
+			if (get_size($2, &peer->quota, "quota") == -1)
+				YYERROR;
+		}
+		| RATE IN string	{
+			if (get_rate($3, &peer->rate_in) == -1)
+				YYERROR;
+		}
+		| RATE OUT string	{
+			if (get_rate($3, &peer->rate_out) == -1)
+				YYERROR;
+		}
 		| RESERVED '{' NUMBER comma NUMBER comma NUMBER '}' {
 			if (get_number($3, 0, 255, "reserved") == -1 ||
 			    get_number($5, 0, 255, "reserved") == -1 ||
@@ -534,140 +595,262 @@ allowedip	: STRING		{
 		}
 		;
 
-rule		: action quick from proto	{
-			rule->rule.proto = (uint8_t)$4;
-		} to				{
-			if (rule->rule.port_lo != 0 ||
-			    rule->rule.port_hi != UINT16_MAX) {
-				if (rule->rule.proto != 0 &&
-				    rule->rule.proto != IPPROTO_TCP &&
-				    rule->rule.proto != IPPROTO_UDP) {
-					yyerror("port needs proto tcp or "
-					    "udp");
-					free_rule(rule);
-					rule = NULL;
-					YYERROR;
-				}
-			}
-			TAILQ_INSERT_TAIL(&conf->rules, rule, entry);
-			rule = NULL;
-		}
-		;
-
-action		: PASS			{
-			rule = new_rule();
-			rule->rule.pass = 1;
-		}
-		| BLOCK			{ rule = new_rule(); }
-		;
-
-quick		: /* empty */
-		| QUICK			{ rule->rule.quick = 1; }
-		;
-
-from		: /* empty */
-		| FROM ANY
-		| FROM PEER STRING	{
-			if (strlcpy(rule->peer, $3, sizeof(rule->peer)) >=
-			    sizeof(rule->peer) || *$3 == '\0') {
-				yyerror("from peer: not a peer's name");
+table		: TABLE '<' STRING '>'	{
+			if (bad_table_name($3)) {
 				free($3);
 				YYERROR;
 			}
+			table = config_table_new(conf, $3);
 			free($3);
-		}
-		| FROM STRING		{
-			if (ipprefix_parse(&rule->rule.from, $2) == -1) {
-				yyerror("from: not an address/length");
+			if (table == NULL) {
+				yyerror("table is defined twice, or one too "
+				    "many");
+				YYERROR;
+			}
+		} tableparts
+		;
+
+tableparts	: tablepart
+		| tableparts tablepart
+		;
+
+tablepart	: '{' optnl '}'
+		| '{' optnl prefix_l '}'
+		| FILE_ STRING		{
+			if (table->path != NULL) {
+				yyerror("a table has one file");
 				free($2);
 				YYERROR;
 			}
-			ipprefix_mask(&rule->rule.from);
-			free($2);
+			table->path = $2;
+			if (read_table(table, $2) == -1)
+				YYERROR;
 		}
 		;
 
-proto		: /* empty */		{ $$ = 0; }
-		| PROTO TCP		{ $$ = IPPROTO_TCP; }
-		| PROTO UDP		{ $$ = IPPROTO_UDP; }
-		| PROTO STRING		{
-			if (strcmp($2, "icmp") == 0)
-				$$ = IPPROTO_ICMP;
-			else {
-				yyerror("proto: tcp, udp or icmp");
-				free($2);
+prefix_l	: prefix optnl
+		| prefix_l comma prefix optnl
+		;
+
+prefix		: STRING		{
+			struct ipprefix	 p;
+
+			if (get_prefix($1, &p, "table") == -1)
+				YYERROR;
+			config_add_prefix(&table->prefixes, &p);
+		}
+		;
+
+service		: FORWARD transport FROM STRING PORT NUMBER TO STRING PORT
+		    NUMBER		{
+			struct ipaddr	 dst;
+
+			if (get_addr($8, &dst, "forward to") == -1) {
+				free($4);
 				YYERROR;
 			}
-			free($2);
+			if (add_service(SERVICE_FORWARD, (int)$2, $4, $6) ==
+			    -1 || get_number($10, 1, UINT16_MAX, "port") ==
+			    -1)
+				YYERROR;
+			service->s.dst = dst;
+			service->s.dport = (uint16_t)$10;
+		} allow
+		| PROXY LISTEN ON STRING PORT NUMBER	{
+			if (add_service(SERVICE_PROXY, IPPROTO_TCP, $4, $6) ==
+			    -1)
+				YYERROR;
+		} users allow
+		| METRICS LISTEN ON STRING PORT NUMBER	{
+			if (add_service(SERVICE_METRICS, IPPROTO_TCP, $4,
+			    $6) == -1)
+				YYERROR;
 		}
 		;
 
-to		: /* empty */
-		| TO dest portspec
+transport	: TCP			{ $$ = IPPROTO_TCP; }
+		| UDP			{ $$ = IPPROTO_UDP; }
 		;
 
-dest		: ANY
-		| PRIVATE		{ rule->rule.private = 1; }
-		| STRING		{
-			if (ipprefix_parse(&rule->rule.to, $1) == -1) {
-				yyerror("to: not an address/length");
+users		: /* empty */
+		| USERS FILE_ STRING	{
+			service->users_file = $3;
+			if (read_users(service, $3) == -1)
+				YYERROR;
+		}
+		;
+
+allow		: /* empty */
+		| ALLOW allowed
+		| ALLOW '{' optnl allowed_l '}'
+		;
+
+allowed_l	: allowed optnl
+		| allowed_l comma allowed optnl
+		;
+
+allowed		: STRING		{
+			struct ipprefix	 p;
+
+			if (get_prefix($1, &p, "allow") == -1)
+				YYERROR;
+			config_add_prefix(&service->allow, &p);
+		}
+		;
+
+rule		: action ruleparts	{
+			if (finish_rule() == -1)
+				YYERROR;
+		}
+		;
+
+action		: PASS			{ new_rule(1, ANSWER_PROHIBITED); }
+		| BLOCK answer		{ new_rule(0, (int)$2); }
+		;
+
+answer		: /* empty */		{ $$ = ANSWER_PROHIBITED; }
+		| RETURN_		{ $$ = ANSWER_RETURN; }
+		| DROP			{ $$ = ANSWER_DROP; }
+		;
+
+ruleparts	: /* empty */
+		| ruleparts rulepart
+		;
+
+rulepart	: OUT			{
+			if (rule_part(PART_OUT) == -1)
+				YYERROR;
+		}
+		| LOG			{
+			if (rule_part(PART_LOG) == -1)
+				YYERROR;
+			rule.rule.log = 1;
+		}
+		| QUICK			{
+			if (rule_part(PART_QUICK) == -1)
+				YYERROR;
+			rule.rule.quick = 1;
+		}
+		| PROTO proto		{
+			if (rule_part(PART_PROTO) == -1)
+				YYERROR;
+			rule.rule.proto = (uint8_t)$2;
+		}
+		| FROM {
+			if (rule_part(PART_FROM) == -1)
+				YYERROR;
+		} from
+		| TO {
+			if (rule_part(PART_TO) == -1)
+				YYERROR;
+		} to portspec
+		;
+
+from		: ANY
+		| PEER frompeer
+		| PEER '{' optnl frompeer_l '}'
+		| fromhost
+		| '{' optnl fromhost_l '}'
+		;
+
+frompeer_l	: frompeer optnl
+		| frompeer_l comma frompeer optnl
+		;
+
+frompeer	: STRING		{
+			struct item	*i = new_item(&froms);
+
+			if (strlcpy(i->name, $1, sizeof(i->name)) >=
+			    sizeof(i->name) || *$1 == '\0') {
+				yyerror("from peer: not a peer's name");
 				free($1);
 				YYERROR;
 			}
-			ipprefix_mask(&rule->rule.to);
 			free($1);
 		}
 		;
 
-portspec	: /* empty */		{ $$ = 0; }
-		| PORT NUMBER		{
-			if (get_number($2, 1, UINT16_MAX, "port") == -1)
+fromhost_l	: fromhost optnl
+		| fromhost_l comma fromhost optnl
+		;
+
+fromhost	: STRING		{
+			if (get_prefix($1, &new_item(&froms)->rule.from,
+			    "from") == -1)
 				YYERROR;
-			rule->rule.port_lo = (uint16_t)$2;
-			rule->rule.port_hi = (uint16_t)$2;
-			$$ = $2;
 		}
-		| PORT STRING		{
-			if (get_port_range($2, &rule->rule) == -1) {
-				yyerror("port: not a port or low:high");
-				free($2);
+		| '<' STRING '>'	{
+			if (get_table($2, new_item(&froms)) == -1)
+				YYERROR;
+		}
+		;
+
+proto		: TCP			{ $$ = IPPROTO_TCP; }
+		| UDP			{ $$ = IPPROTO_UDP; }
+		| ANY			{ $$ = 0; }
+		| STRING		{
+			if (strcmp($1, "icmp") == 0)
+				$$ = IPPROTO_ICMP;
+			else {
+				yyerror("proto: tcp, udp or icmp");
+				free($1);
 				YYERROR;
 			}
-			free($2);
-			$$ = 1;
+			free($1);
+		}
+		;
+
+to		: ANY
+		| tohost
+		| '{' optnl tohost_l '}'
+		;
+
+tohost_l	: tohost optnl
+		| tohost_l comma tohost optnl
+		;
+
+tohost		: PRIVATE		{
+			new_item(&tos)->rule.private = 1;
+		}
+		| STRING		{
+			if (get_prefix($1, &new_item(&tos)->rule.to, "to") ==
+			    -1)
+				YYERROR;
+		}
+		| '<' STRING '>'	{
+			if (get_table($2, new_item(&tos)) == -1)
+				YYERROR;
+		}
+		;
+
+portspec	: /* empty */
+		| PORT portitem
+		| PORT '{' optnl portitem_l '}'
+		;
+
+portitem_l	: portitem optnl
+		| portitem_l comma portitem optnl
+		;
+
+portitem	: NUMBER		{
+			struct item	*i = new_item(&ports);
+
+			if (get_number($1, 1, UINT16_MAX, "port") == -1)
+				YYERROR;
+			i->rule.port_lo = i->rule.port_hi = (uint16_t)$1;
+		}
+		| STRING		{
+			if (get_port_range($1, &new_item(&ports)->rule) ==
+			    -1) {
+				yyerror("port: not a port or low:high");
+				free($1);
+				YYERROR;
+			}
+			free($1);
 		}
 		;
 
 %%
-
-struct keyword {
-	const char	*name;
-	int		 token;
-};
-
-static int
-yyerror(const char *fmt, ...)
-{
-	va_list	 ap;
-	char	 msg[256];
-
-	errors++;
-	va_start(ap, fmt);
-	vsnprintf(msg, sizeof(msg), fmt, ap);
-	va_end(ap);
-	if (first_error[0] == '\0')
-		snprintf(first_error, sizeof(first_error), "%s:%d: %s",
-		    file->name, yylval.lineno, msg);
-	log_warnx("%s:%d: %s", file->name, yylval.lineno, msg);
-	return (0);
-}
-
-/* The first thing that was wrong with the last configuration. */
-const char *
-parse_error(void)
-{
-	return (first_error);
-}
 
 static int
 get_number(int64_t v, int64_t lo, int64_t hi, const char *what)
@@ -712,6 +895,150 @@ get_port_range(const char *s, struct rule *r)
 	return (0);
 }
 
+/* Takes the string. */
+static int
+get_prefix(char *s, struct ipprefix *p, const char *what)
+{
+	int	 r = ipprefix_parse(p, s);
+
+	if (r == -1)
+		yyerror("%s: not an address/length", what);
+	else
+		ipprefix_mask(p);
+	free(s);
+	return (r);
+}
+
+static int
+get_addr(char *s, struct ipaddr *a, const char *what)
+{
+	int	 r = ipaddr_parse(a, s);
+
+	if (r == -1)
+		yyerror("%s: not an address", what);
+	free(s);
+	return (r);
+}
+
+/* A name that can be written without quotes. */
+static int
+bad_table_name(const char *s)
+{
+	const char	*p;
+
+	for (p = s; isalnum((unsigned char)*p) || *p == '_' || *p == '-'; p++)
+		continue;
+	if (*s != '\0' && *p == '\0' && p - s < TABLE_NAME_LEN)
+		return (0);
+	yyerror("table name: 1 to %d letters, digits, _ and -",
+	    TABLE_NAME_LEN - 1);
+	return (1);
+}
+
+static int
+get_table(char *s, struct item *i)
+{
+	i->is_table = 1;
+	if (bad_table_name(s)) {
+		free(s);
+		return (-1);
+	}
+	strlcpy(i->name, s, sizeof(i->name));
+	free(s);
+	return (0);
+}
+
+/* "address" or "address@port". */
+static int
+get_upstream(char *s)
+{
+	struct conf_upstream	*u, *x;
+	char			*at;
+	int			 n = 0, bad;
+
+	if ((u = calloc(1, sizeof(*u))) == NULL)
+		fatal(NULL);
+	u->u.port = 53;
+	bad = (at = strchr(s, '@')) != NULL &&
+	    port_parse(at + 1, &u->u.port) == -1;
+	if (at != NULL)
+		*at = '\0';
+	if (bad || ipaddr_parse(&u->u.addr, s) == -1) {
+		yyerror("upstream: not an address or address@port");
+		free(u);
+		free(s);
+		return (-1);
+	}
+	free(s);
+	TAILQ_FOREACH(x, &conf->upstreams, entry)
+		n++;
+	if (n >= MAX_UPSTREAMS) {
+		yyerror("upstream: no more than %d", MAX_UPSTREAMS);
+		free(u);
+		return (-1);
+	}
+	TAILQ_INSERT_TAIL(&conf->upstreams, u, entry);
+	return (0);
+}
+
+/* A number with K, M, G or T for thousands of each other. */
+static int
+get_size(char *s, uint64_t *v, const char *what)
+{
+	static const char	 units[] = "KMGT";
+	const char		*u, *errstr = NULL;
+	size_t			 n = strlen(s);
+	uint64_t		 scale = 1;
+	int			 i;
+
+	if (n > 0 && (u = strchr(units, toupper((unsigned char)s[n - 1]))) !=
+	    NULL) {
+		for (i = 0; i <= u - units; i++)
+			scale *= 1000;
+		s[n - 1] = '\0';
+	}
+	*v = (uint64_t)strtonum(s, 1, INT64_MAX / (int64_t)scale, &errstr) *
+	    scale;
+	free(s);
+	if (errstr == NULL)
+		return (0);
+	yyerror("%s: not a number, or one with K, M, G or T", what);
+	return (-1);
+}
+
+/* Bits a second. */
+static int
+get_rate(char *s, uint64_t *v)
+{
+	if (get_size(s, v, "rate") == -1)
+		return (-1);
+	if (*v >= RATE_MIN)
+		return (0);
+	yyerror("rate: at least %d bits a second", RATE_MIN);
+	return (-1);
+}
+
+/* RFC 3339, in UTC, with or without the time of day. */
+static int
+get_time(char *s, int64_t *v)
+{
+	struct tm	 tm;
+	const char	*end;
+
+	memset(&tm, 0, sizeof(tm));
+	if ((end = strptime(s, "%Y-%m-%dT%H:%M:%SZ", &tm)) == NULL ||
+	    *end != '\0') {
+		memset(&tm, 0, sizeof(tm));
+		end = strptime(s, "%Y-%m-%d", &tm);
+	}
+	free(s);
+	if (end == NULL || *end != '\0' || (*v = timegm(&tm)) <= 0) {
+		yyerror("expires: not a time as 2027-01-31T23:59:59Z");
+		return (-1);
+	}
+	return (0);
+}
+
 /* Takes the string, which is wiped. */
 static int
 set_key(char *s, uint8_t key[KEY_LEN])
@@ -728,7 +1055,7 @@ read_key(const char *path, uint8_t key[KEY_LEN])
 	const char	*reason;
 	int		 fd;
 
-	note_path(path);
+	lex_note_path(path);
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1) {
 		yyerror("key file %s: %s", path, strerror(errno));
 		return (-1);
@@ -742,447 +1069,253 @@ read_key(const char *path, uint8_t key[KEY_LEN])
 	return (0);
 }
 
-/* One that an error left unfinished goes. */
-static struct conf_rule *
-new_rule(void)
+/* A file with one thing a line, that others cannot write, or even read. */
+static FILE *
+open_list(const char *path, int secret)
 {
-	struct conf_rule	*r;
+	struct stat	 st;
+	FILE		*f;
+	int		 fd;
 
-	free_rule(rule);
-	if ((r = calloc(1, sizeof(*r))) == NULL ||
-	    (r->file = strdup(file->name)) == NULL)
-		fatal(NULL);
-	r->line = yylval.lineno;
-	r->rule.port_hi = UINT16_MAX;
+	lex_note_path(path);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1 ||
+	    fstat(fd, &st) == -1) {
+		yyerror("%s: %s", path, strerror(errno));
+		goto fail;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		yyerror("%s: not a regular file", path);
+		goto fail;
+	}
+	if (st.st_mode & (secret ? S_IRWXG | S_IRWXO : S_IWGRP | S_IWOTH)) {
+		yyerror("%s: is accessible to others", path);
+		goto fail;
+	}
+	if ((f = fdopen(fd, "r")) == NULL)
+		fatal("%s", path);
+	return (f);
+ fail:
+	if (fd != -1)
+		close(fd);
+	return (NULL);
+}
+
+/* The next line of a list, without comment and space; NULL at its end. */
+static char *
+next_line(FILE *f, char *buf, size_t len, int *line, int comments)
+{
+	char	*s, *end;
+
+	while (fgets(buf, (int)len, f) != NULL) {
+		(*line)++;
+		if (comments && (end = strchr(buf, '#')) != NULL)
+			*end = '\0';
+		for (s = buf; isspace((unsigned char)*s); s++)
+			continue;
+		for (end = s + strlen(s); end > s &&
+		    isspace((unsigned char)end[-1]); end--)
+			continue;
+		*end = '\0';
+		if (*s != '\0')
+			return (s);
+	}
+	return (NULL);
+}
+
+static int
+read_table(struct conf_table *t, const char *path)
+{
+	struct ipprefix	 p;
+	char		 buf[256], *s;
+	FILE		*f;
+	int		 line = 0;
+
+	if ((f = open_list(path, 0)) == NULL)
+		return (-1);
+	while ((s = next_line(f, buf, sizeof(buf), &line, 1)) != NULL) {
+		if (ipprefix_parse(&p, s) == -1) {
+			yyerror("%s:%d: not an address/length", path, line);
+			fclose(f);
+			return (-1);
+		}
+		ipprefix_mask(&p);
+		config_add_prefix(&t->loaded, &p);
+	}
+	fclose(f);
+	return (0);
+}
+
+/* Lines of "user:password". */
+static int
+read_users(struct conf_service *sv, const char *path)
+{
+	struct conf_user	*u;
+	char			 buf[2 * USER_LEN + 4], *s, *colon;
+	FILE			*f;
+	int			 line = 0, r = 0;
+
+	if ((f = open_list(path, 1)) == NULL)
+		return (-1);
+	setvbuf(f, NULL, _IONBF, 0);	/* no copy of it stays */
+	while (r == 0 && (s = next_line(f, buf, sizeof(buf), &line, 0)) !=
+	    NULL) {
+		if (*s == '#')
+			continue;
+		colon = strchr(s, ':');
+		if (colon == NULL || colon == s || colon - s >= USER_LEN ||
+		    colon[1] == '\0' || strlen(colon + 1) >= USER_LEN) {
+			yyerror("%s:%d: not user:password", path, line);
+			r = -1;
+			break;
+		}
+		*colon = '\0';
+		if ((u = calloc(1, sizeof(*u))) == NULL)
+			fatal(NULL);
+		strlcpy(u->user.name, s, sizeof(u->user.name));
+		strlcpy(u->user.password, colon + 1,
+		    sizeof(u->user.password));
+		TAILQ_INSERT_TAIL(&sv->users, u, entry);
+	}
+	explicit_bzero(buf, sizeof(buf));
+	fclose(f);
+	if (r == 0 && TAILQ_EMPTY(&sv->users)) {
+		yyerror("%s: no users", path);
+		r = -1;
+	}
 	return (r);
 }
 
-static void
-free_rule(struct conf_rule *r)
-{
-	if (r == NULL)
-		return;
-	free(r->file);
-	free(r);
-}
-
+/* Takes the address. */
 static int
-kw_cmp(const void *k, const void *e)
+add_service(enum service_kind kind, int proto, char *addr, int64_t port)
 {
-	return (strcmp(k, ((const struct keyword *)e)->name));
-}
+	struct ipaddr	 a;
+	int		 any = strcmp(addr, "*") == 0;
 
-static int
-lookup(const char *s)
-{
-	/* has to be sorted */
-	static const struct keyword	 keywords[] = {
-		{ "ack",	ACK },
-		{ "address",	ADDRESS },
-		{ "allowed",	ALLOWED },
-		{ "any",	ANY },
-		{ "block",	BLOCK },
-		{ "brief",	BRIEF },
-		{ "buffer",	BUFFER },
-		{ "congestion",	CONGESTION },
-		{ "copy",	COPY },
-		{ "delay",	DELAY },
-		{ "dial",	DIAL },
-		{ "endpoint",	ENDPOINT },
-		{ "error",	ERRORS },
-		{ "exclude",	EXCLUDE },
-		{ "fail",	FAIL },
-		{ "fast",	FAST },
-		{ "file",	FILE_ },
-		{ "flows",	FLOWS },
-		{ "from",	FROM },
-		{ "gap",	GAP },
-		{ "gate",	GATE },
-		{ "idle",	IDLE },
-		{ "include",	INCLUDE },
-		{ "inflight",	INFLIGHT },
-		{ "initial",	INITIAL },
-		{ "interface",	INTERFACE },
-		{ "ips",	IPS },
-		{ "keepalive",	KEEPALIVE },
-		{ "key",	KEY },
-		{ "listen",	LISTEN },
-		{ "log",	LOG },
-		{ "max",	MAX },
-		{ "mss",	MSS },
-		{ "mtu",	MTU },
-		{ "no",		NO },
-		{ "no-private-key", NOPRIVATEKEY },
-		{ "on",		ON },
-		{ "overlay",	OVERLAY },
-		{ "pace",	PACE },
-		{ "pass",	PASS },
-		{ "peer",	PEER },
-		{ "persistent",	PERSISTENT },
-		{ "port",	PORT },
-		{ "preshared",	PRESHARED },
-		{ "private",	PRIVATE },
-		{ "proto",	PROTO },
-		{ "public",	PUBLIC },
-		{ "quick",	QUICK },
-		{ "receive",	RECEIVE },
-		{ "redacted",	REDACTED },
-		{ "reserved",	RESERVED },
-		{ "sack",	SACK },
-		{ "scale",	SCALE },
-		{ "send",	SEND },
-		{ "signal",	SIGNAL },
-		{ "tcp",	TCP },
-		{ "timeout",	TIMEOUT },
-		{ "to",		TO },
-		{ "tos",	TOS },
-		{ "ttl",	TTL },
-		{ "uapi",	UAPI },
-		{ "udp",	UDP },
-		{ "verbose",	VERBOSE },
-		{ "window",	WINDOW },
-		{ "yes",	YES }
-	};
-	const struct keyword		*k;
-
-	k = bsearch(s, keywords, sizeof(keywords) / sizeof(keywords[0]),
-	    sizeof(keywords[0]), kw_cmp);
-	return (k != NULL ? k->token : STRING);
-}
-
-static void
-drop_macro(struct file *f)
-{
-	if (f->pushed != NULL)
-		freezero(f->pushed, strlen(f->pushed));
-	f->pushed = NULL;
-}
-
-/*
- * Next character: of a macro that is being expanded, else of the file.
- * A backslash before a newline joins the lines.
- */
-static int
-lgetc(int quoted)
-{
-	int	 c, next;
-
-	if (file->ungetc != EOF) {
-		c = file->ungetc;
-		file->ungetc = EOF;
-		return (c);
+	if (any)
+		free(addr);
+	else if (get_addr(addr, &a, "listen on") == -1)
+		return (-1);
+	if (get_number(port, 1, UINT16_MAX, "port") == -1)
+		return (-1);
+	service = config_service_new(conf, kind, (uint8_t)proto);
+	if (service == NULL) {
+		yyerror("no more than %d forwards and other services",
+		    MAX_SERVICES);
+		return (-1);
 	}
-	if (file->pushed != NULL) {
-		if ((c = (unsigned char)file->pushed[file->ppos]) != '\0') {
-			file->ppos++;
-			return (c);
-		}
-		drop_macro(file);
-		return (' ');	/* a macro is a word of its own */
-	}
-	while ((c = getc(file->stream)) == '\\' && !quoted) {
-		if ((next = getc(file->stream)) != '\n') {
-			if (next != EOF)
-				file->ungetc = next;
-			break;
-		}
-		file->lineno++;
-	}
-	return (c);
-}
-
-static void
-lungetc(int c)
-{
-	file->ungetc = c;
-}
-
-/* After an error: to the end of the line. */
-static int
-findeol(void)
-{
-	int	 c;
-
-	drop_macro(file);
-	while ((c = lgetc(0)) != '\n' && c != EOF)
-		continue;
-	if (c == '\n')
-		file->lineno++;
-	return (ERROR);
-}
-
-static int
-lex_quoted(int quote)
-{
-	char	 buf[MAX_TOKEN], *p = buf;
-	int	 c, next;
-
-	for (;;) {
-		if ((c = lgetc(1)) == EOF || c == '\n') {
-			if (c == '\n')
-				lungetc(c);
-			yyerror("unterminated string");
-			return (findeol());
-		}
-		if (c == '\\') {
-			next = lgetc(1);
-			if (next == quote || next == '\\')
-				c = next;
-			else
-				lungetc(next);
-		} else if (c == quote)
-			break;
-		if (p + 1 >= buf + sizeof(buf)) {
-			yyerror("string too long");
-			return (findeol());
-		}
-		*p++ = (char)c;
-	}
-	*p = '\0';
-	if ((yylval.v.string = strdup(buf)) == NULL)
+	if (!any)
+		service->s.addr = a;
+	service->s.port = (uint16_t)port;
+	service->line = lex_line();
+	if ((service->file = strdup(lex_file())) == NULL)
 		fatal(NULL);
-	explicit_bzero(buf, sizeof(buf));
-	return (STRING);
+	return (0);
+}
+
+static void
+free_items(struct items *l)
+{
+	struct item	*i;
+
+	while ((i = STAILQ_FIRST(l)) != NULL) {
+		STAILQ_REMOVE_HEAD(l, entry);
+		free(i);
+	}
+}
+
+/* One that an error left unfinished goes. */
+static void
+new_rule(int pass, int answer)
+{
+	free_items(&froms);
+	free_items(&tos);
+	free_items(&ports);
+	parts = 0;
+	memset(&rule, 0, sizeof(rule));
+	rule.line = yylval.lineno;
+	rule.rule.pass = (uint8_t)pass;
+	rule.rule.answer = (uint8_t)answer;
+	rule.rule.port_hi = UINT16_MAX;
+	rule.rule.from_table = rule.rule.to_table = RULE_NO_TABLE;
 }
 
 static int
-in_word(int c)
+rule_part(int part)
 {
-	return (isalnum(c) || (ispunct(c) && strchr("(){}<>!=#,\"'$", c) ==
-	    NULL));
+	if (parts & part) {
+		yyerror("the same part of a rule twice");
+		return (-1);
+	}
+	parts |= part;
+	return (0);
 }
 
-static int
-lex_word(int c)
+static struct item *
+new_item(struct items *l)
 {
-	char		 buf[MAX_TOKEN], *p = buf;
-	const char	*errstr;
-	int		 token;
+	struct item	*i;
 
+	if ((i = calloc(1, sizeof(*i))) == NULL)
+		fatal(NULL);
+	STAILQ_INSERT_TAIL(l, i, entry);
+	return (i);
+}
+
+static void
+add_rule(const struct item *from, const struct item *to,
+    const struct item *port)
+{
+	struct conf_rule	*r;
+
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		fatal(NULL);
+	*r = rule;
+	if ((r->file = strdup(lex_file())) == NULL)
+		fatal(NULL);
+	if (from != NULL) {
+		r->rule.from = from->rule.from;
+		strlcpy(from->is_table ? r->from_table : r->peer, from->name,
+		    from->is_table ? sizeof(r->from_table) :
+		    sizeof(r->peer));
+	}
+	if (to != NULL) {
+		r->rule.to = to->rule.to;
+		r->rule.private = to->rule.private;
+		strlcpy(r->to_table, to->name, sizeof(r->to_table));
+	}
+	if (port != NULL) {
+		r->rule.port_lo = port->rule.port_lo;
+		r->rule.port_hi = port->rule.port_hi;
+	}
+	TAILQ_INSERT_TAIL(&conf->rules, r, entry);
+}
+
+/* A rule for every combination of what its lists have. */
+static int
+finish_rule(void)
+{
+	const struct item	*f, *t, *p;
+
+	if (!STAILQ_EMPTY(&ports) && rule.rule.proto != 0 &&
+	    rule.rule.proto != IPPROTO_TCP &&
+	    rule.rule.proto != IPPROTO_UDP) {
+		yyerror("port needs proto tcp or udp");
+		return (-1);
+	}
+	f = STAILQ_FIRST(&froms);
 	do {
-		*p++ = (char)c;
-		if (p >= buf + sizeof(buf)) {
-			yyerror("word too long");
-			return (findeol());
-		}
-	} while ((c = lgetc(0)) != EOF && in_word(c));
-	lungetc(c);
-	*p = '\0';
-	if (buf[strspn(buf, "0123456789")] == '\0') {
-		yylval.v.number = strtonum(buf, 0, INT64_MAX, &errstr);
-		if (errstr != NULL) {
-			yyerror("number is %s", errstr);
-			return (findeol());
-		}
-		return (NUMBER);
-	}
-	if ((token = lookup(buf)) == STRING &&
-	    (yylval.v.string = strdup(buf)) == NULL)
-		fatal(NULL);
-	explicit_bzero(buf, sizeof(buf));
-	return (token);
-}
-
-/* "$name": go on with what the macro holds. */
-static int
-lex_macro(void)
-{
-	char		 buf[128], *p = buf;
-	const char	*value;
-	int		 c;
-
-	while ((c = lgetc(0)) != EOF && (isalnum(c) || c == '_')) {
-		if (p + 1 >= buf + sizeof(buf)) {
-			yyerror("macro name too long");
-			return (findeol());
-		}
-		*p++ = (char)c;
-	}
-	lungetc(c);
-	*p = '\0';
-	if ((value = symget(buf)) == NULL) {
-		yyerror("macro \"%s\" not defined", buf);
-		return (findeol());
-	}
-	/* no macro inside a macro: values are kept as they were read */
-	if (strchr(value, '$') != NULL || file->pushed != NULL) {
-		yyerror("macro \"%s\" cannot be used here", buf);
-		return (findeol());
-	}
-	if (file->ungetc != EOF && file->ungetc != ' ') {
-		ungetc(file->ungetc, file->stream);
-		file->ungetc = EOF;
-	}
-	/* a copy: what it expands to may redefine it */
-	if ((file->pushed = strdup(value)) == NULL)
-		fatal(NULL);
-	file->ppos = 0;
+		t = STAILQ_FIRST(&tos);
+		do {
+			p = STAILQ_FIRST(&ports);
+			do {
+				add_rule(f, t, p);
+			} while (p != NULL &&
+			    (p = STAILQ_NEXT(p, entry)) != NULL);
+		} while (t != NULL && (t = STAILQ_NEXT(t, entry)) != NULL);
+	} while (f != NULL && (f = STAILQ_NEXT(f, entry)) != NULL);
+	new_rule(0, 0);
 	return (0);
-}
-
-static int
-yylex(void)
-{
-	int	 c, token;
-
-	for (;;) {
-		while ((c = lgetc(0)) == ' ' || c == '\t' || c == '\r')
-			continue;
-		yylval.lineno = file->lineno;
-		if (c == '#') {
-			while ((c = lgetc(0)) != '\n' && c != EOF)
-				continue;
-		}
-		if (c == '$') {
-			if ((token = lex_macro()) != 0)
-				return (token);
-			continue;
-		}
-		if (c == '"' || c == '\'')
-			return (lex_quoted(c));
-		if (c == EOF) {
-			/* the end of a file ends its last line, too */
-			if (!file->ended) {
-				file->ended = 1;
-				return ('\n');
-			}
-			if (popfile() == EOF)
-				return (0);
-			continue;
-		}
-		if (in_word(c))
-			return (lex_word(c));
-		if (c == '\n')
-			file->lineno++;
-		return (c);
-	}
-}
-
-static void
-note_path(const char *path)
-{
-	struct path	*p;
-
-	if ((p = calloc(1, sizeof(*p))) == NULL ||
-	    (p->name = strdup(path)) == NULL)
-		fatal(NULL);
-	TAILQ_INSERT_TAIL(&seen, p, entry);
-}
-
-/* Every file that the last configuration was read from. */
-void
-parse_paths(void (*fn)(const char *, void *), void *arg)
-{
-	struct path	*p;
-
-	TAILQ_FOREACH(p, &seen, entry)
-		fn(p->name, arg);
-}
-
-static void
-report(const char *path, const char *what)
-{
-	if (file != NULL) {
-		yyerror("%s: %s", path, what);
-		return;
-	}
-	snprintf(first_error, sizeof(first_error), "%s: %s", path, what);
-	log_warnx("%s", first_error);
-	errors++;
-}
-
-static int
-pushfile(const char *path, int top)
-{
-	struct file	*f;
-	struct stat	 st;
-	int		 fd;
-
-	note_path(path);
-	if (nfiles >= MAX_INCLUDES) {
-		report(path, "too many nested includes");
-		return (-1);
-	}
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1 ||
-	    fstat(fd, &st) == -1) {
-		report(path, strerror(errno));
-		if (fd != -1)
-			close(fd);
-		return (-1);
-	}
-	/* whoever can write it decides where everything goes */
-	/* a pipe only where the user named it */
-	if (!S_ISREG(st.st_mode) && !(top && (S_ISFIFO(st.st_mode) ||
-	    S_ISCHR(st.st_mode)))) {
-		report(path, "not a regular file");
-		close(fd);
-		return (-1);
-	}
-	if (st.st_mode & (S_IWGRP | S_IWOTH) && S_ISREG(st.st_mode)) {
-		report(path, "is writable by group or others");
-		close(fd);
-		return (-1);
-	}
-	(void)fcntl(fd, F_SETFL, 0);	/* reading may wait */
-	if ((f = calloc(1, sizeof(*f))) == NULL ||
-	    (f->name = strdup(path)) == NULL ||
-	    (f->iobuf = calloc(1, BUFSIZ)) == NULL ||
-	    (f->stream = fdopen(fd, "r")) == NULL)
-		fatal("%s", path);
-	setvbuf(f->stream, f->iobuf, _IOFBF, BUFSIZ);
-	/* an included file starts with the end of the including line */
-	f->lineno = top ? 1 : 0;
-	f->ungetc = top ? EOF : '\n';
-	TAILQ_INSERT_TAIL(&files, f, entry);
-	nfiles++;
-	file = f;
-	if (top)
-		topfile = f;
-	return (0);
-}
-
-/* Returns EOF at the end of the first file, which stays for messages. */
-static int
-popfile(void)
-{
-	struct file	*f = file, *prev;
-
-	if (ferror(f->stream))
-		yyerror("read error");
-	drop_macro(f);
-	fclose(f->stream);
-	f->stream = NULL;
-	freezero(f->iobuf, BUFSIZ);
-	f->iobuf = NULL;
-	if ((prev = TAILQ_PREV(f, files, entry)) == NULL)
-		return (EOF);
-	TAILQ_REMOVE(&files, f, entry);
-	nfiles--;
-	free(f->name);
-	free(f);
-	file = prev;
-	return (0);
-}
-
-static void
-forget(void)
-{
-	struct path	*p;
-	struct sym	*s, *next;
-
-	while ((p = TAILQ_FIRST(&seen)) != NULL) {
-		TAILQ_REMOVE(&seen, p, entry);
-		free(p->name);
-		free(p);
-	}
-	TAILQ_FOREACH_SAFE(s, &syms, entry, next) {
-		if (s->persist)
-			continue;
-		TAILQ_REMOVE(&syms, s, entry);
-		free(s->name);
-		freezero(s->value, strlen(s->value));
-		free(s);
-	}
 }
 
 /*
@@ -1194,97 +1327,50 @@ parse_config(const char *path, int check_only)
 {
 	struct config	*c;
 	const char	*what;
-	char		 err[512];
+	char		 err[512], line[640];
+	int		 last, bad;
 
-	forget();
-	errors = 0;
-	first_error[0] = '\0';
-	file = topfile = NULL;
-	conf = config_new();
+	c = conf = config_new();
 	conf->check_only = check_only;
-	if (pushfile(path, 1) == -1) {
-		config_free(conf);
-		return (NULL);
+	if (lex_begin(path, NULL) == 0)
+		yyparse();
+	bad = lex_end(&last);
+	if (bad == 0 && (what = config_check(c, err, sizeof(err))) != NULL) {
+		bad++;
+		if (strchr(what, ':') == NULL) {
+			snprintf(line, sizeof(line), "%s:%d: %s", path, last,
+			    what);
+			what = line;
+		}
+		lex_fail(what);
 	}
-	yyparse();
-	while (file->stream != NULL && popfile() != EOF)
-		continue;
-	if (errors == 0 &&
-	    (what = config_check(conf, err, sizeof(err))) != NULL) {
-		errors++;
-		if (strchr(what, ':') == NULL)
-			snprintf(first_error, sizeof(first_error),
-			    "%s:%d: %s", path, topfile->lineno > 1 ?
-			    topfile->lineno - 1 : 1, what);
-		else
-			strlcpy(first_error, what, sizeof(first_error));
-		log_warnx("%s", first_error);
-	}
-	TAILQ_REMOVE(&files, topfile, entry);
-	nfiles--;
-	free(topfile->name);
-	free(topfile);
-	file = topfile = NULL;
-	free_rule(rule);
-	rule = NULL;
+	new_rule(0, 0);
 	peer = NULL;
-	c = conf;
 	conf = NULL;
-	if (errors != 0) {
-		config_wipe(c);
-		config_free(c);
-		return (NULL);
-	}
-	return (c);
-}
-
-static int
-symset(const char *name, const char *value, int persist)
-{
-	struct sym	*s;
-
-	TAILQ_FOREACH(s, &syms, entry)
-		if (strcmp(s->name, name) == 0)
-			break;
-	if (s != NULL) {
-		/* the command line wins over the file */
-		if (s->persist && !persist)
-			return (0);
-		freezero(s->value, strlen(s->value));
-	} else {
-		if ((s = calloc(1, sizeof(*s))) == NULL ||
-		    (s->name = strdup(name)) == NULL)
-			return (-1);
-		TAILQ_INSERT_TAIL(&syms, s, entry);
-	}
-	s->persist = persist;
-	return ((s->value = strdup(value)) == NULL ? -1 : 0);
-}
-
-/* "-D name=value".  Returns -1 if it is not that. */
-int
-cmdline_symset(const char *s)
-{
-	const char	*eq;
-	char		*name;
-	int		 r;
-
-	if ((eq = strchr(s, '=')) == NULL || eq == s)
-		return (-1);
-	if ((name = strndup(s, (size_t)(eq - s))) == NULL)
-		fatal(NULL);
-	r = symset(name, eq + 1, 1);
-	free(name);
-	return (r);
-}
-
-static const char *
-symget(const char *name)
-{
-	struct sym	*s;
-
-	TAILQ_FOREACH(s, &syms, entry)
-		if (strcmp(s->name, name) == 0)
-			return (s->value);
+	if (bad == 0)
+		return (c);
+	config_wipe(c);
+	config_free(c);
 	return (NULL);
+}
+
+/*
+ * Read statements into a configuration that goes on being made; name is
+ * what messages call the text.  -1 after telling what is wrong.
+ */
+int
+parse_text(struct config *c, const char *name, const char *text)
+{
+	int	 last, bad;
+
+	if (*text == '\0')
+		return (0);
+	conf = c;
+	if (lex_begin(name, text) == 0)
+		yyparse();
+	bad = lex_end(&last);
+	new_rule(0, 0);
+	peer = NULL;
+	conf = NULL;
+	return (bad == 0 ? 0 : -1);
 }

@@ -9,7 +9,9 @@
 #include <sys/queue.h>
 #include <netinet/in.h>
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "slirp_tcp_cc.h"
 #include "wgslirpd.h"
@@ -41,7 +43,7 @@ print_secret(const char *what, enum secret_from from, const char *file)
 }
 
 static void
-print_prefixes(const char *what, const struct conf_prefixes *list)
+print_prefixes(const char *what, const struct conf_prefixes *list, int end)
 {
 	const struct conf_prefix	*p;
 	char				 buf[ADDR_STRLEN];
@@ -51,7 +53,18 @@ print_prefixes(const char *what, const struct conf_prefixes *list)
 	printf("%s {", what);
 	TAILQ_FOREACH(p, list, entry)
 		printf(" %s", ipprefix_str(&p->prefix, buf, sizeof(buf)));
-	printf(" }\n");
+	printf(end ? " }\n" : " }");
+}
+
+static void
+print_time(const char *what, int64_t when)
+{
+	time_t		 t = (time_t)when;
+	struct tm	 tm;
+	char		 buf[32];
+
+	strftime(buf, sizeof(buf), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t, &tm));
+	printf("%s \"%s\"\n", what, buf);
 }
 
 static void
@@ -65,7 +78,7 @@ print_peer(const struct conf_peer *p)
 	key_to_base64(key, p->public);
 	printf("\tpublic key \"%s\"\n", key);
 	print_secret("\tpreshared key", p->psk_from, p->psk_file);
-	print_prefixes("\tallowed ips", &p->aips);
+	print_prefixes("\tallowed ips", &p->aips, 1);
 	if (p->ep_host != NULL) {
 		printf("\tendpoint ");
 		print_string(p->ep_host);
@@ -75,6 +88,16 @@ print_peer(const struct conf_peer *p)
 		printf("\tpersistent keepalive %u\n", p->keepalive);
 	if (p->max_flows != 0)
 		printf("\tmax flows %u\n", p->max_flows);
+	if (p->max_new != 0)
+		printf("\tmax new flows %u\n", p->max_new);
+	if (p->rate_in != 0)
+		printf("\trate in %" PRIu64 "\n", p->rate_in);
+	if (p->rate_out != 0)
+		printf("\trate out %" PRIu64 "\n", p->rate_out);
+	if (p->quota != 0)
+		printf("\tquota %" PRIu64 "\n", p->quota);
+	if (p->expires != 0)
+		print_time("\texpires", p->expires);
 	if ((p->reserved[0] | p->reserved[1] | p->reserved[2]) != 0)
 		printf("\treserved { %u %u %u }\n", p->reserved[0],
 		    p->reserved[1], p->reserved[2]);
@@ -82,32 +105,65 @@ print_peer(const struct conf_peer *p)
 }
 
 static void
-print_rule(const struct conf_rule *r)
+print_table(const struct conf_table *t)
 {
-	char	 buf[ADDR_STRLEN];
+	char	 what[TABLE_NAME_LEN + 16];
 
-	printf("%s%s", r->rule.pass ? "pass" : "block",
-	    r->rule.quick ? " quick" : "");
-	if (r->peer[0] != '\0') {
-		printf(" from peer ");
-		print_string(r->peer);
-	} else if (r->rule.from.addr.af != 0)
-		printf(" from %s", ipprefix_str(&r->rule.from, buf,
-		    sizeof(buf)));
-	if (r->rule.proto != 0)
-		printf(" proto %s", r->rule.proto == IPPROTO_TCP ? "tcp" :
-		    r->rule.proto == IPPROTO_UDP ? "udp" : "icmp");
-	if (r->rule.private)
-		printf(" to private");
-	else if (r->rule.to.addr.af != 0)
-		printf(" to %s", ipprefix_str(&r->rule.to, buf,
-		    sizeof(buf)));
+	snprintf(what, sizeof(what), "table <%s>", t->name);
+	if (TAILQ_EMPTY(&t->prefixes))
+		printf("%s%s", what, t->path == NULL ? " { }\n" : "");
 	else
-		printf(" to any");
-	if (r->rule.port_lo != 0 && r->rule.port_lo == r->rule.port_hi)
-		printf(" port %u", r->rule.port_lo);
-	else if (r->rule.port_lo != 0)
-		printf(" port %u:%u", r->rule.port_lo, r->rule.port_hi);
+		print_prefixes(what, &t->prefixes, t->path == NULL);
+	if (t->path == NULL)
+		return;
+	printf(" file ");
+	print_string(t->path);
+	printf("\n");
+}
+
+static void
+print_service(const struct conf_service *s)
+{
+	static const char *const	 kinds[] = { "forward", "proxy",
+					    "metrics" };
+	char				 ip[ADDR_STRLEN];
+
+	printf("%s %s %s port %u", kinds[s->s.kind],
+	    s->s.kind != SERVICE_FORWARD ? "listen on" :
+	    s->s.proto == IPPROTO_TCP ? "tcp from" : "udp from",
+	    s->s.addr.af == 0 ? "*" : ipaddr_str(&s->s.addr, ip, sizeof(ip)),
+	    s->s.port);
+	if (s->s.kind == SERVICE_FORWARD)
+		printf(" to %s port %u", ipaddr_str(&s->s.dst, ip,
+		    sizeof(ip)), s->s.dport);
+	if (s->users_file != NULL) {
+		printf(" users file ");
+		print_string(s->users_file);
+	}
+	if (!TAILQ_EMPTY(&s->allow))
+		print_prefixes(" allow", &s->allow, 1);
+	else
+		printf("\n");
+}
+
+static void
+print_dns(const struct config *c)
+{
+	const struct conf_upstream	*u;
+	char				 ip[ADDR_STRLEN];
+
+	printf("dns listen");
+	if (!TAILQ_EMPTY(&c->upstreams)) {
+		printf(" upstream {");
+		TAILQ_FOREACH(u, &c->upstreams, entry) {
+			printf(" %s", ipaddr_str(&u->u.addr, ip, sizeof(ip)));
+			if (u->u.port != 53)
+				printf("@%u", u->u.port);
+		}
+		printf(" }");
+	}
+	printf(" domain ");
+	print_string(c->domain);
 	printf("\n");
 }
 
@@ -137,19 +193,26 @@ void
 print_config(const struct config *c)
 {
 	const struct conf_listen	*l;
+	static const char *const	 filters[] = { "address-dependent",
+					    "address-and-port-dependent",
+					    "endpoint-independent" };
+	const struct conf_table		*t;
 	const struct conf_rule		*r;
+	const struct conf_service	*s;
 	const struct conf_peer		*p;
 	char				 buf[ADDR_STRLEN];
+	char				 text[RULE_TEXT_LEN];
 
 	TAILQ_FOREACH(l, &c->listens, entry)
 		printf("listen on %s port %u\n", l->addr.af == 0 ? "*" :
 		    ipaddr_str(&l->addr, buf, sizeof(buf)), l->port);
 	print_secret("private key", c->key_from, c->key_file);
-	print_prefixes("address", &c->addresses);
+	print_prefixes("address", &c->addresses, 1);
 	printf("mtu %u\n", c->mtu);
 	printf("log %s\n", c->verbose ? "verbose" : "brief");
 	if (c->max_flows != 0)
 		printf("max flows %u\n", c->max_flows);
+	printf("max new flows %u\n", c->max_new);
 	if (c->uapi != UAPI_OFF) {
 		printf("uapi interface ");
 		print_string(c->uapi_name);
@@ -159,14 +222,21 @@ print_config(const struct config *c)
 	if (c->overlay && TAILQ_EMPTY(&c->excludes))
 		printf("overlay yes\n");
 	else if (c->overlay)
-		print_prefixes("overlay yes exclude", &c->excludes);
+		print_prefixes("overlay yes exclude", &c->excludes, 1);
 	print_tcp(&c->tcp);
 	if (c->copy_tos)
 		printf("copy tos yes\n");
 	printf("ttl %u\n", c->ttl);
-	printf("udp { timeout %u }\n", c->udp_timeout);
+	printf("udp {\n\tdns timeout %u\n\tfiltering %s\n\ttimeout %u\n}\n",
+	    c->dns_timeout, filters[c->filtering], c->udp_timeout);
+	if (c->dns)
+		print_dns(c);
+	TAILQ_FOREACH(t, &c->tables, entry)
+		print_table(t);
 	TAILQ_FOREACH(r, &c->rules, entry)
-		print_rule(r);
+		printf("%s\n", rule_text(r, text, sizeof(text)));
+	TAILQ_FOREACH(s, &c->services, entry)
+		print_service(s);
 	TAILQ_FOREACH(p, &c->peers, entry)
 		print_peer(p);
 }

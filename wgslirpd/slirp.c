@@ -20,12 +20,15 @@
 #include "shm.h"
 #include "slirp.h"
 #include "slirp_dns.h"
+#include "slirp_fwd.h"
 #include "slirp_host.h"
+#include "slirp_resolver.h"
 #include "slirp_tcp_cc.h"
 
 #define IN_BATCH	256	/* packets of the guests a round */
 #define RUN_BATCH	64	/* flows that get a turn a round */
-#define SPARE_FDS	64	/* descriptors that are not flows */
+#define SPARE_FDS	1024	/* descriptors that are not flows, at most */
+#define MIN_FDS		128
 #define MAX_FLOWS	(1U << 20)
 #define PING_SYSCTL	"net.ipv4.ping_group_range"
 
@@ -172,6 +175,30 @@ resolved(const struct endpoint_msg *m)
 	imsgev_send(&se.crypto, IMSG_ENDPOINT, 0, -1, m, sizeof(*m));
 }
 
+/* Who has an address in the tunnel?  The crypto engine knows. */
+static int
+ask_route(const struct route_msg *m)
+{
+	return (imsgev_send(&se.crypto, IMSG_ROUTE, 0, -1, m, sizeof(*m)));
+}
+
+/* What was decided before is decided anew. */
+static void
+next_policy(struct slirp *s)
+{
+	if (++s->policy == 0)
+		s->policy = 1;
+}
+
+static void
+set_limits(struct slirp_peer *p, const struct conf_peer_msg *m)
+{
+	p->max_flows = m->max_flows;
+	p->max_new = m->max_new;
+	p->rate_in = m->rate_in;
+	p->rate_out = m->rate_out;
+}
+
 /* The staged configuration takes effect. */
 static void
 commit(void)
@@ -184,8 +211,10 @@ commit(void)
 
 	s->now = mono_now();
 	free(s->conf.addrs);
-	free(s->conf.rules);
+	policy_conf_free(&s->conf);
+	policy_tables_sort(&se.conf);
 	s->conf = se.conf;
+	next_policy(s);
 	memset(&se.conf, 0, sizeof(se.conf));
 	s->conf.mtu = se.global.mtu;
 	s->conf.tcp = se.global.tcp;
@@ -193,7 +222,10 @@ commit(void)
 	s->conf.ttl = se.global.ttl;
 	slirp_host_buffers(s->conf.tcp.rcvbuf, s->conf.tcp.sndbuf);
 	s->conf.udp_timeout = MONO_SEC(se.global.udp_timeout);
+	s->conf.dns_timeout = MONO_SEC(se.global.dns_timeout);
+	s->conf.filtering = (enum udp_filtering)se.global.filtering;
 	s->conf.max_flows = se.global.max_flows;
+	s->conf.max_new = se.global.max_new;
 	s->count.flows_max = s->maxflows;
 	if (s->conf.max_flows != 0 && s->conf.max_flows < s->maxflows)
 		s->count.flows_max = s->conf.max_flows;
@@ -205,7 +237,7 @@ commit(void)
 		if ((p = slirp_peer_set(s, sp->m.id, sp->m.name)) == NULL)
 			fatal("peer");
 		p->mark = 1;
-		p->max_flows = sp->m.max_flows;
+		set_limits(p, &sp->m);
 		free(sp);
 	}
 	for (i = 0; i < s->npeers; i++)
@@ -218,6 +250,9 @@ commit(void)
 		free(sn);
 	}
 	dns_start(resolved);
+	se.global.domain[sizeof(se.global.domain) - 1] = '\0';
+	resolver_commit(s, se.global.dns, se.global.domain);
+	fwd_commit();
 	se.staging = 0;
 }
 
@@ -241,6 +276,7 @@ swap_hostaddrs(void)
 	free(se.s.hostaddrs);
 	se.s.hostaddrs = se.hostaddrs;
 	se.s.nhostaddrs = se.nhostaddrs;
+	next_policy(&se.s);
 	se.hostaddrs = NULL;
 	se.nhostaddrs = 0;
 }
@@ -278,13 +314,46 @@ take_queue(struct imsg *imsg)
 }
 
 static void
+stage_rule(struct imsg *imsg)
+{
+	struct slirp_conf	*c = &se.conf;
+	struct rule_info	*info;
+	struct rule_msg		 m;
+	struct rule		*rules;
+
+	imsg_is(imsg, &m, sizeof(m));
+	rules = recallocarray(c->rules, c->nrules, c->nrules + 1,
+	    sizeof(*rules));
+	if (rules == NULL)
+		fatal(NULL);
+	c->rules = rules;
+	info = recallocarray(c->rule_info, c->nrules, c->nrules + 1,
+	    sizeof(*info));
+	if (info == NULL)
+		fatal(NULL);
+	c->rule_info = info;
+	rules[c->nrules] = m.rule;
+	strlcpy(info[c->nrules++].text, m.text, sizeof(info->text));
+}
+
+static int
+good_prefix(const struct ipprefix *p)
+{
+	return ((p->addr.af == 4 || p->addr.af == 6) &&
+	    p->len <= ipaddr_bits(&p->addr));
+}
+
+static void
 stage_msg(struct imsg *imsg)
 {
 	struct staged_peer	*sp;
 	struct staged_name	*sn;
 	struct slirp_conf	*c = &se.conf;
-	struct ipprefix		*addrs;
-	struct rule		*rules;
+	struct ipprefix		*addrs, prefix;
+	struct service_user	 user;
+	struct service		 service;
+	struct upstream		 up;
+	struct name_msg		 name;
 
 	switch (imsg_get_type(imsg)) {
 	case IMSG_CONF_PEER:
@@ -311,12 +380,43 @@ stage_msg(struct imsg *imsg)
 		imsg_is(imsg, &c->addrs[c->naddrs++], sizeof(*addrs));
 		break;
 	case IMSG_CONF_RULE:
-		rules = recallocarray(c->rules, c->nrules, c->nrules + 1,
-		    sizeof(*rules));
-		if (rules == NULL)
+		stage_rule(imsg);
+		break;
+	case IMSG_CONF_TABLE:
+		if (policy_table_new(c) == -1)
 			fatal(NULL);
-		c->rules = rules;
-		imsg_is(imsg, &c->rules[c->nrules++], sizeof(*rules));
+		break;
+	case IMSG_CONF_TABLE_PREFIX:
+		imsg_is(imsg, &prefix, sizeof(prefix));
+		if (!good_prefix(&prefix) ||
+		    policy_table_add(c, &prefix) == -1)
+			bad_imsg("parent", IMSG_CONF_TABLE_PREFIX);
+		break;
+	case IMSG_CONF_SERVICE:
+		imsg_is(imsg, &service, sizeof(service));
+		fwd_stage(&service, imsg_take_fd(imsg));
+		break;
+	case IMSG_CONF_ALLOW:
+		imsg_is(imsg, &prefix, sizeof(prefix));
+		if (fwd_stage_allow(&prefix) == -1)
+			bad_imsg("parent", IMSG_CONF_ALLOW);
+		break;
+	case IMSG_CONF_USER:
+		imsg_is(imsg, &user, sizeof(user));
+		if (fwd_stage_user(&user) == -1)
+			bad_imsg("parent", IMSG_CONF_USER);
+		explicit_bzero(&user, sizeof(user));
+		break;
+	case IMSG_CONF_UPSTREAM:
+		imsg_is(imsg, &up, sizeof(up));
+		if (resolver_stage_upstream(&up) == -1)
+			bad_imsg("parent", IMSG_CONF_UPSTREAM);
+		break;
+	case IMSG_CONF_NAME:
+		imsg_is(imsg, &name, sizeof(name));
+		name.name[sizeof(name.name) - 1] = '\0';
+		if (resolver_stage_name(&name) == -1)
+			fatal(NULL);
 		break;
 	case IMSG_CONF_END:
 		imsgev_must(&se.parent, IMSG_STAGED, 0, -1, NULL, 0);
@@ -337,7 +437,7 @@ add_peer(struct imsg *imsg)
 		fatalx("peer id out of range");
 	if ((p = slirp_peer_set(&se.s, m.id, m.name)) == NULL)
 		fatal("peer");
-	p->max_flows = m.max_flows;
+	set_limits(p, &m);
 }
 
 /* A peer that it took away. */
@@ -403,6 +503,13 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_CONF_RESOLVE:
 	case IMSG_CONF_ADDRESS:
 	case IMSG_CONF_RULE:
+	case IMSG_CONF_TABLE:
+	case IMSG_CONF_TABLE_PREFIX:
+	case IMSG_CONF_SERVICE:
+	case IMSG_CONF_ALLOW:
+	case IMSG_CONF_USER:
+	case IMSG_CONF_UPSTREAM:
+	case IMSG_CONF_NAME:
 	case IMSG_CONF_END:
 		if (!se.staging)
 			bad_imsg("parent", type);
@@ -426,16 +533,32 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 static void
 crypto_msg(struct imsgev *iev, struct imsg *imsg)
 {
-	uint32_t	 id;
+	struct slirp_peer	*p;
+	struct route_msg	 route;
+	uint32_t		 id;
 
 	if (imsg == NULL) {
 		imsgev_clear(iev);
 		return;
 	}
-	if (imsg_get_type(imsg) != IMSG_LOST)
+	se.s.now = mono_now();
+	switch (imsg_get_type(imsg)) {
+	case IMSG_LOST:
+		imsg_is(imsg, &id, sizeof(id));
+		dns_lost(id, se.s.now);
+		break;
+	case IMSG_ROUTE:
+		imsg_is(imsg, &route, sizeof(route));
+		fwd_routed(&route);
+		break;
+	case IMSG_CUT:
+		imsg_is(imsg, &id, sizeof(id));
+		if ((p = slirp_peer_get(&se.s, id)) != NULL)
+			slirp_peer_clear(&se.s, p);
+		break;
+	default:
 		bad_imsg("crypto", imsg_get_type(imsg));
-	imsg_is(imsg, &id, sizeof(id));
-	dns_lost(id, mono_now());
+	}
 }
 
 static void
@@ -446,14 +569,15 @@ send_flow(struct imsgev *iev, uint32_t id, const struct flow *f)
 	memset(&m, 0, sizeof(m));
 	m.id = flow_id(f);
 	m.peer = f->peer->id;
-	m.proto = f->type == FLOW_TCP ? IPPROTO_TCP : f->type == FLOW_UDP ?
+	m.proto = f->type == FLOW_TCP ? IPPROTO_TCP : f->type != FLOW_ICMP ?
 	    IPPROTO_UDP : f->src.af == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
 	strlcpy(m.peer_name, f->peer->name, sizeof(m.peer_name));
 	strlcpy(m.state, flow_state(f), sizeof(m.state));
-	m.src = f->src;
-	m.dst = f->dst;
-	m.sport = f->sport;
-	m.dport = f->dport;
+	/* who began it is the source */
+	m.src = f->via == VIA_GUEST ? f->src : f->dst;
+	m.dst = f->via == VIA_GUEST ? f->dst : f->src;
+	m.sport = f->via == VIA_GUEST ? f->sport : f->dport;
+	m.dport = f->via == VIA_GUEST ? f->dport : f->sport;
 	m.rx_bytes = f->rx_bytes;
 	m.tx_bytes = f->tx_bytes;
 	m.age = MONO_TO_SEC(mono_now() - f->created);
@@ -508,6 +632,66 @@ show_peerflows(struct imsgev *iev, uint32_t id,
 	imsgev_send(iev, CTL_END, id, -1, NULL, 0);
 }
 
+/* One portion of the rules, with how often each has decided. */
+static void
+show_rules(struct imsgev *iev, uint32_t id, const struct ctl_request *req)
+{
+	struct ctl_rule	 m;
+	struct ctl_more	 more;
+	uint64_t	 i;
+	int		 left = CTL_PORTION;
+
+	for (i = req->cursor; i < se.s.conf.nrules; i++) {
+		if (left-- == 0) {
+			more.cursor = i;
+			imsgev_send(iev, CTL_MORE, id, -1, &more,
+			    sizeof(more));
+			return;
+		}
+		memset(&m, 0, sizeof(m));
+		m.number = i;
+		m.matches = se.s.conf.rule_info[i].matches;
+		strlcpy(m.text, se.s.conf.rule_info[i].text,
+		    sizeof(m.text));
+		imsgev_send(iev, CTL_RULE, id, -1, &m, sizeof(m));
+	}
+	imsgev_send(iev, CTL_END, id, -1, NULL, 0);
+}
+
+/* Does the policy of today let a flow of yesterday go on? */
+static int
+still_passes(struct slirp *s, const struct flow *f)
+{
+	static const uint8_t	 protos[] = { IPPROTO_TCP, IPPROTO_UDP,
+				    IPPROTO_ICMP };
+
+	if (f->via != VIA_GUEST || f->target == TARGET_DNS)
+		return (1);
+	if (f->type == FLOW_ICMP)
+		return (policy_check(s, f->peer, &f->src, &f->dst,
+		    IPPROTO_ICMP, 0) == VERDICT_PASS);
+	if (ip_is_local(s, &f->dst))
+		return (policy_check_local(s, f->peer, &f->src,
+		    protos[f->type], f->dport));
+	return (policy_check(s, f->peer, &f->src, &f->dst, protos[f->type],
+	    f->dport) == VERDICT_PASS);
+}
+
+/* End the flows that the rules would not let begin any more. */
+static void
+flush(void)
+{
+	struct slirp	*s = &se.s;
+	uint32_t	 i, n = 0;
+
+	for (i = 0; i < s->capflows; i++)
+		if (s->flows[i] != NULL && !still_passes(s, s->flows[i])) {
+			flow_kill(s, s->flows[i]);
+			n++;
+		}
+	log_info("flush: %u flows ended", n);
+}
+
 static void
 kill_flow(struct imsgev *iev, uint32_t id, uint64_t arg)
 {
@@ -554,6 +738,13 @@ control_msg(struct imsgev *iev, struct imsg *imsg)
 	case CTL_KILL_FLOW:
 		kill_flow(iev, id, req.arg);
 		break;
+	case CTL_SHOW_RULES:
+		show_rules(iev, id, &req);
+		break;
+	case CTL_FLUSH:
+		flush();
+		imsgev_send(iev, CTL_OK, id, -1, NULL, 0);
+		break;
 	default:
 		bad_imsg("control", imsg_get_type(imsg));
 	}
@@ -564,16 +755,18 @@ static uint32_t
 flow_limit(void)
 {
 	struct rlimit	 rl;
+	rlim_t		 spare;
 
 	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
 		fatal("getrlimit");
 	se.s.count.nofile_soft = rl.rlim_cur;
-	if (rl.rlim_cur <= 2 * SPARE_FDS)
+	if (rl.rlim_cur < MIN_FDS)
 		fatalx("the descriptor limit of %llu is too low",
 		    (unsigned long long)rl.rlim_cur);
-	if (rl.rlim_cur - SPARE_FDS > MAX_FLOWS)
+	spare = rl.rlim_cur / 4 < SPARE_FDS ? rl.rlim_cur / 4 : SPARE_FDS;
+	if (rl.rlim_cur - spare > MAX_FLOWS)
 		return (MAX_FLOWS);
-	return ((uint32_t)(rl.rlim_cur - SPARE_FDS));
+	return ((uint32_t)(rl.rlim_cur - spare));
 }
 
 void
@@ -597,6 +790,7 @@ slirp_main(int foreground)
 		fatal(NULL);
 	se.s.count.nofile_soft = nofile;
 	slirp_host_init(&se.s);
+	fwd_init(&se.s, ask_route);
 	if ((se.tick = evtimer_new(evbase, tick, NULL)) == NULL)
 		fatal(NULL);
 	child_ready(&se.parent, SANDBOX_SLIRP);

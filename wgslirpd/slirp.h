@@ -5,11 +5,13 @@
 
 #include <sys/types.h>
 #include <sys/queue.h>
+#include <sys/tree.h>
 #include <sys/uio.h>
 
 #include <stdint.h>
 
 #include "addr.h"
+#include "bucket.h"
 #include "counters.h"
 #include "log.h"
 #include "mono.h"
@@ -99,20 +101,29 @@ put32(uint8_t *p, uint32_t v)
 	p[3] = (uint8_t)v;
 }
 
+TAILQ_HEAD(flow_queue, flow);
+
 /* A guest, that is a WireGuard peer, as this engine knows it. */
 struct slirp_peer {
 	uint32_t	 id;
 	char		 name[PEER_NAME_LEN];
 	uint8_t		 mark;
-	uint32_t	 max_flows;
+	uint32_t	 max_flows;	/* 0: no limit of its own */
+	uint32_t	 max_new;	/* a second, 0: what is so for all */
+	uint64_t	 rate_in;	/* bytes a second, 0: any */
+	uint64_t	 rate_out;
+	struct bucket	 in;
+	struct bucket	 out;
+	struct bucket	 new;
+	struct bucket	 errors;	/* ICMP */
+	struct flow_queue	 flows;	/* who was idle longest, about first */
+	uint32_t	 ndns;		/* questions under way */
 	uint32_t	 nflows;
 	uint32_t	 nconnecting;
 	uint32_t	 nslots;	/* held in send queues */
 	uint64_t	 rcvbuf;	/* bytes in receive buffers */
 	uint32_t	 nfrags;
 	uint64_t	 fragbytes;
-	mono_t		 icmp_refill;
-	uint32_t	 icmp_tokens;
 	/* the path to it, as its connections found it (RFC 9040) */
 	mono_t		 path_at;
 	mono_t		 path_srtt;
@@ -125,16 +136,42 @@ struct slirp_peer {
 };
 #define PATH_AGE	MONO_SEC(600)	/* after which it is forgotten */
 
+/* What the policy says about a flow. */
+enum verdict {
+	VERDICT_PASS,
+	VERDICT_BLOCK,		/* and tell so by ICMP */
+	VERDICT_RETURN,		/* by a reset, if it is TCP */
+	VERDICT_DROP		/* not at all */
+};
+
 enum flow_proto {
 	FLOW_TCP,
 	FLOW_UDP,
-	FLOW_ICMP
+	FLOW_ICMP,
+	FLOW_FORWARD		/* UDP, of a client of the host */
+};
+#define DNS_PORT	53
+
+/* What a guest's flow is connected to. */
+enum flow_target {
+	TARGET_HOST,		/* its destination */
+	TARGET_LOOPBACK,	/* the host itself, by a rule */
+	TARGET_DNS		/* the forwarder of this process */
+};
+
+/* Who began a flow. */
+enum flow_via {
+	VIA_GUEST,
+	VIA_FORWARD,		/* a client of the host */
+	VIA_SOCKS,
+	VIA_HTTP
 };
 
 /* What every flow has; each protocol embeds it first. */
 struct flow {
 	LIST_ENTRY(flow)	 hash;
 	TAILQ_ENTRY(flow)	 ready_entry;
+	TAILQ_ENTRY(flow)	 peer_entry;
 	struct wheel_timer	 timer;
 	struct slirp_peer	*peer;
 	void			*event;		/* the host layer's */
@@ -155,21 +192,40 @@ struct flow {
 	uint8_t			 readable;	/* host socket may have data */
 	uint8_t			 df;		/* the host layer's */
 	uint8_t			 dscp;		/* for packets to the guest */
+	uint8_t			 target;	/* enum flow_target */
+	uint8_t			 via;		/* enum flow_via */
 };
-/* Whom a guest has sent to through one mapping; the oldest make room. */
-#define MAX_REMOTES	64
+/*
+ * UDP between a client of the host and a service in the tunnel: src is the
+ * service, dst the gateway's address and port there.
+ */
+struct forward_flow {
+	struct flow		 f;
+	RB_ENTRY(forward_flow)	 entry;		/* the listener's */
+	struct fwd_listener	*listener;
+	struct ipaddr		 client;
+	uint16_t		 cport;
+};
+
+/*
+ * Whom a guest has sent to through one mapping; the oldest make room.  What
+ * the policy of a generation said about each is kept.
+ */
+#define MAX_REMOTES	128
 struct remote {
 	struct ipaddr	 addr;
+	uint16_t	 port;
+	uint32_t	 passed;	/* by the policy of this generation */
 	mono_t		 last;
 };
 struct remotes {
 	struct remote	*v;
-	uint8_t		 n;
-	uint8_t		 cap;
+	uint16_t	 n;
+	uint16_t	 cap;
+	uint16_t	 hot;		/* used last */
 };
 
 LIST_HEAD(flow_bucket, flow);
-TAILQ_HEAD(flow_queue, flow);
 
 struct flow_key {
 	uint32_t	 peer;
@@ -200,10 +256,16 @@ struct host_error {
 /*
  * Host sockets.  A flow has at most one, which the open functions make,
  * non-blocking and watched edge-triggered; they return -1 with errno.
- * Whatever happens on it is told by slirp_host_event().
+ * Whatever happens on it is told by slirp_host_event().  adopt() takes one
+ * that is connected; answered() tells a client of the host, before
+ * anything else, that its connection into the tunnel is there, or an
+ * errno.
  */
+struct forward_flow;
 struct host_ops {
 	int	 (*tcp_open)(void *, struct flow *, int);
+	int	 (*adopt)(void *, struct flow *, int);
+	void	 (*answered)(void *, struct flow *, int);
 	int	 (*udp_open)(void *, struct flow *);
 	int	 (*icmp_open)(void *, struct flow *);
 	void	 (*close)(void *, struct flow *, int);
@@ -217,26 +279,53 @@ struct host_ops {
 		    uint16_t, const struct iovec *, int, int, int, int);
 	ssize_t	 (*recvfrom)(void *, struct flow *, const struct iovec *,
 		    int, struct ipaddr *, uint16_t *, int *);
+	/* of clients of the host: a datagram for one, and its flow's end */
+	void	 (*reply)(void *, struct forward_flow *, const uint8_t *,
+		    size_t);
+	void	 (*forget)(void *, struct forward_flow *);
 };
 
 #define HOST_READ	0x01
 #define HOST_WRITE	0x02
 #define HOST_CLOSED	0x04
 
+/*
+ * A guest's question to the gateway: peer, its address and port, the
+ * address that it asked, the message.  The answer, if any, comes later, by
+ * udp_answer().
+ */
+typedef void	slirp_dns_fn(struct slirp *, struct slirp_peer *,
+		    const struct ipaddr *, uint16_t, const struct ipaddr *,
+		    const uint8_t *, size_t);
+
 struct frag_table;
 struct tcp_tw_table;
 struct rxitem;
+
+struct addr_table;
+
+/* What show rules tells. */
+struct rule_info {
+	uint64_t	 matches;
+	char		 text[RULE_TEXT_LEN];
+};
 
 /* The part of the configuration that can be replaced as a whole. */
 struct slirp_conf {
 	struct ipprefix	*addrs;		/* tunnel addresses */
 	size_t		 naddrs;
 	struct rule	*rules;
+	struct rule_info	*rule_info;	/* as many; NULL in tests */
 	size_t		 nrules;
+	struct addr_table	*tables;
+	size_t		 ntables;
 	uint16_t	 mtu;
 	struct conf_tcp	 tcp;
 	mono_t		 udp_timeout;
+	mono_t		 dns_timeout;
+	enum udp_filtering	 filtering;
 	uint32_t	 max_flows;
+	uint32_t	 max_new;	/* a second and peer, 0: any */
 	uint8_t		 copy_tos;	/* DSCP of guests, on answers */
 	uint8_t		 ttl;		/* of what is made here */
 };
@@ -263,6 +352,8 @@ struct slirp {
 	uint32_t		 capflows;
 	uint32_t		 nflows;
 	uint32_t		 maxflows;	/* by descriptors */
+	struct slirp_peer	*largest;	/* at that time; or NULL */
+	mono_t			 largest_at;
 	uint32_t		 gen;
 	struct flow_queue	 ready;
 	struct flow_queue	 waiting;	/* for slots */
@@ -281,9 +372,12 @@ struct slirp {
 	uint32_t		 ip_id;
 	uint32_t		 frag_id;
 	uint8_t			*dgram;		/* DGRAM_MAX + headers */
+	slirp_dns_fn		*dns;		/* NULL: no forwarder */
 	int			 icmp4;		/* ping sockets work */
 	int			 icmp6;
 	struct log_limit	 loglimit;
+	struct log_limit	 rulelimit;
+	uint32_t		 policy;	/* generation, never 0 */
 	struct slirp_counters	 count;
 };
 
@@ -294,6 +388,7 @@ void		 slirp_free(struct slirp *);
 struct slirp_peer	*slirp_peer_get(struct slirp *, uint32_t);
 struct slirp_peer	*slirp_peer_set(struct slirp *, uint32_t,
 		    const char *);
+void		 slirp_peer_clear(struct slirp *, struct slirp_peer *);
 void		 slirp_peer_drop(struct slirp *, struct slirp_peer *);
 int		 slirp_input(struct slirp *, int);
 int		 slirp_run(struct slirp *, int);
@@ -306,8 +401,10 @@ int		 flow_add(struct slirp *, struct flow *,
 		    const struct flow_key *);
 void		 flow_remove(struct slirp *, struct flow *);
 void		 flow_ready(struct slirp *, struct flow *);
-void		 remotes_note(struct remotes *, const struct ipaddr *,
-		    mono_t);
+struct remote	*remotes_find(struct remotes *, const struct ipaddr *,
+		    uint16_t);
+struct remote	*remotes_note(struct remotes *, const struct ipaddr *,
+		    uint16_t, mono_t);
 int		 remotes_have(const struct remotes *,
 		    const struct ipaddr *);
 void		 remotes_free(struct remotes *);
@@ -328,10 +425,12 @@ void		 ip_resume(struct slirp *, struct ippkt *);
 uint32_t	 ip_slot(struct slirp *, int);
 size_t		 ip_hdr_len(const struct ipaddr *);
 uint16_t	 ip_mtu(const struct slirp *, const struct slirp_peer *);
+void		 ip_learn_mtu(struct slirp *, struct slirp_peer *, uint8_t,
+		    uint32_t);
 void		 ip_header(struct slirp *, uint8_t *, const struct ipaddr *,
 		    const struct ipaddr *, uint8_t, size_t, uint8_t, int);
 void		 ip_publish(struct slirp *, uint32_t, size_t, size_t,
-		    const struct slirp_peer *);
+		    struct slirp_peer *);
 void		 ip_send(struct slirp *, struct slirp_peer *,
 		    const struct ipaddr *, const struct ipaddr *, uint8_t,
 		    uint8_t *, size_t, uint8_t);
@@ -353,9 +452,18 @@ uint32_t	 cksum_pseudo(const struct ipaddr *, const struct ipaddr *,
 		    uint8_t, size_t);
 
 /* slirp_policy.c */
-int		 policy_pass(const struct slirp *, const struct slirp_peer *,
+enum verdict	 policy_check(struct slirp *, const struct slirp_peer *,
 		    const struct ipaddr *, const struct ipaddr *, uint8_t,
 		    uint16_t);
+int		 policy_check_local(struct slirp *,
+		    const struct slirp_peer *, const struct ipaddr *, uint8_t,
+		    uint16_t);
+const struct ipaddr	*policy_loopback(uint8_t);
+int		 policy_table_new(struct slirp_conf *);
+int		 policy_table_add(struct slirp_conf *,
+		    const struct ipprefix *);
+void		 policy_tables_sort(struct slirp_conf *);
+void		 policy_conf_free(struct slirp_conf *);
 int		 policy_nowhere(const struct slirp *, const struct ipaddr *);
 int		 policy_builtin(const struct slirp *, const struct ipaddr *);
 
@@ -366,7 +474,8 @@ void		 icmp_timer(struct slirp *, struct flow *);
 void		 icmp_close(struct slirp *, struct flow *);
 void		 icmp_unreach(struct slirp *, const struct ippkt *, uint8_t,
 		    uint8_t, uint32_t);
-void		 icmp_blocked(struct slirp *, const struct ippkt *);
+void		 icmp_blocked(struct slirp *, const struct ippkt *,
+		    enum verdict);
 void		 icmp_relay(struct slirp *, struct flow *, uint8_t,
 		    uint32_t, const struct host_error *);
 void		 icmp_drain(struct slirp *, struct flow *);
@@ -379,6 +488,14 @@ int		 icmp_ready(struct slirp *, struct flow *);
 int		 udp_ready(struct slirp *, struct flow *);
 void		 udp_timer(struct slirp *, struct flow *);
 void		 udp_close(struct slirp *, struct flow *);
+struct forward_flow	*udp_forward_open(struct slirp *,
+		    struct slirp_peer *, const struct ipaddr *, uint16_t,
+		    enum flow_via);
+void		 udp_forward_send(struct slirp *, struct forward_flow *,
+		    uint8_t *, size_t);
+void		 udp_answer(struct slirp *, struct slirp_peer *,
+		    const struct ipaddr *, uint16_t, const struct ipaddr *,
+		    uint16_t, uint8_t *, size_t);
 
 /* slirp_tcp.c and its siblings: see slirp_tcp.h */
 int		 tcp_init(struct slirp *);
@@ -390,8 +507,13 @@ int		 tcp_ready(struct slirp *, struct flow *);
 void		 tcp_timer(struct slirp *, struct flow *);
 void		 tcp_flush_dirty(struct slirp *);
 void		 tcp_kill(struct slirp *, struct flow *);
+int		 tcp_dial(struct slirp *, struct slirp_peer *,
+		    const struct ipaddr *, uint16_t, enum flow_via, int);
 int		 tcp_tw_expire(struct slirp *);
 void		 tcp_tw_drop_peer(struct slirp *, const struct slirp_peer *);
 const char	*tcp_state_name(const struct flow *);
+int		 tcp_half_open(const struct flow *);
+void		 tcp_icmp(struct slirp *, struct flow *, uint32_t, uint32_t,
+		    uint8_t, uint8_t);
 
 #endif

@@ -52,6 +52,38 @@ dns_init(void)
 	return (dnsbase == NULL ? -1 : 0);
 }
 
+/* The system's resolvers, as they were at the start; returns how many. */
+int
+dns_nameservers(struct upstream *u, int max)
+{
+	struct sockaddr_storage	 ss;
+	int			 i, n = 0, len;
+
+	for (i = 0; i < evdns_base_count_nameservers(dnsbase) && n < max;
+	    i++) {
+		memset(&ss, 0, sizeof(ss));
+		len = evdns_base_get_nameserver_addr(dnsbase, i,
+		    (struct sockaddr *)&ss, sizeof(ss));
+		if (len <= 0 || ipaddr_from_sa(&u[n].addr,
+		    (struct sockaddr *)&ss) == -1)
+			continue;
+		u[n++].port = sa_port((struct sockaddr *)&ss);
+	}
+	return (n);
+}
+
+/* Resolve a name for somebody else; fn may be called at once. */
+void
+dns_lookup(const char *host, dns_lookup_fn *fn, void *arg)
+{
+	struct evutil_addrinfo	 hints;
+
+	memset(&hints, 0, sizeof(hints));
+	hints.ai_family = AF_UNSPEC;
+	hints.ai_socktype = SOCK_STREAM;
+	(void)evdns_getaddrinfo(dnsbase, host, NULL, &hints, fn, arg);
+}
+
 static void	 dns_ask(struct dns_name *);
 
 static void

@@ -3,11 +3,16 @@
 #ifndef SLIRP_DNS_H
 #define SLIRP_DNS_H
 
+#include <event2/util.h>
+
 #include "wgslirpd.h"
 
 typedef void	dns_result_fn(const struct endpoint_msg *);
+typedef void	dns_lookup_fn(int, struct evutil_addrinfo *, void *);
 
 int	 dns_init(void);
+void	 dns_lookup(const char *, dns_lookup_fn *, void *);
+int	 dns_nameservers(struct upstream *, int);
 void	 dns_start(dns_result_fn *);
 void	 dns_clear(void);
 void	 dns_refresh(void);

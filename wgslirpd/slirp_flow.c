@@ -28,6 +28,10 @@
 #define IN_BATCH	256
 #define HOUSEKEEPING	MONO_SEC(1)
 #define PEER_MIN_FLOWS	64	/* always, while there is room */
+#define EVICT_LOOK	32	/* flows that are looked at for a victim */
+#define EVICT_IDLE_UDP	MONO_SEC(30)
+#define EVICT_IDLE_TCP	MONO_SEC(300)
+#define LARGEST_AGE	MONO_MS(100)
 
 static void
 slirp_timer(void *arg, struct wheel_timer *t, mono_t now)
@@ -50,6 +54,7 @@ slirp_timer(void *arg, struct wheel_timer *t, mono_t now)
 		tcp_timer(s, f);
 		break;
 	case FLOW_UDP:
+	case FLOW_FORWARD:
 		udp_timer(s, f);
 		break;
 	case FLOW_ICMP:
@@ -84,6 +89,8 @@ slirp_init(struct slirp *s, const struct host_ops *ops, void *harg,
 	s->conf.mtu = MTU_DEFAULT;
 	tcp_defaults(&s->conf.tcp);
 	s->conf.udp_timeout = MONO_SEC(300);
+	s->conf.dns_timeout = MONO_SEC(10);
+	s->policy = 1;
 	TAILQ_INIT(&s->ready);
 	TAILQ_INIT(&s->waiting);
 	TAILQ_INIT(&s->dirty);
@@ -119,7 +126,7 @@ slirp_free(struct slirp *s)
 	free(s->free);
 	free(s->dgram);
 	free(s->conf.addrs);
-	free(s->conf.rules);
+	policy_conf_free(&s->conf);
 	free(s->hostaddrs);
 }
 
@@ -149,23 +156,32 @@ slirp_peer_set(struct slirp *s, uint32_t id, const char *name)
 		if ((p = calloc(1, sizeof(*p))) == NULL)
 			return (NULL);
 		p->id = id;
+		TAILQ_INIT(&p->flows);
 		s->peers[id] = p;
 	}
 	strlcpy(p->name, name, sizeof(p->name));
 	return (p);
 }
 
+/* End everything that the peer has here. */
+void
+slirp_peer_clear(struct slirp *s, struct slirp_peer *p)
+{
+	struct flow	*f;
+
+	while ((f = TAILQ_FIRST(&p->flows)) != NULL)
+		flow_kill(s, f);
+	frag_drop_peer(s, p);
+	tcp_tw_drop_peer(s, p);
+}
+
 /* The peer is gone: so is everything of it. */
 void
 slirp_peer_drop(struct slirp *s, struct slirp_peer *p)
 {
-	uint32_t	 i;
-
-	for (i = 0; i < s->capflows && p->nflows > 0; i++)
-		if (s->flows[i] != NULL && s->flows[i]->peer == p)
-			flow_kill(s, s->flows[i]);
-	frag_drop_peer(s, p);
-	tcp_tw_drop_peer(s, p);
+	slirp_peer_clear(s, p);
+	if (s->largest == p)
+		s->largest = NULL;
 	s->peers[p->id] = NULL;
 	free(p);
 }
@@ -194,7 +210,8 @@ flow_is(const struct flow *f, const struct flow_key *k)
 	    memcmp(f->src.a, k->src, sizeof(k->src)) != 0)
 		return (0);
 	/* a UDP or ping mapping is for every destination */
-	return (f->type != FLOW_TCP || (f->dport == k->dport &&
+	return ((f->type != FLOW_TCP && f->type != FLOW_FORWARD) ||
+	    (f->dport == k->dport &&
 	    memcmp(f->dst.a, k->dst, sizeof(k->dst)) == 0));
 }
 
@@ -258,20 +275,108 @@ index_grow(struct slirp *s)
 }
 
 /*
+ * How little a flow is worth when room is needed: the lower the less, and
+ * what is in use is worth the most.
+ */
+static int
+flow_worth(const struct slirp *s, const struct flow *f)
+{
+	mono_t	 idle = s->now - f->active;
+
+	if (f->type == FLOW_TCP)
+		return (tcp_half_open(f) ? 2 : idle >= EVICT_IDLE_TCP ? 3 : 4);
+	if (f->tx_bytes == 0)
+		return (0);
+	return (idle >= EVICT_IDLE_UDP ? 1 : 4);
+}
+
+/*
+ * End a flow of the peer, the one that is worth least of the next few, and
+ * no more than max; those that were looked at go to the end.  Returns
+ * whether there was one.
+ */
+static int
+evict(struct slirp *s, struct slirp_peer *p, int max)
+{
+	struct flow	*f, *victim = NULL;
+	int		 i, worth, least = max + 1;
+
+	for (i = 0; i < EVICT_LOOK &&
+	    (f = TAILQ_FIRST(&p->flows)) != NULL; i++) {
+		worth = flow_worth(s, f);
+		if (worth < least || (worth == least && victim != NULL &&
+		    f->active < victim->active)) {
+			least = worth;
+			victim = f;
+		}
+		TAILQ_REMOVE(&p->flows, f, peer_entry);
+		TAILQ_INSERT_TAIL(&p->flows, f, peer_entry);
+	}
+	if (victim == NULL)
+		return (0);
+	s->count.flows_evicted++;
+	flow_kill(s, victim);
+	return (1);
+}
+
+/* The peer with the most flows, as of a moment ago. */
+static struct slirp_peer *
+largest(struct slirp *s)
+{
+	uint32_t	 i;
+
+	if (s->largest == NULL || s->now - s->largest_at >= LARGEST_AGE) {
+		s->largest_at = s->now;
+		s->largest = NULL;
+		for (i = 0; i < s->npeers; i++)
+			if (s->peers[i] != NULL && (s->largest == NULL ||
+			    s->peers[i]->nflows > s->largest->nflows))
+				s->largest = s->peers[i];
+	}
+	return (s->largest);
+}
+
+/*
+ * Have room for one more flow of the peer: who has reached a limit of its
+ * own can only replace what it does not use, who has little takes it from
+ * who has most.  -1 if there is none.
+ */
+static int
+flow_room(struct slirp *s, struct slirp_peer *p)
+{
+	struct slirp_peer	*big;
+	uint32_t		 max = s->maxflows;
+
+	if (s->conf.max_flows != 0 && s->conf.max_flows < max)
+		max = s->conf.max_flows;
+	if (p->max_flows != 0 && p->nflows >= p->max_flows)
+		return (evict(s, p, 3) ? 0 : -1);
+	/* a peer gets no more than is left for the others */
+	if (p->nflows >= PEER_MIN_FLOWS && (s->nflows >= max ||
+	    p->nflows >= max - s->nflows))
+		return (evict(s, p, 3) ? 0 : -1);
+	if (s->nflows < max)
+		return (0);
+	if ((big = largest(s)) == NULL)
+		return (-1);
+	return (evict(s, big, big->nflows > p->nflows + 1 ? 4 : 3) ? 0 : -1);
+}
+
+/*
  * Enter a new flow, whose addresses, type and peer are set.  -1 if there
  * is no room for it, or the peer has its share.
  */
 int
 flow_add(struct slirp *s, struct flow *f, const struct flow_key *k)
 {
-	uint32_t	 max = s->maxflows;
+	uint32_t	 rate;
 
-	if (s->conf.max_flows != 0 && s->conf.max_flows < max)
-		max = s->conf.max_flows;
-	/* a peer gets no more than is left for the others */
-	if (s->nflows >= max || (f->peer->nflows >= PEER_MIN_FLOWS &&
-	    f->peer->nflows >= max - s->nflows) || (f->peer->max_flows != 0 &&
-	    f->peer->nflows >= f->peer->max_flows) ||
+	rate = f->peer->max_new != 0 ? f->peer->max_new : s->conf.max_new;
+	if (rate != 0 && !bucket_take(&f->peer->new, s->now, rate, rate)) {
+		s->count.flow_drop_rate++;
+		return (-1);
+	}
+	if (flow_room(s, f->peer) == -1 ||
 	    (s->nfree == 0 && index_grow(s) == -1)) {
 		s->count.flow_drop_full++;
 		return (-1);
@@ -287,6 +392,7 @@ flow_add(struct slirp *s, struct flow *f, const struct flow_key *k)
 	LIST_INSERT_HEAD(&s->buckets[f->bucket & (s->nbuckets - 1)], f,
 	    hash);
 	s->nflows++;
+	TAILQ_INSERT_TAIL(&f->peer->flows, f, peer_entry);
 	f->peer->nflows++;
 	return (0);
 }
@@ -307,34 +413,42 @@ flow_remove(struct slirp *s, struct flow *f)
 	s->flows[f->idx] = NULL;
 	s->free[s->nfree++] = f->idx;
 	s->nflows--;
+	TAILQ_REMOVE(&f->peer->flows, f, peer_entry);
 	f->peer->nflows--;
 }
 
-static struct remote *
-remotes_find(const struct remotes *r, const struct ipaddr *a)
+/* What is known of an address and port that the guest has sent to. */
+struct remote *
+remotes_find(struct remotes *r, const struct ipaddr *a, uint16_t port)
 {
-	int	 i;
+	uint16_t	 i;
 
+	if (r->hot < r->n && r->v[r->hot].port == port &&
+	    ipaddr_cmp(&r->v[r->hot].addr, a) == 0)
+		return (&r->v[r->hot]);
 	for (i = 0; i < r->n; i++)
-		if (ipaddr_cmp(&r->v[i].addr, a) == 0)
+		if (r->v[i].port == port &&
+		    ipaddr_cmp(&r->v[i].addr, a) == 0) {
+			r->hot = i;
 			return (&r->v[i]);
+		}
 	return (NULL);
 }
 
-/* The guest sends to this address. */
-void
-remotes_note(struct remotes *r, const struct ipaddr *a, mono_t now)
+/* The guest sends there.  NULL if there is no memory to note it. */
+struct remote *
+remotes_note(struct remotes *r, const struct ipaddr *a, uint16_t port,
+    mono_t now)
 {
 	struct remote	*e, *v;
-	uint8_t		 cap;
-	int		 i;
+	uint16_t	 cap, i;
 
-	if ((e = remotes_find(r, a)) == NULL) {
+	if ((e = remotes_find(r, a, port)) == NULL) {
 		if (r->n == r->cap && r->cap < MAX_REMOTES) {
 			cap = r->cap == 0 ? 1 : r->cap * 2;
 			v = recallocarray(r->v, r->cap, cap, sizeof(*v));
 			if (v == NULL)
-				return;
+				return (NULL);
 			r->v = v;
 			r->cap = cap;
 		}
@@ -346,16 +460,24 @@ remotes_note(struct remotes *r, const struct ipaddr *a, mono_t now)
 				if (r->v[i].last < e->last)
 					e = &r->v[i];
 		}
+		memset(e, 0, sizeof(*e));
 		e->addr = *a;
+		e->port = port;
 	}
 	e->last = now;
+	return (e);
 }
 
-/* May this address answer? */
+/* May this address answer, from any port? */
 int
 remotes_have(const struct remotes *r, const struct ipaddr *a)
 {
-	return (remotes_find(r, a) != NULL);
+	uint16_t	 i;
+
+	for (i = 0; i < r->n; i++)
+		if (ipaddr_cmp(&r->v[i].addr, a) == 0)
+			return (1);
+	return (0);
 }
 
 void
@@ -363,7 +485,7 @@ remotes_free(struct remotes *r)
 {
 	free(r->v);
 	r->v = NULL;
-	r->n = r->cap = 0;
+	r->n = r->cap = r->hot = 0;
 }
 
 /* Give the flow its turn. */
@@ -427,6 +549,7 @@ flow_kill(struct slirp *s, struct flow *f)
 		tcp_kill(s, f);
 		break;
 	case FLOW_UDP:
+	case FLOW_FORWARD:
 		udp_close(s, f);
 		break;
 	case FLOW_ICMP:

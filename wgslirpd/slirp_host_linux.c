@@ -11,7 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "slirp_fwd.h"
 #include "slirp_host.h"
+#include "slirp_resolver.h"
 
 /* From Linux' headers, which do not go with libc's. */
 #define MTU_DONT	0
@@ -65,20 +67,18 @@ host_socket(uint8_t af, int type, int proto)
 	    type | SOCK_NONBLOCK | SOCK_CLOEXEC, proto));
 }
 
+/* Have the flow's events told.  The descriptor is the flow's then. */
 static int
-watch(struct flow *f, int fd, short events)
+attach(struct flow *f, int fd, short events)
 {
 	struct event	*ev;
-	int		 save_errno;
 
 	ev = event_new(evbase, fd, events | EV_PERSIST | EV_ET, host_event,
 	    f);
 	if (ev == NULL || event_add(ev, NULL) == -1) {
-		save_errno = errno;
 		if (ev != NULL)
 			event_free(ev);
-		close(fd);
-		errno = save_errno != 0 ? save_errno : ENOMEM;
+		errno = ENOMEM;
 		return (-1);
 	}
 	f->event = ev;
@@ -86,7 +86,17 @@ watch(struct flow *f, int fd, short events)
 	return (0);
 }
 
-/* Start to connect to the flow's destination. */
+/* The same; on failure the descriptor is closed. */
+static int
+watch(struct flow *f, int fd, short events)
+{
+	if (attach(f, fd, events) == 0)
+		return (0);
+	close(fd);
+	errno = ENOMEM;
+	return (-1);
+}
+
 static uint32_t	 tcp_rcvbuf, tcp_sndbuf;
 
 /* Buffers of TCP sockets that are opened from now on; 0: the system's. */
@@ -97,6 +107,25 @@ slirp_host_buffers(uint32_t rcvbuf, uint32_t sndbuf)
 	tcp_sndbuf = sndbuf;
 }
 
+/* Connect the flow to the forwarder of names in this process. */
+static int
+open_dns(struct flow *f)
+{
+	int	 fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+	    0, fds) == -1)
+		return (-1);
+	if (resolver_tcp(fds[1]) == -1) {
+		close(fds[0]);
+		close(fds[1]);
+		errno = EMFILE;
+		return (-1);
+	}
+	return (watch(f, fds[0], EV_READ | EV_WRITE));
+}
+
+/* Start to connect to the flow's destination, or what it stands for. */
 static int
 host_tcp_open(void *arg, struct flow *f, int ttl)
 {
@@ -105,6 +134,8 @@ host_tcp_open(void *arg, struct flow *f, int ttl)
 	int			 fd, save_errno;
 
 	(void)arg;
+	if (f->target == TARGET_DNS)
+		return (open_dns(f));
 	if ((fd = host_socket(f->dst.af, SOCK_STREAM, IPPROTO_TCP)) == -1)
 		return (-1);
 	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -119,7 +150,8 @@ host_tcp_open(void *arg, struct flow *f, int ttl)
 		else
 			set_int(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl);
 	}
-	len = sa_make(&ss, &f->dst, f->dport);
+	len = sa_make(&ss, f->target == TARGET_LOOPBACK ?
+	    policy_loopback(f->dst.af) : &f->dst, f->dport);
 	if (connect(fd, (struct sockaddr *)&ss, len) == -1 &&
 	    errno != EINPROGRESS) {
 		save_errno = errno;
@@ -128,6 +160,14 @@ host_tcp_open(void *arg, struct flow *f, int ttl)
 		return (-1);
 	}
 	return (watch(f, fd, EV_READ | EV_WRITE));
+}
+
+/* A client's connected socket becomes the flow's. */
+static int
+host_adopt(void *arg, struct flow *f, int fd)
+{
+	(void)arg;
+	return (attach(f, fd, EV_READ | EV_WRITE));
 }
 
 /*
@@ -141,6 +181,8 @@ host_connected(void *arg, struct flow *f)
 	socklen_t	 len = sizeof(ti);
 
 	(void)arg;
+	if (f->target == TARGET_DNS)
+		return (1);
 	if (getsockopt(f->fd, IPPROTO_TCP, TCP_INFO, &ti, &len) == -1 ||
 	    (ti.tcpi_state != TCP_ESTABLISHED &&
 	    ti.tcpi_state != TCP_CLOSE_WAIT))
@@ -410,6 +452,8 @@ host_recvfrom(void *arg, struct flow *f, const struct iovec *iov, int n,
 
 const struct host_ops	 slirp_host_ops = {
 	.tcp_open = host_tcp_open,
+	.adopt = host_adopt,
+	.answered = fwd_answered,
 	.udp_open = host_udp_open,
 	.icmp_open = host_icmp_open,
 	.close = host_close,
@@ -420,5 +464,7 @@ const struct host_ops	 slirp_host_ops = {
 	.error = host_error,
 	.errqueue = host_errqueue,
 	.sendto = host_sendto,
-	.recvfrom = host_recvfrom
+	.recvfrom = host_recvfrom,
+	.reply = fwd_reply,
+	.forget = fwd_forget
 };

@@ -45,24 +45,10 @@ struct icmp_flow {
 static int
 limit_errors(struct slirp *s, struct slirp_peer *peer)
 {
-	mono_t	 n;
-
-	n = (s->now - peer->icmp_refill) / (MONO_SEC(1) / ICMP_RATE);
-	if (peer->icmp_refill == 0 || n >= ICMP_BURST) {
-		peer->icmp_tokens = ICMP_BURST;
-		peer->icmp_refill = s->now;
-	} else if (n > 0) {
-		peer->icmp_tokens += (uint32_t)n;
-		if (peer->icmp_tokens > ICMP_BURST)
-			peer->icmp_tokens = ICMP_BURST;
-		peer->icmp_refill += n * (MONO_SEC(1) / ICMP_RATE);
-	}
-	if (peer->icmp_tokens == 0) {
-		s->count.icmp_tx_limited++;
-		return (-1);
-	}
-	peer->icmp_tokens--;
-	return (0);
+	if (bucket_take(&peer->errors, s->now, ICMP_RATE, ICMP_BURST))
+		return (0);
+	s->count.icmp_tx_limited++;
+	return (-1);
 }
 
 static void
@@ -140,13 +126,15 @@ icmp_unreach(struct slirp *s, const struct ippkt *p, uint8_t type,
 	    p->hdrlen);
 }
 
-/* The policy does not let the packet through: tell why. */
+/* The policy does not let the packet through: tell why, if it may. */
 void
-icmp_blocked(struct slirp *s, const struct ippkt *p)
+icmp_blocked(struct slirp *s, const struct ippkt *p, enum verdict v)
 {
 	int	 v4 = p->src.af == 4;
 
 	s->count.ip_drop_policy++;
+	if (v == VERDICT_DROP)
+		return;
 	if (policy_nowhere(s, &p->dst))
 		icmp_unreach(s, p, v4 ? ICMP4_UNREACH : ICMP6_UNREACH,
 		    v4 ? 1 : 3, 0);
@@ -342,15 +330,124 @@ icmp_close(struct slirp *s, struct flow *f)
 	free(f);
 }
 
+static int
+is_error(uint8_t af, uint8_t type)
+{
+	return (af == 4 ? type == ICMP4_UNREACH || type == ICMP4_TIMXCEED ||
+	    type == ICMP4_PARAM : type < 128);
+}
+
+/*
+ * The header of ours that an error from the guest quotes: offset of its
+ * transport header in the packet, or 0 if it is none of ours.
+ */
+static size_t
+quoted(const struct ippkt *p, struct ipaddr *src, struct ipaddr *dst,
+    uint8_t *proto)
+{
+	const uint8_t	*h;
+	size_t		 off = p->l4 + ICMP_HDR;
+
+	if (p->src.af == 4) {
+		if ((h = pkt_get(p, off, 20)) == NULL || h[0] >> 4 != 4 ||
+		    (h[0] & 15) < 5 || (be16(h + 6) & 0x1fff) != 0)
+			return (0);
+		*proto = h[9];
+		ipaddr_from4(src, h + 12);
+		ipaddr_from4(dst, h + 16);
+		return (off + (size_t)(h[0] & 15) * 4);
+	}
+	/* a fragment of ours tells what it was, if it was the first */
+	if ((h = pkt_get(p, off, 40)) == NULL || h[0] >> 4 != 6)
+		return (0);
+	*proto = h[6];
+	ipaddr_from6(src, h + 8);
+	ipaddr_from6(dst, h + 24);
+	off += 40;
+	if (*proto == IPPROTO_FRAGMENT6) {
+		if ((h = pkt_get(p, off, 8)) == NULL ||
+		    (be16(h + 2) & ~7U) != 0)
+			return (0);
+		*proto = h[0];
+		off += 8;
+	}
+	return (off);
+}
+
+/*
+ * A guest, or a router behind it, could not take a packet of ours.  That
+ * is news for TCP, which sends smaller segments or gives up asking; a UDP
+ * mapping lives on (RFC 4787 REQ-12), and what is sent from now on is
+ * fragmented to fit.
+ */
+static void
+error_input(struct slirp *s, struct ippkt *p)
+{
+	const uint8_t	*h = pkt_get(p, p->l4, ICMP_HDR), *q;
+	struct ipaddr	 src, dst;
+	struct flow_key	 k;
+	struct flow	*f;
+	size_t		 off;
+	uint32_t	 mtu = 0;
+	uint8_t		 proto;
+
+	s->count.icmp_rx_errors++;
+	if ((off = quoted(p, &src, &dst, &proto)) == 0 ||
+	    (q = pkt_get(p, off, 8)) == NULL)
+		return;
+	if (p->src.af == 4 && h[0] == ICMP4_UNREACH && h[1] == 4)
+		mtu = be16(h + 6);
+	else if (p->src.af == 6 && h[0] == ICMP6_TOOBIG)
+		mtu = be32(h + 4);
+	/* our packet went from src to dst: the flow has them reversed */
+	if (proto == IPPROTO_TCP) {
+		flow_key(&k, p->peer, FLOW_TCP, &dst, be16(q + 2), &src,
+		    be16(q));
+		if ((f = flow_find(s, &k)) != NULL)
+			tcp_icmp(s, f, be32(q + 4), mtu, h[0], h[1]);
+		return;
+	}
+	flow_key(&k, p->peer, FLOW_UDP, &dst, be16(q + 2), NULL, 0);
+	if (mtu != 0 && proto == IPPROTO_UDP && flow_find(s, &k) != NULL)
+		ip_learn_mtu(s, p->peer, p->src.af, mtu);
+}
+
+/* Find or make the mapping of an echo that may be sent; NULL if not. */
+static struct flow *
+echo_flow(struct slirp *s, struct ippkt *p, uint16_t id)
+{
+	struct flow_key	 k;
+	struct flow	*f;
+	struct remote	*r = NULL;
+	enum verdict	 v;
+
+	flow_key(&k, p->peer, FLOW_ICMP, &p->src, id, NULL, 0);
+	if ((f = flow_find(s, &k)) != NULL)
+		r = remotes_find(&((struct icmp_flow *)f)->remotes, &p->dst,
+		    0);
+	if ((r == NULL || r->passed != s->policy) &&
+	    (v = policy_check(s, p->peer, &p->src, &p->dst, IPPROTO_ICMP,
+	    0)) != VERDICT_PASS) {
+		icmp_blocked(s, p, v);
+		return (NULL);
+	}
+	if (f == NULL && (f = icmp_open(s, p, id, &k)) == NULL) {
+		s->count.icmp_drop_socket++;
+		return (NULL);
+	}
+	if ((r = remotes_note(&((struct icmp_flow *)f)->remotes, &p->dst, 0,
+	    s->now)) != NULL)
+		r->passed = s->policy;
+	return (f);
+}
+
 void
 icmp_input(struct slirp *s, struct ippkt *p)
 {
 	const uint8_t	*h;
-	struct flow_key	 k;
 	struct flow	*f;
 	struct iovec	 iov[2];
 	uint8_t		 hdr[ICMP_HDR];
-	uint16_t	 id;
 
 	if ((h = pkt_get(p, p->l4, ICMP_HDR)) == NULL) {
 		s->count.ip_drop_malformed++;
@@ -360,25 +457,19 @@ icmp_input(struct slirp *s, struct ippkt *p)
 		s->count.ip_drop_checksum++;
 		return;
 	}
+	if (is_error(p->src.af, h[0])) {
+		error_input(s, p);
+		return;
+	}
 	if (h[0] != (p->src.af == 4 ? ICMP4_ECHO : ICMP6_ECHO) || h[1] != 0)
 		return;
 	if (ip_is_local(s, &p->dst)) {
 		echo_local(s, p);
 		return;
 	}
-	if (!policy_pass(s, p->peer, &p->src, &p->dst, IPPROTO_ICMP, 0)) {
-		icmp_blocked(s, p);
+	if ((f = echo_flow(s, p, be16(h + 4))) == NULL)
 		return;
-	}
-	id = be16(h + 4);
-	flow_key(&k, p->peer, FLOW_ICMP, &p->src, id, NULL, 0);
-	if ((f = flow_find(s, &k)) == NULL &&
-	    (f = icmp_open(s, p, id, &k)) == NULL) {
-		s->count.icmp_drop_socket++;
-		return;
-	}
 	f->dst = p->dst;
-	remotes_note(&((struct icmp_flow *)f)->remotes, &p->dst, s->now);
 	f->active = s->now;
 	f->rx_bytes += p->l4len;
 	flow_schedule(s, f, s->now + ICMP_TIMEOUT);
@@ -442,7 +533,8 @@ icmp_ready(struct slirp *s, struct flow *f)
 			continue;
 		}
 		if (n < ICMP_HDR || from.af != f->src.af ||
-		    !remotes_have(&((struct icmp_flow *)f)->remotes, &from) ||
+		    remotes_find(&((struct icmp_flow *)f)->remotes, &from,
+		    0) == NULL ||
 		    s->dgram[0] != (f->src.af == 4 ? ICMP4_ECHOREPLY :
 		    ICMP6_ECHOREPLY))
 			continue;

@@ -35,6 +35,24 @@ ip_mtu(const struct slirp *s, const struct slirp_peer *p)
 	return (s->conf.mtu);
 }
 
+/*
+ * The path to the peer takes packets of no more than mtu bytes, somebody
+ * there says.  Less than every host has to take is not believed.
+ */
+void
+ip_learn_mtu(struct slirp *s, struct slirp_peer *p, uint8_t af,
+    uint32_t mtu)
+{
+	uint32_t	 least = af == 4 ? MTU_MIN : IP6_MIN_MTU;
+
+	if (mtu < least)
+		mtu = least;
+	if (mtu >= ip_mtu(s, p))
+		return;
+	p->pmtu = (uint16_t)mtu;
+	p->pmtu_at = s->now;
+}
+
 size_t
 ip_hdr_len(const struct ipaddr *a)
 {
@@ -119,7 +137,7 @@ ip_header(struct slirp *s, uint8_t *p, const struct ipaddr *src,
 /* Show a packet in a slot to the crypto engine; the slot stays owned. */
 void
 ip_publish(struct slirp *s, uint32_t slot, size_t off, size_t len,
-    const struct slirp_peer *peer)
+    struct slirp_peer *peer)
 {
 	struct pktq_desc	 d;
 
@@ -132,6 +150,9 @@ ip_publish(struct slirp *s, uint32_t slot, size_t off, size_t len,
 	if (pktq_publish(s->out, &d) == 0) {
 		s->count.ip_tx_packets++;
 		s->count.ip_tx_bytes += len;
+		if (peer->rate_out != 0)
+			bucket_charge(&peer->out, s->now, peer->rate_out,
+			    len);
 	}
 }
 

@@ -16,9 +16,23 @@
 #include <sys/types.h>
 #include <netinet/in.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "slirp.h"
+
+/* A table is kept as ranges of addresses, in order and apart. */
+struct addr_range {
+	uint8_t		 af;
+	uint8_t		 lo[16];
+	uint8_t		 hi[16];
+};
+
+struct addr_table {
+	struct addr_range	*v;
+	size_t			 n;
+	size_t			 cap;
+};
 
 #define P4(a, b, c, d, l)	\
 	{ { 4, { 0, 0, 0 }, { a, b, c, d } }, l, { 0, 0, 0 } }
@@ -141,9 +155,139 @@ policy_builtin(const struct slirp *s, const struct ipaddr *dst)
 }
 
 static int
-rule_matches(const struct rule *r, const struct slirp_peer *peer,
-    const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto,
-    uint16_t port)
+range_cmp(const void *a, const void *b)
+{
+	const struct addr_range	*ra = a, *rb = b;
+
+	if (ra->af != rb->af)
+		return (ra->af < rb->af ? -1 : 1);
+	return (memcmp(ra->lo, rb->lo, sizeof(ra->lo)));
+}
+
+/* One more table, empty, at the end.  -1 if there is no memory. */
+int
+policy_table_new(struct slirp_conf *c)
+{
+	struct addr_table	*t;
+
+	t = recallocarray(c->tables, c->ntables, c->ntables + 1, sizeof(*t));
+	if (t == NULL)
+		return (-1);
+	c->tables = t;
+	c->ntables++;
+	return (0);
+}
+
+/* Enter a prefix into the last table; -1 if there is none, or no memory. */
+int
+policy_table_add(struct slirp_conf *c, const struct ipprefix *p)
+{
+	struct addr_table	*t;
+	struct addr_range	*v;
+	int			 i;
+
+	if (c->ntables == 0)
+		return (-1);
+	t = &c->tables[c->ntables - 1];
+	if (t->n == t->cap) {
+		v = recallocarray(t->v, t->cap, t->cap * 2 + 8, sizeof(*v));
+		if (v == NULL)
+			return (-1);
+		t->v = v;
+		t->cap = t->cap * 2 + 8;
+	}
+	v = &t->v[t->n++];
+	v->af = p->addr.af;
+	memcpy(v->lo, p->addr.a, sizeof(v->lo));
+	memcpy(v->hi, p->addr.a, sizeof(v->hi));
+	for (i = p->len; i < ipaddr_bits(&p->addr); i++)
+		v->hi[i / 8] |= (uint8_t)(0x80 >> i % 8);
+	return (0);
+}
+
+/* All tables are complete: put them in order, for lookups. */
+void
+policy_tables_sort(struct slirp_conf *c)
+{
+	struct addr_table	*t;
+	size_t			 i, k, n;
+
+	for (k = 0; k < c->ntables; k++) {
+		t = &c->tables[k];
+		if (t->n == 0)
+			continue;
+		qsort(t->v, t->n, sizeof(*t->v), range_cmp);
+		for (i = n = 1; i < t->n; i++) {
+			/* prefixes are within each other, or apart */
+			if (t->v[i].af == t->v[n - 1].af &&
+			    memcmp(t->v[i].lo, t->v[n - 1].hi, 16) <= 0) {
+				if (memcmp(t->v[i].hi, t->v[n - 1].hi,
+				    16) > 0)
+					memcpy(t->v[n - 1].hi, t->v[i].hi,
+					    16);
+			} else
+				t->v[n++] = t->v[i];
+		}
+		t->n = n;
+	}
+}
+
+void
+policy_conf_free(struct slirp_conf *c)
+{
+	size_t	 i;
+
+	for (i = 0; i < c->ntables; i++)
+		free(c->tables[i].v);
+	free(c->tables);
+	free(c->rules);
+	free(c->rule_info);
+	c->tables = NULL;
+	c->rules = NULL;
+	c->rule_info = NULL;
+	c->ntables = c->nrules = 0;
+}
+
+/* Is the address in a table?  An index without one matches nothing. */
+static int
+in_table(const struct slirp *s, uint16_t idx, const struct ipaddr *ip)
+{
+	const struct addr_table	*t;
+	size_t			 lo = 0, hi, mid;
+	int			 r;
+
+	if (idx >= s->conf.ntables)
+		return (0);
+	t = &s->conf.tables[idx];
+	for (hi = t->n; lo < hi;) {
+		mid = (lo + hi) / 2;
+		r = t->v[mid].af != ip->af ? t->v[mid].af - ip->af :
+		    memcmp(t->v[mid].lo, ip->a, 16);
+		if (r <= 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return (lo > 0 && t->v[lo - 1].af == ip->af &&
+	    memcmp(ip->a, t->v[lo - 1].hi, 16) <= 0);
+}
+
+/* Does the rule's "to" mean the address? */
+static int
+rule_means(const struct slirp *s, const struct rule *r,
+    const struct ipaddr *dst)
+{
+	if (r->private)
+		return (in_list(private, N(private), dst));
+	if (r->to_table != RULE_NO_TABLE)
+		return (in_table(s, r->to_table, dst));
+	return (r->to.addr.af == 0 || ipprefix_match(&r->to, dst));
+}
+
+static int
+rule_matches(const struct slirp *s, const struct rule *r,
+    const struct slirp_peer *peer, const struct ipaddr *src,
+    const struct ipaddr *dst, uint8_t proto, uint16_t port)
 {
 	struct ipaddr	 v4;
 
@@ -151,20 +295,17 @@ rule_matches(const struct rule *r, const struct slirp_peer *peer,
 		return (0);
 	if (r->proto != 0 && r->proto != proto)
 		return (0);
-	if (r->from.addr.af != 0 && !ipprefix_match(&r->from, src))
+	if (r->from_table != RULE_NO_TABLE ?
+	    !in_table(s, r->from_table, src) : r->from.addr.af != 0 &&
+	    !ipprefix_match(&r->from, src))
 		return (0);
 	if (r->port_lo != 0 && ((proto != IPPROTO_TCP &&
 	    proto != IPPROTO_UDP) || port < r->port_lo || port > r->port_hi))
 		return (0);
-	if (r->private)
-		return (in_list(private, N(private), dst) ||
-		    (embedded4(dst, &v4) &&
-		    in_list(private, N(private), &v4)));
-	if (r->to.addr.af == 0 || ipprefix_match(&r->to, dst))
+	if (rule_means(s, r, dst))
 		return (1);
 	/* a block means the address, however it is written */
-	return (!r->pass && embedded4(dst, &v4) &&
-	    ipprefix_match(&r->to, &v4));
+	return (!r->pass && embedded4(dst, &v4) && rule_means(s, r, &v4));
 }
 
 /* Does the rule name a destination that is blocked from the start? */
@@ -187,29 +328,113 @@ rule_opens(const struct slirp *s, const struct rule *r)
 	    policy_builtin(s, &r->to.addr));
 }
 
-/*
- * May the peer send from src to dst?  proto is the IP protocol, with
- * IPPROTO_ICMP for ICMPv6 too; port in host order, 0 without ports.
- */
-int
-policy_pass(const struct slirp *s, const struct slirp_peer *peer,
+/* A rule with "log" decided. */
+static void
+log_decision(struct slirp *s, size_t n, const struct slirp_peer *peer,
     const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto,
     uint16_t port)
 {
+	char	 from[ADDR_STRLEN], to[ADDR_STRLEN];
+
+	if (!log_allow(&s->rulelimit, s->now))
+		return;
+	log_info("rule %zu: %s peer \"%s\" %s %s to %s", n,
+	    s->conf.rules[n].pass ? "pass" : "block", peer->name,
+	    proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_UDP ? "udp" :
+	    "icmp", ipaddr_str(src, from, sizeof(from)), port != 0 ?
+	    ipport_str(dst, port, to, sizeof(to)) : ipaddr_str(dst, to,
+	    sizeof(to)));
+}
+
+/* Go through the rules; the index of the one that decides, or -1. */
+static ssize_t
+decide(const struct slirp *s, const struct slirp_peer *peer,
+    const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto,
+    uint16_t port, int builtin)
+{
 	const struct rule	*r;
+	ssize_t			 found = -1;
 	size_t			 i;
-	int			 builtin = policy_builtin(s, dst);
-	int			 pass = !builtin;
 
 	for (i = 0; i < s->conf.nrules; i++) {
 		r = &s->conf.rules[i];
-		if (!rule_matches(r, peer, src, dst, proto, port))
+		if (!rule_matches(s, r, peer, src, dst, proto, port))
 			continue;
 		if (builtin && r->pass && !rule_opens(s, r))
 			continue;
-		pass = r->pass;
+		found = (ssize_t)i;
 		if (r->quick)
 			break;
 	}
-	return (pass);
+	return (found);
+}
+
+static enum verdict
+verdict(const struct rule *r)
+{
+	if (r->pass)
+		return (VERDICT_PASS);
+	return (r->answer == ANSWER_RETURN ? VERDICT_RETURN :
+	    r->answer == ANSWER_DROP ? VERDICT_DROP : VERDICT_BLOCK);
+}
+
+/*
+ * What becomes of a flow, or of a packet without one, of the peer from
+ * src to dst.  proto is the IP protocol, with IPPROTO_ICMP for ICMPv6
+ * too; port in host order, 0 without ports.  The rule that decides counts
+ * it.
+ */
+enum verdict
+policy_check(struct slirp *s, const struct slirp_peer *peer,
+    const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto,
+    uint16_t port)
+{
+	int	 builtin = policy_builtin(s, dst);
+	ssize_t	 n;
+
+	n = decide(s, peer, src, dst, proto, port, builtin);
+	if (n == -1)
+		return (builtin ? VERDICT_BLOCK : VERDICT_PASS);
+	if (s->conf.rule_info != NULL)
+		s->conf.rule_info[n].matches++;
+	if (s->conf.rules[n].log)
+		log_decision(s, (size_t)n, peer, src, dst, proto, port);
+	return (verdict(&s->conf.rules[n]));
+}
+
+/* The host's loopback address of a family. */
+const struct ipaddr *
+policy_loopback(uint8_t af)
+{
+	static const struct ipaddr	 lo4 = { .af = 4, .a = { 127, 0, 0, 1 } };
+	static const struct ipaddr	 lo6 = { .af = 6, .a = { [15] = 1 } };
+
+	return (af == 4 ? &lo4 : &lo6);
+}
+
+/*
+ * May the peer reach a service on the host's loopback address through the
+ * gateway's own address in the tunnel?  Only if the rule that decides
+ * names exactly that address, and ports.
+ */
+int
+policy_check_local(struct slirp *s, const struct slirp_peer *peer,
+    const struct ipaddr *src, uint8_t proto, uint16_t port)
+{
+	const struct ipaddr	*lo = policy_loopback(src->af);
+	const struct rule	*r;
+	ssize_t			 n;
+
+	n = decide(s, peer, src, lo, proto, port, 1);
+	if (n == -1)
+		return (0);
+	r = &s->conf.rules[n];
+	if (!r->pass || r->port_lo == 0 || r->to.addr.af == 0 ||
+	    r->to.len != ipaddr_bits(&r->to.addr))
+		return (0);
+	if (s->conf.rule_info != NULL)
+		s->conf.rule_info[n].matches++;
+	if (r->log)
+		log_decision(s, (size_t)n, peer, src, lo, proto, port);
+	return (1);
 }

@@ -12,6 +12,7 @@
  * resources, after which the guest tries again.
  *
  *   CONNECTING --connected--> SYN_RCVD --ACK--> ESTABLISHED
+ *   a client of the host: SYN_SENT --SYN-ACK--> ESTABLISHED
  *   host EOF:  ESTABLISHED -> FIN_WAIT_1 -> FIN_WAIT_2 -> TIME-WAIT
  *   guest FIN: ESTABLISHED -> CLOSE_WAIT -> LAST_ACK -> gone
  *
@@ -32,10 +33,7 @@
 #include "slirp_tcp.h"
 
 #define SYNACK_TRIES	5
-#define CONNECT_TIMEOUT	MONO_SEC(130)	/* longer than the kernel's */
-#define MAX_CONNECTING	1024		/* of one peer */
 #define CHALLENGES	10		/* a second and flow */
-#define KEEP_IDLE	MONO_SEC(7440)	/* RFC 5382 REQ-5 */
 #define KEEP_INTERVAL	MONO_SEC(75)
 #define KEEP_PROBES	9
 #define HALF_INTERVAL	MONO_SEC(15)
@@ -63,6 +61,7 @@ struct tcp_tw_table {
 
 static const char *const	 state_names[] = {
 	[TCPS_CONNECTING] = "connecting",
+	[TCPS_SYN_SENT] = "syn-sent",
 	[TCPS_SYN_RCVD] = "syn-received",
 	[TCPS_ESTABLISHED] = "established",
 	[TCPS_FIN_WAIT_1] = "fin-wait-1",
@@ -103,6 +102,16 @@ const char *
 tcp_state_name(const struct flow *f)
 {
 	return (state_names[((const struct tcpcb *)f)->state]);
+}
+
+/* Is one of its two sides not connected yet? */
+int
+tcp_half_open(const struct flow *f)
+{
+	const struct tcpcb	*t = (const struct tcpcb *)f;
+
+	return (t->state == TCPS_CONNECTING || t->state == TCPS_SYN_SENT ||
+	    t->dialing);
 }
 
 static uint32_t
@@ -226,30 +235,13 @@ path_learn(struct slirp *s, const struct tcpcb *t)
 		p->path_ssthresh = t->ssthresh;
 }
 
-static void
-path_recall(struct slirp *s, struct tcpcb *t)
-{
-	const struct slirp_peer	*p = t->f.peer;
-
-	if (p->path_srtt == 0 || s->now - p->path_at >= PATH_AGE)
-		return;
-	/* of the SYN-ACK; what is measured replaces it */
-	t->rto = p->path_srtt + 4 * p->path_rttvar;
-	if (t->rto < TCP_RTO_MIN + p->path_srtt)
-		t->rto = TCP_RTO_MIN + p->path_srtt;
-	if (t->rto > TCP_RTO_INIT)
-		t->rto = TCP_RTO_INIT;
-	if (p->path_ssthresh != 0)
-		t->ssthresh = p->path_ssthresh;
-}
-
 /* Give back everything; reset: the host sees a reset. */
 void
 tcp_free(struct slirp *s, struct tcpcb *t, int reset)
 {
 	path_learn(s, t);
 	s->host->close(s->harg, &t->f, reset);
-	if (t->state == TCPS_CONNECTING || t->dialing) {
+	if (tcp_half_open(&t->f)) {
 		t->f.peer->nconnecting--;
 		s->count.tcp_connecting--;
 	}
@@ -276,7 +268,7 @@ tcp_done(struct slirp *s, struct tcpcb *t)
 void
 tcp_abort(struct slirp *s, struct tcpcb *t)
 {
-	if (t->state != TCPS_CONNECTING)
+	if (t->state != TCPS_CONNECTING && t->state != TCPS_SYN_SENT)
 		tcp_send_rst(s, t);
 	tcp_free(s, t, 1);
 }
@@ -292,7 +284,8 @@ void
 tcp_arm(struct slirp *s, struct tcpcb *t)
 {
 	const mono_t	 all[] = { t->t_rexmt, t->t_persist, t->t_delack,
-			    t->t_keep, t->t_pace, t->t_reo, t->t_tlp };
+			    t->t_keep, t->t_pace, t->t_reo, t->t_tlp,
+			    t->t_rate };
 	mono_t		 next = 0;
 	size_t		 i;
 
@@ -410,227 +403,6 @@ parse_segment(struct slirp *s, struct ippkt *p, struct tcp_in *in)
 	return (0);
 }
 
-/* RFC 6528: a clock of 4 us and a keyed hash of the connection. */
-static uint32_t
-initial_seq(const struct slirp *s, const struct flow_key *k)
-{
-	return ((uint32_t)siphash24(&s->isnkey, k, sizeof(*k)) +
-	    (uint32_t)(MONO_TO_US(s->now) / 4));
-}
-
-/* What the guest may have in a segment, by its SYN and our MTU. */
-static uint16_t
-effective_mss(const struct slirp *s, const struct tcp_in *in, int ts)
-{
-	uint32_t	 mss = in->has_mss ? in->mss : TCP_MSS_DEFAULT, max;
-
-	max = ip_mtu(s, in->p->peer) - (uint32_t)ip_hdr_len(&in->p->src) -
-	    TCP_HDR;
-	if (mss > max)
-		mss = max;
-	if (s->conf.tcp.mss != 0 && mss > s->conf.tcp.mss)
-		mss = s->conf.tcp.mss;
-	if (ts)
-		mss = mss > TCP_TS_LEN ? mss - TCP_TS_LEN : 0;
-	return ((uint16_t)(mss < TCP_MSS_MIN ? TCP_MSS_MIN : mss));
-}
-
-static void
-init_cb(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
-    const struct flow_key *k)
-{
-	t->state = TCPS_CONNECTING;
-	t->irs = in->seq;
-	t->rcv_nxt = t->host_nxt = t->last_ack = in->seq + 1;
-	t->rcv_adv = t->rcv_nxt;
-	t->rcv_wnd = s->conf.tcp.window;
-	t->tune_seq = t->rcv_nxt + t->rcv_wnd;
-	t->tune_start = s->now;
-	t->iss = initial_seq(s, k);
-	t->snd_una = t->iss;
-	t->snd_nxt = t->iss + 1;
-	t->fack = t->scan = t->recover = t->dsack_round = t->snd_nxt;
-	t->snd_wnd = t->max_wnd = in->wnd;
-	t->snd_wl1 = in->seq;
-	if (in->has_ws) {
-		t->ws_ok = 1;
-		t->snd_scale = in->ws;
-		t->rcv_scale = s->conf.tcp.wscale;
-	}
-	t->sack_ok = in->has_sackok && s->conf.tcp.sack;
-	if (in->has_ts) {
-		t->ts_ok = 1;
-		t->ts_recent = in->tsval;
-		t->ts_offset = (uint32_t)(siphash24(&s->isnkey, k,
-		    sizeof(*k)) >> 32);
-	}
-	t->mss = effective_mss(s, in, t->ts_ok);
-	t->last_rx = t->progress = s->now;
-	cc_init(t, (enum cc_id)s->conf.tcp.cc, s->conf.tcp.iw, s->now);
-	path_recall(s, t);
-}
-
-/*
- * The host connect failed: tell the guest what it has to know.
- */
-static void
-connect_failed(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
-    int error, const struct host_error *he)
-{
-	struct host_error	 local;
-
-	if (t->dialing) {
-		/* the guest believes that it is connected */
-		s->count.tcp_refused++;
-		tcp_abort(s, t);
-		return;
-	}
-	switch (error) {
-	case ECONNREFUSED:
-	case ECONNRESET:
-		s->count.tcp_refused++;
-		if (s->conf.tcp.signal == SIGNAL_NONE)
-			break;
-		if (in != NULL)
-			tcp_reply_rst(s, in);
-		else {
-			t->snd_nxt = 0;
-			tcp_send_rst(s, t);
-		}
-		break;
-	case ETIMEDOUT:
-		s->count.tcp_timeouts++;
-		break;
-	case EHOSTUNREACH:
-	case EHOSTDOWN:
-	case ENETUNREACH:
-	case ENETDOWN:
-	case EACCES:
-	case EPERM:
-	case EPROTO:
-	case ENOPROTOOPT:
-		s->count.tcp_unreachable++;
-		if (s->conf.tcp.signal == SIGNAL_NONE)
-			break;
-		if (s->conf.tcp.signal == SIGNAL_RST) {
-			t->snd_nxt = 0;
-			tcp_send_rst(s, t);
-			break;
-		}
-		if (he == NULL || !he->icmp) {
-			memset(&local, 0, sizeof(local));
-			local.error = error == EPROTO ? EHOSTUNREACH : error;
-			he = &local;
-		}
-		icmp_relay(s, &t->f, IPPROTO_TCP, t->irs, he);
-		break;
-	default:
-		s->count.tcp_local_errors++;
-		if (log_allow(&s->loglimit, s->now))
-			log_warnx("tcp connect: %s", strerror(error));
-		break;
-	}
-	tcp_free(s, t, 0);
-}
-
-/* A SYN for no flow: check policy and budgets, connect. */
-static void
-open_flow(struct slirp *s, const struct tcp_in *in, const struct flow_key *k)
-{
-	const struct ippkt	*p = in->p;
-	struct tcpcb		*t;
-	struct flow		*f;
-
-	if (!policy_pass(s, p->peer, &p->src, &p->dst, IPPROTO_TCP,
-	    in->dport)) {
-		/* on the gateway itself nothing listens */
-		if (ip_is_local(s, &p->dst)) {
-			s->count.ip_drop_policy++;
-			tcp_reply_rst(s, in);
-		} else
-			icmp_blocked(s, p);
-		return;
-	}
-	if (p->peer->nconnecting >= MAX_CONNECTING ||
-	    (t = calloc(1, sizeof(*t))) == NULL) {
-		s->count.ip_drop_budget++;
-		return;
-	}
-	f = &t->f;
-	f->type = FLOW_TCP;
-	f->peer = p->peer;
-	f->src = p->src;
-	f->dst = p->dst;
-	f->sport = in->sport;
-	f->dport = in->dport;
-	if (flow_add(s, f, k) == -1) {
-		free(t);
-		return;
-	}
-	init_cb(s, t, in, k);
-	if (s->conf.copy_tos)
-		f->dscp = p->tos & 0xfc;
-	s->count.tcp_opened++;
-	s->count.tcp_active++;
-	s->count.tcp_connecting++;
-	p->peer->nconnecting++;
-	if (s->host->tcp_open(s->harg, f, p->ttl) == -1) {
-		connect_failed(s, t, in, errno, NULL);
-		return;
-	}
-	t->t_keep = s->now + CONNECT_TIMEOUT;
-	if (s->conf.tcp.fast_dial != 0)
-		t->t_delack = s->now + MONO_MS(s->conf.tcp.fast_dial);
-	tcp_arm(s, t);
-}
-
-/* The guest gets its SYN-ACK. */
-static void
-answer_syn(struct slirp *s, struct tcpcb *t)
-{
-	t->state = TCPS_SYN_RCVD;
-	t->t_rexmt = s->now + t->rto;
-	t->progress = s->now;
-	tcp_send_synack(s, t);
-}
-
-/* The host side is connected: now the guest may know. */
-static void
-host_connected(struct slirp *s, struct tcpcb *t)
-{
-	t->f.peer->nconnecting--;
-	s->count.tcp_connecting--;
-	if (t->dialing) {
-		t->dialing = 0;
-		t->host_full = 0;
-		t->t_keep = s->now + KEEP_IDLE;
-		tcp_flush(s, t);
-		return;
-	}
-	t->t_keep = 0;
-	answer_syn(s, t);
-	tcp_arm(s, t);
-}
-
-static void
-connect_event(struct slirp *s, struct tcpcb *t, int what)
-{
-	struct host_error	 he, e;
-	int			 error;
-
-	/* the kernel forgets the error once its queue has been read */
-	memset(&he, 0, sizeof(he));
-	error = s->host->error(s->harg, &t->f);
-	while (s->host->errqueue(s->harg, &t->f, &e) == 0)
-		he = e;
-	if (error == 0)
-		error = he.error;
-	if (error != 0)
-		connect_failed(s, t, NULL, error, &he);
-	else if (what & HOST_WRITE && s->host->connected(s->harg, &t->f))
-		host_connected(s, t);
-}
-
 /* Something happened on the host socket. */
 void
 tcp_event(struct slirp *s, struct flow *f, int what)
@@ -638,7 +410,12 @@ tcp_event(struct slirp *s, struct flow *f, int what)
 	struct tcpcb	*t = (struct tcpcb *)f;
 
 	if (t->state == TCPS_CONNECTING || t->dialing) {
-		connect_event(s, t, what);
+		tcp_connect_event(s, t, what);
+		return;
+	}
+	if (t->state == TCPS_SYN_SENT) {
+		/* what the client sends waits; whether it is there, too */
+		f->readable = 1;
 		return;
 	}
 	/* after its end the host can only say that it failed */
@@ -665,8 +442,7 @@ tcp_ready(struct slirp *s, struct flow *f)
 	struct tcpcb	*t = (struct tcpcb *)f;
 	int		 more;
 
-	if (t->state == TCPS_CONNECTING || t->state == TCPS_SYN_RCVD ||
-	    t->dialing)
+	if (t->state <= TCPS_SYN_RCVD || t->dialing)
 		return (0);
 	more = tcp_output(s, t);
 	if (t->rst_after && t->seg_n == 0 && !f->readable) {
@@ -735,8 +511,8 @@ update_window(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 }
 
 /* The guest's ACK of the SYN-ACK. */
-static void
-established(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
+void
+tcp_established(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 {
 	t->state = TCPS_ESTABLISHED;
 	t->snd_una = in->ack;
@@ -749,7 +525,7 @@ established(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 	t->backoff = 0;
 	t->progress = s->now;
 	if (!t->dialing)
-		t->t_keep = s->now + KEEP_IDLE;
+		t->t_keep = s->now + TCP_KEEP_IDLE;
 	s->count.tcp_established++;
 	/* the host may have spoken first */
 	t->f.readable = 1;
@@ -768,7 +544,7 @@ input_ack(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 			return (0);
 		}
 		in->wnd <<= t->snd_scale;
-		established(s, t, in);
+		tcp_established(s, t, in);
 		return (1);
 	}
 	in->wnd <<= t->snd_scale;
@@ -809,6 +585,10 @@ input_flow(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 	t->f.active = s->now;
 	if (s->conf.copy_tos)
 		t->f.dscp = in->p->tos & 0xfc;
+	if (t->state == TCPS_SYN_SENT) {
+		tcp_syn_sent(s, t, in);
+		return;
+	}
 	/* a retransmitted SYN, while the host is not connected or lost ACK */
 	if (t->state <= TCPS_SYN_RCVD &&
 	    (in->flags & (TH_SYN | TH_ACK | TH_RST)) == TH_SYN &&
@@ -873,7 +653,8 @@ input_flow(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 static int
 reopens(const struct tcpcb *t, const struct tcp_in *in)
 {
-	return (t->state <= TCPS_SYN_RCVD && in->seq != t->irs &&
+	return (t->state <= TCPS_SYN_RCVD && t->state != TCPS_SYN_SENT &&
+	    t->f.via == VIA_GUEST && in->seq != t->irs &&
 	    (in->flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) == TH_SYN);
 }
 
@@ -902,7 +683,7 @@ tcp_input(struct slirp *s, struct ippkt *p)
 	if ((w = tw_find(s, &k)) != NULL && tw_input(s, w, &in))
 		return;
 	if ((in.flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) == TH_SYN)
-		open_flow(s, &in, &k);
+		tcp_open(s, &in, &k);
 	else
 		tcp_reply_rst(s, &in);
 }
@@ -923,7 +704,7 @@ static int
 keepalive(struct slirp *s, struct tcpcb *t)
 {
 	int	 half = t->host_eof || t->fin_done;
-	mono_t	 idle = half ? TCP_HALF_IDLE : KEEP_IDLE;
+	mono_t	 idle = half ? TCP_HALF_IDLE : TCP_KEEP_IDLE;
 
 	if (s->now - t->last_rx < idle && t->probes == 0) {
 		t->t_keep = t->last_rx + idle;
@@ -944,6 +725,8 @@ static int
 rexmt_timer(struct slirp *s, struct tcpcb *t)
 {
 	t->t_rexmt = 0;
+	if (t->state == TCPS_SYN_SENT)
+		return (tcp_syn_timeout(s, t));
 	if (t->state == TCPS_SYN_RCVD) {
 		if (++t->backoff > SYNACK_TRIES) {
 			s->count.tcp_timeouts++;
@@ -989,7 +772,7 @@ tcp_timer(struct slirp *s, struct flow *f)
 		/* fast dial: the guest does not wait for the host */
 		if (is_due(&t->t_delack, s->now)) {
 			t->dialing = t->host_full = 1;
-			answer_syn(s, t);
+			tcp_answer_syn(s, t);
 		}
 		tcp_arm(s, t);
 		return;
@@ -1019,6 +802,12 @@ tcp_timer(struct slirp *s, struct flow *f)
 	}
 	if (is_due(&t->t_delack, s->now))
 		tcp_send_ack(s, t);
+	if (is_due(&t->t_rate, s->now)) {
+		/* the rate of the peer allows it again; may end the flow */
+		t->host_full = 0;
+		tcp_flush(s, t);
+		return;
+	}
 	if (is_due(&t->t_reo, s->now))
 		tcp_reo_timeout(s, t);
 	if (is_due(&t->t_tlp, s->now))

@@ -30,6 +30,7 @@
 #define TCP_RTO_MIN	MONO_MS(200)
 #define TCP_RTO_MAX	MONO_SEC(60)
 #define TCP_USER_TIMEOUT	MONO_SEC(120)	/* closed windows */
+#define TCP_KEEP_IDLE	MONO_SEC(7440)		/* RFC 5382 REQ-5 */
 #define TCP_HALF_IDLE	MONO_SEC(60)	/* one direction has ended */
 
 /* Modular comparison of sequence numbers (RFC 9293 3.4). */
@@ -40,6 +41,7 @@
 
 enum tcp_state {
 	TCPS_CONNECTING,	/* SYN seen, host connect under way */
+	TCPS_SYN_SENT,		/* a client of the host asked for it */
 	TCPS_SYN_RCVD,
 	TCPS_ESTABLISHED,
 	TCPS_FIN_WAIT_1,
@@ -186,6 +188,7 @@ struct tcpcb {
 	mono_t			 t_pace;
 	mono_t			 t_reo;
 	mono_t			 t_tlp;
+	mono_t			 t_rate;
 
 	uint16_t		 mss;		/* payload we send at most */
 	uint16_t		 dupacks;
@@ -290,9 +293,21 @@ void	 tcp_abort(struct slirp *, struct tcpcb *);
 void	 tcp_arm(struct slirp *, struct tcpcb *);
 void	 tcp_done(struct slirp *, struct tcpcb *);
 void	 tcp_challenge(struct slirp *, struct tcpcb *);
+void	 tcp_established(struct slirp *, struct tcpcb *,
+	    const struct tcp_in *);
+
+/* slirp_tcp_open.c */
+void	 tcp_open(struct slirp *, const struct tcp_in *,
+	    const struct flow_key *);
+void	 tcp_answer_syn(struct slirp *, struct tcpcb *);
+void	 tcp_connect_event(struct slirp *, struct tcpcb *, int);
+void	 tcp_syn_sent(struct slirp *, struct tcpcb *, struct tcp_in *);
+int	 tcp_syn_timeout(struct slirp *, struct tcpcb *);
+void	 tcp_dial_failed(struct slirp *, struct tcpcb *, int);
 
 /* slirp_tcp_out.c */
 void	 tcp_send_ack(struct slirp *, struct tcpcb *);
+void	 tcp_send_syn(struct slirp *, struct tcpcb *);
 void	 tcp_send_synack(struct slirp *, struct tcpcb *);
 void	 tcp_send_rst(struct slirp *, struct tcpcb *);
 void	 tcp_send_probe(struct slirp *, struct tcpcb *);

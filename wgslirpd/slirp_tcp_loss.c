@@ -590,6 +590,51 @@ suspect_mtu(struct slirp *s, struct tcpcb *t, const struct tseg *g)
 	tcp_send_probe(s, t);
 }
 
+/* Segments that are too long for the path now are lost: they are split. */
+static void
+shrink(struct slirp *s, struct tcpcb *t, uint16_t mss)
+{
+	struct tseg	*g;
+	uint32_t	 i;
+
+	t->mss = mss;
+	for (i = 0; i < t->seg_n; i++) {
+		g = tcp_seg(t, i);
+		if (g->len > mss && !(g->flags & TSEG_SACKED))
+			mark_lost(t, g);
+	}
+	flow_ready(s, &t->f);
+}
+
+/*
+ * An ICMP error about a segment of ours that began at seq; mtu is what it
+ * says, 0 if nothing.  It is soft (RFC 5927): believed only about what is
+ * under way, and it ends no connection that exists.
+ */
+void
+tcp_icmp(struct slirp *s, struct flow *f, uint32_t seq, uint32_t mtu,
+    uint8_t type, uint8_t code)
+{
+	struct tcpcb	*t = (struct tcpcb *)f;
+	uint32_t	 hlen, size;
+
+	if (SEQ_LT(seq, t->snd_una) || SEQ_GEQ(seq, t->snd_nxt))
+		return;
+	if (t->state == TCPS_SYN_SENT) {
+		if (f->src.af == 4 ? type == 3 && code != 4 : type == 1)
+			tcp_dial_failed(s, t, EHOSTUNREACH);
+		return;
+	}
+	if (mtu == 0 || t->state < TCPS_ESTABLISHED)
+		return;
+	ip_learn_mtu(s, f->peer, f->src.af, mtu);
+	hlen = (uint32_t)ip_hdr_len(&f->src) + TCP_HDR +
+	    (t->ts_ok ? TCP_TS_LEN : 0);
+	size = ip_mtu(s, f->peer) - hlen;
+	if (size < t->mss)
+		shrink(s, t, (uint16_t)size);
+}
+
 /* Nothing was acknowledged for too long (RFC 6298, 5). */
 void
 tcp_rexmt_timeout(struct slirp *s, struct tcpcb *t)

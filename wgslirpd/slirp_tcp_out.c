@@ -179,8 +179,8 @@ tcp_send_rst(struct slirp *s, struct tcpcb *t)
 	s->count.tcp_resets_tx++;
 }
 
-void
-tcp_send_synack(struct slirp *s, struct tcpcb *t)
+static void
+send_syn(struct slirp *s, struct tcpcb *t, uint8_t flags)
 {
 	uint8_t		 o[40], ws = t->rcv_scale;
 	size_t		 n = 4;
@@ -219,8 +219,21 @@ tcp_send_synack(struct slirp *s, struct tcpcb *t)
 		o[n++] = t->rcv_scale;
 	}
 	t->rcv_scale = 0;	/* the window of a SYN is never scaled */
-	send_bare(s, t, t->iss, TH_SYN | TH_ACK, o, n);
+	send_bare(s, t, t->iss, flags, o, n);
 	t->rcv_scale = ws;
+}
+
+void
+tcp_send_synack(struct slirp *s, struct tcpcb *t)
+{
+	send_syn(s, t, TH_SYN | TH_ACK);
+}
+
+/* Ask the guest for a connection. */
+void
+tcp_send_syn(struct slirp *s, struct tcpcb *t)
+{
+	send_syn(s, t, TH_SYN);
 }
 
 /* Answer a segment that belongs to no connection (RFC 9293 3.10.7.1). */
@@ -626,6 +639,27 @@ idle_gate(struct slirp *s, struct tcpcb *t)
 	return (1);
 }
 
+/* What a peer's rate lets save up: 20 ms of it, or two segments. */
+static uint64_t
+rate_burst(const struct slirp *s, uint64_t rate)
+{
+	uint64_t	 least = 2ULL * s->conf.mtu;
+
+	return (rate / 50 > least ? rate / 50 : least);
+}
+
+/* Has the peer's rate room for more toward it?  If not, arms t_pace. */
+static int
+rate_room(struct slirp *s, struct tcpcb *t)
+{
+	const struct slirp_peer	*p = t->f.peer;
+
+	if (p->rate_out == 0 || bucket_open(&p->out, s->now, p->rate_out, 0))
+		return (1);
+	t->t_pace = bucket_when(&p->out, p->rate_out, 0) + 1;
+	return (0);
+}
+
 /* Segments that may be read from the host now; 0 if none. */
 static uint32_t
 may_read(struct slirp *s, struct tcpcb *t, uint32_t *size)
@@ -635,7 +669,7 @@ may_read(struct slirp *s, struct tcpcb *t, uint32_t *size)
 
 	*size = t->mss;
 	t->cwnd_limited = 0;
-	if (idle_gate(s, t))
+	if (idle_gate(s, t) || !rate_room(s, t))
 		return (0);
 	if (t->seg_small >= TCP_MAX_SMALL || t->seg_n >= TCP_MAX_SEGS)
 		return (0);
@@ -658,6 +692,10 @@ may_read(struct slirp *s, struct tcpcb *t, uint32_t *size)
 		t->cwnd_limited = 1;
 	if (n > TRAIN_SEGS)
 		n = TRAIN_SEGS;
+	if (t->f.peer->rate_out != 0 && n > 1 &&
+	    n > rate_burst(s, t->f.peer->rate_out) / s->conf.mtu)
+		n = (uint32_t)(rate_burst(s, t->f.peer->rate_out) /
+		    s->conf.mtu);
 	if (n > 0 && *size == t->mss) {
 		paced = pace_room(s, t) / t->mss;
 		if (n > paced)

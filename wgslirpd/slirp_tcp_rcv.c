@@ -340,6 +340,8 @@ host_took(struct slirp *s, struct tcpcb *t, uint32_t n)
 	t->host_nxt += n;
 	t->f.rx_bytes += n;
 	s->count.tcp_rx_bytes += n;
+	if (t->f.peer->rate_in != 0 && n > 0)
+		bucket_charge(&t->f.peer->in, s->now, t->f.peer->rate_in, n);
 	tune_window(s, t);
 }
 
@@ -381,6 +383,23 @@ keep_items(struct slirp *s, struct tcpcb *t, uint32_t taken)
 	}
 }
 
+/*
+ * Does the peer's rate allow no more toward the host?  Then the data waits
+ * here, the window closes, and the guest slows down.
+ */
+static int
+over_rate(struct slirp *s, struct tcpcb *t)
+{
+	const struct slirp_peer	*p = t->f.peer;
+
+	if (p->rate_in == 0 || t->host_dead ||
+	    bucket_open(&p->in, s->now, p->rate_in, 0))
+		return (0);
+	t->t_rate = bucket_when(&p->in, p->rate_in, 0) + 1;
+	t->host_full = 1;
+	return (1);
+}
+
 /* Write this batch's items.  Returns 0 if the host took all of them. */
 static int
 flush_items(struct slirp *s, struct tcpcb *t)
@@ -390,6 +409,11 @@ flush_items(struct slirp *s, struct tcpcb *t)
 	ssize_t		 r;
 	int		 n = 0, full = 0;
 
+	if (over_rate(s, t)) {
+		keep_items(s, t, 0);
+		t->rx_head = t->rx_tail = t->rx_len = 0;
+		return (-1);
+	}
 	for (i = t->rx_head; i != 0; i = s->rxitems[i - 1].next) {
 		iov[n].iov_base =
 		    (void *)(uintptr_t)s->rxitems[i - 1].data;
@@ -422,7 +446,8 @@ flush_queue(struct slirp *s, struct tcpcb *t)
 	struct iovec	 iov[2];
 	ssize_t		 r;
 
-	while (t->rq != NULL && t->host_nxt != t->rcv_nxt && !t->host_full) {
+	while (t->rq != NULL && t->host_nxt != t->rcv_nxt &&
+	    !t->host_full && !over_rate(s, t)) {
 		r = s->host->writev(s->harg, &t->f, iov, queue_iov(t->rq,
 		    t->host_nxt, t->rcv_nxt - t->host_nxt, iov));
 		if (r == -1 && errno == EINTR)

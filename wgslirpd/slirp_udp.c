@@ -4,8 +4,13 @@
  * UDP: one unconnected socket for each guest address and port, whatever
  * it talks to (endpoint-independent mapping, RFC 4787 REQ-1).  Answers
  * are taken only from addresses that the guest has sent to (address-
- * dependent filtering); what the kernel learns from ICMP comes through
- * the socket's error queue and goes on to the guest.
+ * dependent filtering), unless the configuration asks for another kind;
+ * what the kernel learns from ICMP comes through the socket's error queue
+ * and goes on to the guest.
+ *
+ * A client of the host, through a forward or the proxy, has a flow without
+ * a socket of its own: its datagrams come and go on the one that listens,
+ * and appear in the tunnel from a port of the gateway.
  */
 
 #include <sys/types.h>
@@ -18,9 +23,9 @@
 #include "slirp.h"
 
 #define UDP_HDR		8
-#define DNS_PORT	53
-#define DNS_TIMEOUT	MONO_SEC(10)
 #define RECV_BUDGET	64
+#define PORT_TRIES	64
+#define PORT_FIRST	1024
 
 struct udp_flow {
 	struct flow	 f;
@@ -33,26 +38,33 @@ timeout(const struct slirp *s, const struct flow *f)
 {
 	const struct udp_flow	*u = (const struct udp_flow *)f;
 
-	if (!u->other && DNS_TIMEOUT < s->conf.udp_timeout)
-		return (DNS_TIMEOUT);
+	if (f->type == FLOW_UDP && !u->other &&
+	    s->conf.dns_timeout < s->conf.udp_timeout)
+		return (s->conf.dns_timeout);
 	return (s->conf.udp_timeout);
 }
 
 void
 udp_close(struct slirp *s, struct flow *f)
 {
-	struct udp_flow	*u = (struct udp_flow *)f;
-
-	s->host->close(s->harg, f, 0);
+	if (f->type == FLOW_UDP) {
+		s->host->close(s->harg, f, 0);
+		remotes_free(&((struct udp_flow *)f)->remotes);
+	} else
+		s->host->forget(s->harg, (struct forward_flow *)f);
 	flow_remove(s, f);
 	s->count.udp_active--;
-	remotes_free(&u->remotes);
-	free(u);
+	free(f);
 }
 
 void
 udp_timer(struct slirp *s, struct flow *f)
 {
+	/* what waited for the peer's rate */
+	if (f->readable) {
+		f->readable = 0;
+		flow_ready(s, f);
+	}
 	if (s->now - f->active >= timeout(s, f))
 		udp_close(s, f);
 	else
@@ -93,7 +105,7 @@ udp_open(struct slirp *s, const struct ippkt *p, uint16_t sport,
 /* Send to the host; an error that was pending is told and tried again. */
 static void
 udp_send(struct slirp *s, struct flow *f, const struct ippkt *p,
-    uint16_t dport, size_t len)
+    const struct ipaddr *dst, uint16_t dport, size_t len)
 {
 	struct iovec	 iov;
 	uint8_t		 type, code;
@@ -102,8 +114,8 @@ udp_send(struct slirp *s, struct flow *f, const struct ippkt *p,
 	iov.iov_base = (void *)(uintptr_t)(p->data + p->l4 + UDP_HDR);
 	iov.iov_len = len;
 	for (i = 0; i < 2; i++) {
-		if (s->host->sendto(s->harg, f, &p->dst, dport, &iov, 1,
-		    p->ttl, p->tos, p->df) != -1) {
+		if (s->host->sendto(s->harg, f, dst, dport, &iov, 1, p->ttl,
+		    p->tos, p->df) != -1) {
 			f->rx_bytes += len;
 			s->count.udp_rx_datagrams++;
 			s->count.udp_rx_bytes += len;
@@ -125,15 +137,68 @@ udp_send(struct slirp *s, struct flow *f, const struct ippkt *p,
 	s->count.udp_drop_send++;
 }
 
+/*
+ * What may become of a datagram to the gateway itself.  Returns whether it
+ * goes on to the host's loopback address.
+ */
+static int
+local_input(struct slirp *s, struct ippkt *p, uint16_t sport,
+    uint16_t dport, size_t len)
+{
+	const uint8_t	*data = p->data + p->l4 + UDP_HDR;
+	struct flow_key	 k;
+	struct flow	*f;
+	int		 v4 = p->src.af == 4;
+
+	flow_key(&k, p->peer, FLOW_FORWARD, &p->src, sport, &p->dst, dport);
+	if ((f = flow_find(s, &k)) != NULL) {
+		f->active = s->now;
+		f->rx_bytes += len;
+		s->count.udp_rx_datagrams++;
+		s->count.udp_rx_bytes += len;
+		s->host->reply(s->harg, (struct forward_flow *)f, data, len);
+		return (0);
+	}
+	if (dport == DNS_PORT && s->dns != NULL) {
+		/* what is decided upon is copied first */
+		memcpy(s->dgram, data, len);
+		s->dns(s, p->peer, &p->src, sport, &p->dst, s->dgram, len);
+		return (0);
+	}
+	if (policy_check_local(s, p->peer, &p->src, IPPROTO_UDP, dport))
+		return (1);
+	/* nothing listens there */
+	s->count.ip_drop_policy++;
+	icmp_unreach(s, p, v4 ? 3 : 1, v4 ? 3 : 4, 0);
+	return (0);
+}
+
+/* The rate of the peer does not allow it. */
+static int
+over_rate(struct slirp *s, struct slirp_peer *peer, size_t len)
+{
+	if (peer->rate_in == 0)
+		return (0);
+	if (!bucket_open(&peer->in, s->now, peer->rate_in,
+	    peer->rate_in / 50)) {
+		s->count.udp_drop_rate++;
+		return (1);
+	}
+	bucket_charge(&peer->in, s->now, peer->rate_in, len);
+	return (0);
+}
+
 void
 udp_input(struct slirp *s, struct ippkt *p)
 {
 	const uint8_t	*h;
 	struct flow_key	 k;
 	struct flow	*f;
+	struct remote	*r = NULL;
+	enum verdict	 v;
 	uint16_t	 sport, dport;
 	size_t		 len;
-	int		 v4 = p->src.af == 4;
+	int		 local;
 
 	if ((h = pkt_get(p, p->l4, UDP_HDR)) == NULL ||
 	    (len = be16(h + 4)) < UDP_HDR || len > p->l4len) {
@@ -141,28 +206,34 @@ udp_input(struct slirp *s, struct ippkt *p)
 		return;
 	}
 	if ((h[6] | h[7]) != 0 ? cksum_fold(cksum_add(p->data + p->l4, len,
-	    cksum_pseudo(&p->src, &p->dst, IPPROTO_UDP, len))) != 0 : !v4) {
+	    cksum_pseudo(&p->src, &p->dst, IPPROTO_UDP, len))) != 0 :
+	    p->src.af != 4) {
 		s->count.ip_drop_checksum++;
 		return;
 	}
 	sport = be16(h);
 	dport = be16(h + 2);
+	len -= UDP_HDR;
 	if (sport == 0 || dport == 0) {
 		s->count.ip_drop_malformed++;
 		return;
 	}
-	if (!policy_pass(s, p->peer, &p->src, &p->dst, IPPROTO_UDP, dport)) {
-		/* on the gateway itself nothing listens */
-		if (ip_is_local(s, &p->dst)) {
-			s->count.ip_drop_policy++;
-			icmp_unreach(s, p, v4 ? 3 : 1, v4 ? 3 : 4, 0);
-		} else
-			icmp_blocked(s, p);
+	if (over_rate(s, p->peer, len))
+		return;
+	local = ip_is_local(s, &p->dst);
+	if (local && !local_input(s, p, sport, dport, len))
+		return;
+	flow_key(&k, p->peer, FLOW_UDP, &p->src, sport, NULL, 0);
+	if ((f = flow_find(s, &k)) != NULL)
+		r = remotes_find(&((struct udp_flow *)f)->remotes, &p->dst,
+		    dport);
+	if (!local && (r == NULL || r->passed != s->policy) &&
+	    (v = policy_check(s, p->peer, &p->src, &p->dst, IPPROTO_UDP,
+	    dport)) != VERDICT_PASS) {
+		icmp_blocked(s, p, v);
 		return;
 	}
-	flow_key(&k, p->peer, FLOW_UDP, &p->src, sport, NULL, 0);
-	if ((f = flow_find(s, &k)) == NULL &&
-	    (f = udp_open(s, p, sport, &k)) == NULL) {
+	if (f == NULL && (f = udp_open(s, p, sport, &k)) == NULL) {
 		s->count.ip_drop_budget++;
 		return;
 	}
@@ -171,9 +242,12 @@ udp_input(struct slirp *s, struct ippkt *p)
 	f->active = s->now;
 	if (dport != DNS_PORT)
 		((struct udp_flow *)f)->other = 1;
-	remotes_note(&((struct udp_flow *)f)->remotes, &p->dst, s->now);
+	if ((r = remotes_note(&((struct udp_flow *)f)->remotes, &p->dst,
+	    dport, s->now)) != NULL)
+		r->passed = s->policy;
 	flow_schedule(s, f, s->now + timeout(s, f));
-	udp_send(s, f, p, dport, len - UDP_HDR);
+	udp_send(s, f, p, local ? policy_loopback(p->dst.af) : &p->dst, dport,
+	    len);
 }
 
 void
@@ -183,22 +257,125 @@ udp_event(struct slirp *s, struct flow *f, int what)
 		flow_ready(s, f);
 }
 
-/* Put a header before len bytes of payload at p. */
+/* Put a header before len bytes of payload at p + UDP_HDR. */
 static void
-udp_header(const struct flow *f, const struct ipaddr *from, uint16_t port,
-    uint8_t *p, size_t len)
+udp_header(uint8_t *p, const struct ipaddr *from, uint16_t port,
+    const struct ipaddr *to, uint16_t tport, size_t len)
 {
 	uint16_t	 c;
 
 	put16(p, port);
-	put16(p + 2, f->sport);
+	put16(p + 2, tport);
 	put16(p + 4, (uint32_t)(len + UDP_HDR));
 	put16(p + 6, 0);
 	c = cksum_fold(cksum_add(p, len + UDP_HDR,
-	    cksum_pseudo(from, &f->src, IPPROTO_UDP, len + UDP_HDR)));
+	    cksum_pseudo(from, to, IPPROTO_UDP, len + UDP_HDR)));
 	if (c == 0)
 		c = 0xffff;
 	memcpy(p + 6, &c, 2);
+}
+
+/*
+ * Send a datagram to a guest that answers no mapping's socket.  data has
+ * len bytes and as much room before them as a UDP header takes.
+ */
+void
+udp_answer(struct slirp *s, struct slirp_peer *peer,
+    const struct ipaddr *from, uint16_t port, const struct ipaddr *to,
+    uint16_t tport, uint8_t *data, size_t len)
+{
+	udp_header(data - UDP_HDR, from, port, to, tport, len);
+	ip_send(s, peer, from, to, IPPROTO_UDP, data - UDP_HDR,
+	    len + UDP_HDR, 0);
+	s->count.udp_tx_datagrams++;
+	s->count.udp_tx_bytes += len;
+}
+
+/* A flow for a client of the host, to a service in the tunnel, or NULL. */
+struct forward_flow *
+udp_forward_open(struct slirp *s, struct slirp_peer *peer,
+    const struct ipaddr *to, uint16_t port, enum flow_via via)
+{
+	const struct ipaddr	*from = ip_local(s, to->af);
+	struct forward_flow	*w;
+	struct flow_key		 k;
+	uint16_t		 p = 0;
+	int			 i;
+
+	for (i = 0; from != NULL && i < PORT_TRIES && p == 0; i++) {
+		p = (uint16_t)(PORT_FIRST +
+		    arc4random_uniform(65536 - PORT_FIRST));
+		flow_key(&k, peer, FLOW_FORWARD, to, port, from, p);
+		if (flow_find(s, &k) != NULL)
+			p = 0;
+	}
+	if (p == 0 || (w = calloc(1, sizeof(*w))) == NULL)
+		return (NULL);
+	w->f.type = FLOW_FORWARD;
+	w->f.peer = peer;
+	w->f.src = *to;
+	w->f.dst = *from;
+	w->f.sport = port;
+	w->f.dport = p;
+	w->f.via = (uint8_t)via;
+	if (flow_add(s, &w->f, &k) == -1) {
+		free(w);
+		return (NULL);
+	}
+	s->count.udp_opened++;
+	s->count.udp_active++;
+	flow_schedule(s, &w->f, s->now + s->conf.udp_timeout);
+	return (w);
+}
+
+/* What the client sends; room before data as for udp_answer(). */
+void
+udp_forward_send(struct slirp *s, struct forward_flow *w, uint8_t *data,
+    size_t len)
+{
+	struct flow	*f = &w->f;
+
+	f->active = s->now;
+	f->tx_bytes += len;
+	s->count.udp_forwarded++;
+	udp_answer(s, f->peer, &f->dst, f->dport, &f->src, f->sport, data,
+	    len);
+}
+
+/*
+ * The address by which the guest knows a sender: what came from loopback
+ * was sent to the gateway.  Returns 0 if the guest does not expect it.
+ */
+static int
+known_sender(const struct slirp *s, const struct udp_flow *u,
+    struct ipaddr *from, uint16_t port)
+{
+	const struct remote	*r;
+	uint16_t		 i;
+
+	if (from->af != u->f.src.af)
+		return (0);
+	if (ipaddr_cmp(from, policy_loopback(from->af)) == 0) {
+		for (i = 0; i < u->remotes.n; i++) {
+			r = &u->remotes.v[i];
+			if (r->port == port && ip_is_local(s, &r->addr)) {
+				*from = r->addr;
+				return (1);
+			}
+		}
+	}
+	switch (s->conf.filtering) {
+	case FILTER_NONE:
+		return (1);
+	case FILTER_PORT:
+		for (i = 0; i < u->remotes.n; i++)
+			if (u->remotes.v[i].port == port &&
+			    ipaddr_cmp(&u->remotes.v[i].addr, from) == 0)
+				return (1);
+		return (0);
+	default:
+		return (remotes_have(&u->remotes, from));
+	}
 }
 
 /*
@@ -221,6 +398,14 @@ udp_ready(struct slirp *s, struct flow *f)
 
 	room = ip_mtu(s, f->peer) - hlen;
 	for (i = 0; i < RECV_BUDGET; i++) {
+		if (f->peer->rate_out != 0 && !bucket_open(&f->peer->out,
+		    s->now, f->peer->rate_out, 0)) {
+			/* it waits in the socket */
+			f->readable = 1;
+			flow_schedule(s, f, bucket_when(&f->peer->out,
+			    f->peer->rate_out, 0) + 1);
+			return (0);
+		}
 		if ((slot = ip_slot(s, 1)) == PKTQ_NOSLOT) {
 			flow_wait_slots(s, f);
 			return (0);
@@ -240,7 +425,7 @@ udp_ready(struct slirp *s, struct flow *f)
 			icmp_drain(s, f);
 			continue;
 		}
-		if (from.af != f->src.af || !remotes_have(&u->remotes, &from)) {
+		if (!known_sender(s, u, &from, port)) {
 			pktq_release(s->out, slot);
 			s->count.udp_drop_filtered++;
 			continue;
@@ -249,7 +434,8 @@ udp_ready(struct slirp *s, struct flow *f)
 		s->count.udp_tx_datagrams++;
 		s->count.udp_tx_bytes += (uint64_t)n;
 		if ((size_t)n <= room) {
-			udp_header(f, &from, port, p - UDP_HDR, (size_t)n);
+			udp_header(p - UDP_HDR, &from, port, &f->src,
+			    f->sport, (size_t)n);
 			ip_header(s, p - hlen, &from, &f->src, IPPROTO_UDP,
 			    (size_t)n + UDP_HDR, (uint8_t)tos, 0);
 			ip_publish(s, slot, SLOT_PAYLOAD - hlen,
@@ -259,7 +445,8 @@ udp_ready(struct slirp *s, struct flow *f)
 		}
 		memcpy(s->dgram + UDP_HDR, p, room);
 		pktq_release(s->out, slot);
-		udp_header(f, &from, port, s->dgram, (size_t)n);
+		udp_header(s->dgram, &from, port, &f->src, f->sport,
+		    (size_t)n);
 		ip_send(s, f->peer, &from, &f->src, IPPROTO_UDP, s->dgram,
 		    (size_t)n + UDP_HDR, (uint8_t)tos);
 	}

@@ -96,19 +96,31 @@ send_message(struct wg_device *d, const struct wg_endpoint *ep,
 	return (0);
 }
 
+/* Has the peer used up what it may? */
+static void
+note_quota(struct wg_device *d, struct wg_peer *p)
+{
+	/* its session may be in use: it ends after this round */
+	if (p->quota != 0 && p->rx_bytes + p->tx_bytes >= p->quota)
+		p->over = d->over = 1;
+}
+
 /* What every authenticated packet does to the timers. */
 static void
-note_sent(struct wg_peer *p, size_t len, mono_t now)
+note_sent(struct wg_device *d, struct wg_peer *p, size_t len, mono_t now)
 {
 	p->tx_bytes += len;
+	note_quota(d, p);
 	timers_any_sent(&p->timers);
 	timers_any_traversal(&p->timers, now);
 }
 
 static void
-note_received(struct wg_peer *p, size_t len, mono_t now)
+note_received(struct wg_device *d, struct wg_peer *p, size_t len,
+    mono_t now)
 {
 	p->rx_bytes += len;
+	note_quota(d, p);
 	timers_any_received(&p->timers);
 	timers_any_traversal(&p->timers, now);
 }
@@ -137,7 +149,7 @@ send_initiation(struct wg_device *d, struct wg_peer *p, int retry,
 
 	if (!retry)
 		p->timers.attempts = 0;
-	if (!d->has_key || d->paused ||
+	if (!d->has_key || d->paused || p->cut ||
 	    !timers_may_initiate(&p->timers, now))
 		return;
 	timers_handshake_initiated(&p->timers, now, jitter(d));
@@ -157,7 +169,7 @@ send_initiation(struct wg_device *d, struct wg_peer *p, int retry,
 	OPENSSL_cleanse(e, sizeof(e));
 	if (ok == 0 && cookie_sign(&p->cookie, &m, sizeof(m), now) == 0) {
 		timers_handshake_sent(&p->timers, now);
-		note_sent(p, sizeof(m), now);
+		note_sent(d, p, sizeof(m), now);
 		if (send_message(d, &p->ep, &m, sizeof(m)) == 0)
 			d->count.wg_tx_initiations++;
 		if (p->timers.unanswered % LOST_EVERY == LOST_AFTER &&
@@ -188,7 +200,7 @@ send_response(struct wg_device *d, struct wg_peer *p, mono_t now)
 	}
 	timers_session_derived(&p->timers, now);
 	timers_handshake_sent(&p->timers, now);
-	note_sent(p, sizeof(m), now);
+	note_sent(d, p, sizeof(m), now);
 	if (send_message(d, &p->ep, &m, sizeof(m)) == 0)
 		d->count.wg_tx_responses++;
 }
@@ -234,7 +246,7 @@ send_data(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
 		return (0);
 	}
 	d->ops->tx_done(d->arg, padded + WG_DATA_OVERHEAD);
-	note_sent(p, padded + WG_DATA_OVERHEAD, now);
+	note_sent(d, p, padded + WG_DATA_OVERHEAD, now);
 	if (len > 0) {
 		if (p->timers.data_sent == 0)
 			timers_data_sent(&p->timers, now, jitter(d));
@@ -259,6 +271,10 @@ wg_output(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
 {
 	if (d->paused) {
 		d->count.wg_drop_paused++;
+		return (0);
+	}
+	if (p->cut) {
+		d->count.wg_drop_cut++;
 		return (0);
 	}
 	if (session_usable(p->current, now) &&
@@ -320,10 +336,15 @@ input_initiation(struct wg_device *d, const struct wg_initiation *m,
 		d->count.wg_drop_handshake++;
 		return;
 	}
+	if (p->cut) {
+		OPENSSL_cleanse(&o, sizeof(o));
+		d->count.wg_drop_cut++;
+		return;
+	}
 	p->last_initiation = now;
 	d->count.wg_rx_initiations++;
 	move_endpoint(p, from);
-	note_received(p, sizeof(*m), now);
+	note_received(d, p, sizeof(*m), now);
 	send_response(d, p, now);
 	wg_peer_schedule(d, p);
 }
@@ -344,7 +365,7 @@ input_response(struct wg_device *d, const struct wg_response *m,
 	p = x->peer;
 	d->count.wg_rx_responses++;
 	move_endpoint(p, from);
-	note_received(p, sizeof(*m), now);
+	note_received(d, p, sizeof(*m), now);
 	if (wg_session_derive(d, p, now) == -1) {
 		wg_handshake_forget(p);
 		return;
@@ -500,6 +521,47 @@ wg_pause(struct wg_device *d)
 	}
 }
 
+/*
+ * What a peer may use: bytes both ways, 0 for any, and until when, in Unix
+ * seconds, 0 for ever.  Who was shut out may be let in by that.
+ */
+void
+wg_peer_limit(struct wg_device *d, struct wg_peer *p, uint64_t quota,
+    int64_t expires)
+{
+	p->quota = quota;
+	p->expires = expires;
+	p->over = p->cut = 0;
+	note_quota(d, p);
+	d->over = 1;
+}
+
+/*
+ * Shut out every peer whose quota or time is over: no session, and no
+ * handshake any more.  To be called after a round, and now and then.
+ */
+void
+wg_cut_peers(struct wg_device *d)
+{
+	struct timespec	 ts;
+	struct wg_peer	*p;
+
+	d->over = 0;
+	d->ops->wall(d->arg, &ts);
+	TAILQ_FOREACH(p, &d->peers, entry) {
+		if (p->cut || (!p->over && (p->expires == 0 ||
+		    (int64_t)ts.tv_sec < p->expires)))
+			continue;
+		p->cut = 1;
+		timers_stop(&p->timers);
+		wg_peer_zero(d, p);
+		wg_stage_purge(d, p);
+		d->count.wg_peers_cut++;
+		if (d->ops->cut != NULL)
+			d->ops->cut(d->arg, p);
+	}
+}
+
 /* Go on; peers with a persistent keepalive are contacted at once. */
 void
 wg_resume(struct wg_device *d, mono_t now)
@@ -511,6 +573,8 @@ wg_resume(struct wg_device *d, mono_t now)
 		/* the network may be another one */
 		memset(&p->ep.local, 0, sizeof(p->ep.local));
 		p->ep.ifindex = 0;
+		if (p->cut)
+			continue;
 		wg_peer_poke(d, p, now);
 		wg_peer_schedule(d, p);
 	}
@@ -654,7 +718,7 @@ input_data(struct wg_device *d, const uint8_t *msg, size_t len,
 		return;
 	}
 	move_endpoint(p, from);
-	note_received(p, len, now);
+	note_received(d, p, len, now);
 	if (wg_session_confirm(p, kp)) {
 		handshake_done(d, p);
 		send_staged(d, p, now);

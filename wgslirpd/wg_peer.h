@@ -83,6 +83,10 @@ struct wg_peer {
 	uint8_t			 by_name;	/* its endpoint is resolved */
 	uint8_t			 reserved[3];	/* bytes 1 to 3 of messages */
 	uint8_t			 indexed;	/* hs_index is in the table */
+	uint8_t			 over;		/* its quota is used up */
+	uint8_t			 cut;		/* it is shut out */
+	uint64_t		 quota;		/* bytes both ways, 0: none */
+	int64_t			 expires;	/* Unix seconds, 0: never */
 
 	struct noise_remote	 noise;
 	struct cookie_maker	 cookie;
@@ -120,7 +124,8 @@ struct wg_pending {
  * tx_buf gives room for a datagram to an endpoint; tx_done that it is
  * complete.  wall is the time of day, random fills a buffer.  lost, which
  * may be NULL, says that a peer does not answer handshakes; perhaps it is
- * somewhere else now.
+ * somewhere else now.  cut, which may be NULL, says that a peer was shut
+ * out.
  */
 struct wg_ops {
 	uint8_t	*(*rx_buf)(void *, size_t);
@@ -130,6 +135,7 @@ struct wg_ops {
 	void	 (*wall)(void *, struct timespec *);
 	void	 (*random)(void *, void *, size_t);
 	void	 (*lost)(void *, struct wg_peer *);
+	void	 (*cut)(void *, struct wg_peer *);
 };
 
 struct wg_device {
@@ -156,6 +162,7 @@ struct wg_device {
 	uint8_t			 has_key;
 	uint8_t			 overlay;	/* peer to peer here */
 	uint8_t			 paused;
+	uint8_t			 over;		/* some peer is */
 	uint8_t			 scratch[2048];
 
 	struct wg_pending	*pending;
@@ -205,6 +212,9 @@ int		 wg_run_handshakes(struct wg_device *, int, mono_t);
 int		 wg_output(struct wg_device *, struct wg_peer *,
 		    const uint8_t *, size_t, int, mono_t);
 struct wg_peer	*wg_route(struct wg_device *, const uint8_t *, size_t);
+void		 wg_peer_limit(struct wg_device *, struct wg_peer *, uint64_t,
+		    int64_t);
+void		 wg_cut_peers(struct wg_device *);
 void		 wg_peer_keepalive(struct wg_device *, struct wg_peer *,
 		    uint16_t, mono_t);
 void		 wg_pause(struct wg_device *);

@@ -55,6 +55,8 @@ static struct {
 	struct config		*staged;
 	struct listen_set	 listens;
 	struct listen_set	 staged_listens;
+	struct service_set	 services;
+	struct service_set	 staged_services;
 	struct event		*poll_ev;
 	struct sandbox_level	 level;
 	const char		*path;
@@ -319,7 +321,8 @@ send_all(uint32_t type, const void *data, size_t len)
 
 /* Send a configuration for staging, with the sockets to listen on. */
 static void
-stage(struct config *conf, struct listen_set *set)
+stage(struct config *conf, struct listen_set *set,
+    const struct service_set *services)
 {
 	int	 i;
 
@@ -330,6 +333,11 @@ stage(struct config *conf, struct listen_set *set)
 	for (i = 0; i < set->n; i++)
 		imsgev_must(&env.child[PROC_CRYPTO].iev, IMSG_SOCKET, 0,
 		    dup_fd(set->fd[i]), NULL, 0);
+	for (i = 0; i < services->n; i++)
+		config_service_send(services->v[i].s, &services->v[i].addr,
+		    dup_fd(services->v[i].fd), &env.child[
+		    services->v[i].s->s.kind == SERVICE_METRICS ?
+		    PROC_CONTROL : PROC_SLIRP].iev);
 	config_send_hostaddrs(&env.child[PROC_SLIRP].iev);
 	send_all(IMSG_CONF_END, NULL, 0);
 	/* the keys are with the crypto engine now */
@@ -365,7 +373,7 @@ all_ready(void)
 	send_all(IMSG_VERBOSE, &env.conf->verbose,
 	    sizeof(env.conf->verbose));
 	env.naips = config_count_aips(env.conf);
-	stage(env.conf, &env.listens);
+	stage(env.conf, &env.listens, &env.services);
 }
 
 static void
@@ -404,6 +412,9 @@ all_staged(void)
 	listen_close(&env.listens, &env.staged_listens);
 	env.listens = env.staged_listens;
 	memset(&env.staged_listens, 0, sizeof(env.staged_listens));
+	service_close(&env.services, &env.staged_services);
+	env.services = env.staged_services;
+	env.staged_services.n = 0;
 	log_setverbose(env.conf->verbose);
 	send_all(IMSG_VERBOSE, &env.conf->verbose,
 	    sizeof(env.conf->verbose));
@@ -610,9 +621,15 @@ reload(void)
 		reload_fail(conf, err);
 		return;
 	}
+	if (service_open(conf, &env.staged_services, &env.services, err,
+	    sizeof(err)) == -1) {
+		listen_close(&env.staged_listens, &env.listens);
+		reload_fail(conf, err);
+		return;
+	}
 	env.staged = conf;
 	env.naips += config_count_aips(conf);
-	stage(conf, &env.staged_listens);
+	stage(conf, &env.staged_listens, &env.staged_services);
 }
 
 static void
@@ -874,6 +891,9 @@ open_sockets(void)
 		listen_tune(&env.listens);
 	} else if (listen_open(env.conf, &env.listens, NULL, 0, err,
 	    sizeof(err)) == -1)
+		fatalx("%s", err);
+	if (service_open(env.conf, &env.services, NULL, err, sizeof(err)) ==
+	    -1)
 		fatalx("%s", err);
 	if (given.control != -1)
 		env.control_fd = given.control;

@@ -28,9 +28,17 @@
 #define PEER_NAME_LEN		CTL_NAME_LEN
 #define HOST_NAME_LEN		256
 #define MAX_LISTEN		16
+#define MAX_SERVICES		256
+#define MAX_RULES		65536
+#define MAX_TABLES		1024
+#define MAX_UPSTREAMS		8
 #define MAX_PEERS		65536
 #define MAX_PEER_ID		(3 * MAX_PEERS)	/* one more than the last */
 #define MAX_AIPS		(1U << 21)	/* of all peers */
+#define TABLE_NAME_LEN		32
+#define RULE_TEXT_LEN		CTL_TEXT_LEN
+#define DOMAIN_LEN		64
+#define USER_LEN		256	/* RFC 1929: 255 */
 #define UAPI_NAME_LEN		16	/* of an interface, with the NUL */
 #define UAPI_DIR		"/var/run/wireguard"
 
@@ -77,7 +85,14 @@ enum imsg_type {
 	/* parent to slirp */
 	IMSG_CONF_ADDRESS,	/* struct ipprefix: tunnel address */
 	IMSG_CONF_HOSTADDR,	/* struct ipaddr: address of the host */
-	IMSG_CONF_RULE,		/* struct rule */
+	IMSG_CONF_RULE,		/* struct rule_msg */
+	IMSG_CONF_TABLE,	/* one more, of the prefixes that follow */
+	IMSG_CONF_TABLE_PREFIX,	/* struct ipprefix */
+	IMSG_CONF_SERVICE,	/* struct service, fd; control too */
+	IMSG_CONF_ALLOW,	/* struct ipprefix: of the last service */
+	IMSG_CONF_USER,		/* struct service_user: of the same */
+	IMSG_CONF_UPSTREAM,	/* struct upstream */
+	IMSG_CONF_NAME,		/* struct name_msg */
 	IMSG_CONF_RESOLVE,	/* struct resolve_msg */
 	IMSG_HOSTADDRS,		/* the host's addresses follow anew */
 	IMSG_HOSTADDRS_END,	/* and take effect */
@@ -99,8 +114,10 @@ enum imsg_type {
 	IMSG_UAPI_PEER,		/* struct uapi_peer */
 	/* slirp to crypto */
 	IMSG_ENDPOINT,		/* struct endpoint_msg */
+	IMSG_ROUTE,		/* struct route_msg; answered by the same */
 	/* crypto to slirp */
-	IMSG_LOST		/* uint32_t id: no answer from its endpoint */
+	IMSG_LOST,		/* uint32_t id: no answer from its endpoint */
+	IMSG_CUT		/* uint32_t id: its time or quota is over */
 };
 
 struct imsg_log {
@@ -150,6 +167,13 @@ struct conf_tcp {
 	uint8_t		 iw;		/* segments */
 };
 
+/* Whose datagrams a UDP mapping takes (RFC 4787 5). */
+enum udp_filtering {
+	FILTER_ADDRESS,		/* hosts that the guest has sent to */
+	FILTER_PORT,		/* their ports, too */
+	FILTER_NONE		/* everybody: endpoint-independent */
+};
+
 struct conf_global {
 	uint16_t	 mtu;
 	uint16_t	 port;
@@ -158,8 +182,13 @@ struct conf_global {
 	uint8_t		 ttl;
 	struct conf_tcp	 tcp;
 	uint32_t	 udp_timeout;	/* seconds */
+	uint32_t	 dns_timeout;	/* of mappings that only do DNS */
 	uint32_t	 max_flows;	/* 0: what the descriptors allow */
+	uint32_t	 max_new;	/* flows a second and peer, 0: any */
 	uint32_t	 uapi;		/* enum uapi_mode */
+	uint8_t		 filtering;	/* enum udp_filtering */
+	uint8_t		 dns;		/* answer on the gateway's address */
+	char		 domain[DOMAIN_LEN];	/* of the peers' names */
 };
 
 /* What wg(8) gets to see. */
@@ -174,6 +203,11 @@ struct conf_peer_msg {
 	uint16_t	 keepalive;
 	uint16_t	 has_endpoint;
 	uint32_t	 max_flows;	/* 0: no limit of its own */
+	uint32_t	 max_new;	/* 0: what is so for all */
+	uint64_t	 rate_in;	/* bytes a second, 0: any */
+	uint64_t	 rate_out;
+	uint64_t	 quota;		/* bytes, 0: none */
+	int64_t		 expires;	/* Unix seconds, 0: never */
 	char		 name[PEER_NAME_LEN];
 	uint8_t		 public_key[KEY_LEN];
 	uint8_t		 psk[KEY_LEN];
@@ -213,6 +247,8 @@ struct set_peer {
 	uint16_t	 keepalive;	/* seconds */
 	uint8_t		 reserved[3];	/* of a peer of the file; parent */
 	uint8_t		 pad;
+	uint64_t	 quota;		/* the same */
+	int64_t		 expires;
 };
 
 struct set_done {
@@ -264,18 +300,78 @@ struct endpoint_msg {
 	uint16_t	 pad;
 };
 
+/* Who has an address in the tunnel? */
+#define ROUTE_NOBODY	UINT32_MAX
+struct route_msg {
+	uint32_t	 cookie;	/* the asker's */
+	uint32_t	 id;		/* of the peer; ROUTE_NOBODY */
+	struct ipaddr	 addr;
+};
+
 /* Egress policy; evaluated in the slirp engine. */
 #define RULE_ANY_PEER	UINT32_MAX
+#define RULE_NO_TABLE	UINT16_MAX
+
+/* How a guest learns that it was blocked. */
+enum rule_answer {
+	ANSWER_PROHIBITED,	/* ICMP, administratively prohibited */
+	ANSWER_RETURN,		/* a reset for TCP, else the same */
+	ANSWER_DROP		/* not at all */
+};
+
 struct rule {
 	uint32_t	 peer;		/* id, or RULE_ANY_PEER */
 	uint8_t		 pass;
+	uint8_t		 answer;	/* enum rule_answer, of a block */
 	uint8_t		 quick;
+	uint8_t		 log;
 	uint8_t		 proto;		/* 0: any */
 	uint8_t		 private;	/* to private: instead of "to" */
+	uint16_t	 from_table;	/* index, or RULE_NO_TABLE */
+	uint16_t	 to_table;
 	struct ipprefix	 from;		/* af 0: any */
 	struct ipprefix	 to;		/* af 0: any */
 	uint16_t	 port_lo;	/* 0 to 65535: any */
 	uint16_t	 port_hi;
+};
+
+struct rule_msg {
+	struct rule	 rule;
+	char		 text[RULE_TEXT_LEN];
+};
+
+/* Something that listens on the host, on behalf of the tunnel. */
+enum service_kind {
+	SERVICE_FORWARD,	/* into the tunnel */
+	SERVICE_PROXY,		/* the same, by SOCKS or HTTP CONNECT */
+	SERVICE_METRICS		/* of the control engine */
+};
+
+struct service {
+	uint8_t		 kind;		/* enum service_kind */
+	uint8_t		 proto;		/* IPPROTO_TCP, IPPROTO_UDP */
+	uint16_t	 port;
+	uint16_t	 dport;
+	uint16_t	 pad;
+	struct ipaddr	 addr;
+	struct ipaddr	 dst;		/* of a forward: in the tunnel */
+};
+
+struct service_user {
+	char		 name[USER_LEN];
+	char		 password[USER_LEN];
+};
+
+struct upstream {
+	struct ipaddr	 addr;
+	uint16_t	 port;
+	uint16_t	 pad;
+};
+
+/* A name of the tunnel, without its domain. */
+struct name_msg {
+	char		 name[PEER_NAME_LEN];
+	struct ipaddr	 addr;
 };
 
 /* Configuration, as the parent has it. */
@@ -292,14 +388,47 @@ struct conf_prefix {
 };
 TAILQ_HEAD(conf_prefixes, conf_prefix);
 
+struct conf_table {
+	TAILQ_ENTRY(conf_table)		 entry;
+	char				 name[TABLE_NAME_LEN];
+	struct conf_prefixes		 prefixes;
+	struct conf_prefixes		 loaded;	/* from the file */
+	char				*path;
+};
+TAILQ_HEAD(conf_tables, conf_table);
+
 struct conf_rule {
 	TAILQ_ENTRY(conf_rule)		 entry;
 	struct rule			 rule;
 	char				 peer[PEER_NAME_LEN];
+	char				 from_table[TABLE_NAME_LEN];
+	char				 to_table[TABLE_NAME_LEN];
 	char				*file;	/* where it is */
 	int				 line;
 };
 TAILQ_HEAD(conf_rules, conf_rule);
+
+struct conf_user {
+	TAILQ_ENTRY(conf_user)		 entry;
+	struct service_user		 user;
+};
+
+struct conf_service {
+	TAILQ_ENTRY(conf_service)	 entry;
+	struct service			 s;
+	struct conf_prefixes		 allow;		/* none: all */
+	TAILQ_HEAD(, conf_user)		 users;
+	char				*users_file;
+	char				*file;		/* where it is */
+	int				 line;
+};
+TAILQ_HEAD(conf_services, conf_service);
+
+struct conf_upstream {
+	TAILQ_ENTRY(conf_upstream)	 entry;
+	struct upstream			 u;
+};
+TAILQ_HEAD(conf_upstreams, conf_upstream);
 
 /* How a secret was given; it is printed as that. */
 enum secret_from {
@@ -330,6 +459,11 @@ struct conf_peer {
 	uint16_t			 keepalive;
 	uint8_t				 reserved[3];
 	uint32_t			 max_flows;
+	uint32_t			 max_new;
+	uint64_t			 rate_in;
+	uint64_t			 rate_out;
+	uint64_t			 quota;
+	int64_t				 expires;
 };
 TAILQ_HEAD(conf_peers, conf_peer);
 RB_HEAD(conf_keys, conf_peer);
@@ -341,6 +475,11 @@ struct config {
 	struct conf_peers		 removed;	/* by wg(8) */
 	struct conf_keys		 bykey;	/* once it was checked */
 	struct conf_rules		 rules;
+	struct conf_tables		 tables;
+	struct conf_services		 services;
+	struct conf_upstreams		 upstreams;
+	int				 dns;
+	char				 domain[DOMAIN_LEN];
 	uint8_t				 key[KEY_LEN];
 	enum secret_from		 key_from;
 	char				*key_file;
@@ -349,7 +488,10 @@ struct config {
 	int				 copy_tos;
 	uint8_t				 ttl;
 	uint32_t			 udp_timeout;
+	uint32_t			 dns_timeout;
+	enum udp_filtering		 filtering;
 	uint32_t			 max_flows;
+	uint32_t			 max_new;
 	uint32_t			 npeers;
 	int				 overlay;
 	struct conf_prefixes		 excludes;
@@ -427,6 +569,7 @@ void		 config_wipe(struct config *);
 struct conf_peer	*config_peer_new(struct config *, const char *);
 void		 config_add_prefix(struct conf_prefixes *,
 		    const struct ipprefix *);
+void		 config_free_prefixes(struct conf_prefixes *);
 void		 config_add_listen(struct config *, const struct ipaddr *,
 		    uint16_t);
 const char	*config_check(struct config *, char *, size_t);
@@ -460,8 +603,21 @@ void		 send_peer_name(struct imsgev *, uint32_t,
 /* config_env.c */
 struct config	*config_env(int, char *, size_t);
 
+/* config_rules.c */
+struct conf_table	*config_table_new(struct config *, const char *);
+struct conf_service	*config_service_new(struct config *,
+		    enum service_kind, uint8_t);
+void		 config_rules_free(struct config *);
+const char	*config_rules_check(struct config *, char *, size_t);
+void		 config_rules_send(const struct config *, struct imsgev *);
+void		 config_service_send(const struct conf_service *,
+		    const struct ipaddr *, int, struct imsgev *);
+void		 config_dns_send(const struct config *, struct imsgev *);
+const char	*rule_text(const struct conf_rule *, char *, size_t);
+
 /* parse.y */
 struct config	*parse_config(const char *, int);
+int		 parse_text(struct config *, const char *, const char *);
 int		 cmdline_symset(const char *);
 const char	*parse_error(void);
 void		 parse_paths(void (*)(const char *, void *), void *);

@@ -1162,8 +1162,8 @@ policy_table(void **state)
 	w_addr(&a, "10.77.0.2");
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		w_addr(&d, t[i].dst);
-		if (policy_pass(&W.s, W.peer, &a, &d, IPPROTO_TCP, 80) !=
-		    t[i].pass)
+		if ((policy_check(&W.s, W.peer, &a, &d, IPPROTO_TCP, 80) ==
+		    VERDICT_PASS) != t[i].pass)
 			fail_msg("%s", t[i].dst);
 	}
 	/* last match wins, quick ends it */
@@ -1171,6 +1171,7 @@ policy_table(void **state)
 	for (i = 0; i < 3; i++) {
 		r[i].peer = RULE_ANY_PEER;
 		r[i].port_hi = 65535;
+		r[i].from_table = r[i].to_table = RULE_NO_TABLE;
 	}
 	W.s.conf.rules = calloc(3, sizeof(r[0]));
 	W.s.conf.nrules = 2;
@@ -1184,7 +1185,7 @@ policy_table(void **state)
 	memcpy(W.s.conf.rules, r, sizeof(r));
 	w_addr(&d, "192.168.1.1");
 #define PASS(proto, port) \
-	policy_pass(&W.s, W.peer, &a, &d, proto, port)
+	policy_check(&W.s, W.peer, &a, &d, proto, port) == VERDICT_PASS
 	assert_true(PASS(IPPROTO_TCP, 22));
 	assert_true(PASS(IPPROTO_TCP, 25));
 	assert_false(PASS(IPPROTO_TCP, 26));

@@ -628,6 +628,7 @@ struct side {
 	uint32_t		 last_sum;
 	uint8_t			 last_tos;
 	uint64_t		 wall;
+	int			 cuts;
 };
 
 static uint8_t *
@@ -693,8 +694,15 @@ t_random(void *arg, void *p, size_t len)
 	arc4random_buf(p, len);
 }
 
+static void
+t_cut(void *arg, struct wg_peer *p)
+{
+	(void)p;
+	((struct side *)arg)->cuts++;
+}
+
 static const struct wg_ops	 t_ops = { t_rx_buf, t_rx_done, t_tx_buf,
-				    t_tx_done, t_wall, t_random, NULL };
+				    t_tx_done, t_wall, t_random, NULL, t_cut };
 
 static void
 two_devices(struct side *a, struct side *b, mono_t now)

@@ -45,6 +45,7 @@ struct fsock {
 	struct ipaddr	 from;		/* datagrams: sender of in */
 	uint16_t	 fport;
 	int		 ttl;
+	int		 answered;	/* errno; -1: it is connected */
 };
 
 struct pkt {
@@ -62,6 +63,10 @@ struct world {
 	struct pkt		*pkts;		/* toward the guest */
 	int			 npkts;
 	struct slirp_peer	*peer;
+	uint8_t			 reply[2048];	/* the last one */
+	size_t			 replylen;
+	int			 replies;
+	int			 forgotten;
 };
 
 static struct world	 W;
@@ -106,6 +111,43 @@ f_tcp_open(void *a, struct flow *f, int ttl)
 		return (-1);
 	fs_of(f)->ttl = ttl;
 	return (0);
+}
+
+static int
+f_adopt(void *a, struct flow *f, int fd)
+{
+	(void)a;
+	(void)fd;
+	if (f_open(f) == -1)
+		return (-1);
+	fs_of(f)->connected = 1;
+	return (0);
+}
+
+static void
+f_answered(void *a, struct flow *f, int error)
+{
+	(void)a;
+	fs_of(f)->answered = error == 0 ? -1 : error;
+}
+
+static void
+f_reply(void *a, struct forward_flow *w, const uint8_t *data, size_t len)
+{
+	(void)a;
+	(void)w;
+	assert_true(len <= sizeof(W.reply));
+	memcpy(W.reply, data, len);
+	W.replylen = len;
+	W.replies++;
+}
+
+static void
+f_forget(void *a, struct forward_flow *w)
+{
+	(void)a;
+	(void)w;
+	W.forgotten++;
 }
 
 static int
@@ -279,7 +321,11 @@ static const struct host_ops	 fake_ops = {
 	.error = f_error,
 	.errqueue = f_errqueue,
 	.sendto = f_sendto,
-	.recvfrom = f_recvfrom
+	.recvfrom = f_recvfrom,
+	.adopt = f_adopt,
+	.answered = f_answered,
+	.reply = f_reply,
+	.forget = f_forget
 };
 
 static void

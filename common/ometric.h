@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef OMETRIC_H
+#define OMETRIC_H
+
+#include <stdio.h>
+
+#include "ctl.h"
+
+/*
+ * Figures as OpenMetrics: for "wgslirpctl show metrics" and the control
+ * engine's HTTP.  Peers are collected, in any order with their flows, and
+ * written together; then come counters, and the end.  Functions that
+ * return int return -1 if there is no memory.
+ */
+struct ometric {
+	FILE			*out;
+	struct ctl_peer		*peers;
+	size_t			 npeers;
+	size_t			 cappeers;
+	struct ctl_peerflows	*flows;
+	size_t			 nflows;
+	size_t			 capflows;
+};
+
+void	 ometric_begin(struct ometric *, FILE *);
+int	 ometric_peer(struct ometric *, const struct ctl_peer *);
+int	 ometric_flows(struct ometric *, uint32_t, uint32_t);
+void	 ometric_peers(struct ometric *);
+void	 ometric_counter(struct ometric *, const char *, const char *,
+	    uint64_t);
+void	 ometric_crypto(struct ometric *, const struct crypto_counters *);
+void	 ometric_slirp(struct ometric *, const struct slirp_counters *);
+void	 ometric_end(struct ometric *);
+void	 ometric_free(struct ometric *);
+
+#endif

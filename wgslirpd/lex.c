@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The words of wgslirpd.conf(5): files and their includes, macros, and
+ * the messages about errors, which never show a word, because it could be
+ * a key.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lex.h"
+#include "log.h"
+#include "parse.h"
+#include "wgslirpd.h"
+
+#define MAX_INCLUDES	16
+#define MAX_TOKEN	8096
+
+struct file {
+	TAILQ_ENTRY(file)	 entry;
+	FILE			*stream;
+	char			*name;
+	char			*iobuf;		/* wiped: may hold keys */
+	char			*pushed;	/* macro being expanded */
+	size_t			 ppos;
+	int			 lineno;
+	int			 ungetc;	/* one character, or EOF */
+	int			 ended;
+};
+static TAILQ_HEAD(files, file)	 files = TAILQ_HEAD_INITIALIZER(files);
+static struct file		*file, *topfile;
+static int			 nfiles;
+
+struct sym {
+	TAILQ_ENTRY(sym)	 entry;
+	char			*name;
+	char			*value;
+	int			 persist;	/* from the command line */
+};
+static TAILQ_HEAD(, sym)	 syms = TAILQ_HEAD_INITIALIZER(syms);
+
+struct path {
+	TAILQ_ENTRY(path)	 entry;
+	char			*name;
+};
+static TAILQ_HEAD(, path)	 seen = TAILQ_HEAD_INITIALIZER(seen);
+
+static char			 first_error[512];
+static int			 errors;
+
+static const char		*symget(const char *);
+static int			 popfile(void);
+
+struct keyword {
+	const char	*name;
+	int		 token;
+};
+
+/* What is wrong, and where: one line. */
+int
+yyerror(const char *fmt, ...)
+{
+	va_list	 ap;
+	char	 msg[256];
+
+	errors++;
+	va_start(ap, fmt);
+	vsnprintf(msg, sizeof(msg), fmt, ap);
+	va_end(ap);
+	if (first_error[0] == '\0')
+		snprintf(first_error, sizeof(first_error), "%s:%d: %s",
+		    file->name, yylval.lineno, msg);
+	log_warnx("%s:%d: %s", file->name, yylval.lineno, msg);
+	return (0);
+}
+
+/* The first thing that was wrong with the last configuration. */
+const char *
+parse_error(void)
+{
+	return (first_error);
+}
+
+/* An error that has no line, or names its own. */
+void
+lex_fail(const char *what)
+{
+	errors++;
+	strlcpy(first_error, what, sizeof(first_error));
+	log_warnx("%s", first_error);
+}
+
+static int
+kw_cmp(const void *k, const void *e)
+{
+	return (strcmp(k, ((const struct keyword *)e)->name));
+}
+
+static int
+lookup(const char *s)
+{
+	/* has to be sorted */
+	static const struct keyword	 keywords[] = {
+		{ "ack",	ACK },
+		{ "address",	ADDRESS },
+		{ "allow",	ALLOW },
+		{ "allowed",	ALLOWED },
+		{ "any",	ANY },
+		{ "block",	BLOCK },
+		{ "brief",	BRIEF },
+		{ "buffer",	BUFFER },
+		{ "congestion",	CONGESTION },
+		{ "copy",	COPY },
+		{ "delay",	DELAY },
+		{ "dial",	DIAL },
+		{ "dns",	DNS },
+		{ "domain",	DOMAIN },
+		{ "drop",	DROP },
+		{ "endpoint",	ENDPOINT },
+		{ "error",	ERRORS },
+		{ "exclude",	EXCLUDE },
+		{ "expires",	EXPIRES },
+		{ "fail",	FAIL },
+		{ "fast",	FAST },
+		{ "file",	FILE_ },
+		{ "filtering",	FILTERING },
+		{ "flows",	FLOWS },
+		{ "forward",	FORWARD },
+		{ "from",	FROM },
+		{ "gap",	GAP },
+		{ "gate",	GATE },
+		{ "idle",	IDLE },
+		{ "in",	IN },
+		{ "include",	INCLUDE },
+		{ "inflight",	INFLIGHT },
+		{ "initial",	INITIAL },
+		{ "interface",	INTERFACE },
+		{ "ips",	IPS },
+		{ "keepalive",	KEEPALIVE },
+		{ "key",	KEY },
+		{ "listen",	LISTEN },
+		{ "log",	LOG },
+		{ "max",	MAX },
+		{ "metrics",	METRICS },
+		{ "mss",	MSS },
+		{ "mtu",	MTU },
+		{ "new",	NEW },
+		{ "no",		NO },
+		{ "no-private-key", NOPRIVATEKEY },
+		{ "on",		ON },
+		{ "out",	OUT },
+		{ "overlay",	OVERLAY },
+		{ "pace",	PACE },
+		{ "pass",	PASS },
+		{ "peer",	PEER },
+		{ "persistent",	PERSISTENT },
+		{ "port",	PORT },
+		{ "preshared",	PRESHARED },
+		{ "private",	PRIVATE },
+		{ "proto",	PROTO },
+		{ "proxy",	PROXY },
+		{ "public",	PUBLIC },
+		{ "quick",	QUICK },
+		{ "quota",	QUOTA },
+		{ "rate",	RATE },
+		{ "receive",	RECEIVE },
+		{ "redacted",	REDACTED },
+		{ "reserved",	RESERVED },
+		{ "return",	RETURN_ },
+		{ "sack",	SACK },
+		{ "scale",	SCALE },
+		{ "send",	SEND },
+		{ "signal",	SIGNAL },
+		{ "table",	TABLE },
+		{ "tcp",	TCP },
+		{ "timeout",	TIMEOUT },
+		{ "to",		TO },
+		{ "tos",	TOS },
+		{ "ttl",	TTL },
+		{ "uapi",	UAPI },
+		{ "udp",	UDP },
+		{ "upstream",	UPSTREAM },
+		{ "users",	USERS },
+		{ "verbose",	VERBOSE },
+		{ "window",	WINDOW },
+		{ "yes",	YES }
+	};
+	const struct keyword		*k;
+
+	k = bsearch(s, keywords, sizeof(keywords) / sizeof(keywords[0]),
+	    sizeof(keywords[0]), kw_cmp);
+	return (k != NULL ? k->token : STRING);
+}
+
+static void
+drop_macro(struct file *f)
+{
+	if (f->pushed != NULL)
+		freezero(f->pushed, strlen(f->pushed));
+	f->pushed = NULL;
+}
+
+/*
+ * Next character: of a macro that is being expanded, else of the file.
+ * A backslash before a newline joins the lines.
+ */
+static int
+lgetc(int quoted)
+{
+	int	 c, next;
+
+	if (file->ungetc != EOF) {
+		c = file->ungetc;
+		file->ungetc = EOF;
+		return (c);
+	}
+	if (file->pushed != NULL) {
+		if ((c = (unsigned char)file->pushed[file->ppos]) != '\0') {
+			file->ppos++;
+			return (c);
+		}
+		drop_macro(file);
+		return (' ');	/* a macro is a word of its own */
+	}
+	while ((c = getc(file->stream)) == '\\' && !quoted) {
+		if ((next = getc(file->stream)) != '\n') {
+			if (next != EOF)
+				file->ungetc = next;
+			break;
+		}
+		file->lineno++;
+	}
+	return (c);
+}
+
+static void
+lungetc(int c)
+{
+	file->ungetc = c;
+}
+
+/* After an error: to the end of the line. */
+static int
+findeol(void)
+{
+	int	 c;
+
+	drop_macro(file);
+	while ((c = lgetc(0)) != '\n' && c != EOF)
+		continue;
+	if (c == '\n')
+		file->lineno++;
+	return (ERROR);
+}
+
+static int
+lex_quoted(int quote)
+{
+	char	 buf[MAX_TOKEN], *p = buf;
+	int	 c, next;
+
+	for (;;) {
+		if ((c = lgetc(1)) == EOF || c == '\n') {
+			if (c == '\n')
+				lungetc(c);
+			yyerror("unterminated string");
+			return (findeol());
+		}
+		if (c == '\\') {
+			next = lgetc(1);
+			if (next == quote || next == '\\')
+				c = next;
+			else
+				lungetc(next);
+		} else if (c == quote)
+			break;
+		if (p + 1 >= buf + sizeof(buf)) {
+			yyerror("string too long");
+			return (findeol());
+		}
+		*p++ = (char)c;
+	}
+	*p = '\0';
+	if ((yylval.v.string = strdup(buf)) == NULL)
+		fatal(NULL);
+	explicit_bzero(buf, sizeof(buf));
+	return (STRING);
+}
+
+static int
+in_word(int c)
+{
+	return (isalnum(c) || (ispunct(c) && strchr("(){}<>!=#,\"'$", c) ==
+	    NULL));
+}
+
+static int
+lex_word(int c)
+{
+	char		 buf[MAX_TOKEN], *p = buf;
+	const char	*errstr;
+	int		 token;
+
+	do {
+		*p++ = (char)c;
+		if (p >= buf + sizeof(buf)) {
+			yyerror("word too long");
+			return (findeol());
+		}
+	} while ((c = lgetc(0)) != EOF && in_word(c));
+	lungetc(c);
+	*p = '\0';
+	if (buf[strspn(buf, "0123456789")] == '\0') {
+		yylval.v.number = strtonum(buf, 0, INT64_MAX, &errstr);
+		if (errstr != NULL) {
+			yyerror("number is %s", errstr);
+			return (findeol());
+		}
+		return (NUMBER);
+	}
+	if ((token = lookup(buf)) == STRING &&
+	    (yylval.v.string = strdup(buf)) == NULL)
+		fatal(NULL);
+	explicit_bzero(buf, sizeof(buf));
+	return (token);
+}
+
+/* "$name": go on with what the macro holds. */
+static int
+lex_macro(void)
+{
+	char		 buf[128], *p = buf;
+	const char	*value;
+	int		 c;
+
+	while ((c = lgetc(0)) != EOF && (isalnum(c) || c == '_')) {
+		if (p + 1 >= buf + sizeof(buf)) {
+			yyerror("macro name too long");
+			return (findeol());
+		}
+		*p++ = (char)c;
+	}
+	lungetc(c);
+	*p = '\0';
+	if ((value = symget(buf)) == NULL) {
+		yyerror("macro \"%s\" not defined", buf);
+		return (findeol());
+	}
+	/* no macro inside a macro: values are kept as they were read */
+	if (strchr(value, '$') != NULL || file->pushed != NULL) {
+		yyerror("macro \"%s\" cannot be used here", buf);
+		return (findeol());
+	}
+	if (file->ungetc != EOF && file->ungetc != ' ') {
+		ungetc(file->ungetc, file->stream);
+		file->ungetc = EOF;
+	}
+	/* a copy: what it expands to may redefine it */
+	if ((file->pushed = strdup(value)) == NULL)
+		fatal(NULL);
+	file->ppos = 0;
+	return (0);
+}
+
+int
+yylex(void)
+{
+	int	 c, token;
+
+	for (;;) {
+		while ((c = lgetc(0)) == ' ' || c == '\t' || c == '\r')
+			continue;
+		yylval.lineno = file->lineno;
+		if (c == '#') {
+			while ((c = lgetc(0)) != '\n' && c != EOF)
+				continue;
+		}
+		if (c == '$') {
+			if ((token = lex_macro()) != 0)
+				return (token);
+			continue;
+		}
+		if (c == '"' || c == '\'')
+			return (lex_quoted(c));
+		if (c == EOF) {
+			/* the end of a file ends its last line, too */
+			if (!file->ended) {
+				file->ended = 1;
+				return ('\n');
+			}
+			if (popfile() == EOF)
+				return (0);
+			continue;
+		}
+		if (in_word(c))
+			return (lex_word(c));
+		if (c == '\n')
+			file->lineno++;
+		return (c);
+	}
+}
+
+/* The file will be read again on a reload. */
+void
+lex_note_path(const char *path)
+{
+	struct path	*p;
+
+	if ((p = calloc(1, sizeof(*p))) == NULL ||
+	    (p->name = strdup(path)) == NULL)
+		fatal(NULL);
+	TAILQ_INSERT_TAIL(&seen, p, entry);
+}
+
+/* Every file that the last configuration was read from. */
+void
+parse_paths(void (*fn)(const char *, void *), void *arg)
+{
+	struct path	*p;
+
+	TAILQ_FOREACH(p, &seen, entry)
+		fn(p->name, arg);
+}
+
+static void
+report(const char *path, const char *what)
+{
+	char	 line[sizeof(first_error)];
+
+	if (file != NULL) {
+		yyerror("%s: %s", path, what);
+		return;
+	}
+	snprintf(line, sizeof(line), "%s: %s", path, what);
+	lex_fail(line);
+}
+
+/* Read from this stream, before the rest of what is being read. */
+static void
+push(FILE *stream, const char *name, int top)
+{
+	struct file	*f;
+
+	if ((f = calloc(1, sizeof(*f))) == NULL ||
+	    (f->name = strdup(name)) == NULL ||
+	    (f->iobuf = calloc(1, BUFSIZ)) == NULL)
+		fatal(NULL);
+	f->stream = stream;
+	setvbuf(f->stream, f->iobuf, _IOFBF, BUFSIZ);
+	/* an included file starts with the end of the including line */
+	f->lineno = top ? 1 : 0;
+	f->ungetc = top ? EOF : '\n';
+	TAILQ_INSERT_TAIL(&files, f, entry);
+	nfiles++;
+	file = f;
+	if (top)
+		topfile = f;
+}
+
+static int
+pushfile(const char *path, int top)
+{
+	FILE		*stream;
+	struct stat	 st;
+	int		 fd;
+
+	lex_note_path(path);
+	if (nfiles >= MAX_INCLUDES) {
+		report(path, "too many nested includes");
+		return (-1);
+	}
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1 ||
+	    fstat(fd, &st) == -1) {
+		report(path, strerror(errno));
+		if (fd != -1)
+			close(fd);
+		return (-1);
+	}
+	/* whoever can write it decides where everything goes */
+	/* a pipe only where the user named it */
+	if (!S_ISREG(st.st_mode) && !(top && (S_ISFIFO(st.st_mode) ||
+	    S_ISCHR(st.st_mode)))) {
+		report(path, "not a regular file");
+		close(fd);
+		return (-1);
+	}
+	if (st.st_mode & (S_IWGRP | S_IWOTH) && S_ISREG(st.st_mode)) {
+		report(path, "is writable by group or others");
+		close(fd);
+		return (-1);
+	}
+	(void)fcntl(fd, F_SETFL, 0);	/* reading may wait */
+	if ((stream = fdopen(fd, "r")) == NULL)
+		fatal("%s", path);
+	push(stream, path, top);
+	return (0);
+}
+
+/* Returns EOF at the end of the first file, which stays for messages. */
+static int
+popfile(void)
+{
+	struct file	*f = file, *prev;
+
+	if (ferror(f->stream))
+		yyerror("read error");
+	drop_macro(f);
+	fclose(f->stream);
+	f->stream = NULL;
+	freezero(f->iobuf, BUFSIZ);
+	f->iobuf = NULL;
+	if ((prev = TAILQ_PREV(f, files, entry)) == NULL)
+		return (EOF);
+	TAILQ_REMOVE(&files, f, entry);
+	nfiles--;
+	free(f->name);
+	free(f);
+	file = prev;
+	return (0);
+}
+
+static void
+forget(void)
+{
+	struct path	*p;
+	struct sym	*s, *next;
+
+	while ((p = TAILQ_FIRST(&seen)) != NULL) {
+		TAILQ_REMOVE(&seen, p, entry);
+		free(p->name);
+		free(p);
+	}
+	TAILQ_FOREACH_SAFE(s, &syms, entry, next) {
+		if (s->persist)
+			continue;
+		TAILQ_REMOVE(&syms, s, entry);
+		free(s->name);
+		freezero(s->value, strlen(s->value));
+		free(s);
+	}
+}
+
+/* Begin to read a file, or the text if that is not NULL. */
+int
+lex_begin(const char *name, const char *text)
+{
+	FILE	*stream;
+
+	forget();
+	errors = 0;
+	first_error[0] = '\0';
+	file = topfile = NULL;
+	if (text == NULL)
+		return (pushfile(name, 1));
+	/* it is only read */
+	stream = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+	if (stream == NULL)
+		fatal("%s", name);
+	push(stream, name, 1);
+	return (0);
+}
+
+/* The end of it, at line *last.  Returns how many errors there were. */
+int
+lex_end(int *last)
+{
+	*last = 1;
+	if (topfile == NULL)
+		return (errors);
+	while (file->stream != NULL && popfile() != EOF)
+		continue;
+	if (topfile->lineno > 1)
+		*last = topfile->lineno - 1;
+	TAILQ_REMOVE(&files, topfile, entry);
+	nfiles--;
+	free(topfile->name);
+	free(topfile);
+	file = topfile = NULL;
+	return (errors);
+}
+
+int
+lex_include(const char *path)
+{
+	return (pushfile(path, 0));
+}
+
+const char *
+lex_file(void)
+{
+	return (file->name);
+}
+
+/* The line that is being read. */
+int
+lex_line(void)
+{
+	return (file->lineno);
+}
+
+static int
+symset(const char *name, const char *value, int persist)
+{
+	struct sym	*s;
+
+	TAILQ_FOREACH(s, &syms, entry)
+		if (strcmp(s->name, name) == 0)
+			break;
+	if (s != NULL) {
+		/* the command line wins over the file */
+		if (s->persist && !persist)
+			return (0);
+		freezero(s->value, strlen(s->value));
+	} else {
+		if ((s = calloc(1, sizeof(*s))) == NULL ||
+		    (s->name = strdup(name)) == NULL)
+			return (-1);
+		TAILQ_INSERT_TAIL(&syms, s, entry);
+	}
+	s->persist = persist;
+	return ((s->value = strdup(value)) == NULL ? -1 : 0);
+}
+
+/* A macro of the file. */
+int
+lex_define(const char *name, const char *value)
+{
+	return (symset(name, value, 0));
+}
+
+/* "-D name=value".  Returns -1 if it is not that. */
+int
+cmdline_symset(const char *s)
+{
+	const char	*eq;
+	char		*name;
+	int		 r;
+
+	if ((eq = strchr(s, '=')) == NULL || eq == s)
+		return (-1);
+	if ((name = strndup(s, (size_t)(eq - s))) == NULL)
+		fatal(NULL);
+	r = symset(name, eq + 1, 1);
+	free(name);
+	return (r);
+}
+
+static const char *
+symget(const char *name)
+{
+	struct sym	*s;
+
+	TAILQ_FOREACH(s, &syms, entry)
+		if (strcmp(s->name, name) == 0)
+			return (s->value);
+	return (NULL);
+}

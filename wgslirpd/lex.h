@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef LEX_H
+#define LEX_H
+
+#include <stdint.h>
+
+/*
+ * lex.c reads words for parse.y.  A reading begins with lex_begin() and
+ * ends with lex_end(); yyerror() counts and tells what is wrong, with
+ * file and line.
+ */
+#define YYSTYPE_IS_DECLARED	1
+typedef struct {
+	union {
+		int64_t		 number;
+		char		*string;	/* malloc'd, the reader's */
+	} v;
+	int			 lineno;
+} YYSTYPE;
+
+extern YYSTYPE	 yylval;
+
+int		 yylex(void);
+int		 yyerror(const char *, ...)
+		    __attribute__((__format__(printf, 1, 2)));
+int		 yyparse(void);
+
+/* A file, or with text not NULL that under the name of path; -1: error */
+int		 lex_begin(const char *, const char *);
+int		 lex_end(int *);
+int		 lex_include(const char *);
+const char	*lex_file(void);
+int		 lex_line(void);
+void		 lex_note_path(const char *);
+int		 lex_define(const char *, const char *);
+void		 lex_fail(const char *);
+
+#endif

@@ -172,6 +172,9 @@ check_service(const struct config *c, const struct conf_service *s)
 			return ("the same address and port twice");
 	switch (s->s.kind) {
 	case SERVICE_FORWARD:
+		/* answers have to come from where the client sent to */
+		if (s->s.proto == IPPROTO_UDP && s->s.addr.af == 0)
+			return ("a udp forward listens on one address");
 		if (!has_address(c, s->s.dst.af))
 			return ("a forward needs an \"address\" of its "
 			    "family in the tunnel");

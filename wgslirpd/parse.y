@@ -1024,6 +1024,7 @@ get_time(char *s, int64_t *v)
 {
 	struct tm	 tm;
 	const char	*end;
+	int		 ok;
 
 	memset(&tm, 0, sizeof(tm));
 	if ((end = strptime(s, "%Y-%m-%dT%H:%M:%SZ", &tm)) == NULL ||
@@ -1031,12 +1032,12 @@ get_time(char *s, int64_t *v)
 		memset(&tm, 0, sizeof(tm));
 		end = strptime(s, "%Y-%m-%d", &tm);
 	}
+	ok = end != NULL && *end == '\0' && (*v = timegm(&tm)) > 0;
 	free(s);
-	if (end == NULL || *end != '\0' || (*v = timegm(&tm)) <= 0) {
-		yyerror("expires: not a time as 2027-01-31T23:59:59Z");
-		return (-1);
-	}
-	return (0);
+	if (ok)
+		return (0);
+	yyerror("expires: not a time as 2027-01-31T23:59:59Z");
+	return (-1);
 }
 
 /* Takes the string, which is wiped. */

@@ -85,6 +85,21 @@ static int			 nclients, nassocs;
 
 static void	 try_next(struct proxy *);
 
+/*
+ * Close a client's socket.  What it has sent is read first: otherwise it
+ * would get a reset instead of the last answer.
+ */
+static void
+hang_up(int fd)
+{
+	uint8_t	 b[4096];
+	int	 i;
+
+	for (i = 0; i < 16 && recv(fd, b, sizeof(b), MSG_DONTWAIT) > 0; i++)
+		continue;
+	close(fd);
+}
+
 /* The socket is somebody else's by now, or is closed. */
 static void
 proxy_free(struct proxy *x, int close_fd)
@@ -95,7 +110,7 @@ proxy_free(struct proxy *x, int close_fd)
 		event_free(x->timer);
 	x->ev = x->timer = NULL;
 	if (close_fd && x->fd != -1)
-		close(x->fd);
+		hang_up(x->fd);
 	x->fd = -1;
 	if (!x->dead) {
 		x->dead = 1;

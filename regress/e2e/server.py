@@ -11,6 +11,7 @@ import time
 
 HTTP, ECHO, SINK, HALF_SRV, HALF_CLI, RESET, STALL, UDP, LATE, DRIP = \
     80, 7001, 7002, 7003, 7004, 7005, 7006, 7007, 7008, 7009
+WHOAMI = 7011
 CHUNK = 65536
 
 
@@ -171,6 +172,41 @@ def serve(fn, c):
         pass
 
 
+def datagrams(port):
+    """A socket for both families that knows where it was asked."""
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+    s.bind(('::', port))
+    return s
+
+
+def receive(s):
+    """A datagram, its sender, and how to answer from where it came to."""
+    b, anc, _, a = s.recvmsg(65536, 200)
+    back = [x for x in anc if x[:2] == (socket.IPPROTO_IPV6,
+                                        socket.IPV6_PKTINFO)]
+    return b, a, back
+
+
+def whoami(w):
+    """Tell a sender how it looks from here, from here or elsewhere.
+
+    The datagram is "" or "ADDRESS PORT", which is to answer.
+    """
+    b, a, back = receive(w)
+    text = ('%s %d' % (a[0].replace('::ffff:', ''), a[1])).encode()
+    if not b:
+        w.sendmsg([text], back, 0, a)
+        return
+    addr, port = b.decode().split()
+    v6 = ':' in addr
+    with socket.socket(socket.AF_INET6 if v6 else socket.AF_INET,
+                       socket.SOCK_DGRAM) as s:
+        s.bind((addr, int(port)))
+        s.sendto(text, a[:2] if v6 else (a[0].replace('::ffff:', ''), a[1]))
+
+
 def main():
     socks = {}
     for port, fn in SERVICES.items():
@@ -182,17 +218,19 @@ def main():
         s.bind(('::', port))
         s.listen(256)
         socks[s] = fn
-    u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-    u.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-    u.bind(('::', UDP))
+    u = datagrams(UDP)
+    w = datagrams(WHOAMI)
     print('ready', flush=True)
     sys.stdout.close()
     while True:
-        r, _, _ = select.select(list(socks) + [u], [], [])
+        r, _, _ = select.select(list(socks) + [u, w], [], [])
         for s in r:
+            if s is w:
+                whoami(w)
+                continue
             if s is u:
-                b, a = u.recvfrom(65536)
-                u.sendto(b, a)
+                b, a, back = receive(u)
+                u.sendmsg([b], back, 0, a)
                 continue
             c, _ = s.accept()
             threading.Thread(target=serve, args=(socks[s], c),

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: ISC
+"""A name server for the tests: it logs each question to standard output.
+
+usage: names.py ADDRESS [mute]
+mute: it hears questions and does not answer.
+"""
+
+import socket
+import struct
+import sys
+import threading
+
+A, SOA, TXT, AAAA, OPT = 1, 6, 16, 28, 41
+BIG = b''.join(bytes([250]) + b'%03d' % i + b'x' * 247 for i in range(16))
+counts = {}
+
+
+def name_of(msg, off):
+    labels = []
+    while msg[off]:
+        labels.append(msg[off + 1:off + 1 + msg[off]])
+        off += 1 + msg[off]
+    return b'.'.join(labels).decode().lower(), off + 1
+
+
+def rr(kind, ttl, data, owner=b'\xc0\x0c'):
+    return owner + struct.pack('>HHIH', kind, 1, ttl, len(data)) + data
+
+
+def answer(msg, tcp):
+    ident, flags, qd, _, _, ar = struct.unpack('>6H', msg[:12])
+    name, off = name_of(msg, 12)
+    kind = struct.unpack('>H', msg[off:off + 2])[0]
+    question = msg[12:off + 4]
+    size = 512
+    if ar and msg[off + 4:off + 7] == b'\0\0\x29':
+        size = struct.unpack('>H', msg[off + 7:off + 9])[0]
+    print(name, kind, 'tcp' if tcp else 'udp', flush=True)
+    counts[name] = counts.get(name, 0) + 1
+    rcode, an, ns = 0, [], []
+    soa = rr(SOA, 60, b'\0\0' + struct.pack('>5I', 1, 2, 3, 4, 30),
+             b'\x04test\0')
+    if name == 'host.test' and kind == A:
+        an = [rr(A, 300, socket.inet_aton('192.0.2.80'))]
+    elif name == 'host.test' and kind == AAAA:
+        an = [rr(AAAA, 300, socket.inet_pton(socket.AF_INET6,
+                                             '2001:db8::80'))]
+    elif name == 'guest.test':
+        an = [rr(A, 300, socket.inet_aton('10.77.0.2'))] if kind == A else []
+    elif name == 'count.test' and kind == A:
+        an = [rr(A, 2, bytes([10, 0, 0, counts[name]]))]
+    elif name == 'big.test' and kind == TXT:
+        an = [rr(TXT, 300, BIG)]
+    elif name in ('host.test', 'count.test', 'big.test'):
+        ns = [soa]
+    elif name.endswith('.test'):
+        rcode, ns = 3, [soa]
+    else:
+        rcode = 5
+    opt = b'\0' + struct.pack('>HHIH', OPT, 1232, 0, 0)
+    out = struct.pack('>6H', ident, 0x8080 | (flags & 0x0100) | rcode, 1,
+                      len(an), len(ns), 1) + question + b''.join(
+                          an + ns) + opt
+    if not tcp and len(out) > size:
+        out = struct.pack('>6H', ident, 0x8280 | (flags & 0x0100), 1, 0, 0,
+                          0) + question
+    return out
+
+
+def exactly(c, n):
+    data = b''
+    while len(data) < n:
+        b = c.recv(n - len(data))
+        if not b:
+            raise OSError('end')
+        data += b
+    return data
+
+
+def serve_tcp(t):
+    while True:
+        c, _ = t.accept()
+        try:
+            with c:
+                n = struct.unpack('>H', exactly(c, 2))[0]
+                out = answer(exactly(c, n), True)
+                c.sendall(struct.pack('>H', len(out)) + out)
+        except OSError:
+            pass
+
+
+def main():
+    addr, mute = sys.argv[1], len(sys.argv) > 2
+    fam = socket.AF_INET6 if ':' in addr else socket.AF_INET
+    u = socket.socket(fam, socket.SOCK_DGRAM)
+    u.bind((addr, 53))
+    t = socket.socket(fam, socket.SOCK_STREAM)
+    t.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    t.bind((addr, 53))
+    t.listen(16)
+    threading.Thread(target=serve_tcp, args=(t,), daemon=True).start()
+    print('ready', flush=True)
+    while True:
+        msg, a = u.recvfrom(4096)
+        if mute:
+            print('heard', flush=True)
+            continue
+        u.sendto(answer(msg, False), a)
+
+
+if __name__ == '__main__':
+    main()

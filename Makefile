@@ -130,7 +130,8 @@ UNIT_SLIRP =	common/addr.o common/log.o common/pktq.o common/wheel.o \
 		wgslirpd/slirp_tcp_cc.o wgslirpd/slirp_tcp_loss.o \
 		wgslirpd/slirp_tcp_open.o wgslirpd/slirp_tcp_out.o \
 		wgslirpd/slirp_tcp_rcv.o wgslirpd/slirp_udp.o
-UNITS =		regress/unit/bin/test_common regress/unit/bin/test_slirp \
+UNITS =		regress/unit/bin/test_common regress/unit/bin/test_dns \
+		regress/unit/bin/test_router regress/unit/bin/test_slirp \
 		regress/unit/bin/test_tcp regress/unit/bin/test_wg \
 		regress/unit/bin/vectors
 SANDBOX =	regress/sandbox/bin/test_sandbox
@@ -154,6 +155,19 @@ regress/unit/bin/test_slirp: regress/unit/test_slirp.c \
 	mkdir -p regress/unit/bin
 	$(UNIT_CC) -o $@ regress/unit/test_slirp.c $(UNIT_SLIRP) \
 	    -lcmocka -lbsd
+
+regress/unit/bin/test_router: regress/unit/test_router.c \
+		regress/unit/guest.h regress/unit/unit.h \
+		regress/unit/world.h $(UNIT_SLIRP)
+	mkdir -p regress/unit/bin
+	$(UNIT_CC) -o $@ regress/unit/test_router.c $(UNIT_SLIRP) \
+	    -lcmocka -lbsd
+
+regress/unit/bin/test_dns: regress/unit/test_dns.c regress/unit/unit.h \
+		wgslirpd/slirp_dnsmsg.o common/addr.o
+	mkdir -p regress/unit/bin
+	$(UNIT_CC) -o $@ regress/unit/test_dns.c wgslirpd/slirp_dnsmsg.o \
+	    common/addr.o -lcmocka -lresolv -lbsd
 
 regress/unit/bin/vectors: regress/unit/vectors.c $(UNIT_WG)
 	mkdir -p regress/unit/bin

@@ -4,8 +4,9 @@
 # All tests; the last line is "N passed, N failed".
 cd "$(dirname "$0")/.." || exit 1
 t=$(mktemp -d) || exit 1
-trap '[ -z "$long" ] || kill "$long" "$paths" 2>/dev/null; rm -rf "$t"' EXIT
-pass=0 fail=0 long= paths=
+trap '[ -z "$long" ] || kill "$long" "$paths" "$router" 2>/dev/null
+    rm -rf "$t"' EXIT
+pass=0 fail=0 long= paths= router=
 
 python=/usr/bin/python3
 [ -x "$python" ] || python=python3
@@ -16,6 +17,8 @@ if [ -c /dev/net/tun ] && unshare -Urnm true 2>/dev/null; then
 	long=$!
 	$python regress/e2e/paths.py >"$t/paths" 2>&1 &
 	paths=$!
+	$python regress/e2e/router.py >"$t/router" 2>&1 &
+	router=$!
 fi
 
 # count NAME STATUS: add the last line of its output, which it must have
@@ -136,6 +139,7 @@ beside() {
 if [ -n "$long" ]; then
 	beside long "$long"
 	beside paths "$paths"
+	beside router "$router"
 fi
 
 # Linux's own WireGuard, where QEMU and Debian's kernel can be had

@@ -167,8 +167,9 @@ check_service(const struct config *c, const struct conf_service *s)
 {
 	const struct conf_service	*o;
 
-	TAILQ_FOREACH(o, &c->services, entry)
-		if (o != s && same_socket(&o->s, &s->s))
+	for (o = TAILQ_FIRST(&c->services); o != s;
+	    o = TAILQ_NEXT(o, entry))
+		if (same_socket(&o->s, &s->s))
 			return ("the same address and port twice");
 	switch (s->s.kind) {
 	case SERVICE_FORWARD:

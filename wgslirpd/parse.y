@@ -757,7 +757,7 @@ frompeer_l	: frompeer optnl
 		| frompeer_l comma frompeer optnl
 		;
 
-frompeer	: STRING		{
+frompeer	: string		{
 			struct item	*i = new_item(&froms);
 
 			if (strlcpy(i->name, $1, sizeof(i->name)) >=

@@ -61,6 +61,9 @@ private key "$K"
 X
 good minimal
 
+printf '# a list\n203.0.113.0/24\n 203.0.113.7 # in it\n\n' >"$t/prefixes"
+printf '# users\njoe:secret\nann:with:colon\n' >"$t/users"
+
 conf <<X
 # every keyword
 ext_port = "51820"
@@ -78,7 +81,17 @@ tcp { ack delay 10 congestion cubic, error signal reset fast dial 7
 	send buffer 200000 receive window 100000 sack no window scale 7 }
 copy tos yes
 ttl 99
-udp { timeout 300 }
+udp { timeout 300 dns timeout 7, filtering endpoint-independent }
+max new flows 77
+table <office> { 198.51.100.0/24 2001:db8::/32 } file "$t/prefixes"
+table <none> { }
+dns listen upstream { 9.9.9.9 2620:fe::fe@5353 } domain "home.arpa"
+metrics listen on 127.0.0.1 port 9586
+forward tcp from 127.0.0.1 port 8080 to 10.77.0.2 port 80
+forward udp from ::1 port 5353 to fd77::2 port 53 allow { ::1 }
+forward tcp from * port 8443 to 10.77.0.2 port 443 allow { 10.0.0.0/8 }
+proxy listen on 127.0.0.1 port 1080
+proxy listen on 192.0.2.1 port 1080 users file "$t/users"
 overlay yes exclude { 172.16.0.0/12 10.9.9.9 }
 uapi interface "wgslirp0" no-private-key
 block to private
@@ -86,6 +99,10 @@ block quick from 10.77.0.9 proto udp to any port 1:1023
 pass from peer "laptop" proto tcp to 127.0.0.1 port 22
 pass from peer "laptop" to 192.168.0.0/16
 pass from any proto icmp to 10.0.0.1
+block return log to <office> port { 25 135:139 }
+block drop quick out from <office> proto udp to any
+pass proto tcp from peer "laptop" to { 10.0.0.1 <office> }
+pass from peer { "laptop" "phone" } to private
 
 peer "laptop" {
 	public key "$P"
@@ -94,6 +111,11 @@ peer "laptop" {
 	endpoint "vpn.example.com" port 51820
 	persistent keepalive 25
 	max flows 4096
+	max new flows 100
+	rate in 10M
+	rate out 2500K
+	quota 500G
+	expires "2027-01-31T23:59:59Z"
 	reserved { 1 2, 255 }
 }
 include "$t/inc"
@@ -118,7 +140,22 @@ for w in 'listen on \* port 51820' 'listen on ::1 port 1001' 'mtu 1420' \
     'idle inflight 9000' 'idle fail 60' 'initial window 20' 'mss 1200' \
     'pace gap 3' 'receive buffer 100000' 'send buffer 200000' \
     'receive window 100000' 'sack no' 'window scale 7' 'copy tos yes' \
-    'ttl 99'; do
+    'ttl 99' 'dns timeout 7' 'filtering endpoint-independent' \
+    'max new flows 77' 'table <none> { }' \
+    'table <office> { 198.51.100.0/24 2001:db8::/32 } file' \
+    'dns listen upstream { 9.9.9.9 2620:fe::fe@5353 } domain "home.arpa"' \
+    'metrics listen on 127.0.0.1 port 9586' \
+    'forward tcp from 127.0.0.1 port 8080 to 10.77.0.2 port 80$' \
+    'forward udp from ::1 port 5353 to fd77::2 port 53 allow { ::1/128 }' \
+    'forward tcp from \* port 8443 to 10.77.0.2 port 443 allow' \
+    'proxy listen on 127.0.0.1 port 1080$' \
+    'proxy listen on 192.0.2.1 port 1080 users file' \
+    'block return log to <office> port 135:139' \
+    'block drop quick from <office> proto udp to any' \
+    'pass from peer "laptop" proto tcp to <office>' \
+    'pass from peer "phone" to private' 'max new flows 100' \
+    'rate in 10000000' 'rate out 2500000' 'quota 500000000000' \
+    'expires "2027-01-31T23:59:59Z"'; do
 	if grep -q "$w" "$t/one"; then ok; else bad "printed: $w"; fi
 done
 
@@ -162,6 +199,110 @@ private key "$K"
 uapi interface "$name"
 X
 done
+# statements of rules and services; A is an address of the gateway
+statement() {
+	refused_line "$1" 3 "$2" <<X
+private key "$K"
+address 10.77.0.1/24
+$1
+X
+}
+chmod 644 "$t/users"
+cp "$t/prefixes" "$t/open"
+chmod 666 "$t/open"
+printf '10.0.0.0/8\nnonsense\n' >"$t/bad"
+printf 'nocolon\n' >"$t/badusers"
+: >"$t/nousers"
+statement 'block to <nowhere>' 'rule for unknown table <nowhere>'
+statement 'block from <nowhere>' 'rule for unknown table <nowhere>'
+statement 'table <a b> { }' 'syntax error'
+statement 'table <"a b"> { }' 'table name: 1 to 31'
+statement 'table <a> { 10.0.0.0/33 }' 'table: not an address/length'
+statement "table <a> file \"$t/none\"" "$t/none: No such file"
+statement "table <a> file \"$t/open\"" "$t/open: is accessible"
+statement "table <a> file \"$t/bad\"" "$t/bad:2: not an address/length"
+statement 'block log log' 'the same part of a rule twice'
+statement 'pass return to any' 'syntax error'
+statement 'block to any port { 80 0 }' 'port: must be from 1 to 65535'
+statement 'block to any port { 80 9:8 }' 'port: not a port or low:high'
+statement 'block proto sctp' 'proto: tcp, udp or icmp'
+statement 'udp { filtering none }' 'filtering: must be address-dependent,'
+statement 'dns listen upstream { example.com }' 'upstream: not an address'
+statement 'dns listen upstream 9.9.9.9@0' 'upstream: not an address'
+statement 'dns listen domain "a..b"' 'domain: not a domain name'
+statement 'forward tcp from 127.0.0.1 port 80 to example.com port 80' \
+    'forward to: not an address'
+statement 'forward tcp from 127.0.0.1 port 80 to fd77::2 port 80' \
+    'a forward needs an "address" of its family'
+statement 'forward udp from * port 53 to 10.77.0.2 port 53' \
+    'a udp forward listens on one address'
+statement 'forward tcp from 127.0.0.1 port 0 to 10.77.0.2 port 53' \
+    'port: must be from 1 to 65535'
+statement 'proxy listen on 192.0.2.1 port 1080' \
+    'a proxy for others than this host needs'
+statement "proxy listen on ::1 port 1080 users file \"$t/users\"" \
+    "$t/users: is accessible to others"
+chmod 600 "$t/users"
+statement "proxy listen on ::1 port 1080 users file \"$t/badusers\"" \
+    "$t/badusers:1: not user:password"
+statement "proxy listen on ::1 port 1080 users file \"$t/nousers\"" \
+    "$t/nousers: no users"
+statement 'metrics listen on nowhere port 9586' 'listen on: not an address'
+refused_line "a port twice" 4 "the same address and port twice" <<X
+private key "$K"
+address 10.77.0.1/24
+metrics listen on 127.0.0.1 port 1080
+proxy listen on * port 1080 allow 10.0.0.0/8
+X
+refused_line "a table twice" 3 "table is defined twice" <<X
+private key "$K"
+table <a> { }
+table <a> { }
+X
+refused_line "dns without an address" 2 'dns listen needs an "address"' <<X
+private key "$K"
+dns listen
+X
+option() {
+	refused_line "$1" 4 "$2" <<X
+private key "$K"
+peer "a" {
+	public key "$P"
+	$1
+}
+X
+}
+option 'expires "tomorrow"' 'expires: not a time as'
+option 'expires "2027-13-01"' 'expires: not a time as'
+option 'expires "2027-01-31T25:00:00Z"' 'expires: not a time as'
+option 'quota 0' 'quota: not a number'
+option 'quota 10X' 'quota: not a number'
+option 'quota 99999999999T' 'quota: not a number'
+option 'rate in 100' 'rate: at least 8000'
+option 'max new flows 0' 'max new flows: must be from 1'
+
+# every example of the manual can be pasted
+awk -v d="$t" '/^\.Bd -literal/ { n++; on = 1; next } /^\.Ed/ { on = 0 }
+    on { gsub(/\\e/, "\\"); print > (d "/ex." n) }' \
+    "$top/man/wgslirpd.conf.5"
+examples=0
+for f in "$t"/ex.*; do
+	# neither a grammar nor a command
+	if grep -qE '^[[:space:]]*\[|^\$|^include' "$f"; then
+		continue
+	fi
+	examples=$((examples + 1))
+	sed -e "s|/etc/wgslirpd/private.key|$t/key|" \
+	    -e "s|/etc/wgslirpd/laptop.psk|$t/psk|" "$f" >"$t/c"
+	grep -q '^private key' "$t/c" ||
+	    echo "private key \"$K\"" >>"$t/c"
+	grep -q '^address' "$t/c" || echo "address 10.77.0.1/24" >>"$t/c"
+	grep -q '^peer "laptop"' "$t/c" ||
+	    printf 'peer "laptop" {\n\tpublic key "%s"\n}\n' "$P" >>"$t/c"
+	good "example ${f##*/} of wgslirpd.conf(5)"
+done
+[ "$examples" -ge 9 ] && ok || bad "examples of the manual: $examples"
+
 refused_line "bad key" 2 "private key: not a key" <<X
 # a comment
 private key "${K%?}A"
@@ -319,6 +460,24 @@ env_bad() {
 	fi
 }
 env_good minimal WG_PRIVATE_KEY="$K"
+env_good rules WG_PRIVATE_KEY="$K" WG_PEERS=0 WG_PEER_0_PUBLIC_KEY="$P" \
+    WG_ADDRESS=10.77.0.1/24 WG_BLOCK='private, log to any port 25' \
+    WG_PASS='192.168.0.0/16, from peer 0 to 10.0.0.0/8 port 53' \
+    WG_CONF='dns listen
+forward tcp from 127.0.0.1 port 8080 to 10.77.0.2 port 80
+'
+out=$(env -i WG_PRIVATE_KEY="$K" WG_BLOCK=private WG_PASS='10.0.0.0/8
+192.168.0.0/16' $d -nv -e 2>&1)
+if [ "$(printf '%s' "$out" | grep -c '^pass to\|^block to private')" -eq 3 ] &&
+    printf '%s' "$out" | grep '^pass\|^block' | head -n 1 |
+    grep -q '^block'; then ok; else
+	bad "env rules in order" "$out"
+fi
+env_bad "bad rule" "WG_PASS:2: to: not an address/length" \
+    WG_PRIVATE_KEY="$K" WG_PASS=10.0.0.1,nowhere
+env_bad "bad statement" "WG_CONF:2: syntax error" WG_PRIVATE_KEY="$K" \
+    WG_CONF='mtu 1400
+nonsense'
 env_good indices WG_PRIVATE_KEY="$K" WG_PEERS=0,phone \
     WG_PEER_0_PUBLIC_KEY="$P" WG_PEER_0_ALLOWED_IPS=10.77.0.2,fd77::2/128 \
     WG_PEER_0_ENDPOINT=vpn.example.com:51820 WG_PEER_0_KEEPALIVE=25 \

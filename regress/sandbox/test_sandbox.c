@@ -227,6 +227,31 @@ t_mount(void)
 }
 
 static int
+t_getpeername(void)
+{
+	struct sockaddr_storage	 ss;
+	socklen_t		 len = sizeof(ss);
+
+	return (getpeername(inner, (struct sockaddr *)&ss, &len));
+}
+
+static int
+t_pair_unix(void)
+{
+	int	 fds[2];
+
+	return (socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+}
+
+static int
+t_pair_other(void)
+{
+	int	 fds[2];
+
+	return (socketpair(AF_INET, SOCK_STREAM, 0, fds));
+}
+
+static int
 t_stat(void)
 {
 	struct stat	 st;
@@ -313,7 +338,10 @@ static const struct testcase {
 	{ "bind", t_bind, C | T, KILLED, 0 },
 	{ "connect", t_connect, C | T, KILLED, 0 },
 	{ "listen", t_listen, C | S | T, KILLED, 0 },
-	{ "accept", t_accept, P | C | S, KILLED, 0 },
+	{ "accept", t_accept, P | C, KILLED, 0 },
+	{ "address of a peer", t_getpeername, P | C | T, KILLED, 0 },
+	{ "UNIX socket pair", t_pair_unix, P | C | T, KILLED, S },
+	{ "another socket pair", t_pair_other, ALL, KILLED, 0 },
 	{ "executable memory", t_mmap_exec, ALL, KILLED, 0 },
 	{ "make memory executable", t_mprotect_exec, ALL, KILLED, 0 },
 	{ "memory", t_mmap, 0, 0, ALL },

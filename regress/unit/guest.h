@@ -203,4 +203,34 @@ fill(uint8_t *p, size_t n, uint32_t at)
 		p[i] = (uint8_t)(at * 2654435761U >> 24);
 }
 
+static inline void
+udp_send(const char *src, const char *dst, uint16_t sport, uint16_t dport,
+    const void *data, size_t len)
+{
+	uint8_t		 l4[2000], p[2100];
+	struct ipaddr	 a, b;
+
+	w_addr(&a, src);
+	w_addr(&b, dst);
+	put16(l4, sport);
+	put16(l4 + 2, dport);
+	put16(l4 + 4, (uint32_t)(len + 8));
+	memcpy(l4 + 8, data, len);
+	w_inject(p, w_ip(p, &a, &b, IPPROTO_UDP, l4, len + 8, 6));
+}
+
+static inline void
+udp_says(struct fsock *x, const char *from, uint16_t port,
+    const void *data, size_t len)
+{
+	w_addr(&x->from, from);
+	x->fport = port;
+	x->inpos = 0;
+	x->inlen = len;
+	memcpy(x->in, data, len);
+	x->eof = 1;
+	slirp_host_event(&W.s, x->f, HOST_READ);
+	w_run();
+}
+
 #endif

@@ -822,6 +822,65 @@ device_sessions(void **state)
 	wg_device_free(b.dev);
 }
 
+/* A quota and an end: no session, no handshake, until there is more. */
+static void
+device_cut(void **state)
+{
+	static struct side	 a, b;
+	uint8_t			 pkt[100];
+	mono_t			 now = MONO_SEC(10);
+	int			 i, before;
+
+	(void)state;
+	two_devices(&a, &b, now);
+	make_packet(pkt, "10.0.0.1", "10.0.0.2");
+	wg_peer_limit(b.dev, b.peer, 2000, 0);
+	wg_cut_peers(b.dev);
+	assert_int_equal(b.cuts, 0);
+	for (i = 0; i < 30; i++) {
+		wg_output(a.dev, a.peer, pkt, 100, 0, now);
+		carry(&a, &b, now);
+		if (b.dev->over)
+			wg_cut_peers(b.dev);
+	}
+	/* handshake and 13 packets of 144 bytes */
+	assert_int_equal(b.cuts, 1);
+	assert_true(b.peer->cut);
+	assert_int_equal(b.dev->count.wg_peers_cut, 1);
+	assert_in_range(b.peer->rx_bytes + b.peer->tx_bytes, 2000, 2200);
+	assert_null(b.peer->current);
+	before = b.delivered;
+	assert_in_range(before, 8, 13);
+	/* neither its handshakes nor packets to it */
+	now += MONO_SEC(200);
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(b.delivered, before);
+	assert_int_equal(b.dev->count.wg_drop_cut, 1);
+	make_packet(pkt, "10.0.0.2", "10.0.0.1");
+	assert_int_equal(wg_output(b.dev, b.peer, pkt, 100, 0, now), 0);
+	assert_int_equal(b.dev->count.wg_drop_cut, 2);
+	assert_int_equal(b.peer->nstaged, 0);
+	/* more of it, and it is back, until the clock says otherwise */
+	wg_peer_limit(b.dev, b.peer, 1000000, (int64_t)b.wall + 100);
+	wg_cut_peers(b.dev);
+	assert_false(b.peer->cut);
+	now += MONO_SEC(10);
+	make_packet(pkt, "10.0.0.1", "10.0.0.2");
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(b.delivered, before + 2);
+	b.wall += 100;
+	wg_cut_peers(b.dev);
+	assert_true(b.peer->cut);
+	assert_int_equal(b.cuts, 2);
+	/* it is told once */
+	wg_cut_peers(b.dev);
+	assert_int_equal(b.cuts, 2);
+	wg_device_free(a.dev);
+	wg_device_free(b.dev);
+}
+
 static void
 device_hostile(void **state)
 {
@@ -1077,6 +1136,7 @@ main(void)
 		cmocka_unit_test(timer_rules),
 		cmocka_unit_test(cookie_rules),
 		cmocka_unit_test(device_sessions),
+		cmocka_unit_test(device_cut),
 		cmocka_unit_test(device_hostile),
 		cmocka_unit_test(device_overlay),
 		cmocka_unit_test(device_reserved),

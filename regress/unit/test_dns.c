@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: ISC */
+
+/* Messages of the name server behind the gateway's address. */
+
+#include <arpa/nameser.h>
+
+#include "slirp_dnsmsg.h"
+#include "unit.h"
+
+static uint8_t	 out[DNS_MSG_MAX];
+
+static size_t
+put_name(uint8_t *p, const char *name)
+{
+	assert_int_not_equal(ns_name_pton(name, p, 256), -1);
+	return (strlen(name) + 2);
+}
+
+/* A question with or without an OPT record; its length. */
+static size_t
+ask(uint8_t *p, const char *name, uint16_t type, int size)
+{
+	size_t	 n = DNS_HDR;
+
+	memset(p, 0, DNS_HDR);
+	p[0] = 0x12;
+	p[1] = 0x34;
+	p[2] = 1;		/* RD */
+	p[5] = 1;
+	n += put_name(p + n, name);
+	ns_put16(type, p + n);
+	ns_put16(1, p + n + 2);
+	n += 4;
+	if (size > 0) {
+		p[11] = 1;
+		memset(p + n, 0, 11);
+		ns_put16(ns_t_opt, p + n + 1);
+		ns_put16((unsigned int)size, p + n + 3);
+		ns_put16(0x8000, p + n + 7);
+		n += 11;
+	}
+	return (n);
+}
+
+static size_t
+put_rr(uint8_t *p, unsigned int type, uint32_t ttl, const void *data,
+    size_t len)
+{
+	ns_put16(0xc00c, p);
+	ns_put16(type, p + 2);
+	ns_put16(1, p + 4);
+	ns_put32(ttl, p + 6);
+	ns_put16((unsigned int)len, p + 10);
+	memcpy(p + 12, data, len);
+	return (12 + len);
+}
+
+/* An upstream's answer to q: so many addresses, and an OPT record. */
+static size_t
+reply(uint8_t *p, const struct dns_question *q, uint16_t id, int rcode,
+    int count, uint32_t ttl, int opt)
+{
+	uint8_t	 a[4] = { 192, 0, 2, 1 };
+	size_t	 n = dnsmsg_upstream(q, id, p, 2000) - 11;
+	int	 i;
+
+	p[2] |= 0x80;
+	p[3] = (uint8_t)(0x80 | rcode);
+	p[7] = (uint8_t)count;
+	p[11] = (uint8_t)opt;
+	for (i = 0; i < count; i++, a[3]++)
+		n += put_rr(p + n, ns_t_a, ttl + (uint32_t)i, a, 4);
+	if (opt) {
+		memset(p + n, 0, 11);
+		ns_put16(ns_t_opt, p + n + 1);
+		ns_put16(4096, p + n + 3);
+		/* an option that is not for the guest: a cookie */
+		ns_put16(12, p + n + 9);
+		memcpy(p + n + 11, "\0\x0a\0\x08" "cookie!!", 12);
+		n += 23;
+	}
+	return (n);
+}
+
+static void
+questions(void **state)
+{
+	struct dns_question	 q, q2;
+	uint8_t			 m[600];
+	size_t			 n, i;
+	int			 error;
+
+	(void)state;
+	n = ask(m, "WWW.Example.com", 1, 4000);
+	assert_int_equal(dnsmsg_parse(m, n, &q, &error), 0);
+	assert_int_equal(q.id, 0x1234);
+	assert_int_equal(q.type, 1);
+	assert_int_equal(q.rd, 1);
+	assert_int_equal(q.edns, 1);
+	assert_int_equal(q.dnssec, 1);
+	assert_int_equal(q.size, DNS_UDP_OURS);	/* never more than this */
+	assert_int_equal(dnsmsg_text(&q, (char *)out, 100), 0);
+	assert_string_equal((char *)out, "www.example.com");
+	n = ask(m, "www.EXAMPLE.com", 1, 100);
+	assert_int_equal(dnsmsg_parse(m, n, &q2, &error), 0);
+	assert_int_equal(q2.size, DNS_UDP_MIN);
+	assert_true(dnsmsg_same(&q, &q2));
+	n = ask(m, "www.example.com", 28, 0);
+	assert_int_equal(dnsmsg_parse(m, n, &q2, &error), 0);
+	assert_int_equal(q2.edns, 0);
+	assert_false(dnsmsg_same(&q, &q2));
+	/* cut off anywhere, it is refused, or no question */
+	for (i = 0; i < n; i++)
+		assert_int_not_equal(dnsmsg_parse(m, i, &q2, &error), 0);
+	/* answers are never answered, other operations are not known */
+	m[2] |= 0x80;
+	assert_int_equal(dnsmsg_parse(m, n, &q2, &error), -1);
+	m[2] = 0x28;
+	assert_int_equal(dnsmsg_parse(m, n, &q2, &error), 1);
+	assert_int_equal(error, DNS_NOTIMP);
+	/* two questions, a compressed name */
+	m[2] = 1;
+	m[5] = 2;
+	assert_int_equal(dnsmsg_parse(m, n, &q2, &error), 1);
+	assert_int_equal(error, DNS_FORMERR);
+	m[5] = 1;
+	m[12] = 0xc0;
+	assert_int_equal(dnsmsg_parse(m, n, &q2, &error), 1);
+}
+
+static void
+checks(void **state)
+{
+	struct dns_question	 q, other;
+	uint8_t			 m[2000], good[2000];
+	uint32_t		 ttl;
+	size_t			 n, plain;
+	ssize_t			 r;
+	int			 error, tc;
+
+	(void)state;
+	n = ask(m, "www.example.com", 1, 1232);
+	assert_int_equal(dnsmsg_parse(m, n, &q, &error), 0);
+	n = reply(m, &q, 7, 0, 3, 100, 1);
+	plain = n - 23;
+	memcpy(good, m, n);
+	r = dnsmsg_check(m, n, &q, 7, &ttl, &tc);
+	assert_int_equal(r, plain);
+	assert_int_equal(ttl, 100);
+	assert_int_equal(tc, 0);
+	assert_int_equal(m[11], 0);	/* the OPT record is gone */
+	/* another id, another name, another type: somebody else's */
+	memcpy(m, good, n);
+	assert_int_equal(dnsmsg_check(m, n, &q, 8, &ttl, &tc), -1);
+	other = q;
+	other.name[1] = 'x';
+	assert_int_equal(dnsmsg_check(m, n, &other, 7, &ttl, &tc), -1);
+	other = q;
+	other.type = 28;
+	assert_int_equal(dnsmsg_check(m, n, &other, 7, &ttl, &tc), -1);
+	/* a question is no answer */
+	m[2] &= 0x7f;
+	assert_int_equal(dnsmsg_check(m, n, &q, 7, &ttl, &tc), -1);
+	/* cut short */
+	memcpy(m, good, n);
+	m[2] |= 2;
+	assert_true(dnsmsg_check(m, n, &q, 7, &ttl, &tc) > 0);
+	assert_int_equal(tc, 1);
+	/* what failed is not kept; what is not there, as long as SOA says */
+	n = reply(m, &q, 7, DNS_SERVFAIL, 0, 0, 1);
+	assert_true(dnsmsg_check(m, n, &q, 7, &ttl, &tc) > 0);
+	assert_int_equal(ttl, 0);
+	n = reply(m, &q, 7, DNS_NXDOMAIN, 0, 0, 0);
+	assert_true(dnsmsg_check(m, n, &q, 7, &ttl, &tc) > 0);
+	assert_int_equal(ttl, 0);
+	n = reply(m, &q, 7, DNS_NXDOMAIN, 0, 0, 0);
+	m[9] = 1;
+	n += put_rr(m + n, ns_t_soa, 900,
+	    "\0\0" "\0\0\0\1" "\0\0\0\2" "\0\0\0\3" "\0\0\0\4" "\0\0\0\x3c",
+	    22);
+	assert_true(dnsmsg_check(m, n, &q, 7, &ttl, &tc) > 0);
+	assert_int_equal(ttl, 60);
+}
+
+static void
+answers(void **state)
+{
+	struct dns_question	 q, asker;
+	struct ipaddr		 a[40];
+	uint8_t			 m[2000];
+	uint32_t		 ttl;
+	size_t			 n, len;
+	ns_msg			 h;
+	ns_rr			 rr;
+	int			 error, tc, i;
+
+	(void)state;
+	n = ask(m, "www.example.com", 1, 1232);
+	assert_int_equal(dnsmsg_parse(m, n, &q, &error), 0);
+	n = reply(m, &q, 7, 0, 30, 100, 1);
+	len = (size_t)dnsmsg_check(m, n, &q, 7, &ttl, &tc);
+	/* who has no EDNS, and another case; 40 s later */
+	n = ask(out, "WWW.EXAMPLE.com", 1, 0);
+	assert_int_equal(dnsmsg_parse(out, n, &asker, &error), 0);
+	asker.id = 0x9999;
+	n = dnsmsg_answer(m, len, &asker, 40, 0, out, sizeof(out));
+	assert_int_equal(n, len);
+	assert_int_equal(ns_initparse(out, (int)n, &h), 0);
+	assert_int_equal(ns_msg_id(h), 0x9999);
+	assert_int_equal(ns_msg_count(h, ns_s_an), 30);
+	assert_int_equal(ns_msg_count(h, ns_s_ar), 0);
+	assert_memory_equal(out + 13, "WWW", 3);
+	for (i = 0; i < 30; i++) {
+		assert_int_equal(ns_parserr(&h, ns_s_an, i, &rr), 0);
+		assert_int_equal(ns_rr_ttl(rr), 60 + i);
+	}
+	/* by UDP it does not fit 512 bytes: cut short, not cut off */
+	n = dnsmsg_answer(m, len, &asker, 0, 1, out, sizeof(out));
+	assert_true(n <= 512);
+	assert_int_equal(out[2] & 2, 2);
+	assert_int_equal(out[7], 0);
+	/* with EDNS it does, and has our own OPT record */
+	n = dnsmsg_answer(m, len, &q, 0, 1, out, sizeof(out));
+	assert_int_equal(n, len + 11);
+	assert_int_equal(ns_initparse(out, (int)n, &h), 0);
+	assert_int_equal(ns_msg_count(h, ns_s_ar), 1);
+	assert_int_equal(ns_parserr(&h, ns_s_ar, 0, &rr), 0);
+	assert_int_equal(ns_rr_type(rr), ns_t_opt);
+	assert_int_equal(ns_rr_rdlen(rr), 0);
+	/* a lifetime does not go below zero */
+	dnsmsg_answer(m, len, &q, 1000000, 0, out, sizeof(out));
+	assert_int_equal(ns_initparse(out, (int)n, &h), 0);
+	assert_int_equal(ns_parserr(&h, ns_s_an, 0, &rr), 0);
+	assert_int_equal(ns_rr_ttl(rr), 0);
+	/* our own: addresses of the asked family only */
+	for (i = 0; i < 40; i++)
+		ipaddr_parse(&a[i], i % 2 ? "10.77.0.2" : "fd77::2");
+	for (i = 0; i < 2; i++) {
+		q.type = i == 0 ? DNS_TYPE_A : DNS_TYPE_AAAA;
+		n = dnsmsg_address(&q, a, 40, 60, out, sizeof(out));
+		assert_int_equal(ns_initparse(out, (int)n, &h), 0);
+		assert_int_equal(ns_msg_count(h, ns_s_an), 20);
+		assert_int_equal(ns_msg_count(h, ns_s_ar), 1);
+		assert_int_equal(ns_parserr(&h, ns_s_an, 0, &rr), 0);
+		assert_int_equal(ns_rr_rdlen(rr), i == 0 ? 4 : 16);
+	}
+	q.type = DNS_TYPE_PTR;
+	n = dnsmsg_pointer(&q, "laptop.wg.", 60, out, sizeof(out));
+	assert_int_equal(ns_initparse(out, (int)n, &h), 0);
+	assert_int_equal(ns_parserr(&h, ns_s_an, 0, &rr), 0);
+	assert_memory_equal(ns_rr_rdata(rr), "\6laptop\2wg\0", 11);
+	/* too little room is no room */
+	assert_int_equal(dnsmsg_error(&q, 0, out, 20), 0);
+	assert_int_equal(dnsmsg_upstream(&q, 1, out, 20), 0);
+}
+
+/* Changed at random, nothing reads or writes outside of its bounds. */
+static void
+junk(void **state)
+{
+	struct dns_question	 q, q2;
+	uint8_t			*m;
+	uint8_t			 base[2000];
+	uint32_t		 ttl;
+	size_t			 n, len;
+	ssize_t			 r;
+	int			 i, k, error, tc, good = 0;
+
+	(void)state;
+	n = ask(base, "www.example.com", 1, 1232);
+	assert_int_equal(dnsmsg_parse(base, n, &q, &error), 0);
+	for (i = 0; i < 200000; i++) {
+		n = i % 2 ? reply(base, &q, 7, 0, i % 7, 9, i % 3 == 0) :
+		    ask(base, "www.example.com", 1, i % 3 * 1000);
+		len = i % 5 == 0 ? arc4random_uniform((uint32_t)n + 1) : n;
+		/* exactly as long as it says, for the tools that watch */
+		m = malloc(len + (len == 0));
+		memcpy(m, base, len);
+		for (k = (int)arc4random_uniform(4); k > 0 && len > 0; k--)
+			m[arc4random_uniform((uint32_t)len)] =
+			    (uint8_t)arc4random();
+		if (i % 2) {
+			r = dnsmsg_check(m, len, &q, 7, &ttl, &tc);
+			assert_true(r <= (ssize_t)len);
+			if (r > 0 && !tc) {
+				good++;
+				n = dnsmsg_answer(m, (size_t)r, &q, 5, 0,
+				    out, sizeof(out));
+				assert_int_equal(n, (size_t)r + 11);
+			}
+		} else if (dnsmsg_parse(m, len, &q2, &error) == 0) {
+			good++;
+			dnsmsg_text(&q2, (char *)out, 100);
+			assert_true(dnsmsg_upstream(&q2, 1, out, 512) > 0);
+		}
+		free(m);
+	}
+	assert_true(good > 10000);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test(questions),
+		cmocka_unit_test(checks),
+		cmocka_unit_test(answers),
+		cmocka_unit_test(junk)
+	};
+
+	return (RUN(tests));
+}

@@ -152,6 +152,16 @@ enum flow_proto {
 };
 #define DNS_PORT	53
 
+/*
+ * What a peer's rate lets save up, in bytes: 50 ms of it, which is about
+ * how late this process may be when others want the processor, too.
+ */
+static inline uint64_t
+rate_burst(uint64_t rate)
+{
+	return (rate / 20 > 4096 ? rate / 20 : 4096);
+}
+
 /* What a guest's flow is connected to. */
 enum flow_target {
 	TARGET_HOST,		/* its destination */

@@ -639,24 +639,17 @@ idle_gate(struct slirp *s, struct tcpcb *t)
 	return (1);
 }
 
-/* What a peer's rate lets save up: 20 ms of it, or two segments. */
-static uint64_t
-rate_burst(const struct slirp *s, uint64_t rate)
-{
-	uint64_t	 least = 2ULL * s->conf.mtu;
-
-	return (rate / 50 > least ? rate / 50 : least);
-}
-
 /* Has the peer's rate room for more toward it?  If not, arms t_pace. */
 static int
 rate_room(struct slirp *s, struct tcpcb *t)
 {
 	const struct slirp_peer	*p = t->f.peer;
 
-	if (p->rate_out == 0 || bucket_open(&p->out, s->now, p->rate_out, 0))
+	if (p->rate_out == 0 || bucket_open(&p->out, s->now, p->rate_out,
+	    rate_burst(p->rate_out)))
 		return (1);
-	t->t_pace = bucket_when(&p->out, p->rate_out, 0) + 1;
+	t->t_pace = bucket_when(&p->out, p->rate_out,
+	    rate_burst(p->rate_out)) + 1;
 	return (0);
 }
 
@@ -692,9 +685,9 @@ may_read(struct slirp *s, struct tcpcb *t, uint32_t *size)
 		t->cwnd_limited = 1;
 	if (n > TRAIN_SEGS)
 		n = TRAIN_SEGS;
-	if (t->f.peer->rate_out != 0 && n > 1 &&
-	    n > rate_burst(s, t->f.peer->rate_out) / s->conf.mtu)
-		n = (uint32_t)(rate_burst(s, t->f.peer->rate_out) /
+	if (t->f.peer->rate_out != 0 &&
+	    n > rate_burst(t->f.peer->rate_out) / s->conf.mtu)
+		n = (uint32_t)(rate_burst(t->f.peer->rate_out) /
 		    s->conf.mtu);
 	if (n > 0 && *size == t->mss) {
 		paced = pace_room(s, t) / t->mss;

@@ -393,9 +393,10 @@ over_rate(struct slirp *s, struct tcpcb *t)
 	const struct slirp_peer	*p = t->f.peer;
 
 	if (p->rate_in == 0 || t->host_dead ||
-	    bucket_open(&p->in, s->now, p->rate_in, 0))
+	    bucket_open(&p->in, s->now, p->rate_in, rate_burst(p->rate_in)))
 		return (0);
-	t->t_rate = bucket_when(&p->in, p->rate_in, 0) + 1;
+	t->t_rate = bucket_when(&p->in, p->rate_in,
+	    rate_burst(p->rate_in)) + 1;
 	t->host_full = 1;
 	return (1);
 }

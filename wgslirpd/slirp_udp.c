@@ -180,7 +180,7 @@ over_rate(struct slirp *s, struct slirp_peer *peer, size_t len)
 	if (peer->rate_in == 0)
 		return (0);
 	if (!bucket_open(&peer->in, s->now, peer->rate_in,
-	    peer->rate_in / 50)) {
+	    rate_burst(peer->rate_in))) {
 		s->count.udp_drop_rate++;
 		return (1);
 	}
@@ -399,11 +399,13 @@ udp_ready(struct slirp *s, struct flow *f)
 	room = ip_mtu(s, f->peer) - hlen;
 	for (i = 0; i < RECV_BUDGET; i++) {
 		if (f->peer->rate_out != 0 && !bucket_open(&f->peer->out,
-		    s->now, f->peer->rate_out, 0)) {
+		    s->now, f->peer->rate_out,
+		    rate_burst(f->peer->rate_out))) {
 			/* it waits in the socket */
 			f->readable = 1;
 			flow_schedule(s, f, bucket_when(&f->peer->out,
-			    f->peer->rate_out, 0) + 1);
+			    f->peer->rate_out,
+			    rate_burst(f->peer->rate_out)) + 1);
 			return (0);
 		}
 		if ((slot = ip_slot(s, 1)) == PKTQ_NOSLOT) {

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * The figures by HTTP: GET /metrics, in the control engine.  Nothing else
- * is served, no more than a few at a time, and a client that is slow is
- * dropped by libevent's timeout.
+ * The figures by HTTP: GET /metrics, in the control engine, and nothing
+ * else.  Connections are few, each has one request, a short time in all,
+ * and is closed after its answer; an answer's memory lives as long as its
+ * connection.  evhttp is not used: it has no limit on connections, and
+ * asks the system for the names of link-local clients.
  */
 
 #include <sys/types.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 #include <event2/buffer.h>
-#include <event2/http.h>
-#include <event2/listener.h>
+#include <event2/bufferevent.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,152 +24,253 @@
 #include "log.h"
 #include "ometric.h"
 
-#define MAX_SCRAPES	4
-#define MAX_HEADERS	8192
-#define IDLE_TIME	10		/* seconds */
+#define MAX_CONNS	16
+#define MAX_SCRAPES	4		/* answers that are being made or read */
+#define MAX_REQUEST	8192
+#define CONN_TIME	20		/* seconds, all in all */
 #define CONTENT_TYPE	"application/openmetrics-text; version=1.0.0; " \
 			"charset=utf-8"
 
-struct scrape {
+struct conn {
+	TAILQ_ENTRY(conn)	 entry;
+	struct bufferevent	*bev;		/* NULL: it is gone */
+	struct event		*timer;
+	int			 busy;		/* the engines are being asked */
+	int			 scrape;	/* it counts as one */
+	int			 step;		/* peers, then counters */
+	int			 failed;
 	struct ometric		 om;
-	struct evhttp_request	*req;		/* NULL: it is gone */
 	FILE			*f;
 	char			*text;
 	size_t			 size;
-	int			 step;		/* peers, then counters */
-	int			 failed;
 };
 
 struct http_socket {
 	TAILQ_ENTRY(http_socket)	 entry;
-	struct evhttp_bound_socket	*bound;
-	struct evconnlistener		*listener;
-	struct event			*pause;
+	int			 fd;
+	struct event		*ev;
+	struct event		*pause;
 };
 
-static struct evhttp				*http;
 static TAILQ_HEAD(http_sockets, http_socket)	 sockets =
     TAILQ_HEAD_INITIALIZER(sockets);
 static struct http_sockets			 staged =
     TAILQ_HEAD_INITIALIZER(staged);
-static int					 nscrapes;
+static TAILQ_HEAD(, conn)	 conns = TAILQ_HEAD_INITIALIZER(conns);
+static int			 nconns, nscrapes;
 
+/* Whoever waits for a place may come now. */
 static void
-scrape_free(struct scrape *x)
+watch_sockets(int on)
 {
-	ometric_free(&x->om);
-	fclose(x->f);
-	free(x->text);
-	free(x);
-	nscrapes--;
-}
+	struct http_socket	*h;
 
-/* The client went away while its answer was made. */
-static void
-client_gone(struct evhttp_connection *c, void *arg)
-{
-	struct scrape	*x = arg;
-
-	(void)c;
-	x->req = NULL;
+	TAILQ_FOREACH(h, &sockets, entry) {
+		if (on)
+			event_add(h->ev, NULL);
+		else
+			event_del(h->ev);
+	}
 }
 
 static void
-scrape_send(struct scrape *x)
+conn_free(struct conn *c)
 {
-	struct evbuffer	*out;
-
-	if (x->req == NULL)
+	if (c->bev != NULL) {
+		bufferevent_free(c->bev);
+		event_free(c->timer);
+		c->bev = NULL;
+		TAILQ_REMOVE(&conns, c, entry);
+		if (nconns-- == MAX_CONNS)
+			watch_sockets(1);
+	}
+	/* an answer that is still to come finds nobody */
+	if (c->busy)
 		return;
-	evhttp_connection_set_closecb(evhttp_request_get_connection(x->req),
-	    NULL, NULL);
-	if (x->failed || fflush(x->f) == EOF ||
-	    (out = evbuffer_new()) == NULL) {
-		evhttp_send_error(x->req, HTTP_INTERNAL, NULL);
+	if (c->scrape)
+		nscrapes--;
+	ometric_free(&c->om);
+	if (c->f != NULL)
+		fclose(c->f);
+	free(c->text);
+	free(c);
+}
+
+static void
+say(struct conn *c, const char *status, const char *type, const char *text,
+    size_t len)
+{
+	struct evbuffer	*out = bufferevent_get_output(c->bev);
+
+	evbuffer_add_printf(out, "HTTP/1.1 %s\r\nConnection: close\r\n"
+	    "Content-Length: %zu\r\n", status, len);
+	if (type != NULL)
+		evbuffer_add_printf(out, "Content-Type: %s\r\n", type);
+	evbuffer_add(out, "\r\n", 2);
+	if (len > 0)
+		evbuffer_add(out, text, len);
+	bufferevent_enable(c->bev, EV_WRITE);
+}
+
+static void
+scrape_done(struct conn *c)
+{
+	c->busy = 0;
+	if (!c->failed)
+		ometric_end(&c->om);
+	if (c->bev == NULL) {
+		conn_free(c);
 		return;
 	}
-	evbuffer_add(out, x->text, x->size);
-	evhttp_add_header(evhttp_request_get_output_headers(x->req),
-	    "Content-Type", CONTENT_TYPE);
-	evhttp_send_reply(x->req, HTTP_OK, "OK", out);
-	evbuffer_free(out);
+	if (c->failed || fflush(c->f) == EOF || ferror(c->f))
+		say(c, "503 Service Unavailable", NULL, NULL, 0);
+	else
+		say(c, "200 OK", CONTENT_TYPE, c->text, c->size);
 }
 
 /* A record of the answer, or its end: then the next question. */
 static void
 scrape_record(void *arg, uint32_t type, const void *data, size_t len)
 {
-	struct scrape		*x = arg;
+	struct conn		*c = arg;
 	struct ctl_peerflows	 flows;
 	struct ctl_peer		 peer;
+	struct crypto_counters	 cc;
+	struct slirp_counters	 sc;
 
 	(void)len;		/* checked by its type */
 	switch (type) {
 	case CTL_PEERFLOWS:
 		memcpy(&flows, data, sizeof(flows));
-		if (ometric_flows(&x->om, flows.id, flows.flows) == -1)
-			x->failed = 1;
+		if (ometric_flows(&c->om, flows.id, flows.flows) == -1)
+			c->failed = 1;
 		break;
 	case CTL_PEER:
 		memcpy(&peer, data, sizeof(peer));
-		if (ometric_peer(&x->om, &peer) == -1)
-			x->failed = 1;
+		if (ometric_peer(&c->om, &peer) == -1)
+			c->failed = 1;
 		break;
 	case CTL_CRYPTO_COUNTERS:
-		ometric_crypto(&x->om, data);
+		memcpy(&cc, data, sizeof(cc));
+		ometric_crypto(&c->om, &cc);
 		break;
 	case CTL_SLIRP_COUNTERS:
-		ometric_slirp(&x->om, data);
+		memcpy(&sc, data, sizeof(sc));
+		ometric_slirp(&c->om, &sc);
 		break;
 	case CTL_FAIL:
-		x->failed = 1;
+		c->failed = 1;
 		/* FALLTHROUGH */
 	case CTL_END:
-		if (x->step++ == 0 && !x->failed && x->req != NULL) {
-			ometric_peers(&x->om);
+		if (c->step++ == 0 && !c->failed && c->bev != NULL) {
+			ometric_peers(&c->om);
 			if (control_ask(CTL_SHOW_COUNTERS, scrape_record,
-			    x) == 0)
+			    c) == 0)
 				return;
-			x->failed = 1;
+			c->failed = 1;
 		}
-		if (!x->failed)
-			ometric_end(&x->om);
-		scrape_send(x);
-		scrape_free(x);
+		scrape_done(c);
 		break;
 	}
 }
 
 static void
-get_metrics(struct evhttp_request *req, void *arg)
+begin_scrape(struct conn *c)
 {
-	struct scrape	*x;
-
-	(void)arg;
-	if (evhttp_request_get_command(req) != EVHTTP_REQ_GET) {
-		evhttp_send_error(req, HTTP_BADMETHOD, NULL);
-		return;
-	}
 	if (nscrapes >= MAX_SCRAPES ||
-	    (x = calloc(1, sizeof(*x))) == NULL) {
-		evhttp_send_error(req, HTTP_SERVUNAVAIL, NULL);
-		return;
-	}
-	if ((x->f = open_memstream(&x->text, &x->size)) == NULL) {
-		free(x);
-		evhttp_send_error(req, HTTP_SERVUNAVAIL, NULL);
+	    (c->f = open_memstream(&c->text, &c->size)) == NULL) {
+		say(c, "503 Service Unavailable", NULL, NULL, 0);
 		return;
 	}
 	nscrapes++;
-	x->req = req;
-	ometric_begin(&x->om, x->f);
-	evhttp_connection_set_closecb(evhttp_request_get_connection(req),
-	    client_gone, x);
-	if (control_ask(CTL_SHOW_PEERS, scrape_record, x) == -1) {
-		x->failed = 1;
-		scrape_send(x);
-		scrape_free(x);
+	c->scrape = c->busy = 1;
+	ometric_begin(&c->om, c->f);
+	if (control_ask(CTL_SHOW_PEERS, scrape_record, c) == -1) {
+		c->failed = 1;
+		scrape_done(c);
 	}
+}
+
+/* A request whose header is complete; only its first line matters. */
+static void
+request(struct conn *c, char *line)
+{
+	char	*path, *version;
+
+	path = strchr(line, ' ');
+	version = path != NULL ? strrchr(line, ' ') : NULL;
+	if (version == NULL || version == path ||
+	    strncmp(version, " HTTP/1.", 8) != 0) {
+		say(c, "400 Bad Request", NULL, NULL, 0);
+		return;
+	}
+	*path++ = '\0';
+	*version = '\0';
+	if (strcmp(line, "GET") != 0)
+		say(c, "405 Method Not Allowed", NULL, NULL, 0);
+	else if (strcmp(path, "/metrics") != 0 &&
+	    strncmp(path, "/metrics?", 9) != 0)
+		say(c, "404 Not Found", NULL, NULL, 0);
+	else
+		begin_scrape(c);
+}
+
+static void
+conn_read(struct bufferevent *bev, void *arg)
+{
+	struct conn		*c = arg;
+	struct evbuffer		*in = bufferevent_get_input(bev);
+	struct evbuffer_ptr	 end;
+	char			*line;
+
+	end = evbuffer_search(in, "\r\n\r\n", 4, NULL);
+	if (end.pos == -1) {
+		if (evbuffer_get_length(in) < MAX_REQUEST)
+			return;
+		bufferevent_disable(bev, EV_READ);
+		say(c, "431 Request Header Fields Too Large", NULL, NULL, 0);
+		return;
+	}
+	bufferevent_disable(bev, EV_READ);
+	line = evbuffer_readln(in, NULL, EVBUFFER_EOL_CRLF);
+	if (line == NULL) {
+		conn_free(c);
+		return;
+	}
+	request(c, line);
+	free(line);
+}
+
+/* The answer has gone: so may the client. */
+static void
+conn_written(struct bufferevent *bev, void *arg)
+{
+	struct conn	*c = arg;
+	uint8_t		 b[4096];
+	int		 i, fd = bufferevent_getfd(bev);
+
+	if (c->busy)
+		return;
+	/* what is left unread would make a reset of the end */
+	for (i = 0; i < 16 && recv(fd, b, sizeof(b), MSG_DONTWAIT) > 0; i++)
+		continue;
+	conn_free(c);
+}
+
+static void
+conn_event(struct bufferevent *bev, short what, void *arg)
+{
+	(void)bev;
+	(void)what;
+	conn_free(arg);
+}
+
+static void
+conn_timeout(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	conn_free(arg);
 }
 
 static void
@@ -176,33 +280,43 @@ resume(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	evconnlistener_enable(h->listener);
-}
-
-/* Out of descriptors: rest for a moment. */
-static void
-accept_failed(struct evconnlistener *l, void *arg)
-{
-	struct timeval		 tv = { 1, 0 };
-	struct http_socket	*h;
-
-	(void)arg;
-	TAILQ_FOREACH(h, &sockets, entry)
-		if (h->listener == l) {
-			evconnlistener_disable(l);
-			event_add(h->pause, &tv);
-		}
+	if (nconns < MAX_CONNS)
+		event_add(h->ev, NULL);
 }
 
 static void
-socket_free(struct http_socket *h)
+accept_client(evutil_socket_t lfd, short what, void *arg)
 {
-	if (h->bound != NULL)
-		evhttp_del_accept_socket(http, h->bound);
-	else
-		evconnlistener_free(h->listener);
-	event_free(h->pause);
-	free(h);
+	struct http_socket	*h = arg;
+	struct timeval		 tv = { CONN_TIME, 0 };
+	struct conn		*c;
+	int			 fd;
+
+	(void)what;
+	if ((fd = accept_or_pause(lfd, h->ev, h->pause)) == -1)
+		return;
+	if ((c = calloc(1, sizeof(*c))) == NULL) {
+		close(fd);
+		return;
+	}
+	c->timer = evtimer_new(evbase, conn_timeout, c);
+	c->bev = c->timer == NULL ? NULL : bufferevent_socket_new(evbase, fd,
+	    BEV_OPT_CLOSE_ON_FREE);
+	if (c->bev == NULL) {
+		if (c->timer != NULL)
+			event_free(c->timer);
+		close(fd);
+		free(c);
+		return;
+	}
+	bufferevent_setcb(c->bev, conn_read, conn_written, conn_event, c);
+	bufferevent_setwatermark(c->bev, EV_READ, 0, MAX_REQUEST);
+	bufferevent_disable(c->bev, EV_WRITE);
+	bufferevent_enable(c->bev, EV_READ);
+	event_add(c->timer, &tv);
+	TAILQ_INSERT_TAIL(&conns, c, entry);
+	if (++nconns == MAX_CONNS)
+		watch_sockets(0);
 }
 
 /* A socket that listens, of the configuration that is being staged. */
@@ -211,11 +325,14 @@ http_stage(int fd)
 {
 	struct http_socket	*h;
 
-	if ((h = calloc(1, sizeof(*h))) == NULL ||
-	    (h->pause = evtimer_new(evbase, resume, h)) == NULL ||
-	    (h->listener = evconnlistener_new(evbase, NULL, NULL,
-	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd)) == NULL)
-		fatal("metrics");
+	if ((h = calloc(1, sizeof(*h))) == NULL)
+		fatal(NULL);
+	h->fd = fd;
+	h->pause = evtimer_new(evbase, resume, h);
+	h->ev = event_new(evbase, fd, EV_READ | EV_PERSIST, accept_client,
+	    h);
+	if (h->pause == NULL || h->ev == NULL)
+		fatalx("metrics");
 	TAILQ_INSERT_TAIL(&staged, h, entry);
 }
 
@@ -225,25 +342,14 @@ http_commit(void)
 {
 	struct http_socket	*h;
 
-	if (http == NULL && !TAILQ_EMPTY(&staged)) {
-		if ((http = evhttp_new(evbase)) == NULL)
-			fatalx("metrics");
-		evhttp_set_timeout(http, IDLE_TIME);
-		evhttp_set_max_headers_size(http, MAX_HEADERS);
-		evhttp_set_max_body_size(http, 0);
-		evhttp_set_allowed_methods(http, EVHTTP_REQ_GET |
-		    EVHTTP_REQ_HEAD);
-		evhttp_set_cb(http, "/metrics", get_metrics, NULL);
-	}
 	while ((h = TAILQ_FIRST(&sockets)) != NULL) {
 		TAILQ_REMOVE(&sockets, h, entry);
-		socket_free(h);
+		event_free(h->ev);
+		event_free(h->pause);
+		close(h->fd);
+		free(h);
 	}
 	TAILQ_CONCAT(&sockets, &staged, entry);
-	TAILQ_FOREACH(h, &sockets, entry) {
-		h->bound = evhttp_bind_listener(http, h->listener);
-		if (h->bound == NULL)
-			fatalx("metrics");
-		evconnlistener_set_error_cb(h->listener, accept_failed);
-	}
+	if (nconns < MAX_CONNS)
+		watch_sockets(1);
 }

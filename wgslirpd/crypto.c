@@ -431,7 +431,7 @@ wait_events(int more, uint64_t packets)
 	if (!more && !ce.blocked && pktq_sleep(&ce.out))
 		more = 1;
 	if (more) {
-		event_base_loop(evbase, EVLOOP_NONBLOCK);
+		event_base_loop(evbase, EVLOOP_NONBLOCK | EVLOOP_ONCE);
 		return;
 	}
 	if (!ce.blocked && nap_wanted(&ce.nap, packets)) {

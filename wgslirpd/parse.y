@@ -1024,7 +1024,7 @@ get_time(char *s, int64_t *v)
 {
 	struct tm	 tm;
 	const char	*end;
-	int		 ok;
+	int		 ok, day, min;
 
 	memset(&tm, 0, sizeof(tm));
 	if ((end = strptime(s, "%Y-%m-%dT%H:%M:%SZ", &tm)) == NULL ||
@@ -1032,7 +1032,10 @@ get_time(char *s, int64_t *v)
 		memset(&tm, 0, sizeof(tm));
 		end = strptime(s, "%Y-%m-%d", &tm);
 	}
-	ok = end != NULL && *end == '\0' && (*v = timegm(&tm)) > 0;
+	day = tm.tm_mday;
+	min = tm.tm_min;
+	ok = end != NULL && *end == '\0' && (*v = timegm(&tm)) > 0 &&
+	    tm.tm_mday == day && tm.tm_min == min;	/* it exists */
 	free(s);
 	if (ok)
 		return (0);
@@ -1105,10 +1108,13 @@ open_list(const char *path, int secret)
 static char *
 next_line(FILE *f, char *buf, size_t len, int *line, int comments)
 {
-	char	*s, *end;
+	static char	 nothing[1];
+	char		*s, *end;
 
 	while (fgets(buf, (int)len, f) != NULL) {
 		(*line)++;
+		if (strchr(buf, '\n') == NULL && !feof(f))
+			return (nothing);	/* it is too long */
 		if (comments && (end = strchr(buf, '#')) != NULL)
 			*end = '\0';
 		for (s = buf; isspace((unsigned char)*s); s++)

@@ -327,7 +327,8 @@ nap_take(void)
 	struct timespec	 ts = { 0, (long)NAP_TIME };
 
 	(void)ppoll(NULL, 0, &ts, NULL);
-	event_base_loop(evbase, EVLOOP_NONBLOCK);
+	/* once: otherwise a socket that is always readable keeps it */
+	event_base_loop(evbase, EVLOOP_NONBLOCK | EVLOOP_ONCE);
 }
 
 /* What every child understands from the parent. */

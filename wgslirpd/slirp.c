@@ -27,7 +27,7 @@
 
 #define IN_BATCH	256	/* packets of the guests a round */
 #define RUN_BATCH	64	/* flows that get a turn a round */
-#define SPARE_FDS	1024	/* descriptors that are not flows, at most */
+#define SPARE_FDS	2048	/* descriptors that are not flows, at most */
 #define MIN_FDS		128
 #define MAX_FLOWS	(1U << 20)
 #define PING_SYSCTL	"net.ipv4.ping_group_range"
@@ -114,7 +114,7 @@ wait_events(int more, uint64_t packets)
 	if (!more && (!slirp_idle(s) || pktq_sleep(&se.in)))
 		more = 1;
 	if (more) {
-		event_base_loop(evbase, EVLOOP_NONBLOCK);
+		event_base_loop(evbase, EVLOOP_NONBLOCK | EVLOOP_ONCE);
 		s->now = mono_now();
 		return;
 	}
@@ -195,6 +195,11 @@ set_limits(struct slirp_peer *p, const struct conf_peer_msg *m)
 {
 	p->max_flows = m->max_flows;
 	p->max_new = m->max_new;
+	if (p->rate_in != m->rate_in || p->rate_out != m->rate_out) {
+		memset(&p->in, 0, sizeof(p->in));
+		memset(&p->in_dgrams, 0, sizeof(p->in_dgrams));
+		memset(&p->out, 0, sizeof(p->out));
+	}
 	p->rate_in = m->rate_in;
 	p->rate_out = m->rate_out;
 }
@@ -273,10 +278,13 @@ add_hostaddr(struct imsg *imsg)
 static void
 swap_hostaddrs(void)
 {
+	if (se.nhostaddrs != se.s.nhostaddrs || (se.nhostaddrs > 0 &&
+	    memcmp(se.hostaddrs, se.s.hostaddrs, se.nhostaddrs *
+	    sizeof(*se.hostaddrs)) != 0))
+		next_policy(&se.s);
 	free(se.s.hostaddrs);
 	se.s.hostaddrs = se.hostaddrs;
 	se.s.nhostaddrs = se.nhostaddrs;
-	next_policy(&se.s);
 	se.hostaddrs = NULL;
 	se.nhostaddrs = 0;
 }
@@ -660,21 +668,19 @@ show_rules(struct imsgev *iev, uint32_t id, const struct ctl_request *req)
 
 /* Does the policy of today let a flow of yesterday go on? */
 static int
-still_passes(struct slirp *s, const struct flow *f)
+still_passes(const struct slirp *s, const struct flow *f)
 {
 	static const uint8_t	 protos[] = { IPPROTO_TCP, IPPROTO_UDP,
 				    IPPROTO_ICMP };
+	int			 local = ip_is_local(s, &f->dst);
 
 	if (f->via != VIA_GUEST || f->target == TARGET_DNS)
 		return (1);
-	if (f->type == FLOW_ICMP)
-		return (policy_check(s, f->peer, &f->src, &f->dst,
-		    IPPROTO_ICMP, 0) == VERDICT_PASS);
-	if (ip_is_local(s, &f->dst))
-		return (policy_check_local(s, f->peer, &f->src,
-		    protos[f->type], f->dport));
-	return (policy_check(s, f->peer, &f->src, &f->dst, protos[f->type],
-	    f->dport) == VERDICT_PASS);
+	/* what leads to loopback has to do so still */
+	if (f->target == TARGET_LOOPBACK && !local)
+		return (0);
+	return (policy_would_pass(s, f->peer, &f->src, &f->dst,
+	    protos[f->type], f->type == FLOW_ICMP ? 0 : f->dport, local));
 }
 
 /* End the flows that the rules would not let begin any more. */
@@ -684,6 +690,8 @@ flush(void)
 	struct slirp	*s = &se.s;
 	uint32_t	 i, n = 0;
 
+	/* of a mapping, all whom it talks to, when they do */
+	next_policy(s);
 	for (i = 0; i < s->capflows; i++)
 		if (s->flows[i] != NULL && !still_passes(s, s->flows[i])) {
 			flow_kill(s, s->flows[i]);
@@ -752,7 +760,7 @@ control_msg(struct imsgev *iev, struct imsg *imsg)
 
 /* How many flows the descriptor limit allows. */
 static uint32_t
-flow_limit(void)
+flow_limit(uint32_t *extra)
 {
 	struct rlimit	 rl;
 	rlim_t		 spare;
@@ -763,7 +771,9 @@ flow_limit(void)
 	if (rl.rlim_cur < MIN_FDS)
 		fatalx("the descriptor limit of %llu is too low",
 		    (unsigned long long)rl.rlim_cur);
-	spare = rl.rlim_cur / 4 < SPARE_FDS ? rl.rlim_cur / 4 : SPARE_FDS;
+	/* a third of it is for sockets that the parent passes, and such */
+	spare = rl.rlim_cur / 3 < SPARE_FDS ? rl.rlim_cur / 3 : SPARE_FDS;
+	*extra = (uint32_t)(spare * 2 / 3);
 	if (rl.rlim_cur - spare > MAX_FLOWS)
 		return (MAX_FLOWS);
 	return ((uint32_t)(rl.rlim_cur - spare));
@@ -773,7 +783,7 @@ void
 slirp_main(int foreground)
 {
 	uint64_t	 nofile, seen, before = 0;
-	uint32_t	 maxflows;
+	uint32_t	 maxflows, maxfds;
 	int		 more = 0;
 
 	STAILQ_INIT(&se.peers);
@@ -783,12 +793,13 @@ slirp_main(int foreground)
 	if (dns_init() == -1)
 		fatalx("resolver");
 	child_drop(foreground);
-	maxflows = flow_limit();
+	maxflows = flow_limit(&maxfds);
 	nofile = se.s.count.nofile_soft;
 	if (slirp_init(&se.s, &slirp_host_ops, NULL, mono_now(),
 	    maxflows) == -1)
 		fatal(NULL);
 	se.s.count.nofile_soft = nofile;
+	se.s.maxfds = maxfds;
 	slirp_host_init(&se.s);
 	fwd_init(&se.s, ask_route);
 	if ((se.tick = evtimer_new(evbase, tick, NULL)) == NULL)

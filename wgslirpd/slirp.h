@@ -113,13 +113,18 @@ struct slirp_peer {
 	uint64_t	 rate_in;	/* bytes a second, 0: any */
 	uint64_t	 rate_out;
 	struct bucket	 in;
+	struct bucket	 in_dgrams;	/* a quarter that TCP does not get */
+	mono_t		 in_wait;	/* when TCP last had to wait for it */
 	struct bucket	 out;
 	struct bucket	 new;
 	struct bucket	 errors;	/* ICMP */
 	struct flow_queue	 flows;	/* who was idle longest, about first */
 	uint32_t	 ndns;		/* questions under way */
+	uint32_t	 ndnsconns;
 	uint32_t	 nflows;
 	uint32_t	 nconnecting;
+	uint32_t	 nvia;		/* flows that clients of the host began */
+	uint32_t	 ndialing;	/* of them, not connected yet */
 	uint32_t	 nslots;	/* held in send queues */
 	uint64_t	 rcvbuf;	/* bytes in receive buffers */
 	uint32_t	 nfrags;
@@ -160,6 +165,26 @@ static inline uint64_t
 rate_burst(uint64_t rate)
 {
 	return (rate / 20 > 4096 ? rate / 20 : 4096);
+}
+
+/*
+ * Take bytes from a peer's bucket.  The debt ends at four bursts, so that
+ * what cannot wait, as acknowledgements, does not silence the rest.
+ */
+static inline void
+rate_charge(struct bucket *b, mono_t now, uint64_t rate, uint64_t n)
+{
+	mono_t	 most = now + 4 * rate_burst(rate) * 1000000000ULL / rate;
+
+	bucket_charge(b, now, rate, n);
+	if (b->paid > most)
+		b->paid = most;
+}
+
+static inline int
+rate_open(const struct bucket *b, mono_t now, uint64_t rate)
+{
+	return (rate == 0 || bucket_open(b, now, rate, rate_burst(rate)));
 }
 
 /* What a guest's flow is connected to. */
@@ -362,6 +387,8 @@ struct slirp {
 	uint32_t		 capflows;
 	uint32_t		 nflows;
 	uint32_t		 maxflows;	/* by descriptors */
+	uint32_t		 nfds;		/* that are not flows */
+	uint32_t		 maxfds;
 	struct slirp_peer	*largest;	/* at that time; or NULL */
 	mono_t			 largest_at;
 	uint32_t		 gen;
@@ -391,6 +418,25 @@ struct slirp {
 	struct slirp_counters	 count;
 };
 
+/*
+ * Descriptors that are not flows' have a budget of their own, so that
+ * those that the parent passes always find room.
+ */
+static inline int
+slirp_fd_take(struct slirp *s)
+{
+	if (s->nfds >= s->maxfds)
+		return (-1);
+	s->nfds++;
+	return (0);
+}
+
+static inline void
+slirp_fd_give(struct slirp *s)
+{
+	s->nfds--;
+}
+
 /* slirp_flow.c */
 int		 slirp_init(struct slirp *, const struct host_ops *, void *,
 		    mono_t, uint32_t);
@@ -410,6 +456,7 @@ struct flow	*flow_find(struct slirp *, const struct flow_key *);
 int		 flow_add(struct slirp *, struct flow *,
 		    const struct flow_key *);
 void		 flow_remove(struct slirp *, struct flow *);
+int		 flow_over_rate(struct slirp *, struct slirp_peer *, size_t);
 void		 flow_ready(struct slirp *, struct flow *);
 struct remote	*remotes_find(struct remotes *, const struct ipaddr *,
 		    uint16_t);
@@ -468,7 +515,11 @@ enum verdict	 policy_check(struct slirp *, const struct slirp_peer *,
 int		 policy_check_local(struct slirp *,
 		    const struct slirp_peer *, const struct ipaddr *, uint8_t,
 		    uint16_t);
+int		 policy_would_pass(const struct slirp *,
+		    const struct slirp_peer *, const struct ipaddr *,
+		    const struct ipaddr *, uint8_t, uint16_t, int);
 const struct ipaddr	*policy_loopback(uint8_t);
+int		 policy_is_loopback(const struct ipaddr *);
 int		 policy_table_new(struct slirp_conf *);
 int		 policy_table_add(struct slirp_conf *,
 		    const struct ipprefix *);

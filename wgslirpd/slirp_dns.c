@@ -35,21 +35,49 @@ struct dns_name {
 	int				 dead;	/* freed by its callback */
 };
 
+/* A lookup for somebody else. */
+struct dns_request {
+	struct evdns_getaddrinfo_request	*req;
+	dns_lookup_fn				*fn;
+	void					*arg;
+};
+
 static struct evdns_base	*dnsbase;
+static struct evdns_base	*lookupbase;	/* of dns_lookup() */
 static dns_result_fn		*result;
 static TAILQ_HEAD(, dns_name)	 names = TAILQ_HEAD_INITIALIZER(names);
 
-/* Read the system's resolver configuration; before the sandbox. */
+static struct evdns_base *
+new_base(void)
+{
+	struct evdns_base	*b;
+
+	b = evdns_base_new(evbase, EVDNS_BASE_INITIALIZE_NAMESERVERS |
+	    EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+	/* a host without resolv.conf still has numeric endpoints */
+	return (b != NULL ? b : evdns_base_new(evbase, 0));
+}
+
+/*
+ * Read the system's resolver configuration; before the sandbox.  What
+ * clients ask for does not queue before the peers' endpoints.
+ */
 int
 dns_init(void)
 {
 	evutil_secure_rng_init();
-	dnsbase = evdns_base_new(evbase, EVDNS_BASE_INITIALIZE_NAMESERVERS |
-	    EVDNS_BASE_DISABLE_WHEN_INACTIVE);
-	/* a host without resolv.conf still has numeric endpoints */
-	if (dnsbase == NULL)
-		dnsbase = evdns_base_new(evbase, 0);
-	return (dnsbase == NULL ? -1 : 0);
+	dnsbase = new_base();
+	lookupbase = new_base();
+	return (dnsbase == NULL || lookupbase == NULL ? -1 : 0);
+}
+
+static void
+lookup_done(int error, struct evutil_addrinfo *ai, void *arg)
+{
+	struct dns_request	*x = arg;
+
+	x->fn(error, ai, x->arg);
+	free(x);
 }
 
 /* The system's resolvers, as they were at the start; returns how many. */
@@ -72,16 +100,38 @@ dns_nameservers(struct upstream *u, int max)
 	return (n);
 }
 
-/* Resolve a name for somebody else; fn may be called at once. */
+/*
+ * Resolve a name for somebody else; fn may be called at once.  *req is set
+ * before that, for dns_lookup_cancel(), after which fn is called, too.
+ */
 void
-dns_lookup(const char *host, dns_lookup_fn *fn, void *arg)
+dns_lookup(const char *host, dns_lookup_fn *fn, void *arg,
+    struct dns_request **req)
 {
-	struct evutil_addrinfo	 hints;
+	struct evdns_getaddrinfo_request	*r;
+	struct evutil_addrinfo			 hints;
+	struct dns_request			*x;
 
+	if ((x = calloc(1, sizeof(*x))) == NULL) {
+		fn(EVUTIL_EAI_MEMORY, NULL, arg);
+		return;
+	}
+	x->fn = fn;
+	x->arg = arg;
+	*req = x;
 	memset(&hints, 0, sizeof(hints));
 	hints.ai_family = AF_UNSPEC;
 	hints.ai_socktype = SOCK_STREAM;
-	(void)evdns_getaddrinfo(dnsbase, host, NULL, &hints, fn, arg);
+	/* may call back at once, and then returns NULL */
+	r = evdns_getaddrinfo(lookupbase, host, NULL, &hints, lookup_done, x);
+	if (r != NULL)
+		x->req = r;
+}
+
+void
+dns_lookup_cancel(struct dns_request *x)
+{
+	evdns_getaddrinfo_cancel(x->req);
 }
 
 static void	 dns_ask(struct dns_name *);

@@ -11,7 +11,10 @@ typedef void	dns_result_fn(const struct endpoint_msg *);
 typedef void	dns_lookup_fn(int, struct evutil_addrinfo *, void *);
 
 int	 dns_init(void);
-void	 dns_lookup(const char *, dns_lookup_fn *, void *);
+struct dns_request;
+void	 dns_lookup(const char *, dns_lookup_fn *, void *,
+	    struct dns_request **);
+void	 dns_lookup_cancel(struct dns_request *);
 int	 dns_nameservers(struct upstream *, int);
 void	 dns_start(dns_result_fn *);
 void	 dns_clear(void);

@@ -194,30 +194,31 @@ negative_ttl(ns_msg *m)
 
 /*
  * The least time to live of what is before the OPT record, whose offset
- * is stored; -1 if the message is malformed.
+ * is stored; records begin at end.  -1 if the message is malformed.
  */
 static int
-scan_records(ns_msg *m, uint32_t *ttl, size_t *opt, int *nopt)
+scan_records(ns_msg *m, size_t end, uint32_t *ttl, size_t *opt, int *nopt,
+    int *extended)
 {
 	static const ns_sect	 sections[] = { ns_s_an, ns_s_ns, ns_s_ar };
 	ns_rr			 rr;
-	size_t			 end = DNS_HDR;
 	int			 i, k;
 
 	*ttl = TTL_MAX;
 	*opt = 0;
-	*nopt = 0;
+	*nopt = *extended = 0;
 	for (k = 0; k < 3; k++)
 		for (i = 0; i < ns_msg_count(*m, sections[k]); i++) {
 			if (ns_parserr(m, sections[k], i, &rr) == -1)
 				return (-1);
 			if (ns_rr_type(rr) == ns_t_opt) {
-				if (k != 2)
-					return (-1);
+				/* a code that does not fit the header */
+				if (ns_rr_ttl(rr) >> 24 != 0)
+					*extended = 1;
 				/* its name is the root: one byte */
 				*opt = (size_t)(ns_rr_rdata(rr) -
 				    ns_msg_base(*m)) - OPT_LEN;
-				if (*opt < end)
+				if (k != 2 || *opt != end)
 					return (-1);
 				*nopt = ns_msg_count(*m, ns_s_ar) - i;
 				return (0);
@@ -236,7 +237,7 @@ dnsmsg_check(uint8_t *msg, size_t len, const struct dns_question *q,
 {
 	ns_msg	 m;
 	size_t	 opt;
-	int	 nopt, rcode, ar;
+	int	 nopt, rcode, ar, extended;
 
 	if (len < DNS_HDR + q->namelen + 4U || len > DNS_MSG_MAX ||
 	    (msg[0] << 8 | msg[1]) != id || !(msg[2] & 0x80) ||
@@ -254,13 +255,17 @@ dnsmsg_check(uint8_t *msg, size_t len, const struct dns_question *q,
 	if (*tc)
 		return ((ssize_t)len);
 	if (ns_initparse(msg, (int)len, &m) == -1 ||
-	    scan_records(&m, ttl, &opt, &nopt) == -1)
+	    scan_records(&m, DNS_HDR + q->namelen + 4U, ttl, &opt, &nopt, &extended) == -1)
 		return (-1);
+	if (extended)
+		msg[3] = (uint8_t)((msg[3] & 0xf0) | DNS_SERVFAIL);
 	rcode = msg[3] & 15;
 	if (rcode == DNS_NXDOMAIN || (rcode == DNS_NOERROR &&
-	    ns_msg_count(m, ns_s_an) == 0))
-		*ttl = negative_ttl(&m);
-	else if (rcode != DNS_NOERROR)
+	    ns_msg_count(m, ns_s_an) == 0)) {
+		/* an alias on the way may live shorter */
+		if (negative_ttl(&m) < *ttl)
+			*ttl = negative_ttl(&m);
+	} else if (rcode != DNS_NOERROR)
 		*ttl = 0;
 	if (opt != 0) {
 		/* with whatever follows it, which nobody has to have */
@@ -346,10 +351,14 @@ dnsmsg_answer(const uint8_t *msg, size_t len, const struct dns_question *q,
 
 size_t
 dnsmsg_address(const struct dns_question *q, const struct ipaddr *a,
-    size_t na, uint32_t ttl, uint8_t *p, size_t room)
+    size_t na, uint32_t ttl, int udp, uint8_t *p, size_t room)
 {
 	size_t	 n, i, alen, count = 0;
 	uint8_t	 af = q->type == DNS_TYPE_A ? 4 : 6;
+
+	/* some addresses are as good as all of them */
+	if (udp && room > q->size)
+		room = q->size - (q->edns ? OPT_LEN : 0U);
 
 	if ((n = DNS_HDR + q->namelen + 4U) > room)
 		return (0);
@@ -371,7 +380,7 @@ dnsmsg_address(const struct dns_question *q, const struct ipaddr *a,
 		count++;
 	}
 	put_u16(p + 6, (unsigned int)count);
-	return (finish(p, n, room, q));
+	return (finish(p, n, room + OPT_LEN, q));
 }
 
 size_t

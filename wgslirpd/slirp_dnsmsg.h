@@ -53,7 +53,8 @@ struct dns_question {
  * dnsmsg_answer:	an answer for who asked, from one that was checked
  *			age seconds ago; by UDP no longer than that takes
  * dnsmsg_error:	an answer without records
- * dnsmsg_address:	one with addresses; af 4 or 6 by its type
+ * dnsmsg_address:	one with addresses, of the question's type; room is
+ *			for all but the OPT record
  * dnsmsg_pointer:	one with a name
  * dnsmsg_text:		the question's name as text, lower case; -1: it
  *			has dots or NULs within labels
@@ -69,7 +70,7 @@ size_t	 dnsmsg_answer(const uint8_t *, size_t, const struct dns_question *,
 	    uint32_t, int, uint8_t *, size_t);
 size_t	 dnsmsg_error(const struct dns_question *, int, uint8_t *, size_t);
 size_t	 dnsmsg_address(const struct dns_question *, const struct ipaddr *,
-	    size_t, uint32_t, uint8_t *, size_t);
+	    size_t, uint32_t, int, uint8_t *, size_t);
 size_t	 dnsmsg_pointer(const struct dns_question *, const char *, uint32_t,
 	    uint8_t *, size_t);
 int	 dnsmsg_text(const struct dns_question *, char *, size_t);

@@ -32,6 +32,7 @@
 #define EVICT_IDLE_UDP	MONO_SEC(30)
 #define EVICT_IDLE_TCP	MONO_SEC(300)
 #define LARGEST_AGE	MONO_MS(100)
+#define RATE_WAIT	MONO_MS(500)	/* TCP is waiting still */
 
 static void
 slirp_timer(void *arg, struct wheel_timer *t, mono_t now)
@@ -283,6 +284,10 @@ flow_worth(const struct slirp *s, const struct flow *f)
 {
 	mono_t	 idle = s->now - f->active;
 
+	/* whether whoever was asked has answered */
+	if (f->type == FLOW_FORWARD)
+		return (f->rx_bytes == 0 ? 0 : idle >= EVICT_IDLE_UDP ? 1 :
+		    4);
 	if (f->type == FLOW_TCP)
 		return (tcp_half_open(f) ? 2 : idle >= EVICT_IDLE_TCP ? 3 : 4);
 	if (f->tx_bytes == 0)
@@ -342,13 +347,22 @@ largest(struct slirp *s)
  * who has most.  -1 if there is none.
  */
 static int
-flow_room(struct slirp *s, struct slirp_peer *p)
+flow_room(struct slirp *s, struct slirp_peer *p, int via)
 {
 	struct slirp_peer	*big;
 	uint32_t		 max = s->maxflows;
 
 	if (s->conf.max_flows != 0 && s->conf.max_flows < max)
 		max = s->conf.max_flows;
+	/* a limit that was lowered is reached by and by */
+	if (s->nflows > max && (big = largest(s)) != NULL)
+		(void)evict(s, big, 4);
+	if (p->max_flows != 0 && p->nflows > p->max_flows)
+		(void)evict(s, p, 4);
+	/* clients of the host leave the guest half of its flows */
+	if (via != VIA_GUEST && p->nvia >= (p->max_flows != 0 ?
+	    p->max_flows : max / 2) / 2)
+		return (-1);
 	if (p->max_flows != 0 && p->nflows >= p->max_flows)
 		return (evict(s, p, 3) ? 0 : -1);
 	/* a peer gets no more than is left for the others */
@@ -376,7 +390,7 @@ flow_add(struct slirp *s, struct flow *f, const struct flow_key *k)
 		s->count.flow_drop_rate++;
 		return (-1);
 	}
-	if (flow_room(s, f->peer) == -1 ||
+	if (flow_room(s, f->peer, f->via) == -1 ||
 	    (s->nfree == 0 && index_grow(s) == -1)) {
 		s->count.flow_drop_full++;
 		return (-1);
@@ -394,6 +408,31 @@ flow_add(struct slirp *s, struct flow *f, const struct flow_key *k)
 	s->nflows++;
 	TAILQ_INSERT_TAIL(&f->peer->flows, f, peer_entry);
 	f->peer->nflows++;
+	if (f->via != VIA_GUEST)
+		f->peer->nvia++;
+	return (0);
+}
+
+/*
+ * Does the peer's rate not allow it to send a datagram of len bytes?  It
+ * is counted as dropped then.  Where TCP waits for the rate, too, each has
+ * its part.
+ */
+int
+flow_over_rate(struct slirp *s, struct slirp_peer *p, size_t len)
+{
+	uint64_t	 part = p->rate_in / 4;
+
+	if (p->rate_in == 0)
+		return (0);
+	if (!bucket_open(&p->in_dgrams, s->now, part, rate_burst(part)) &&
+	    (s->now - p->in_wait < RATE_WAIT ||
+	    !rate_open(&p->in, s->now, p->rate_in))) {
+		s->count.udp_drop_rate++;
+		return (1);
+	}
+	rate_charge(&p->in_dgrams, s->now, part, len);
+	rate_charge(&p->in, s->now, p->rate_in, len);
 	return (0);
 }
 
@@ -415,6 +454,8 @@ flow_remove(struct slirp *s, struct flow *f)
 	s->nflows--;
 	TAILQ_REMOVE(&f->peer->flows, f, peer_entry);
 	f->peer->nflows--;
+	if (f->via != VIA_GUEST)
+		f->peer->nvia--;
 }
 
 /* What is known of an address and port that the guest has sent to. */

@@ -23,7 +23,7 @@
 #include "log.h"
 #include "slirp_fwd.h"
 
-#define MAX_ROUTES	1024	/* questions under way */
+#define MAX_ROUTES	512	/* questions under way */
 #define MAX_WAITING	64	/* datagrams of new clients, a listener */
 #define RECV_BUDGET	64
 #define UDP_ROOM	8	/* for a header before the payload */
@@ -144,6 +144,8 @@ static void
 waiting_free(struct waiting *w)
 {
 	TAILQ_REMOVE(&waiting, w, entry);
+	if (w->fd != -1)
+		slirp_fd_give(engine);
 	if (w->l != NULL && w->fd == -1)
 		w->l->nwaiting--;
 	free(w);
@@ -161,8 +163,9 @@ tcp_routed(void *arg, struct slirp_peer *p)
 	waiting_free(w);
 }
 
-static int
-allowed(const struct fwd_listener *l, const struct ipaddr *a)
+/* May a client with this address use it? */
+int
+fwd_allowed(const struct fwd_listener *l, const struct ipaddr *a)
 {
 	size_t	 i;
 
@@ -189,7 +192,12 @@ forward_tcp(struct fwd_listener *l, int fd)
 {
 	struct waiting	*w;
 
+	if (slirp_fd_take(engine) == -1) {
+		refuse(fd);
+		return;
+	}
 	if ((w = calloc(1, sizeof(*w))) == NULL) {
+		slirp_fd_give(engine);
 		refuse(fd);
 		return;
 	}
@@ -222,7 +230,7 @@ tcp_client(evutil_socket_t lfd, short what, void *arg)
 		close(fd);
 		return;
 	}
-	if (!allowed(l, &a)) {
+	if (!fwd_allowed(l, &a)) {
 		engine->count.forward_refused++;
 		refuse(fd);
 		return;
@@ -339,7 +347,7 @@ udp_client(evutil_socket_t fd, short what, void *arg)
 			continue;
 		port = sa_port((struct sockaddr *)&ss);
 		if (l->s.kind != SERVICE_PROXY) {
-			if (allowed(l, &a))
+			if (fwd_allowed(l, &a))
 				fwd_datagram(l, &a, port, &l->s.dst,
 				    l->s.dport, data, (size_t)n);
 			else
@@ -462,10 +470,11 @@ take_over(struct fwd_listener *l, struct fwd_listener *old)
 {
 	struct forward_flow	*f;
 
+	proxy_take_over(l, old);
 	while ((f = RB_MIN(fwd_clients, &old->clients)) != NULL) {
 		RB_REMOVE(fwd_clients, &old->clients, f);
 		f->listener = l;
-		if (!allowed(l, &f->client))
+		if (!fwd_allowed(l, &f->client))
 			flow_kill(engine, &f->f);
 		else
 			RB_INSERT(fwd_clients, &l->clients, f);

@@ -38,6 +38,7 @@ void	 fwd_stage(const struct service *, int);
 int	 fwd_stage_allow(const struct ipprefix *);
 int	 fwd_stage_user(const struct service_user *);
 void	 fwd_commit(void);
+int	 fwd_allowed(const struct fwd_listener *, const struct ipaddr *);
 int	 fwd_route(const struct ipaddr *, fwd_route_fn *, void *);
 void	 fwd_routed(const struct route_msg *);
 struct fwd_listener	*fwd_listener_new(const struct service *, int);
@@ -52,6 +53,7 @@ void	 fwd_forget(void *, struct forward_flow *);
 /* slirp_proxy.c */
 void	 proxy_accept(struct slirp *, struct fwd_listener *, int,
 	    const struct ipaddr *);
+void	 proxy_take_over(struct fwd_listener *, const struct fwd_listener *);
 void	 proxy_listener_gone(const struct fwd_listener *);
 void	 proxy_answered(int, enum flow_via, int);
 size_t	 proxy_udp_header(const struct forward_flow *, uint8_t [22]);

@@ -116,10 +116,10 @@ open_dns(struct flow *f)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
 	    0, fds) == -1)
 		return (-1);
-	if (resolver_tcp(fds[1]) == -1) {
+	if (resolver_tcp(fds[1], f->peer) == -1) {
 		close(fds[0]);
 		close(fds[1]);
-		errno = EMFILE;
+		errno = ECONNREFUSED;	/* too many of them */
 		return (-1);
 	}
 	return (watch(f, fds[0], EV_READ | EV_WRITE));

@@ -241,8 +241,12 @@ icmp_relay(struct slirp *s, struct flow *f, uint8_t proto, uint32_t seq,
 	if (limit_errors(s, f->peer) == -1)
 		return;
 	odst = e->dst.af != 0 ? e->dst : f->dst;
-	src = e->icmp && e->offender.af == f->src.af ? &e->offender :
+	src = e->icmp && e->offender.af == f->src.af &&
+	    !policy_is_loopback(&e->offender) ? &e->offender :
 	    ip_local(s, f->src.af);
+	/* the guest knows the host's loopback as the gateway */
+	if (policy_is_loopback(&odst) && ip_local(s, odst.af) != NULL)
+		odst = *ip_local(s, odst.af);
 	if (src == NULL)
 		src = &odst;
 	dst = &f->src;
@@ -281,6 +285,8 @@ bad_cksum(const struct ippkt *p)
 static void
 echo_local(struct slirp *s, struct ippkt *p)
 {
+	if (!rate_open(&p->peer->out, s->now, p->peer->rate_out))
+		return;
 	memcpy(s->dgram, p->data + p->l4, p->l4len);
 	s->dgram[0] = p->src.af == 4 ? ICMP4_ECHOREPLY : ICMP6_ECHOREPLY;
 	s->dgram[1] = 0;
@@ -463,6 +469,8 @@ icmp_input(struct slirp *s, struct ippkt *p)
 	}
 	if (h[0] != (p->src.af == 4 ? ICMP4_ECHO : ICMP6_ECHO) || h[1] != 0)
 		return;
+	if (flow_over_rate(s, p->peer, p->l4len))
+		return;
 	if (ip_is_local(s, &p->dst)) {
 		echo_local(s, p);
 		return;
@@ -507,6 +515,20 @@ icmp_event(struct slirp *s, struct flow *f, int what)
 		flow_ready(s, f);
 }
 
+/* Has the guest sent to this one, and may it still? */
+static int
+knows(const struct slirp *s, struct flow *f, const struct ipaddr *from)
+{
+	struct remote	*r;
+
+	r = remotes_find(&((struct icmp_flow *)f)->remotes, from, 0);
+	if (r == NULL || (r->passed != s->policy && !policy_would_pass(s,
+	    f->peer, &f->src, from, IPPROTO_ICMP, 0, 0)))
+		return (0);
+	r->passed = s->policy;
+	return (1);
+}
+
 /*
  * Take answers to pings, and errors about them.  Returns whether there
  * may be more.
@@ -533,8 +555,8 @@ icmp_ready(struct slirp *s, struct flow *f)
 			continue;
 		}
 		if (n < ICMP_HDR || from.af != f->src.af ||
-		    remotes_find(&((struct icmp_flow *)f)->remotes, &from,
-		    0) == NULL ||
+		    !knows(s, f, &from) ||
+		    !rate_open(&f->peer->out, s->now, f->peer->rate_out) ||
 		    s->dgram[0] != (f->src.af == 4 ? ICMP4_ECHOREPLY :
 		    ICMP6_ECHOREPLY))
 			continue;

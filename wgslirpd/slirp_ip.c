@@ -151,8 +151,7 @@ ip_publish(struct slirp *s, uint32_t slot, size_t off, size_t len,
 		s->count.ip_tx_packets++;
 		s->count.ip_tx_bytes += len;
 		if (peer->rate_out != 0)
-			bucket_charge(&peer->out, s->now, peer->rate_out,
-			    len);
+			rate_charge(&peer->out, s->now, peer->rate_out, len);
 	}
 }
 

@@ -412,6 +412,43 @@ policy_loopback(uint8_t af)
 	return (af == 4 ? &lo4 : &lo6);
 }
 
+int
+policy_is_loopback(const struct ipaddr *a)
+{
+	return (a->af == 4 ? a->a[0] == 127 :
+	    ipaddr_cmp(a, policy_loopback(6)) == 0);
+}
+
+/* Is the rule one for a service on the loopback address, by its port? */
+static int
+names_service(const struct rule *r)
+{
+	return (r->pass && r->port_lo != 0 && r->to.addr.af != 0 &&
+	    r->to.len == ipaddr_bits(&r->to.addr));
+}
+
+/*
+ * What policy_check(), or policy_check_local() if local, would say, without
+ * a trace: for what passed once.
+ */
+int
+policy_would_pass(const struct slirp *s, const struct slirp_peer *peer,
+    const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto,
+    uint16_t port, int local)
+{
+	int	 builtin;
+	ssize_t	 n;
+
+	if (local) {
+		n = decide(s, peer, src, policy_loopback(src->af), proto,
+		    port, 1);
+		return (n != -1 && names_service(&s->conf.rules[n]));
+	}
+	builtin = policy_builtin(s, dst);
+	n = decide(s, peer, src, dst, proto, port, builtin);
+	return (n == -1 ? !builtin : s->conf.rules[n].pass);
+}
+
 /*
  * May the peer reach a service on the host's loopback address through the
  * gateway's own address in the tunnel?  Only if the rule that decides
@@ -429,8 +466,7 @@ policy_check_local(struct slirp *s, const struct slirp_peer *peer,
 	if (n == -1)
 		return (0);
 	r = &s->conf.rules[n];
-	if (!r->pass || r->port_lo == 0 || r->to.addr.af == 0 ||
-	    r->to.len != ipaddr_bits(&r->to.addr))
+	if (!names_service(r))
 		return (0);
 	if (s->conf.rule_info != NULL)
 		s->conf.rule_info[n].matches++;

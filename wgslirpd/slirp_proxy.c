@@ -13,6 +13,8 @@
 #include <sys/types.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <event2/dns.h>
 #include <event2/util.h>
@@ -30,9 +32,9 @@
 #include "slirp_fwd.h"
 #include "slirp_resolver.h"
 
-#define MAX_CLIENTS	256	/* whose request is under way */
-#define MAX_ASSOCS	256	/* UDP associations */
-#define REQUEST_TIME	30	/* seconds */
+#define MAX_CLIENTS	128	/* whose request is under way */
+#define MAX_ASSOCS	64	/* UDP associations */
+#define REQUEST_TIME	20	/* seconds */
 #define HTTP_MAX	8192	/* bytes of a request with its headers */
 #define MAX_ADDRS	8
 
@@ -76,6 +78,7 @@ struct proxy {
 	uint16_t		 port;
 	int			 busy;		/* a callback is to come */
 	int			 dead;
+	struct dns_request	*lookup;	/* it is this one's */
 	struct fwd_listener	*assoc;
 };
 
@@ -84,6 +87,7 @@ static TAILQ_HEAD(, proxy)	 clients = TAILQ_HEAD_INITIALIZER(clients);
 static int			 nclients, nassocs;
 
 static void	 try_next(struct proxy *);
+static void	 client_event(evutil_socket_t, short, void *);
 
 /*
  * Close a client's socket.  What it has sent is read first: otherwise it
@@ -100,31 +104,47 @@ hang_up(int fd)
 	close(fd);
 }
 
-/* The socket is somebody else's by now, or is closed. */
+/*
+ * The client is done with: its socket is closed, or a flow's by now.  What
+ * is to call back is counted until it has.
+ */
 static void
 proxy_free(struct proxy *x, int close_fd)
 {
+	struct dns_request	*lookup = x->lookup;
+
 	if (x->ev != NULL)
 		event_free(x->ev);
 	if (x->timer != NULL)
 		event_free(x->timer);
 	x->ev = x->timer = NULL;
-	if (close_fd && x->fd != -1)
-		hang_up(x->fd);
-	x->fd = -1;
-	if (!x->dead) {
-		x->dead = 1;
-		TAILQ_REMOVE(&clients, x, entry);
-		if (x->state == PX_ASSOCIATED)
-			nassocs--;
-		else
-			nclients--;
+	if (x->fd != -1) {
+		if (close_fd)
+			hang_up(x->fd);
+		slirp_fd_give(engine);
 	}
-	if (x->assoc != NULL)
+	x->fd = -1;
+	if (x->assoc != NULL) {
 		fwd_listener_free(x->assoc);
+		slirp_fd_give(engine);
+	}
 	x->assoc = NULL;
-	if (!x->busy)
-		free(x);
+	if (!x->dead)
+		TAILQ_REMOVE(&clients, x, entry);
+	x->dead = 1;
+	if (lookup != NULL) {
+		/* it calls back, maybe at once */
+		x->lookup = NULL;
+		dns_lookup_cancel(lookup);
+		return;
+	}
+	if (x->busy)
+		return;
+	if (x->state == PX_ASSOCIATED)
+		nassocs--;
+	else
+		nclients--;
+	free(x);
 }
 
 /* A few bytes, into the empty buffer of a socket. */
@@ -166,6 +186,13 @@ http_reply(int fd, const char *status, const char *header)
 void
 proxy_answered(int fd, enum flow_via via, int error)
 {
+	uint8_t	 b[4096];
+	int	 i;
+
+	/* what it has sent already would turn the answer into a reset */
+	for (i = 0; error != 0 && i < 16 && recv(fd, b, sizeof(b),
+	    MSG_DONTWAIT) > 0; i++)
+		continue;
 	if (via == VIA_HTTP)
 		http_reply(fd, error == 0 ? "200 Connection established" :
 		    error == ETIMEDOUT ? "504 Gateway Timeout" :
@@ -203,15 +230,11 @@ routed(void *arg, struct slirp_peer *p)
 		try_next(x);
 		return;
 	}
-	/* its events go before the flow's come */
-	event_free(x->ev);
-	x->ev = NULL;
 	if (tcp_dial(engine, p, &x->addrs[x->next - 1], x->port, x->via,
-	    x->fd) == -1) {
-		fail(x, REPLY_FAILURE, "503 Service Unavailable");
-		return;
-	}
-	proxy_free(x, 0);
+	    x->fd) == -1)
+		try_next(x);
+	else
+		proxy_free(x, 0);
 }
 
 /* Ask whether the next address of the destination is in the tunnel. */
@@ -236,6 +259,7 @@ resolved(int error, struct evutil_addrinfo *ai, void *arg)
 	struct evutil_addrinfo	*a;
 
 	x->busy = 0;
+	x->lookup = NULL;
 	for (a = ai; a != NULL && error == 0 && x->naddrs < MAX_ADDRS;
 	    a = a->ai_next)
 		if (ipaddr_from_sa(&x->addrs[x->naddrs], a->ai_addr) == 0)
@@ -252,7 +276,14 @@ resolved(int error, struct evutil_addrinfo *ai, void *arg)
 static void
 go_to(struct proxy *x, const char *host, uint16_t port)
 {
+	uint8_t	 b;
+
 	x->port = port;
+	/* its end came with the request, and no other event will */
+	if (recv(x->fd, &b, 1, MSG_PEEK | MSG_DONTWAIT) == 0) {
+		proxy_free(x, 1);
+		return;
+	}
 	if (ipaddr_parse(&x->addrs[0], host) == 0) {
 		x->naddrs = 1;
 		try_next(x);
@@ -265,7 +296,7 @@ go_to(struct proxy *x, const char *host, uint16_t port)
 	x->naddrs = 0;
 	x->state = PX_RESOLVING;
 	x->busy = 1;
-	dns_lookup(host, resolved, x);
+	dns_lookup(host, resolved, x, &x->lookup);
 }
 
 /*
@@ -385,6 +416,24 @@ password(struct proxy *x)
 	return (1);
 }
 
+/*
+ * From now on only the end of the connection matters: no more than a look
+ * at a time, and it is noticed if the client vanishes.
+ */
+static int
+watch_control(struct proxy *x)
+{
+	int	 on = 1, idle = 60;
+
+	(void)setsockopt(x->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	(void)setsockopt(x->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle,
+	    sizeof(idle));
+	event_del(x->ev);
+	event_assign(x->ev, evbase, x->fd, EV_READ | EV_PERSIST,
+	    client_event, x);
+	return (event_add(x->ev, NULL));
+}
+
 /* A datagram socket for the client beside its connection. */
 static void
 associate(struct proxy *x, const struct ipaddr *from, uint16_t port)
@@ -395,8 +444,11 @@ associate(struct proxy *x, const struct ipaddr *from, uint16_t port)
 	socklen_t		 len = sizeof(ss);
 	int			 fd = -1;
 
-	if (nassocs >= MAX_ASSOCS ||
-	    getsockname(x->fd, (struct sockaddr *)&ss, &len) == -1 ||
+	if (nassocs >= MAX_ASSOCS || slirp_fd_take(engine) == -1) {
+		fail(x, REPLY_FAILURE, "");
+		return;
+	}
+	if (getsockname(x->fd, (struct sockaddr *)&ss, &len) == -1 ||
 	    ipaddr_from_sa(&a, (struct sockaddr *)&ss) == -1)
 		goto fail;
 	len = sa_make(&ss, &a, 0);
@@ -417,7 +469,8 @@ associate(struct proxy *x, const struct ipaddr *from, uint16_t port)
 	/* it may know where it will send from */
 	if (ipaddr_cmp(from, &x->client) == 0)
 		x->assoc->onlyport = port;
-	if (fwd_listener_watch(x->assoc) == -1)
+	if (fwd_listener_watch(x->assoc) == -1 ||
+	    watch_control(x) == -1)
 		goto fail;
 	nclients--;
 	nassocs++;
@@ -428,6 +481,8 @@ associate(struct proxy *x, const struct ipaddr *from, uint16_t port)
  fail:
 	if (fd != -1)
 		close(fd);
+	if (x->assoc == NULL)
+		slirp_fd_give(engine);
 	fail(x, REPLY_FAILURE, "");
 }
 
@@ -633,10 +688,8 @@ client_event(evutil_socket_t fd, short what, void *arg)
 	engine->now = mono_now();
 	if (x->state == PX_ASSOCIATED) {
 		/* the association lives as long as the connection */
-		while ((r = (int)recv(x->fd, b, sizeof(b),
-		    MSG_DONTWAIT)) > 0)
-			continue;
-		if (r == 0 || (errno != EAGAIN && errno != EINTR))
+		r = (int)recv(x->fd, b, sizeof(b), MSG_DONTWAIT);
+		if (r == 0 || (r == -1 && errno != EAGAIN && errno != EINTR))
 			proxy_free(x, 1);
 		return;
 	}
@@ -664,8 +717,13 @@ proxy_accept(struct slirp *s, struct fwd_listener *l, int fd,
 	struct proxy	*x;
 
 	engine = s;
-	if (nclients >= MAX_CLIENTS || (x = calloc(1, sizeof(*x))) == NULL) {
+	if (nclients >= MAX_CLIENTS || slirp_fd_take(s) == -1) {
 		s->count.forward_refused++;
+		close(fd);
+		return;
+	}
+	if ((x = calloc(1, sizeof(*x))) == NULL) {
+		slirp_fd_give(s);
 		close(fd);
 		return;
 	}
@@ -684,7 +742,27 @@ proxy_accept(struct slirp *s, struct fwd_listener *l, int fd,
 		proxy_free(x, 1);
 }
 
-/* Who has not said what it wants cannot do so any more. */
+static int
+same_users(const struct fwd_listener *a, const struct fwd_listener *b)
+{
+	return (a->nusers == b->nusers && (a->nusers == 0 ||
+	    CRYPTO_memcmp(a->users, b->users, a->nusers *
+	    sizeof(*a->users)) == 0));
+}
+
+/* The listener has a new form: its clients go on if they still may. */
+void
+proxy_take_over(struct fwd_listener *l, const struct fwd_listener *old)
+{
+	struct proxy	*x;
+
+	TAILQ_FOREACH(x, &clients, entry)
+		if (x->l == old && fwd_allowed(l, &x->client) &&
+		    same_users(l, old))
+			x->l = l;
+}
+
+/* It listens no more: what came through it ends, save connections. */
 void
 proxy_listener_gone(const struct fwd_listener *l)
 {
@@ -694,8 +772,7 @@ proxy_listener_gone(const struct fwd_listener *l)
 		if (x->l != l)
 			continue;
 		x->l = NULL;
-		if (x->state < PX_RESOLVING)
-			proxy_free(x, 1);
+		proxy_free(x, 1);
 	}
 }
 

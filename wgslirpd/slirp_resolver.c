@@ -34,12 +34,14 @@
 #include "slirp_dnsmsg.h"
 #include "slirp_resolver.h"
 
-#define MAX_QUERIES	512	/* under way upstream */
+#define MAX_QUERIES	256	/* under way upstream */
 #define MAX_PER_PEER	64
 #define MAX_WAITERS	64	/* that share a question */
-#define MAX_CONNS	128	/* guests by TCP */
+#define MAX_CONNS	64	/* guests by TCP */
+#define MAX_PEER_CONNS	8
 #define CONN_QUERIES	16	/* under way of one of them */
-#define CONN_IDLE	15	/* seconds */
+#define CONN_UNREAD	65536	/* bytes of answers that it did not take */
+#define CONN_TIME	15	/* seconds for a question, or to take answers */
 #define CACHE_ENTRIES	4096
 #define CACHE_BYTES	(2 * 1024 * 1024)
 #define TRY_TIME	1500	/* milliseconds by UDP */
@@ -93,6 +95,8 @@ struct name {
 struct conn {
 	TAILQ_ENTRY(conn)	 entry;
 	struct bufferevent	*bev;		/* NULL: it is gone */
+	struct event		*timer;
+	uint32_t		 peer;
 	int			 pending;	/* answers that are to come */
 	int			 eof;		/* it has no more questions */
 };
@@ -105,7 +109,8 @@ struct udp_asker {
 };
 
 struct names {
-	struct name		*v;
+	struct name		*v;		/* by name */
+	struct name		*byaddr;
 	size_t			 n;
 	size_t			 cap;
 };
@@ -223,6 +228,29 @@ name_cmp(const void *a, const void *b)
 	const struct name	*na = a, *nb = b;
 
 	return (strcmp(na->name, nb->name));
+}
+
+static int
+addr_cmp(const void *a, const void *b)
+{
+	const struct name	*na = a, *nb = b;
+
+	return (ipaddr_cmp(&na->addr, &nb->addr));
+}
+
+/* All names are there: put them in order, for lookups both ways. */
+static void
+sort_names(struct names *l)
+{
+	free(l->byaddr);
+	l->byaddr = NULL;
+	if (l->n == 0)
+		return;
+	if ((l->byaddr = calloc(l->n, sizeof(*l->byaddr))) == NULL)
+		fatal(NULL);
+	qsort(l->v, l->n, sizeof(*l->v), name_cmp);
+	memcpy(l->byaddr, l->v, l->n * sizeof(*l->v));
+	qsort(l->byaddr, l->n, sizeof(*l->byaddr), addr_cmp);
 }
 
 /* A peer's name as a label: what cannot be in one becomes a hyphen. */
@@ -370,10 +398,11 @@ parse_reverse(const char *text, struct ipaddr *a)
 
 /* An answer about the tunnel itself; 0 if the question is not about it. */
 static size_t
-local_answer(const struct dns_question *q)
+local_answer(const struct dns_question *q, int udp)
 {
 	char		 text[TEXT_LEN], full[TEXT_LEN];
 	const char	*label;
+	struct name	 key, *found;
 	struct ipaddr	 a[MAX_ADDRS], ip;
 	size_t		 i, n;
 
@@ -384,17 +413,17 @@ local_answer(const struct dns_question *q)
 		for (i = 0; i < engine->conf.naddrs; i++)
 			if (ipprefix_match(&engine->conf.addrs[i], &ip))
 				break;
-		for (n = 0; n < names.n; n++)
-			if (ipaddr_cmp(&names.v[n].addr, &ip) == 0)
-				break;
-		if (n == names.n)
+		memset(&key, 0, sizeof(key));
+		key.addr = ip;
+		found = names.n == 0 ? NULL : bsearch(&key, names.byaddr,
+		    names.n, sizeof(key), addr_cmp);
+		if (found == NULL)
 			return (i == engine->conf.naddrs ? 0 :
 			    dnsmsg_error(q, DNS_NXDOMAIN, OUT, DNS_MSG_MAX));
-		snprintf(full, sizeof(full), "%s.%s.", names.v[n].name,
-		    domain);
+		snprintf(full, sizeof(full), "%s.%s.", found->name, domain);
 		if (q->type != DNS_TYPE_PTR)
-			return (dnsmsg_address(q, NULL, 0, LOCAL_TTL, OUT,
-			    DNS_MSG_MAX));
+			return (dnsmsg_address(q, NULL, 0, LOCAL_TTL, udp,
+			    OUT, DNS_MSG_MAX - 16));
 		return (dnsmsg_pointer(q, full, LOCAL_TTL, OUT, DNS_MSG_MAX));
 	}
 	if ((label = in_domain(text)) == NULL)
@@ -402,7 +431,8 @@ local_answer(const struct dns_question *q)
 	n = find_names(label, a, MAX_ADDRS, 0);
 	if (n == 0 && *label != '\0')
 		return (dnsmsg_error(q, DNS_NXDOMAIN, OUT, DNS_MSG_MAX));
-	return (dnsmsg_address(q, a, n, LOCAL_TTL, OUT, DNS_MSG_MAX));
+	return (dnsmsg_address(q, a, n, LOCAL_TTL, udp, OUT,
+	    DNS_MSG_MAX - 16));
 }
 
 static void
@@ -430,6 +460,7 @@ query_done(struct query *x, const uint8_t *msg, size_t len)
 	query_stop(x);
 	TAILQ_REMOVE(&queries, x, entry);
 	nqueries--;
+	slirp_fd_give(engine);
 	if (msg == NULL)
 		engine->count.dns_failed++;
 	while ((w = STAILQ_FIRST(&x->waiters)) != NULL) {
@@ -618,9 +649,14 @@ query_new(const struct dns_question *q)
 	struct query	*x;
 
 	if (nqueries >= MAX_QUERIES || nupstreams == 0 ||
-	    (x = calloc(1, sizeof(*x))) == NULL)
+	    slirp_fd_take(engine) == -1)
 		return (NULL);
+	if ((x = calloc(1, sizeof(*x))) == NULL) {
+		slirp_fd_give(engine);
+		return (NULL);
+	}
 	if ((x->timer = evtimer_new(evbase, query_timeout, x)) == NULL) {
+		slirp_fd_give(engine);
 		free(x);
 		return (NULL);
 	}
@@ -644,7 +680,7 @@ resolver_ask(const struct dns_question *q, int udp, answer_fn *fn, void *arg)
 	size_t		 n;
 
 	engine->count.dns_queries++;
-	if ((n = local_answer(q)) > 0) {
+	if ((n = local_answer(q, udp)) > 0) {
 		engine->count.dns_local++;
 		fn(arg, OUT, n);
 		return;
@@ -675,6 +711,22 @@ resolver_ask(const struct dns_question *q, int udp, answer_fn *fn, void *arg)
 	x->nwaiters++;
 }
 
+/*
+ * May the peer ask for one thing more?  It gets no more than is left for
+ * the others.
+ */
+static int
+peer_may_ask(struct slirp_peer *p)
+{
+	if (p->ndns >= MAX_PER_PEER ||
+	    p->ndns >= (uint32_t)(MAX_QUERIES - nqueries)) {
+		engine->count.dns_dropped++;
+		return (0);
+	}
+	p->ndns++;
+	return (1);
+}
+
 static void
 udp_done(void *arg, uint8_t *msg, size_t len)
 {
@@ -701,16 +753,18 @@ udp_question(struct slirp *s, struct slirp_peer *p, const struct ipaddr *src,
 	int			 r, error;
 
 	r = dnsmsg_parse(msg, len, &q, &error);
-	if (r == -1 || p->ndns >= MAX_PER_PEER ||
-	    (a = calloc(1, sizeof(*a))) == NULL) {
+	if (r == -1 || (a = calloc(1, sizeof(*a))) == NULL) {
 		s->count.dns_dropped++;
+		return;
+	}
+	if (!peer_may_ask(p)) {
+		free(a);
 		return;
 	}
 	a->peer = p->id;
 	a->src = *src;
 	a->dst = *dst;
 	a->sport = sport;
-	p->ndns++;
 	if (r == 0)
 		resolver_ask(&q, 1, udp_done, a);
 	else
@@ -720,88 +774,93 @@ udp_question(struct slirp *s, struct slirp_peer *p, const struct ipaddr *src,
 static void
 conn_free(struct conn *c)
 {
+	struct slirp_peer	*p = slirp_peer_get(engine, c->peer);
+
 	if (c->bev != NULL) {
 		bufferevent_free(c->bev);
 		c->bev = NULL;
+		event_free(c->timer);
 		TAILQ_REMOVE(&conns, c, entry);
 		nconns--;
+		slirp_fd_give(engine);
+		if (p != NULL && p->ndnsconns > 0)
+			p->ndnsconns--;
 	}
 	/* answers that are still to come find nobody */
 	if (c->pending == 0)
 		free(c);
 }
 
-static void
-conn_event(struct bufferevent *bev, short what, void *arg)
+/* One message out of the input; 0 if it is not whole. */
+static size_t
+conn_message(struct conn *c, uint8_t *msg)
 {
-	struct conn	*c = arg;
+	struct evbuffer	*in = bufferevent_get_input(c->bev);
+	uint8_t		 h[2];
+	size_t		 len;
 
-	engine->now = mono_now();
-	/* who has only ended its own direction still gets its answers */
-	if (what & BEV_EVENT_EOF && !c->eof && (c->pending > 0 ||
-	    evbuffer_get_length(bufferevent_get_output(bev)) > 0)) {
-		c->eof = 1;
-		return;
-	}
-	conn_free(c);
+	if (evbuffer_copyout(in, h, 2) != 2)
+		return (0);
+	len = (size_t)(h[0] << 8 | h[1]);
+	if (len == 0 || evbuffer_get_length(in) < 2 + len)
+		return (0);
+	evbuffer_drain(in, 2);
+	evbuffer_remove(in, msg, len);
+	return (len);
 }
 
-static void
-conn_written(struct bufferevent *bev, void *arg)
+static size_t
+conn_unread(const struct conn *c)
 {
-	struct conn	*c = arg;
-
-	(void)bev;
-	if (c->eof && c->pending == 0)
-		conn_free(c);
+	return (evbuffer_get_length(bufferevent_get_output(c->bev)));
 }
 
 static void
 conn_done(void *arg, uint8_t *msg, size_t len)
 {
-	struct conn	*c = arg;
+	struct conn		*c = arg;
+	struct slirp_peer	*p = slirp_peer_get(engine, c->peer);
 
 	c->pending--;
+	if (p != NULL && p->ndns > 0)
+		p->ndns--;
 	if (c->bev == NULL) {
 		conn_free(c);
 		return;
 	}
 	if (len > 0) {
 		put16(msg - 2, (uint32_t)len);
+		/* when it has gone, what had to wait goes on */
 		bufferevent_write(c->bev, msg - 2, len + 2);
 	}
-	if (c->eof)
-		return;
-	/* what had to wait */
-	bufferevent_enable(c->bev, EV_READ);
-	if (c->pending == CONN_QUERIES - 1)
-		bufferevent_trigger(c->bev, EV_READ,
-		    BEV_TRIG_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
 }
 
+/*
+ * Take the questions that are whole, as long as the guest takes its
+ * answers, and end when there is nothing to come.
+ */
 static void
-conn_read(struct bufferevent *bev, void *arg)
+conn_work(struct conn *c)
 {
 	static uint8_t		 msg[DNS_MSG_MAX];
-	struct conn		*c = arg;
-	struct evbuffer		*in = bufferevent_get_input(bev);
+	struct timeval		 tv = { CONN_TIME, 0 };
 	struct dns_question	 q;
-	uint8_t			 h[2];
+	struct slirp_peer	*p = slirp_peer_get(engine, c->peer);
 	size_t			 len;
 	int			 r, error;
 
 	engine->now = mono_now();
-	while (c->pending < CONN_QUERIES && evbuffer_copyout(in, h, 2) == 2) {
-		len = (size_t)(h[0] << 8 | h[1]);
-		if (evbuffer_get_length(in) < 2 + len)
-			return;
-		evbuffer_drain(in, 2);
-		evbuffer_remove(in, msg, len);
-		if ((r = dnsmsg_parse(msg, len, &q, &error)) == -1) {
+	while (c->pending < CONN_QUERIES && conn_unread(c) < CONN_UNREAD &&
+	    (len = conn_message(c, msg)) > 0) {
+		if (p == NULL || (r = dnsmsg_parse(msg, len, &q,
+		    &error)) == -1) {
 			engine->count.dns_dropped++;
 			conn_free(c);
 			return;
 		}
+		event_add(c->timer, &tv);
+		if (!peer_may_ask(p))
+			continue;
 		c->pending++;
 		if (r == 0)
 			resolver_ask(&q, 0, conn_done, c);
@@ -809,33 +868,79 @@ conn_read(struct bufferevent *bev, void *arg)
 			conn_done(c, OUT, dnsmsg_error(&q, error, OUT,
 			    DNS_MSG_MAX));
 	}
-	/* one that does not take its answers is not read either */
-	if (c->pending >= CONN_QUERIES)
-		bufferevent_disable(bev, EV_READ);
+	/* who does not take answers is not read either */
+	if (c->eof || c->pending >= CONN_QUERIES ||
+	    conn_unread(c) >= CONN_UNREAD)
+		bufferevent_disable(c->bev, EV_READ);
+	else
+		bufferevent_enable(c->bev, EV_READ);
+	if (c->eof && c->pending == 0 && conn_unread(c) == 0)
+		conn_free(c);
+}
+
+static void
+conn_ready(struct bufferevent *bev, void *arg)
+{
+	(void)bev;
+	conn_work(arg);
+}
+
+static void
+conn_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct conn	*c = arg;
+
+	(void)bev;
+	/* who has only ended its own direction still gets its answers */
+	if (what & BEV_EVENT_EOF && !c->eof) {
+		c->eof = 1;
+		conn_work(c);
+	} else
+		conn_free(c);
+}
+
+/* No whole question for so long, or nothing taken. */
+static void
+conn_timeout(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	conn_free(arg);
 }
 
 /* A guest's connection; takes the socket.  -1 if there are too many. */
 int
-resolver_tcp(int fd)
+resolver_tcp(int fd, struct slirp_peer *p)
 {
-	struct timeval	 idle = { CONN_IDLE, 0 };
+	struct timeval	 tv = { CONN_TIME, 0 };
 	struct conn	*c;
 
-	if (!enabled || nconns >= MAX_CONNS ||
+	if (!enabled || p->ndnsconns >= MAX_PEER_CONNS ||
+	    p->ndnsconns >= (uint32_t)(MAX_CONNS - nconns) ||
 	    (c = calloc(1, sizeof(*c))) == NULL)
 		return (-1);
+	c->peer = p->id;
+	c->timer = evtimer_new(evbase, conn_timeout, c);
+	if (c->timer == NULL || slirp_fd_take(engine) == -1)
+		goto fail;
 	c->bev = bufferevent_socket_new(evbase, fd, BEV_OPT_CLOSE_ON_FREE);
 	if (c->bev == NULL) {
-		free(c);
-		return (-1);
+		slirp_fd_give(engine);
+		goto fail;
 	}
-	bufferevent_setcb(c->bev, conn_read, conn_written, conn_event, c);
+	bufferevent_setcb(c->bev, conn_ready, conn_ready, conn_event, c);
 	bufferevent_setwatermark(c->bev, EV_READ, 0, DNS_MSG_MAX + 2);
-	bufferevent_set_timeouts(c->bev, &idle, &idle);
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	event_add(c->timer, &tv);
 	TAILQ_INSERT_TAIL(&conns, c, entry);
 	nconns++;
+	p->ndnsconns++;
 	return (0);
+ fail:
+	if (c->timer != NULL)
+		event_free(c->timer);
+	free(c);
+	return (-1);
 }
 
 /* The gateway has a name, too, unless a peer is called that. */
@@ -851,8 +956,7 @@ add_gateway(void)
 		if (add_name(&names, "gateway",
 		    &engine->conf.addrs[i].addr) == -1)
 			fatal(NULL);
-	if (names.n > 0)
-		qsort(names.v, names.n, sizeof(*names.v), name_cmp);
+	sort_names(&names);
 }
 
 /* What was staged takes effect: answer or not, and for which domain. */
@@ -860,12 +964,14 @@ void
 resolver_commit(struct slirp *s, int on, const char *name)
 {
 	struct query	*x;
+	struct conn	*c;
 
 	engine = s;
 	while ((x = TAILQ_FIRST(&queries)) != NULL)
 		query_done(x, NULL, 0);
 	cache_clear();
 	free(names.v);
+	free(names.byaddr);
 	names = staged;
 	memset(&staged, 0, sizeof(staged));
 	enabled = on;
@@ -875,10 +981,12 @@ resolver_commit(struct slirp *s, int on, const char *name)
 	nupstreams = nstaged_up;
 	nstaged_up = 0;
 	good = 0;
-	if (!on)
+	if (!on) {
+		while ((c = TAILQ_FIRST(&conns)) != NULL)
+			conn_free(c);
 		return;
-	if (names.n > 0)
-		qsort(names.v, names.n, sizeof(*names.v), name_cmp);
+	}
+	sort_names(&names);
 	add_gateway();
 	if (nupstreams == 0)
 		nupstreams = dns_nameservers(upstreams, MAX_UPSTREAMS);

@@ -13,7 +13,7 @@
 int	 resolver_stage_upstream(const struct upstream *);
 int	 resolver_stage_name(const struct name_msg *);
 void	 resolver_commit(struct slirp *, int, const char *);
-int	 resolver_tcp(int);
+int	 resolver_tcp(int, struct slirp_peer *);
 int	 resolver_local(const char *, struct ipaddr *, int);
 
 #endif

@@ -242,7 +242,10 @@ tcp_free(struct slirp *s, struct tcpcb *t, int reset)
 	path_learn(s, t);
 	s->host->close(s->harg, &t->f, reset);
 	if (tcp_half_open(&t->f)) {
-		t->f.peer->nconnecting--;
+		if (t->f.via == VIA_GUEST)
+			t->f.peer->nconnecting--;
+		else
+			t->f.peer->ndialing--;
 		s->count.tcp_connecting--;
 	}
 	if (t->dirty)

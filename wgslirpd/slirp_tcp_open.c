@@ -26,6 +26,7 @@
 
 #define CONNECT_TIMEOUT	MONO_SEC(130)	/* longer than the kernel's */
 #define MAX_CONNECTING	1024		/* of one peer */
+#define MAX_DIALING	256		/* the same of host clients */
 #define SYN_TRIES	5
 #define PORT_TRIES	64
 #define PORT_FIRST	1024
@@ -97,9 +98,11 @@ learn_syn(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 	t->snd_wnd = t->max_wnd = in->wnd;
 	t->snd_wl1 = in->seq;
 	if (in->has_ws) {
+		/* what a SYN of ours has said stays so */
+		if (!t->ws_ok)
+			t->rcv_scale = s->conf.tcp.wscale;
 		t->ws_ok = 1;
 		t->snd_scale = in->ws;
-		t->rcv_scale = s->conf.tcp.wscale;
 	} else
 		t->ws_ok = t->rcv_scale = 0;
 	t->sack_ok = in->has_sackok && s->conf.tcp.sack;
@@ -211,12 +214,13 @@ find_target(struct slirp *s, const struct tcp_in *in)
 static struct tcpcb *
 new_flow(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *src,
     uint16_t sport, const struct ipaddr *dst, uint16_t dport,
-    const struct flow_key *k)
+    const struct flow_key *k, enum flow_via via)
 {
 	struct tcpcb	*t;
 	struct flow	*f;
 
-	if (peer->nconnecting >= MAX_CONNECTING ||
+	if ((via == VIA_GUEST ? peer->nconnecting >= MAX_CONNECTING :
+	    peer->ndialing >= MAX_DIALING) ||
 	    (t = calloc(1, sizeof(*t))) == NULL) {
 		s->count.ip_drop_budget++;
 		return (NULL);
@@ -228,6 +232,7 @@ new_flow(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *src,
 	f->dst = *dst;
 	f->sport = sport;
 	f->dport = dport;
+	f->via = (uint8_t)via;
 	if (flow_add(s, f, k) == -1) {
 		free(t);
 		return (NULL);
@@ -236,7 +241,10 @@ new_flow(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *src,
 	s->count.tcp_opened++;
 	s->count.tcp_active++;
 	s->count.tcp_connecting++;
-	peer->nconnecting++;
+	if (via == VIA_GUEST)
+		peer->nconnecting++;
+	else
+		peer->ndialing++;
 	return (t);
 }
 
@@ -251,7 +259,7 @@ tcp_open(struct slirp *s, const struct tcp_in *in, const struct flow_key *k)
 	if ((target = find_target(s, in)) == -1)
 		return;
 	if ((t = new_flow(s, p->peer, &p->src, in->sport, &p->dst,
-	    in->dport, k)) == NULL)
+	    in->dport, k, VIA_GUEST)) == NULL)
 		return;
 	t->state = TCPS_CONNECTING;
 	t->f.target = (uint8_t)target;
@@ -303,10 +311,9 @@ tcp_dial(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *to,
 
 	if (from == NULL ||
 	    (p = free_port(s, peer, to, port, from, &k)) == 0 ||
-	    (t = new_flow(s, peer, to, port, from, p, &k)) == NULL)
+	    (t = new_flow(s, peer, to, port, from, p, &k, via)) == NULL)
 		return (-1);
 	t->state = TCPS_SYN_SENT;
-	t->f.via = (uint8_t)via;
 	t->sack_ok = s->conf.tcp.sack;
 	t->ts_ok = t->ws_ok = 1;
 	t->rcv_scale = s->conf.tcp.wscale;
@@ -371,7 +378,7 @@ tcp_syn_sent(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 	/* both at once is not how services begin */
 	if ((in->flags & (TH_SYN | TH_ACK)) != (TH_SYN | TH_ACK))
 		return;
-	t->f.peer->nconnecting--;
+	t->f.peer->ndialing--;
 	s->count.tcp_connecting--;
 	learn_syn(s, t, in);
 	/* the SYN has told a window, which was not scaled */

@@ -645,8 +645,7 @@ rate_room(struct slirp *s, struct tcpcb *t)
 {
 	const struct slirp_peer	*p = t->f.peer;
 
-	if (p->rate_out == 0 || bucket_open(&p->out, s->now, p->rate_out,
-	    rate_burst(p->rate_out)))
+	if (rate_open(&p->out, s->now, p->rate_out))
 		return (1);
 	t->t_pace = bucket_when(&p->out, p->rate_out,
 	    rate_burst(p->rate_out)) + 1;

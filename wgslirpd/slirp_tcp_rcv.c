@@ -341,7 +341,7 @@ host_took(struct slirp *s, struct tcpcb *t, uint32_t n)
 	t->f.rx_bytes += n;
 	s->count.tcp_rx_bytes += n;
 	if (t->f.peer->rate_in != 0 && n > 0)
-		bucket_charge(&t->f.peer->in, s->now, t->f.peer->rate_in, n);
+		rate_charge(&t->f.peer->in, s->now, t->f.peer->rate_in, n);
 	tune_window(s, t);
 }
 
@@ -390,11 +390,11 @@ keep_items(struct slirp *s, struct tcpcb *t, uint32_t taken)
 static int
 over_rate(struct slirp *s, struct tcpcb *t)
 {
-	const struct slirp_peer	*p = t->f.peer;
+	struct slirp_peer	*p = t->f.peer;
 
-	if (p->rate_in == 0 || t->host_dead ||
-	    bucket_open(&p->in, s->now, p->rate_in, rate_burst(p->rate_in)))
+	if (t->host_dead || rate_open(&p->in, s->now, p->rate_in))
 		return (0);
+	p->in_wait = s->now;
 	t->t_rate = bucket_when(&p->in, p->rate_in,
 	    rate_burst(p->rate_in)) + 1;
 	t->host_full = 1;
@@ -410,10 +410,11 @@ flush_items(struct slirp *s, struct tcpcb *t)
 	ssize_t		 r;
 	int		 n = 0, full = 0;
 
-	if (over_rate(s, t)) {
+	/* with a rate, in pieces by way of the queue */
+	if (t->f.peer->rate_in != 0 && !t->host_dead) {
 		keep_items(s, t, 0);
 		t->rx_head = t->rx_tail = t->rx_len = 0;
-		return (-1);
+		return (0);
 	}
 	for (i = t->rx_head; i != 0; i = s->rxitems[i - 1].next) {
 		iov[n].iov_base =
@@ -445,12 +446,17 @@ static void
 flush_queue(struct slirp *s, struct tcpcb *t)
 {
 	struct iovec	 iov[2];
+	uint32_t	 want;
 	ssize_t		 r;
 
 	while (t->rq != NULL && t->host_nxt != t->rcv_nxt &&
 	    !t->host_full && !over_rate(s, t)) {
+		want = t->rcv_nxt - t->host_nxt;
+		if (t->f.peer->rate_in != 0 &&
+		    want > rate_burst(t->f.peer->rate_in))
+			want = (uint32_t)rate_burst(t->f.peer->rate_in);
 		r = s->host->writev(s->harg, &t->f, iov, queue_iov(t->rq,
-		    t->host_nxt, t->rcv_nxt - t->host_nxt, iov));
+		    t->host_nxt, want, iov));
 		if (r == -1 && errno == EINTR)
 			continue;
 		if (r == -1 && errno != EAGAIN && errno != ENOBUFS) {
@@ -459,7 +465,7 @@ flush_queue(struct slirp *s, struct tcpcb *t)
 		}
 		if (r > 0)
 			host_took(s, t, (uint32_t)r);
-		if (t->host_nxt != t->rcv_nxt)
+		if (r < (ssize_t)want)
 			t->host_full = 1;
 	}
 	if (t->rq != NULL && t->host_nxt == t->rcv_nxt &&

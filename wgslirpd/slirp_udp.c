@@ -173,21 +173,6 @@ local_input(struct slirp *s, struct ippkt *p, uint16_t sport,
 	return (0);
 }
 
-/* The rate of the peer does not allow it. */
-static int
-over_rate(struct slirp *s, struct slirp_peer *peer, size_t len)
-{
-	if (peer->rate_in == 0)
-		return (0);
-	if (!bucket_open(&peer->in, s->now, peer->rate_in,
-	    rate_burst(peer->rate_in))) {
-		s->count.udp_drop_rate++;
-		return (1);
-	}
-	bucket_charge(&peer->in, s->now, peer->rate_in, len);
-	return (0);
-}
-
 void
 udp_input(struct slirp *s, struct ippkt *p)
 {
@@ -218,7 +203,7 @@ udp_input(struct slirp *s, struct ippkt *p)
 		s->count.ip_drop_malformed++;
 		return;
 	}
-	if (over_rate(s, p->peer, len))
+	if (flow_over_rate(s, p->peer, len))
 		return;
 	local = ip_is_local(s, &p->dst);
 	if (local && !local_input(s, p, sport, dport, len))
@@ -335,6 +320,10 @@ udp_forward_send(struct slirp *s, struct forward_flow *w, uint8_t *data,
 {
 	struct flow	*f = &w->f;
 
+	if (!rate_open(&f->peer->out, s->now, f->peer->rate_out)) {
+		s->count.udp_drop_rate++;
+		return;
+	}
 	f->active = s->now;
 	f->tx_bytes += len;
 	s->count.udp_forwarded++;
@@ -342,40 +331,51 @@ udp_forward_send(struct slirp *s, struct forward_flow *w, uint8_t *data,
 	    len);
 }
 
+/* Does the policy let the guest talk to this one still? */
+static int
+still_passes(const struct slirp *s, const struct udp_flow *u,
+    struct remote *r)
+{
+	if (r->passed != s->policy) {
+		if (!policy_would_pass(s, u->f.peer, &u->f.src, &r->addr,
+		    IPPROTO_UDP, r->port, ip_is_local(s, &r->addr)))
+			return (0);
+		r->passed = s->policy;
+	}
+	return (1);
+}
+
 /*
  * The address by which the guest knows a sender: what came from loopback
- * was sent to the gateway.  Returns 0 if the guest does not expect it.
+ * was sent to the gateway.  Returns 0 if the guest does not expect it, or
+ * may not talk to it any more.
  */
 static int
-known_sender(const struct slirp *s, const struct udp_flow *u,
+known_sender(const struct slirp *s, struct udp_flow *u,
     struct ipaddr *from, uint16_t port)
 {
-	const struct remote	*r;
-	uint16_t		 i;
+	struct remote	*r;
+	uint16_t	 i;
+	int		 lo = policy_is_loopback(from);
 
 	if (from->af != u->f.src.af)
 		return (0);
-	if (ipaddr_cmp(from, policy_loopback(from->af)) == 0) {
-		for (i = 0; i < u->remotes.n; i++) {
-			r = &u->remotes.v[i];
-			if (r->port == port && ip_is_local(s, &r->addr)) {
-				*from = r->addr;
-				return (1);
-			}
-		}
-	}
-	switch (s->conf.filtering) {
-	case FILTER_NONE:
+	for (i = 0; i < u->remotes.n; i++) {
+		r = &u->remotes.v[i];
+		if (lo ? r->port != port || !ip_is_local(s, &r->addr) :
+		    ipaddr_cmp(&r->addr, from) != 0 ||
+		    (s->conf.filtering == FILTER_PORT && r->port != port))
+			continue;
+		if (!still_passes(s, u, r))
+			continue;
+		if (lo)
+			*from = r->addr;
 		return (1);
-	case FILTER_PORT:
-		for (i = 0; i < u->remotes.n; i++)
-			if (u->remotes.v[i].port == port &&
-			    ipaddr_cmp(&u->remotes.v[i].addr, from) == 0)
-				return (1);
-		return (0);
-	default:
-		return (remotes_have(&u->remotes, from));
 	}
+	/* a stranger, but nobody of this host */
+	return (s->conf.filtering == FILTER_NONE && !lo &&
+	    policy_would_pass(s, u->f.peer, &u->f.src, from, IPPROTO_UDP,
+	    port, 0));
 }
 
 /*
@@ -398,9 +398,7 @@ udp_ready(struct slirp *s, struct flow *f)
 
 	room = ip_mtu(s, f->peer) - hlen;
 	for (i = 0; i < RECV_BUDGET; i++) {
-		if (f->peer->rate_out != 0 && !bucket_open(&f->peer->out,
-		    s->now, f->peer->rate_out,
-		    rate_burst(f->peer->rate_out))) {
+		if (!rate_open(&f->peer->out, s->now, f->peer->rate_out)) {
 			/* it waits in the socket */
 			f->readable = 1;
 			flow_schedule(s, f, bucket_when(&f->peer->out,

@@ -529,10 +529,15 @@ void
 wg_peer_limit(struct wg_device *d, struct wg_peer *p, uint64_t quota,
     int64_t expires)
 {
+	struct timespec	 ts;
+
 	p->quota = quota;
 	p->expires = expires;
-	p->over = p->cut = 0;
+	p->over = 0;
 	note_quota(d, p);
+	d->ops->wall(d->arg, &ts);
+	if (!p->over && (expires == 0 || (int64_t)ts.tv_sec < expires))
+		p->cut = 0;
 	d->over = 1;
 }
 

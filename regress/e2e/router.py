@@ -231,6 +231,22 @@ def largest(host, size):
     return got, most
 
 
+def sniff(device, seconds):
+    """The largest packet of a host that comes by a device."""
+    p = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+    p.bind((device, 3))
+    p.settimeout(0.2)
+    end, most = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        try:
+            b = p.recv(65536)
+        except socket.timeout:
+            continue
+        if b[12:16] == socket.inet_aton(SERVER4):
+            most = max(most, len(b))
+    return most
+
+
 def test_guest_mtu(n):
     """A router of the guest's that says what it cannot take."""
     run('ip', 'netns', 'add', n.nsname('b'))
@@ -256,10 +272,12 @@ def test_guest_mtu(n):
         if h == SERVER4:
             check(n.counters()['icmp_rx_errors'] > before, 'no error seen')
         check(1200 < most <= 1300, h, 'largest packet', most)
-    before = n.counters()['icmp_rx_errors']
+    # the next connection knows from the start
+    end = n.begin('c', sniff, 'wg' + n.tag + 'c', 2)
+    time.sleep(0.5)
     check(n.call('b', get, SERVER4, MB)[0] == MB, 'again')
-    check(n.counters()['icmp_rx_errors'] == before,
-          'the next connection does not know')
+    most = end()
+    check(1200 < most <= 1300, 'sent to the guest', most)
     n.use()
 
 
@@ -356,7 +374,6 @@ def test_rules(n):
 
 def test_loopback(n):
     """The host's own services, by rule, at the gateway's address."""
-    n.serve('g')
     for a in (GATE4, GATE6):
         check(n.call('c', connect_error, a, 80, 3)[0] == 'ECONNREFUSED', a)
     n.use('pass from peer "laptop" proto tcp to 127.0.0.1 port 80\n'
@@ -381,11 +398,10 @@ def test_loopback(n):
 
 def test_dns(n):
     """Questions to the gateway: upstream, cache, TCP, local names."""
-    _, log = n.serve('s', SERVER4, name='names.py')
     n.use('dns listen upstream { %s }' % SERVER4)
 
     def asked(name):
-        return [x for x in open(log).read().split('\n')
+        return [x for x in open(n.names).read().split('\n')
                 if x.startswith(name + ' ')]
     for gate in (GATE4, GATE6):
         for how in ('+notcp', '+tcp'):
@@ -505,6 +521,73 @@ def test_dns_hostile(n):
     n.use()
 
 
+def slirp_memory(n):
+    pid = [x['pid'] for x in n.ctlj('show', 'processes')['processes']
+           if x['title'] == 'slirp'][0]
+    return int(re.search(r'VmRSS:\s+(\d+)', open(
+        '/proc/%d/status' % pid).read()).group(1))
+
+
+def ask_and_not_read(gate, size):
+    """Questions without end, whose answers nobody takes."""
+    q = struct.pack('>6H', 7, 0x0100, 1, 0, 0, 0) + \
+        b'\3big\4test\0' + struct.pack('>HH', 16, 1)
+    q = struct.pack('>H', len(q)) + q
+    with dial(gate, 53) as s:
+        s.settimeout(1)
+        sent = 0
+        try:
+            while sent < size:
+                sent += s.send(q * 1000)
+        except socket.timeout:
+            pass
+    return sent
+
+
+def hold_connections(gate, count, seconds):
+    socks = []
+    for _ in range(count):
+        try:
+            socks.append(socket.create_connection((gate, 53), 3))
+        except OSError:
+            pass
+    time.sleep(seconds)
+    return len(socks)
+
+
+def test_dns_budget(n):
+    """One guest's connections and questions do not shut out others."""
+    n.use('dns listen upstream { %s }\n'
+          'peer "other" {\n\tpublic key "%s"\n\tallowed ips '
+          '{ 10.77.0.3/32 fd77::3/128 }\n}' % (SERVER4, n.pub('x')))
+    n.second_up()
+    check('xxxx' in n.call('c', dig, '+tcp', '@' + GATE4, 'big.test',
+                           'TXT'), 'an answer to keep')
+    before = slirp_memory(n)
+    n.call('c', ask_and_not_read, GATE4, 8 << 20)
+    after = slirp_memory(n)
+    check(after < before + 40000, 'kB grew from', before, 'to', after)
+    end = n.begin('c', hold_connections, GATE4, 80, 4)
+    time.sleep(1.5)
+    out = n.call('d', dig, '+tcp', '@' + GATE4, 'host.test')
+    check('192.0.2.80' in out, 'the other guest', out)
+    got = end()
+    check(got <= 10, 'connections of one guest', got)
+
+    # turned off, open connections end, too
+    def held():
+        with dial(GATE4, 53) as s:
+            s.settimeout(10)
+            try:
+                return 'eof' if s.recv(1) == b'' else 'data'
+            except ConnectionResetError:
+                return 'reset'
+    end = n.begin('c', held)
+    time.sleep(0.5)
+    n.use()
+    check(end() in ('eof', 'reset'), 'a connection after the end')
+
+
 def fetch(host, port, size):
     import http.client
     c = http.client.HTTPConnection(host, port, timeout=15)
@@ -561,7 +644,6 @@ forward tcp from * port 8090 to 10.77.0.2 port 80 allow { 203.0.113.0/24 }
 
 def test_forward(n):
     """Hosts reach a web server and others inside the tunnel."""
-    n.serve('c')
     n.use(FORWARDS)
     for h in (HOST4, HOST6):
         check(n.call('s', fetch, h, 8080, 5 * MB) == 5 * MB, h, 'get')
@@ -589,7 +671,6 @@ def test_forward(n):
           'the old one')
     check(flows() == 'all', 'a connection over a reload')
     # a port that somebody else has changes nothing
-    n.serve('g')
     n.write_conf(n.conf(extra='forward tcp from 127.0.0.1 port 7001 to '
                         '10.77.0.2 port 80'))
     r = n.ctl('reload', ok=False)
@@ -607,6 +688,9 @@ def test_forward_lossy(n):
     check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'by the relay')
     ends = [n.begin('s', slow_echo, HOST4, 8071, 2) for _ in range(30)]
     check([e() for e in ends] == ['all'] * 30, 'connections')
+    # what it still holds back would make the peers roam back to it
+    n.relay.kill()
+    n.relay.wait()
     n.wg_set('peer', n.pub('s'), 'endpoint', '10.9.0.1:51820')
     check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'without it')
     n.use()
@@ -925,21 +1009,126 @@ def test_http_metrics(n):
 
     def many():
         socks = [socket.create_connection(('127.0.0.1', 9586), 5)
-                 for _ in range(300)]
+                 for _ in range(100)]
         for s in socks:
             s.sendall(b'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')
+        answers = []
         for s in socks:
+            s.settimeout(10)
+            try:
+                answers.append(read_all(s)[9:12])
+            except ConnectionResetError:
+                answers.append(b'reset')
             s.close()
-    n.call('g', many)
+        return answers
+    got = n.call('g', many)
+    check(got.count(b'200') >= 4 and got.count(b'200') +
+          got.count(b'503') == 100, got)
     wait_for(lambda: '200 OK' in n.call('g', scrape), what='an answer')
+    # link-local clients have a scope, which libraries like to look up
+    n.use('metrics listen on * port 9587')
+    local = re.search(r'inet6 (fe80::[0-9a-f:]+)/', run(
+        'ip', '-n', n.nsname('g'), '-6', 'addr', 'show', 'dev',
+        'e1').stdout).group(1)
+
+    def scoped():
+        a = (local, 9587, 0, socket.if_nametoindex('e1'))
+        with socket.socket(socket.AF_INET6) as s:
+            s.settimeout(5)
+            s.connect(a)
+            s.sendall(b'GET /metrics HTTP/1.0\r\n\r\n')
+            return read_all(s)
+    check(n.call('s', scoped).endswith(b'# EOF\n'), 'link-local')
     n.use()
     check(n.call('g', connect_error, '127.0.0.1', 9586, 3)[0] ==
           'ECONNREFUSED', 'still there')
 
 
+def talk_on(a, b, seconds):
+    """Have a send for as long; count what comes, while b is talked to."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(0.05)
+        end, got = time.monotonic() + seconds, []
+        s.sendto(b'%d' % (seconds * 20), (a, server.STREAM))
+        while time.monotonic() < end:
+            s.sendto(b'', (b, server.WHOAMI))
+            try:
+                while True:
+                    if s.recvfrom(2000)[1][0] == a:
+                        got.append(time.monotonic())
+            except socket.timeout:
+                pass
+    return got
+
+
+def test_flush_udp(n):
+    """A mapping loses whom it may not talk to any more, and only that."""
+    n.use()
+    end = n.begin('c', talk_on, SERVER4, OTHER4, 4)
+    time.sleep(1.5)
+    n.use('block to %s' % SERVER4)
+    n.ctl('flush')
+    at = time.monotonic()
+    got = end()
+    check(got and got[0] < at and len(got) > 5, 'nothing came before')
+    late = [t for t in got if t > at + 0.5]
+    check(not late, '%d datagrams after flush' % len(late))
+    n.use()
+
+
+def flood_control(host, port, seconds):
+    """An association whose client writes on its connection."""
+    s, m = socks5(host, port, '0.0.0.0', 0, cmd=3)
+    end = time.monotonic() + seconds
+    s.settimeout(1)
+    try:
+        while time.monotonic() < end:
+            try:
+                s.send(b'x' * 65536)
+            except socket.timeout:
+                pass
+    except OSError:
+        pass
+    return time.monotonic()
+
+
+def test_proxy_hostile(n):
+    """Clients that flood, vanish, and outlive their permission."""
+    n.use('proxy listen on 127.0.0.1 port 1080')
+    end = n.begin('g', flood_control, '127.0.0.1', 1080, 4)
+    time.sleep(1)
+    check(n.call('c', get, SERVER4, MB)[0] == MB, 'a guest beside it')
+    n.ctl('show')
+    at = time.monotonic()
+    check(end() > at, 'answered only when the flood was over')
+
+    def vanish():
+        for i in range(400):
+            with socket.create_connection(('127.0.0.1', 1080), 5) as s:
+                s.sendall(b'CONNECT x%d.test:80 HTTP/1.1\r\n\r\n' % i)
+    before = slirp_memory(n)
+    n.call('g', vanish)
+    wait_for(lambda: n.call('g', socks_reply, '127.0.0.1', 1080, GUEST4,
+                            80)[:2] == b'\5\0', 30, 'the proxy')
+    check(slirp_memory(n) < before + 20000, 'memory')
+
+    # an association ends with its listener
+    def outlive():
+        s, m = socks5('127.0.0.1', 1080, '0.0.0.0', 0, cmd=3)
+        s.settimeout(15)
+        return s.recv(1)
+    end = n.begin('g', outlive)
+    time.sleep(0.5)
+    n.use('proxy listen on 127.0.0.1 port 1080\ncopy tos yes')
+    time.sleep(0.5)
+    n.use()
+    check(end() == b'', 'the association lives on')
+
+
 TESTS = [test_traceroute, test_path_mtu, test_mapping, test_filtering,
          test_rules, test_loopback, test_dns, test_dns_upstreams,
-         test_dns_hostile, test_forward, test_forward_lossy, test_proxy,
+         test_dns_hostile, test_dns_budget, test_forward,
+         test_forward_lossy, test_proxy, test_proxy_hostile, test_flush_udp,
          test_budget, test_rate, test_quic, test_http_metrics, test_quota,
          test_expires, test_guest_mtu]
 
@@ -950,7 +1139,9 @@ def main():
     passed = failed = 0
     try:
         n.start_server()
-        n.serve('f')
+        for who in 'fgc':
+            n.serve(who)
+        _, n.names = n.serve('s', SERVER4, name='names.py')
         n.start()
         n.client_up()
         for t in TESTS:

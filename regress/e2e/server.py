@@ -11,7 +11,7 @@ import time
 
 HTTP, ECHO, SINK, HALF_SRV, HALF_CLI, RESET, STALL, UDP, LATE, DRIP = \
     80, 7001, 7002, 7003, 7004, 7005, 7006, 7007, 7008, 7009
-WHOAMI = 7011
+WHOAMI, STREAM = 7011, 7012
 CHUNK = 65536
 
 
@@ -207,6 +207,17 @@ def whoami(w):
         s.sendto(text, a[:2] if v6 else (a[0].replace('::ffff:', ''), a[1]))
 
 
+def stream(s):
+    """Datagrams toward a sender, 20 a second, as many as it says."""
+    b, a, back = receive(s)
+
+    def go():
+        for _ in range(int(b)):
+            s.sendmsg([b'.'], back, 0, a)
+            time.sleep(0.05)
+    threading.Thread(target=go, daemon=True).start()
+
+
 def main():
     socks = {}
     for port, fn in SERVICES.items():
@@ -220,13 +231,14 @@ def main():
         socks[s] = fn
     u = datagrams(UDP)
     w = datagrams(WHOAMI)
+    t = datagrams(STREAM)
     print('ready', flush=True)
     sys.stdout.close()
     while True:
-        r, _, _ = select.select(list(socks) + [u, w], [], [])
+        r, _, _ = select.select(list(socks) + [u, w, t], [], [])
         for s in r:
-            if s is w:
-                whoami(w)
+            if s is w or s is t:
+                (whoami if s is w else stream)(s)
                 continue
             if s is u:
                 b, a, back = receive(u)

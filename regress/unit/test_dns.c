@@ -180,6 +180,26 @@ checks(void **state)
 	    22);
 	assert_true(dnsmsg_check(m, n, &q, 7, &ttl, &tc) > 0);
 	assert_int_equal(ttl, 60);
+	/* behind an alias that lives shorter */
+	n = reply(m, &q, 7, DNS_NXDOMAIN, 0, 0, 0);
+	m[7] = m[9] = 1;
+	n += put_rr(m + n, ns_t_cname, 5, "\1a\0", 3);
+	n += put_rr(m + n, ns_t_soa, 900,
+	    "\0\0" "\0\0\0\1" "\0\0\0\2" "\0\0\0\3" "\0\0\0\4" "\0\0\0\x3c",
+	    22);
+	assert_true(dnsmsg_check(m, n, &q, 7, &ttl, &tc) > 0);
+	assert_int_equal(ttl, 5);
+	/* an error that needs more bits is an error, too */
+	n = reply(m, &q, 7, 0, 3, 100, 1);
+	m[plain + 5] = 1;
+	assert_true(dnsmsg_check(m, n, &q, 7, &ttl, &tc) > 0);
+	assert_int_equal(m[3] & 15, DNS_SERVFAIL);
+	assert_int_equal(ttl, 0);
+	/* an OPT record of somebody */
+	n = reply(m, &q, 7, 0, 0, 100, 0);
+	m[11] = 1;
+	n += put_rr(m + n, ns_t_opt, 0, "", 0);
+	assert_int_equal(dnsmsg_check(m, n, &q, 7, &ttl, &tc), -1);
 }
 
 static void
@@ -237,13 +257,23 @@ answers(void **state)
 		ipaddr_parse(&a[i], i % 2 ? "10.77.0.2" : "fd77::2");
 	for (i = 0; i < 2; i++) {
 		q.type = i == 0 ? DNS_TYPE_A : DNS_TYPE_AAAA;
-		n = dnsmsg_address(&q, a, 40, 60, out, sizeof(out));
+		n = dnsmsg_address(&q, a, 40, 60, 0, out, 4000);
 		assert_int_equal(ns_initparse(out, (int)n, &h), 0);
 		assert_int_equal(ns_msg_count(h, ns_s_an), 20);
 		assert_int_equal(ns_msg_count(h, ns_s_ar), 1);
 		assert_int_equal(ns_parserr(&h, ns_s_an, 0, &rr), 0);
 		assert_int_equal(ns_rr_rdlen(rr), i == 0 ? 4 : 16);
 	}
+	/* by UDP as many as fit */
+	n = dnsmsg_address(&asker, a, 40, 60, 1, out, 4000);
+	assert_in_range(n, 300, 512);
+	assert_int_equal(ns_initparse(out, (int)n, &h), 0);
+	q.type = DNS_TYPE_AAAA;
+	q.size = 512;
+	n = dnsmsg_address(&q, a, 40, 60, 1, out, 4000);
+	assert_in_range(n, 400, 512);
+	assert_int_equal(ns_initparse(out, (int)n, &h), 0);
+	assert_int_equal(ns_msg_count(h, ns_s_ar), 1);
 	q.type = DNS_TYPE_PTR;
 	n = dnsmsg_pointer(&q, "laptop.wg.", 60, out, sizeof(out));
 	assert_int_equal(ns_initparse(out, (int)n, &h), 0);

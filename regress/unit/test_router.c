@@ -482,6 +482,145 @@ rates(void **state)
 	w_close();
 }
 
+/* Under one rate, neither TCP nor UDP keeps the other from its part. */
+static void
+rate_shares(void **state)
+{
+	static uint8_t	 data[2000];
+	struct guest	 g;
+	struct fsock	*x;
+	struct seg	 s;
+	uint32_t	 edge;
+	size_t		 tcp = 0, before;
+	int		 ms, udp = 0, round;
+
+	(void)state;
+	/* round 0: a flood of UDP; round 1: a few datagrams */
+	for (round = 0; round < 2; round++) {
+		w_open();
+		W.peer->rate_in = 125000;
+		g_init(&g, 0, 5000);
+		x = g_connect(&g, 0);
+		udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, data, 100);
+		edge = g.seq + 65535;
+		for (ms = 0; ms < 10000; ms++) {
+			while (SEQ_LEQ(g.seq + 1000, edge)) {
+				g_send(&g, TH_ACK, g.seq, data, 1000);
+				g.seq += 1000;
+			}
+			if (round == 0)
+				udp_send("10.77.0.2", "192.0.2.2", 5000,
+				    6000, data, 1000);
+			else if (ms % 50 == 0)
+				udp_send("10.77.0.2", "192.0.2.2", 5000,
+				    6000, data, 100);
+			w_time(1);
+			while (g_next(&s))
+				if (SEQ_GT(s.ack + s.wnd, edge))
+					edge = s.ack + s.wnd;
+		}
+		tcp = x->outlen;
+		udp = W.fs[1].shut;
+		if (round == 0) {
+			/* of 1.25 MB about a quarter is UDP */
+			assert_in_range(tcp, 700000, 1050000);
+			assert_in_range(udp, 250, 400);
+		} else {
+			assert_in_range(tcp, 1000000, 1300000);
+			assert_true(udp >= 195);
+		}
+		w_close();
+	}
+	/* what cannot wait leaves no debt that silences the rest */
+	w_open();
+	W.peer->rate_out = 12500;
+	g_init(&g, 0, 5000);
+	x = g_connect(&g, 0);
+	for (ms = 0; ms < 5000; ms++) {
+		g_send(&g, TH_ACK, g.seq, data, 1000);
+		g.seq += 1000;
+		w_time(1);
+		W.npkts = 0;
+	}
+	before = W.s.count.tcp_tx_bytes;
+	host_says(x, data, 100);
+	w_time(2000);
+	assert_int_equal(W.s.count.tcp_tx_bytes, before + 100);
+	w_close();
+}
+
+/* Clients of the host leave the guest half of what it may have. */
+static void
+host_clients(void **state)
+{
+	struct ipaddr	 to;
+	struct guest	 g;
+	int		 i, n = 0;
+
+	(void)state;
+	w_open();
+	W.peer->max_flows = 20;
+	w_addr(&to, "10.77.0.2");
+	for (i = 0; i < 40; i++)
+		if (udp_forward_open(&W.s, W.peer, &to, 53, VIA_FORWARD) !=
+		    NULL)
+			n++;
+	assert_int_equal(n, 10);
+	g_init(&g, 0, 5000);
+	g_connect(&g, 0);
+	for (i = 0; i < 9; i++)
+		udp_send("10.77.0.2", "192.0.2.2", (uint16_t)(5000 + i),
+		    6000, "x", 1);
+	assert_int_equal(W.peer->nflows, 20);
+	assert_int_equal(W.forgotten, 0);
+	/* those that nobody answered give way first */
+	udp_says(&W.fs[1], "192.0.2.2", 6000, "y", 1);
+	for (i = 1; i < 9; i++)
+		udp_says(&W.fs[1 + i], "192.0.2.2", 6000, "y", 1);
+	udp_send("10.77.0.2", "192.0.2.2", 5100, 6000, "x", 1);
+	assert_int_equal(W.forgotten, 1);
+	w_close();
+	/* connections that are being asked for */
+	w_open();
+	for (i = n = 0; i < 400; i++)
+		if (tcp_dial(&W.s, W.peer, &to, 80, VIA_FORWARD, 9) == 0)
+			n++;
+	w_collect();
+	W.npkts = 0;
+	assert_int_equal(n, MAXF);	/* what the fake host has */
+	assert_int_equal(W.peer->nconnecting, 0);
+	assert_int_equal(W.peer->ndialing, MAXF);
+	slirp_peer_clear(&W.s, W.peer);
+	assert_int_equal(W.peer->ndialing, 0);
+	assert_int_equal(W.peer->nvia, 0);
+	w_close();
+}
+
+/* Rules that change take whom they block out of a mapping. */
+static void
+forgotten(void **state)
+{
+	(void)state;
+	w_open();
+	udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, "x", 1);
+	udp_send("10.77.0.2", "192.0.2.3", 5000, 6000, "x", 1);
+	add_rule(0, "192.0.2.2/32", 0);
+	udp_says(&W.fs[0], "192.0.2.2", 6000, "y", 1);
+	assert_int_equal(W.npkts, 0);
+	udp_says(&W.fs[0], "192.0.2.3", 6000, "y", 1);
+	assert_int_equal(W.npkts, 1);
+	/* nor by the filter that lets everybody in */
+	W.s.conf.filtering = FILTER_NONE;
+	udp_says(&W.fs[0], "192.0.2.2", 6000, "y", 1);
+	udp_says(&W.fs[0], "127.0.0.1", 6000, "y", 1);
+	assert_int_equal(W.npkts, 1);
+	udp_says(&W.fs[0], "192.0.2.9", 6000, "y", 1);
+	assert_int_equal(W.npkts, 2);
+	/* only what the guest asks for is a match */
+	assert_int_equal(W.s.conf.rule_info[0].matches, 0);
+	w_close();
+}
+
 /* A client of the host, into the tunnel: the SYN is ours. */
 static struct tcpcb *
 dial(struct guest *g, int v6, enum flow_via via)
@@ -759,6 +898,9 @@ main(void)
 		cmocka_unit_test(eviction),
 		cmocka_unit_test(new_flows),
 		cmocka_unit_test(rates),
+		cmocka_unit_test(rate_shares),
+		cmocka_unit_test(host_clients),
+		cmocka_unit_test(forgotten),
 		cmocka_unit_test(dialing),
 		cmocka_unit_test(dial_fails),
 		cmocka_unit_test(forwarding),

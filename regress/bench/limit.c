@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The least that a gateway can spend: over loopback, receive coalesced
+ * datagrams, open each, and write the payload with one call; or read, seal
+ * each, and send a train with one call.  Sources and sinks are processes
+ * of their own, and only the one in the middle is measured.
+ *
+ * usage: limit [seconds]
+ * Prints for each kind the CPU-seconds for a GB (10^9 bytes) of payload
+ * and the microseconds for a packet.
+ */
+
+#include <sys/types.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <arpa/inet.h>
+
+#include <err.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "wg_aead.h"
+
+#define HEADER		16		/* of a data message */
+#define TCP_PAYLOAD	1368		/* MTU 1420, timestamps */
+#define TCP_INNER	1420
+#define UDP_PAYLOAD	1200
+#define UDP_INNER	1228
+#define TRAIN		45
+#define BATCH		8
+#define BUF		65536
+
+struct kind {
+	const char	*name;
+	size_t		 payload;
+	size_t		 inner;
+	int		 tcp;
+	int		 up;		/* guest to host */
+};
+
+static const struct kind kinds[] = {
+	{ "tcp-up", TCP_PAYLOAD, TCP_INNER, 1, 1 },
+	{ "tcp-down", TCP_PAYLOAD, TCP_INNER, 1, 0 },
+	{ "udp-up", UDP_PAYLOAD, UDP_INNER, 0, 1 },
+	{ "udp-down", UDP_PAYLOAD, UDP_INNER, 0, 0 }
+};
+
+static const uint8_t	 key[AEAD_KEY_LEN] = { 1, 2, 3 };
+
+static int
+udp_socket(struct sockaddr_in *sin)
+{
+	socklen_t	 len = sizeof(*sin);
+	int		 fd, on = 1, size = 8 << 20;
+
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	memset(sin, 0, sizeof(*sin));
+	sin->sin_family = AF_INET;
+	sin->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd == -1 || bind(fd, (struct sockaddr *)sin, len) == -1 ||
+	    getsockname(fd, (struct sockaddr *)sin, &len) == -1 ||
+	    setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)) == -1)
+		err(1, "udp");
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size,
+	    sizeof(size));
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	return (fd);
+}
+
+/* Two connected TCP sockets. */
+static void
+tcp_pair(int fd[2])
+{
+	struct sockaddr_in	 sin;
+	socklen_t		 len = sizeof(sin);
+	int			 l;
+
+	memset(&sin, 0, sizeof(sin));
+	sin.sin_family = AF_INET;
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if ((l = socket(AF_INET, SOCK_STREAM, 0)) == -1 ||
+	    bind(l, (struct sockaddr *)&sin, len) == -1 ||
+	    listen(l, 1) == -1 ||
+	    getsockname(l, (struct sockaddr *)&sin, &len) == -1 ||
+	    (fd[0] = socket(AF_INET, SOCK_STREAM, 0)) == -1 ||
+	    connect(fd[0], (struct sockaddr *)&sin, len) == -1 ||
+	    (fd[1] = accept(l, NULL, NULL)) == -1)
+		err(1, "tcp");
+	close(l);
+}
+
+static void
+send_train(int fd, const uint8_t *buf, size_t len, size_t segment)
+{
+	_Alignas(struct cmsghdr) uint8_t	 control[64];
+	struct msghdr				 m;
+	struct cmsghdr				*c;
+	struct iovec				 iov;
+	uint16_t				 gso = (uint16_t)segment;
+
+	memset(&m, 0, sizeof(m));
+	memset(control, 0, sizeof(control));
+	iov.iov_base = (void *)(uintptr_t)buf;
+	iov.iov_len = len;
+	m.msg_iov = &iov;
+	m.msg_iovlen = 1;
+	m.msg_control = control;
+	m.msg_controllen = CMSG_SPACE(sizeof(gso));
+	c = CMSG_FIRSTHDR(&m);
+	c->cmsg_level = IPPROTO_UDP;
+	c->cmsg_type = UDP_SEGMENT;
+	c->cmsg_len = CMSG_LEN(sizeof(gso));
+	memcpy(CMSG_DATA(c), &gso, sizeof(gso));
+	(void)sendmsg(fd, &m, 0);
+}
+
+static struct mmsghdr	 msgs[BATCH];
+static struct iovec	 iovs[BATCH];
+static uint8_t		 bufs[BATCH][BUF];
+static uint8_t		 controls[BATCH][64];
+
+/* Receive a batch of coalesced datagrams. */
+static int
+receive(int fd)
+{
+	int	 i;
+
+	for (i = 0; i < BATCH; i++) {
+		iovs[i].iov_base = bufs[i];
+		iovs[i].iov_len = BUF;
+		memset(&msgs[i], 0, sizeof(msgs[i]));
+		msgs[i].msg_hdr.msg_iov = &iovs[i];
+		msgs[i].msg_hdr.msg_iovlen = 1;
+		msgs[i].msg_hdr.msg_control = controls[i];
+		msgs[i].msg_hdr.msg_controllen = sizeof(controls[i]);
+	}
+	return (recvmmsg(fd, msgs, BATCH, MSG_WAITFORONE, NULL));
+}
+
+static size_t
+segment_of(struct msghdr *m, size_t len)
+{
+	struct cmsghdr	*c;
+	int		 v;
+
+	for (c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c))
+		if (c->cmsg_level == IPPROTO_UDP &&
+		    c->cmsg_type == UDP_GRO) {
+			memcpy(&v, CMSG_DATA(c), sizeof(v));
+			return ((size_t)v);
+		}
+	return (len);
+}
+
+/* Sealed trains without end, so that the one in the middle never waits. */
+static void
+source_sealed(int fd, const struct sockaddr_in *to, const struct kind *k)
+{
+	static uint8_t	 buf[BUF + 2000], pkt[2000];
+	struct aead_key	*a = aead_key_seal(key);
+	size_t		 seg = HEADER + k->inner + AEAD_TAG_LEN, n;
+	uint64_t	 counter = 0;
+	int		 i;
+
+	n = 65507 / seg < TRAIN ? 65507 / seg : TRAIN;
+	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) == -1)
+		err(1, "connect");
+	for (;;) {
+		for (i = 0; i < (int)n; i++) {
+			memcpy(buf + (size_t)i * seg + 8, &counter, 8);
+			aead_seal(a, counter++, pkt, k->inner, k->inner,
+			    buf + (size_t)i * seg + HEADER);
+		}
+		send_train(fd, buf, n * seg, seg);
+	}
+}
+
+static void
+source_plain(int fd, const struct sockaddr_in *to, const struct kind *k)
+{
+	static uint8_t	 buf[BUF];
+	size_t		 n = 65507 / k->payload;
+
+	if (!k->tcp && connect(fd, (const struct sockaddr *)to,
+	    sizeof(*to)) == -1)
+		err(1, "connect");
+	for (;;) {
+		if (k->tcp)
+			(void)write(fd, buf, sizeof(buf));
+		else
+			send_train(fd, buf, n * k->payload, k->payload);
+	}
+}
+
+static void
+sink(int fd, int tcp)
+{
+	static uint8_t	 buf[1 << 18];
+
+	for (;;)
+		if (tcp)
+			(void)read(fd, buf, sizeof(buf));
+		else
+			(void)receive(fd);
+}
+
+/* One batch up: open, write what is inside.  Bytes of payload. */
+static size_t
+batch_up(int in, int out, struct aead_key *a, const struct kind *k)
+{
+	static uint8_t	 plain[BATCH][64][1500];
+	static uint8_t	 train[BUF];
+	struct iovec	 iov[BATCH * 64];
+	uint64_t	 counter;
+	size_t		 off, seg, len, total = 0, tlen;
+	int		 i, j, n, m = 0;
+
+	if ((n = receive(in)) <= 0)
+		return (0);
+	for (i = 0; i < n; i++) {
+		len = msgs[i].msg_len;
+		seg = segment_of(&msgs[i].msg_hdr, len);
+		tlen = 0;
+		for (off = 0, j = 0; off + seg <= len && j < 64;
+		    off += seg, j++) {
+			memcpy(&counter, bufs[i] + off + 8, 8);
+			if (aead_open(a, counter, bufs[i] + off + HEADER,
+			    seg - HEADER, plain[i][j]) == -1)
+				errx(1, "open");
+			total += k->payload;
+			if (k->tcp) {
+				iov[m].iov_base = plain[i][j] + k->inner -
+				    k->payload;
+				iov[m++].iov_len = k->payload;
+			} else {
+				memcpy(train + tlen, plain[i][j] + k->inner -
+				    k->payload, k->payload);
+				tlen += k->payload;
+			}
+		}
+		if (!k->tcp)
+			send_train(out, train, tlen, k->payload);
+	}
+	if (k->tcp && m > 0)
+		(void)writev(out, iov, m);
+	return (total);
+}
+
+/* One batch down: read, seal, send a train. */
+static size_t
+batch_down(int in, int out, struct aead_key *a, const struct kind *k,
+    uint64_t *counter)
+{
+	static uint8_t	 plain[TRAIN][1500], train[BUF + 2000];
+	struct iovec	 iov[TRAIN];
+	size_t		 seg = HEADER + k->inner + AEAD_TAG_LEN, n, off, s;
+	size_t		 total = 0, len;
+	ssize_t		 r;
+	int		 i, j, c;
+
+	if (k->tcp) {
+		for (i = 0; i < TRAIN; i++) {
+			iov[i].iov_base = plain[i] + k->inner - k->payload;
+			iov[i].iov_len = k->payload;
+		}
+		if ((r = readv(in, iov, TRAIN)) <= 0)
+			return (0);
+		n = ((size_t)r + k->payload - 1) / k->payload;
+		for (i = 0; i < (int)n; i++)
+			aead_seal(a, (*counter)++, plain[i], k->inner,
+			    k->inner, train + (size_t)i * seg + HEADER);
+		send_train(out, train, n * seg, seg);
+		return ((size_t)r);
+	}
+	if ((c = receive(in)) <= 0)
+		return (0);
+	for (i = 0; i < c; i++) {
+		len = msgs[i].msg_len;
+		s = segment_of(&msgs[i].msg_hdr, len);
+		for (off = 0, j = 0; off < len && j < TRAIN; off += s, j++)
+			aead_seal(a, (*counter)++, bufs[i] + off, s,
+			    k->inner, train + (size_t)j * seg + HEADER);
+		send_train(out, train, (size_t)j * seg, seg);
+		total += (size_t)j * k->payload;
+	}
+	return (total);
+}
+
+static double
+cpu(void)
+{
+	struct rusage	 ru;
+
+	getrusage(RUSAGE_SELF, &ru);
+	return ((double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
+	    (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6);
+}
+
+static pid_t
+start(void (*fn)(int, const struct sockaddr_in *, const struct kind *),
+    int fd, const struct sockaddr_in *to, const struct kind *k)
+{
+	pid_t	 pid;
+
+	if ((pid = fork()) != 0)
+		return (pid);
+	fn(fd, to, k);
+	_exit(0);
+}
+
+static pid_t
+start_sink(int fd, int tcp)
+{
+	pid_t	 pid;
+
+	if ((pid = fork()) == 0)
+		sink(fd, tcp);
+	return (pid);
+}
+
+static void
+measure(const struct kind *k, int seconds)
+{
+	struct aead_key		*a = k->up ? aead_key_open(key) :
+				    aead_key_seal(key);
+	struct sockaddr_in	 here, there, tmp;
+	struct timespec		 ts;
+	uint64_t		 counter = 0;
+	double			 t0 = 0, total = 0;
+	time_t			 end = 0, warm = 0;
+	pid_t			 src, dst;
+	int			 in, out, pair[2] = { -1, -1 };
+
+	in = udp_socket(&here);
+	out = udp_socket(&tmp);
+	if (k->tcp) {
+		tcp_pair(pair);
+		src = k->up ? start(source_sealed, out, &here, k) :
+		    start(source_plain, pair[0], NULL, k);
+		dst = k->up ? start_sink(pair[1], 1) : start_sink(in, 0);
+		if (!k->up && connect(out, (struct sockaddr *)&here,
+		    sizeof(here)) == -1)
+			err(1, "connect");
+	} else {
+		int	 far = udp_socket(&there), s = udp_socket(&tmp);
+
+		src = start(k->up ? source_sealed : source_plain, s, &here,
+		    k);
+		dst = start_sink(far, 0);
+		if (connect(out, (struct sockaddr *)&there,
+		    sizeof(there)) == -1)
+			err(1, "connect");
+		close(far);
+		close(s);
+	}
+	for (;;) {
+		clock_gettime(CLOCK_MONOTONIC, &ts);
+		if (warm == 0)
+			warm = ts.tv_sec + 1;
+		else if (end == 0 && ts.tv_sec > warm) {
+			end = ts.tv_sec + seconds;
+			t0 = cpu();
+			total = 0;
+		} else if (end != 0 && ts.tv_sec >= end)
+			break;
+		total += (double)(k->up ? batch_up(in, k->tcp ? pair[0] :
+		    out, a, k) : batch_down(k->tcp ? pair[1] : in, out, a, k,
+		    &counter));
+	}
+	t0 = cpu() - t0;
+	printf("%s %.4f %.4f\n", k->name, t0 / total * 1e9,
+	    t0 / total * (double)k->payload * 1e6);
+	fflush(stdout);
+	kill(src, SIGKILL);
+	kill(dst, SIGKILL);
+	while (wait(NULL) > 0)
+		continue;
+	close(in);
+	close(out);
+	if (k->tcp) {
+		close(pair[0]);
+		close(pair[1]);
+	}
+	aead_key_free(a);
+}
+
+int
+main(int argc, char *argv[])
+{
+	const char	*reason;
+	size_t		 i;
+
+	if ((reason = aead_init()) != NULL)
+		errx(1, "%s", reason);
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		measure(&kinds[i], argc > 1 ? atoi(argv[1]) : 3);
+	return (0);
+}

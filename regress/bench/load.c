@@ -1,0 +1,680 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * A load on a gateway: many WireGuard clients in one process, each with
+ * its own device from our protocol modules, and the simplest TCP and UDP
+ * that a guest can have.  It batches as the gateway does, so that it is
+ * not what is measured.
+ *
+ * usage: load serve PORT
+ *	  load KIND KEYS GATEWAY-KEY GATEWAY-PORT TARGET PORT CLIENTS FLOWS
+ *	      SECONDS
+ *
+ * serve: on loopback, PORT takes everything, PORT + 1 sends without end,
+ * PORT + 2 echoes datagrams, PORT + 3 closes when the client does.
+ * KIND: up, down, udp, rtt, bulk (rtt beside downloads), connect, peers.
+ * KEYS has a private key on each line; client i has the address 10.77.1.i.
+ *
+ * "begin" and "end" on standard output enclose the time that counts; the
+ * last line has what was done: bytes, packets, and of round trips the
+ * 50th and 99th percentile in microseconds.
+ */
+
+#include <sys/types.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
+#include <arpa/inet.h>
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "key.h"
+#include "slirp.h"
+#include "udpio.h"
+#include "wg_peer.h"
+
+#define MSS		1380
+#define TRAIN		45
+#define INFLIGHT	(1U << 20)	/* bytes of a flow that are under way */
+#define UDP_WINDOW	256		/* datagrams, of all flows */
+#define UDP_SIZE	1200
+#define MAX_RTTS	(1 << 20)
+#define TH_FIN		0x01
+#define TH_SYN		0x02
+#define TH_RST		0x04
+#define TH_ACK		0x10
+
+enum kind { UP, DOWN, UDP, RTT, BULK, CONNECT, PEERS, KINDS };
+static const char *const kinds[] = { "up", "down", "udp", "rtt", "bulk",
+	"connect", "peers" };
+
+struct client {
+	struct wg_device	*dev;
+	struct wg_peer		*peer;
+	int			 fd;
+	uint8_t			 addr[4];
+	/* a train that is being made */
+	struct wg_endpoint	 ep;
+	size_t			 len;
+	size_t			 segment;
+	int			 count;
+	int			 closed;
+	uint8_t			 buf[65536];
+};
+
+enum fstate { F_IDLE, F_SYN, F_OPEN, F_FIN };
+
+struct gflow {
+	struct client	*c;
+	enum fstate	 state;
+	int		 udp;
+	uint16_t	 sport;
+	uint16_t	 dport;
+	uint32_t	 una, nxt, rcv, wnd;
+	mono_t		 moved;		/* una did, or a datagram came */
+	int		 out;		/* datagrams under way */
+	int		 ack;		/* is owed */
+	mono_t		 sent;
+};
+
+static enum kind	 kind;
+static struct client	*clients;
+static struct gflow	*flows;
+static int		 nclients, nflows;
+static uint8_t		 target[4];
+static mono_t		 now;
+static double		 bytes, packets;
+static uint32_t		*rtts;
+static int		 nrtts, counting;
+static uint16_t		 next_port = 1024;
+static uint8_t		 rxbuf[2048];
+
+static uint8_t *
+op_rx_buf(void *arg, size_t len)
+{
+	(void)arg;
+	return (len <= sizeof(rxbuf) ? rxbuf : NULL);
+}
+
+static void
+train_send(struct client *c)
+{
+	if (c->count > 0)
+		(void)udpio_send(c->fd, &c->ep, c->buf, c->len, c->segment,
+		    0, 0);
+	c->count = 0;
+	c->len = 0;
+	c->closed = 0;
+}
+
+static uint8_t *
+op_tx_buf(void *arg, const struct wg_endpoint *ep, size_t len, int tos)
+{
+	struct client	*c = arg;
+
+	(void)tos;
+	if (c->count > 0 && (c->closed || len > c->segment ||
+	    c->len + len > 65507 || c->count == 64))
+		train_send(c);
+	if (c->count == 0) {
+		c->ep = *ep;
+		c->segment = len;
+	}
+	return (c->buf + c->len);
+}
+
+static void
+op_tx_done(void *arg, size_t len)
+{
+	struct client	*c = arg;
+
+	c->len += len;
+	c->count++;
+	if (len < c->segment)
+		c->closed = 1;
+}
+
+static void
+op_wall(void *arg, struct timespec *ts)
+{
+	(void)arg;
+	clock_gettime(CLOCK_REALTIME, ts);
+}
+
+static void
+op_random(void *arg, void *p, size_t len)
+{
+	(void)arg;
+	rand_bytes(p, len);
+}
+
+/* Send a packet of a flow: header fields, then len bytes of zeros. */
+static void
+send_packet(struct gflow *f, const uint8_t dst[4], uint8_t flags,
+    uint32_t seq, size_t len)
+{
+	static uint8_t	 p[2048];
+	uint8_t		*t = p + 20;
+	size_t		 h = f->udp ? 8 : flags & TH_SYN ? 28 : 20;
+	struct ipaddr	 a, b;
+	uint16_t	 c;
+
+	memset(p, 0, 48);
+	p[0] = 0x45;
+	put16(p + 2, (uint32_t)(20 + h + len));
+	p[6] = 0x40;
+	p[8] = 64;
+	p[9] = f->udp ? IPPROTO_UDP : IPPROTO_TCP;
+	memcpy(p + 12, f->c->addr, 4);
+	memcpy(p + 16, dst, 4);
+	c = cksum_fold(cksum_add(p, 20, 0));
+	memcpy(p + 10, &c, 2);
+	put16(t, f->sport);
+	put16(t + 2, f->dport);
+	if (f->udp)
+		put16(t + 4, (uint32_t)(8 + len));	/* no checksum */
+	else {
+		put32(t + 4, seq);
+		put32(t + 8, flags & TH_ACK ? f->rcv : 0);
+		t[12] = (uint8_t)(h / 4 << 4);
+		t[13] = flags;
+		put16(t + 14, 65535);
+		if (flags & TH_SYN) {
+			memcpy(t + 20, "\2\4\x05\x64\1\3\3\7", 8);
+			f->wnd = 0;
+		}
+		ipaddr_from4(&a, f->c->addr);
+		ipaddr_from4(&b, dst);
+		/* the payload is zeros */
+		c = cksum_fold(cksum_add(t, h, cksum_pseudo(&a, &b,
+		    IPPROTO_TCP, h + len)));
+		memcpy(t + 16, &c, 2);
+	}
+	memset(p + 20 + h, 0, len);
+	(void)wg_output(f->c->dev, f->c->peer, p, 20 + h + len, 0, now);
+	f->ack = 0;
+}
+
+static void
+begin_connect(struct gflow *f)
+{
+	f->state = F_SYN;
+	f->una = f->nxt = arc4random();
+	f->moved = now;
+	/* the one before may still be remembered */
+	f->sport = next_port;
+	next_port = (uint16_t)(next_port == 65535 ? 1024 : next_port + 1);
+	send_packet(f, target, TH_SYN, f->nxt++, 0);
+}
+
+static void
+tcp_segment(struct gflow *f, const uint8_t *t, size_t len)
+{
+	uint32_t	 seq = be32(t + 4), ack = be32(t + 8);
+	uint8_t		 flags = t[13];
+	size_t		 h = (size_t)(t[12] >> 4) * 4;
+
+	len -= h;
+	if (flags & TH_RST) {
+		if (kind != CONNECT)
+			errx(1, "a connection was reset");
+		f->state = F_IDLE;
+		return;
+	}
+	if (f->state == F_SYN && flags & TH_SYN) {
+		f->rcv = seq + 1;
+		f->una = ack;
+		f->state = F_OPEN;
+		f->moved = now;
+		f->wnd = be16(t + 14);
+		if (kind == CONNECT) {
+			f->state = F_FIN;
+			send_packet(f, target, TH_ACK | TH_FIN, f->nxt++, 0);
+		} else
+			f->ack = 1;
+		return;
+	}
+	if (f->state != F_OPEN && f->state != F_FIN)
+		return;
+	f->wnd = (uint32_t)be16(t + 14) << 8;
+	if ((int32_t)(ack - f->una) > 0) {
+		if (kind == UP && counting) {
+			bytes += ack - f->una;
+			packets += (double)(ack - f->una) / MSS;
+		}
+		f->una = ack;
+		f->moved = now;
+	}
+	if (len > 0) {
+		if (seq == f->rcv) {
+			f->rcv += (uint32_t)len;
+			if (counting && (kind == DOWN || kind == BULK)) {
+				bytes += (double)len;
+				packets++;
+			}
+		}
+		f->ack = 1;
+	}
+	if (flags & TH_FIN && seq + len == f->rcv) {
+		f->rcv++;
+		send_packet(f, target, TH_ACK, f->nxt, 0);
+		if (counting)
+			packets++;
+		f->state = F_IDLE;
+	}
+}
+
+static void
+op_rx_done(void *arg, struct wg_peer *p, size_t len, int ecn, mono_t t)
+{
+	const uint8_t	*l4 = rxbuf + 20;
+	struct gflow	*f;
+	int		 i;
+
+	(void)arg;
+	(void)p;
+	(void)ecn;
+	(void)t;
+	if (len < 40 - 12 || (rxbuf[9] != IPPROTO_TCP &&
+	    rxbuf[9] != IPPROTO_UDP))
+		return;
+	/* the flow is in the port that it was given */
+	for (i = 0; i < nflows; i++)
+		if (flows[i].sport == be16(l4 + 2) &&
+		    flows[i].udp == (rxbuf[9] == IPPROTO_UDP) &&
+		    memcmp(flows[i].c->addr, rxbuf + 16, 4) == 0)
+			break;
+	if (kind == PEERS) {
+		if (counting) {
+			bytes += (double)len;
+			packets++;
+		}
+		flows[0].out--;
+		flows[0].moved = now;
+		return;
+	}
+	if (i == nflows)
+		return;
+	f = &flows[i];
+	if (!f->udp) {
+		tcp_segment(f, l4, len - 20);
+		return;
+	}
+	f->out--;
+	f->moved = now;
+	if (kind == UDP && counting) {
+		bytes += 2.0 * UDP_SIZE;
+		packets += 2;
+	}
+	if ((kind == RTT || kind == BULK) && counting && nrtts < MAX_RTTS)
+		rtts[nrtts++] = (uint32_t)MONO_TO_US(mono_now() - f->sent);
+}
+
+static const struct wg_ops	 ops = { op_rx_buf, op_rx_done, op_tx_buf,
+	op_tx_done, op_wall, op_random, NULL, NULL };
+
+/* Let a flow send what it may; returns whether it did. */
+static int
+flow_send(struct gflow *f)
+{
+	uint32_t	 room;
+	int		 i;
+
+	if (f->udp) {
+		if (now - f->moved > MONO_MS(200))
+			f->out = 0;		/* they are lost */
+		if (kind == UDP) {
+			for (i = 0; f->out < UDP_WINDOW / nflows &&
+			    i < TRAIN; i++, f->out++)
+				send_packet(f, target, 0, 0, UDP_SIZE);
+			return (i > 0);
+		}
+		/* one small datagram a millisecond */
+		if (f->out > 0 || now - f->sent < MONO_MS(1))
+			return (0);
+		f->sent = mono_now();
+		f->moved = now;
+		f->out = 1;
+		send_packet(f, target, 0, 0, 64);
+		return (1);
+	}
+	if (f->state == F_IDLE || (now - f->moved > MONO_SEC(1) &&
+	    f->state != F_OPEN)) {
+		begin_connect(f);
+		return (1);
+	}
+	if (f->state != F_OPEN || kind != UP)
+		return (0);
+	if (f->nxt != f->una && now - f->moved > MONO_MS(300)) {
+		f->nxt = f->una;
+		f->moved = now;
+	}
+	for (i = 0; i < TRAIN; i++) {
+		room = f->wnd < INFLIGHT ? f->wnd : INFLIGHT;
+		if (f->nxt - f->una + MSS > room)
+			break;
+		if (f->nxt == f->una)
+			f->moved = now;
+		send_packet(f, target, TH_ACK, f->nxt, MSS);
+		f->nxt += MSS;
+	}
+	return (i > 0);
+}
+
+/* From one client to the other, as much as comes back out. */
+static int
+peers_send(void)
+{
+	struct gflow	*f = &flows[0];
+	int		 i;
+
+	if (now - f->moved > MONO_MS(200))
+		f->out = 0;
+	for (i = 0; f->out < UDP_WINDOW && i < TRAIN; i++, f->out++)
+		send_packet(f, clients[1].addr, 0, 0, 1420 - 28);
+	return (i > 0);
+}
+
+static void
+receive(struct client *c)
+{
+	struct udpio_rx	 rx[UDPIO_BATCH];
+	size_t		 off, n;
+	int		 i, r;
+
+	if ((r = udpio_recv(c->fd, rx)) == -1)
+		return;
+	for (i = 0; i < r; i++)
+		for (off = 0; off < rx[i].len; off += n) {
+			n = rx[i].len - off < rx[i].segment ?
+			    rx[i].len - off : rx[i].segment;
+			wg_input(c->dev, rx[i].buf + off, n, &rx[i].from, 0,
+			    now);
+		}
+	wg_run_handshakes(c->dev, 100, now);
+}
+
+static void
+client_open(struct client *c, const char *key, const uint8_t gw[KEY_LEN],
+    uint16_t port, int i)
+{
+	struct sockaddr_in	 sin;
+	struct ipprefix		 any;
+	uint8_t			 private[KEY_LEN];
+	int			 on = 1, size = 16 << 20;
+
+	if (key_from_text(private, key) == -1)
+		errx(1, "not a key");
+	memset(&sin, 0, sizeof(sin));
+	sin.sin_family = AF_INET;
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	c->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	if (c->fd == -1 || bind(c->fd, (struct sockaddr *)&sin,
+	    sizeof(sin)) == -1 || setsockopt(c->fd, IPPROTO_UDP, UDP_GRO,
+	    &on, sizeof(on)) == -1)
+		err(1, "socket");
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size,
+	    sizeof(size));
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	c->dev = wg_device_new(&ops, c, now);
+	if (c->dev == NULL || wg_device_set_key(c->dev, private) == -1)
+		errx(1, "device");
+	c->dev->mtu = 1420;
+	if ((c->peer = wg_peer_add(c->dev, 0, gw, NULL)) == NULL)
+		errx(1, "peer");
+	memset(&any, 0, sizeof(any));
+	any.addr.af = 4;
+	aip_insert(&c->dev->aips, &any, c->peer, &c->peer->aips);
+	sin.sin_port = htons(port);
+	wg_peer_set_endpoint(c->peer, (struct sockaddr *)&sin);
+	c->addr[0] = 10;
+	c->addr[1] = 77;
+	c->addr[2] = (uint8_t)(1 + i / 250);
+	c->addr[3] = (uint8_t)(1 + i % 250);
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+	uint32_t	 x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x < y ? -1 : x > y);
+}
+
+/* Everything once: what came, what may go, what is due. */
+static int
+round_trip(struct pollfd *pfd)
+{
+	int	 i, busy = 0;
+
+	now = mono_now();
+	for (i = 0; i < nflows; i++)
+		if (kind == PEERS ? i == 0 && peers_send() :
+		    flow_send(&flows[i]))
+			busy = 1;
+	for (i = 0; i < nflows; i++)
+		if (flows[i].ack)
+			send_packet(&flows[i], target, TH_ACK, flows[i].nxt,
+			    0);
+	for (i = 0; i < nclients; i++) {
+		wheel_run(&clients[i].dev->wheel, now);
+		train_send(&clients[i]);
+	}
+	if (poll(pfd, (nfds_t)nclients, busy ? 0 : 1) > 0)
+		for (i = 0; i < nclients; i++)
+			if (pfd[i].revents & POLLIN)
+				receive(&clients[i]);
+	return (busy);
+}
+
+static void
+run(int seconds)
+{
+	struct pollfd	*pfd = calloc((size_t)nclients, sizeof(*pfd));
+	mono_t		 start = mono_now(), t0 = 0, end;
+	int		 i;
+
+	for (i = 0; i < nclients; i++) {
+		pfd[i].fd = clients[i].fd;
+		pfd[i].events = POLLIN;
+		/* the receiving one has to have a session, too */
+		if (kind == PEERS) {
+			struct gflow	 f = { .c = &clients[i], .udp = 1 };
+
+			now = start;
+			send_packet(&f, target, 0, 0, 8);
+			train_send(&clients[i]);
+		}
+	}
+	end = start + MONO_SEC(1 + seconds);
+	while ((now = mono_now()) < end) {
+		if (!counting && now - start > MONO_SEC(1)) {
+			counting = 1;
+			t0 = now;
+			printf("begin\n");
+			fflush(stdout);
+		}
+		round_trip(pfd);
+	}
+	printf("end\n");
+	qsort(rtts, (size_t)nrtts, sizeof(*rtts), by_value);
+	printf("%.6f %.0f %.0f %u %u %d\n", (double)(mono_now() - t0) / 1e9,
+	    bytes, packets, nrtts > 0 ? rtts[nrtts / 2] : 0,
+	    nrtts > 0 ? rtts[(size_t)nrtts * 99 / 100] : 0, nrtts);
+	free(pfd);
+}
+
+/* ---- the host's side */
+
+static int
+listen_on(uint16_t port, int type)
+{
+	struct sockaddr_in	 sin;
+	int			 fd, on = 1, size = 16 << 20;
+
+	memset(&sin, 0, sizeof(sin));
+	sin.sin_family = AF_INET;
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sin.sin_port = htons(port);
+	fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
+	if (fd == -1 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on,
+	    sizeof(on)) == -1 || bind(fd, (struct sockaddr *)&sin,
+	    sizeof(sin)) == -1 || (type == SOCK_STREAM && listen(fd, 1024) ==
+	    -1))
+		err(1, "port %u", port);
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size,
+	    sizeof(size));
+	return (fd);
+}
+
+static void
+echo(int fd)
+{
+	static struct mmsghdr		 m[64];
+	static struct sockaddr_in	 from[64];
+	static struct iovec		 iov[64];
+	static uint8_t			 buf[64][2048];
+	int				 i, n;
+
+	for (i = 0; i < 64; i++) {
+		iov[i].iov_base = buf[i];
+		iov[i].iov_len = sizeof(buf[i]);
+		memset(&m[i], 0, sizeof(m[i]));
+		m[i].msg_hdr.msg_iov = &iov[i];
+		m[i].msg_hdr.msg_iovlen = 1;
+		m[i].msg_hdr.msg_name = &from[i];
+		m[i].msg_hdr.msg_namelen = sizeof(from[i]);
+	}
+	if ((n = recvmmsg(fd, m, 64, MSG_DONTWAIT, NULL)) <= 0)
+		return;
+	for (i = 0; i < n; i++)
+		iov[i].iov_len = m[i].msg_len;
+	(void)sendmmsg(fd, m, (unsigned int)n, 0);
+}
+
+/* One event of a connection: who it was accepted by says what it does. */
+static void
+connection(int ep, int fd, int what, uint32_t events)
+{
+	static uint8_t	 buf[1 << 18];
+	ssize_t		 n;
+	int		 i;
+
+	if (what == 1 && events & EPOLLOUT) {
+		for (i = 0; i < 8; i++)
+			if (write(fd, buf, sizeof(buf)) <= 0)
+				break;
+	}
+	if (events & EPOLLIN || events & (EPOLLHUP | EPOLLERR)) {
+		n = read(fd, buf, sizeof(buf));
+		if (n == 0 || (n == -1 && errno != EAGAIN)) {
+			epoll_ctl(ep, EPOLL_CTL_DEL, fd, NULL);
+			close(fd);
+		}
+	}
+}
+
+static void __attribute__((noreturn))
+serve(uint16_t port)
+{
+	struct epoll_event	 ev, got[64];
+	int			 fds[4], ep = epoll_create1(0), i, k, n, c;
+
+	signal(SIGPIPE, SIG_IGN);
+	for (i = 0; i < 4; i++) {
+		fds[i] = listen_on((uint16_t)(port + i), i == 2 ? SOCK_DGRAM :
+		    SOCK_STREAM);
+		ev.events = EPOLLIN;
+		ev.data.u64 = (uint64_t)(i + 1) << 32 | (uint32_t)fds[i];
+		epoll_ctl(ep, EPOLL_CTL_ADD, fds[i], &ev);
+	}
+	printf("ready\n");
+	fflush(stdout);
+	for (;;) {
+		n = epoll_wait(ep, got, 64, -1);
+		for (i = 0; i < n; i++) {
+			k = (int)(got[i].data.u64 >> 32);
+			c = (int)(uint32_t)got[i].data.u64;
+			if (k == 3)
+				echo(c);
+			else if (k == 0 || k > 4)
+				connection(ep, c, k == 6, got[i].events);
+			else if ((c = accept4(c, NULL, NULL,
+			    SOCK_NONBLOCK)) != -1) {
+				ev.events = EPOLLIN |
+				    (k == 2 ? EPOLLOUT : 0);
+				ev.data.u64 = (uint64_t)(k + 4) << 32 |
+				    (uint32_t)c;
+				epoll_ctl(ep, EPOLL_CTL_ADD, c, &ev);
+			}
+		}
+	}
+}
+
+static void
+setup_flows(uint16_t port)
+{
+	int	 i;
+
+	for (i = 0; i < nflows; i++) {
+		flows[i].c = &clients[i % nclients];
+		flows[i].sport = (uint16_t)(2000 + i * 7);
+		flows[i].udp = kind == UDP || kind == RTT ||
+		    kind == PEERS || (kind == BULK && i == 0);
+		flows[i].dport = (uint16_t)(port + (flows[i].udp ? 2 :
+		    kind == UP ? 0 : kind == CONNECT ? 3 : 1));
+	}
+}
+
+int
+main(int argc, char *argv[])
+{
+	char	 line[256];
+	uint8_t	 gw[KEY_LEN];
+	FILE	*f;
+	int	 i;
+
+	if (argc == 3 && strcmp(argv[1], "serve") == 0)
+		serve((uint16_t)atoi(argv[2]));
+	if (argc != 10)
+		errx(1, "usage: see the source");
+	for (i = 0; i < KINDS && strcmp(kinds[i], argv[1]) != 0; i++)
+		continue;
+	kind = (enum kind)i;
+	if (kind == KINDS || key_from_text(gw, argv[3]) == -1 ||
+	    inet_pton(AF_INET, argv[5], target) != 1 || aead_init() != NULL ||
+	    udpio_init() == -1)
+		errx(1, "bad argument");
+	nclients = atoi(argv[7]);
+	nflows = atoi(argv[8]);
+	now = mono_now();
+	clients = calloc((size_t)nclients, sizeof(*clients));
+	flows = calloc((size_t)nflows, sizeof(*flows));
+	rtts = calloc(MAX_RTTS, sizeof(*rtts));
+	if (clients == NULL || flows == NULL || rtts == NULL)
+		err(1, NULL);
+	if ((f = fopen(argv[2], "r")) == NULL)
+		err(1, "%s", argv[2]);
+	for (i = 0; i < nclients; i++) {
+		if (fgets(line, sizeof(line), f) == NULL)
+			errx(1, "%s: too few keys", argv[2]);
+		line[strcspn(line, "\n")] = '\0';
+		client_open(&clients[i], line, gw, (uint16_t)atoi(argv[4]),
+		    i);
+	}
+	fclose(f);
+	setup_flows((uint16_t)atoi(argv[6]));
+	run(atoi(argv[9]));
+	return (0);
+}

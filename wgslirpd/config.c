@@ -53,6 +53,7 @@ config_new(void)
 	c->udp_timeout = UDP_TIMEOUT_DEFAULT;
 	c->dns_timeout = DNS_TIMEOUT_DEFAULT;
 	c->max_new = NEW_FLOWS_DEFAULT;
+	c->offload = 1;
 	strlcpy(c->domain, "wg", sizeof(c->domain));
 	return (c);
 }
@@ -567,6 +568,7 @@ config_send(const struct config *c, struct imsgev *crypto,
 	g.dns_timeout = c->dns_timeout;
 	g.filtering = (uint8_t)c->filtering;
 	g.dns = c->dns != 0;
+	g.offload = c->offload != 0;
 	strlcpy(g.domain, c->domain, sizeof(g.domain));
 	g.max_flows = c->max_flows;
 	g.max_new = c->max_new;

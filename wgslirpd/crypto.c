@@ -634,6 +634,7 @@ commit(void)
 	mono_t			 now = mono_now();
 
 	ce.dev->mtu = ce.global.mtu;
+	udpio_offload(ce.global.offload);
 	if (wg_device_set_key(ce.dev, ce.key) == -1)
 		fatalx("the private key is not usable");
 	explicit_bzero(ce.key, sizeof(ce.key));

@@ -159,6 +159,7 @@ lookup(const char *s)
 		{ "new",	NEW },
 		{ "no",		NO },
 		{ "no-private-key", NOPRIVATEKEY },
+		{ "offload",	OFFLOAD },
 		{ "on",		ON },
 		{ "out",	OUT },
 		{ "overlay",	OVERLAY },

@@ -70,7 +70,7 @@ find_old(const struct listen_set *old, const struct ipaddr *addr,
 
 static int
 add_socket(struct listen_set *set, const struct listen_set *old,
-    const struct ipaddr *addr, uint16_t port)
+    const struct ipaddr *addr, uint16_t port, int offload)
 {
 	int	 fd;
 
@@ -81,7 +81,8 @@ add_socket(struct listen_set *set, const struct listen_set *old,
 	if ((fd = find_old(old, addr, port)) == -1) {
 		if ((fd = bind_socket(SOCK_DGRAM, addr, port)) == -1)
 			return (-1);
-		listen_options(fd, addr->af == 4 ? AF_INET : AF_INET6);
+		listen_options(fd, addr->af == 4 ? AF_INET : AF_INET6,
+		    offload);
 	}
 	set->fd[set->n] = fd;
 	set->addr[set->n] = *addr;
@@ -123,13 +124,15 @@ listen_open(const struct config *conf, struct listen_set *set,
 	memset(set, 0, sizeof(*set));
 	TAILQ_FOREACH(l, &conf->listens, entry) {
 		if (l->addr.af != 0)
-			r = add_socket(set, old, &l->addr, l->port);
+			r = add_socket(set, old, &l->addr, l->port,
+			    conf->offload);
 		else {
-			r = add_socket(set, old, &any4, l->port);
+			r = add_socket(set, old, &any4, l->port,
+			    conf->offload);
 			/* a host without IPv6 is no error for "*" */
 			if (r == 0 && add_socket(set, old, &any6,
 			    l->port != 0 ? l->port : chosen_port(
-			    set->fd[set->n - 1])) == -1 && errno != EAFNOSUPPORT &&
+			    set->fd[set->n - 1]), conf->offload) == -1 && errno != EAFNOSUPPORT &&
 			    errno != EADDRNOTAVAIL)
 				r = -1;
 		}
@@ -248,7 +251,7 @@ service_close(struct service_set *set, const struct service_set *keep)
 
 /* Set the options of sockets that somebody else opened. */
 void
-listen_tune(struct listen_set *set)
+listen_tune(struct listen_set *set, int offload)
 {
 	struct sockaddr_storage	 ss;
 	socklen_t		 len;
@@ -264,7 +267,7 @@ listen_tune(struct listen_set *set)
 		if ((fl = fcntl(set->fd[i], F_GETFL)) == -1 ||
 		    fcntl(set->fd[i], F_SETFL, fl | O_NONBLOCK) == -1)
 			fatal("fcntl");
-		listen_options(set->fd[i], ss.ss_family);
+		listen_options(set->fd[i], ss.ss_family, offload);
 	}
 }
 

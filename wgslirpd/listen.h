@@ -39,11 +39,11 @@ uint16_t listen_port(const struct listen_set *);
 int	 service_open(const struct config *, struct service_set *,
 	    const struct service_set *, char *, size_t);
 void	 service_close(struct service_set *, const struct service_set *);
-void	 listen_tune(struct listen_set *);
+void	 listen_tune(struct listen_set *, int);
 int	 listen_activated(struct listen_given *);
 int	 listen_control(const char *, char *, size_t);
 
 /* listen_linux.c, listen_openbsd.c */
-void	 listen_options(int, int);
+void	 listen_options(int, int, int);
 
 #endif

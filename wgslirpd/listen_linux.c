@@ -18,15 +18,15 @@ set_int(int fd, int level, int opt, int value)
 
 /*
  * Options of a WireGuard socket: the address that a datagram came to, the
- * ECN bits, receive coalescing, large buffers, and no DF bit on what is
- * sent, since WireGuard's own MTU is the user's to set.
+ * ECN bits, receive coalescing if wanted, large buffers, and no DF bit on
+ * what is sent, since WireGuard's own MTU is the user's to set.
  */
 void
-listen_options(int fd, int family)
+listen_options(int fd, int family, int offload)
 {
 	set_int(fd, SOL_SOCKET, SO_RCVBUF, UDP_BUFFER);
 	set_int(fd, SOL_SOCKET, SO_SNDBUF, UDP_BUFFER);
-	set_int(fd, IPPROTO_UDP, UDP_GRO, 1);
+	set_int(fd, IPPROTO_UDP, UDP_GRO, offload != 0);
 	if (family == AF_INET) {
 		set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
 		set_int(fd, IPPROTO_IP, IP_RECVTOS, 1);

@@ -91,7 +91,7 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 %token	LISTEN LOG
 %token	MAX METRICS MSS MTU
 %token	NEW NO NOPRIVATEKEY
-%token	ON OUT OVERLAY
+%token	OFFLOAD ON OUT OVERLAY
 %token	PACE PASS PEER PERSISTENT PORT PRESHARED PRIVATE PROTO PROXY PUBLIC
 %token	QUICK QUOTA
 %token	RATE RECEIVE REDACTED RESERVED RETURN_
@@ -218,6 +218,7 @@ main		: LISTEN ON STRING lport	{
 				YYERROR;
 			conf->max_new = (uint32_t)$4;
 		}
+		| OFFLOAD yesno		{ conf->offload = $2 != 0; }
 		| OVERLAY YES excludes	{ conf->overlay = 1; }
 		| OVERLAY NO		{ conf->overlay = 0; }
 		| COPY TOS yesno	{ conf->copy_tos = $3 != 0; }

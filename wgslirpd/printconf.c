@@ -213,6 +213,8 @@ print_config(const struct config *c)
 	if (c->max_flows != 0)
 		printf("max flows %u\n", c->max_flows);
 	printf("max new flows %u\n", c->max_new);
+	if (!c->offload)
+		printf("offload no\n");
 	if (c->uapi != UAPI_OFF) {
 		printf("uapi interface ");
 		print_string(c->uapi_name);

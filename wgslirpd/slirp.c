@@ -225,6 +225,7 @@ commit(void)
 	s->conf.tcp = se.global.tcp;
 	s->conf.copy_tos = se.global.copy_tos;
 	s->conf.ttl = se.global.ttl;
+	slirp_host_offload(se.global.offload);
 	slirp_host_buffers(s->conf.tcp.rcvbuf, s->conf.tcp.sndbuf);
 	s->conf.udp_timeout = MONO_SEC(se.global.udp_timeout);
 	s->conf.dns_timeout = MONO_SEC(se.global.dns_timeout);

@@ -297,6 +297,18 @@ struct host_error {
  * errno.
  */
 struct forward_flow;
+
+/*
+ * How datagrams go, or came: with segment not 0, several of that many bytes
+ * each, of which the last may be shorter.
+ */
+struct dgram_opts {
+	int		 ttl;
+	int		 tos;
+	int		 df;
+	size_t		 segment;
+};
+
 struct host_ops {
 	int	 (*tcp_open)(void *, struct flow *, int);
 	int	 (*adopt)(void *, struct flow *, int);
@@ -311,9 +323,10 @@ struct host_ops {
 	int	 (*error)(void *, struct flow *);
 	int	 (*errqueue)(void *, struct flow *, struct host_error *);
 	ssize_t	 (*sendto)(void *, struct flow *, const struct ipaddr *,
-		    uint16_t, const struct iovec *, int, int, int, int);
+		    uint16_t, const struct iovec *, int, const struct
+		    dgram_opts *);
 	ssize_t	 (*recvfrom)(void *, struct flow *, const struct iovec *,
-		    int, struct ipaddr *, uint16_t *, int *);
+		    int, struct ipaddr *, uint16_t *, struct dgram_opts *);
 	/* of clients of the host: a datagram for one, and its flow's end */
 	void	 (*reply)(void *, struct forward_flow *, const uint8_t *,
 		    size_t);
@@ -332,6 +345,23 @@ struct host_ops {
 typedef void	slirp_dns_fn(struct slirp *, struct slirp_peer *,
 		    const struct ipaddr *, uint16_t, const struct ipaddr *,
 		    const uint8_t *, size_t);
+
+/* Datagrams of one batch that can go to the host with one call. */
+#define UDP_TRAIN	64
+struct udp_train {
+	struct flow		*f;		/* NULL: empty */
+	struct slirp_peer	*peer;
+	struct ipaddr		 dst;
+	uint16_t		 dport;
+	uint8_t			 closed;	/* the last one was short */
+	uint8_t			 n;
+	struct dgram_opts	 o;
+	size_t			 total;
+	struct iovec		 iov[UDP_TRAIN];
+	/* the packets that they were in */
+	const uint8_t		*pkt[UDP_TRAIN];
+	uint16_t		 pktlen[UDP_TRAIN];
+};
 
 struct frag_table;
 struct tcp_tw_table;
@@ -409,6 +439,7 @@ struct slirp {
 	uint32_t		 ip_id;
 	uint32_t		 frag_id;
 	uint8_t			*dgram;		/* DGRAM_MAX + headers */
+	struct udp_train	 train;
 	slirp_dns_fn		*dns;		/* NULL: no forwarder */
 	int			 icmp4;		/* ping sockets work */
 	int			 icmp6;
@@ -544,6 +575,7 @@ int		 icmp_map_errno(int, uint8_t, uint8_t *, uint8_t *);
 
 /* slirp_udp.c */
 void		 udp_input(struct slirp *, struct ippkt *);
+void		 udp_flush(struct slirp *);
 void		 udp_event(struct slirp *, struct flow *, int);
 int		 icmp_ready(struct slirp *, struct flow *);
 int		 udp_ready(struct slirp *, struct flow *);

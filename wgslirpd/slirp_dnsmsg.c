@@ -255,7 +255,8 @@ dnsmsg_check(uint8_t *msg, size_t len, const struct dns_question *q,
 	if (*tc)
 		return ((ssize_t)len);
 	if (ns_initparse(msg, (int)len, &m) == -1 ||
-	    scan_records(&m, DNS_HDR + q->namelen + 4U, ttl, &opt, &nopt, &extended) == -1)
+	    scan_records(&m, DNS_HDR + q->namelen + 4U, ttl, &opt, &nopt,
+	    &extended) == -1)
 		return (-1);
 	if (extended)
 		msg[3] = (uint8_t)((msg[3] & 0xf0) | DNS_SERVFAIL);

@@ -645,6 +645,7 @@ slirp_input(struct slirp *s, int max)
 			ip_input(s, p, pktq_slot(s->in, d[i].slot) + d[i].off,
 			    d[i].len, d[i].time);
 	}
+	udp_flush(s);
 	tcp_flush_dirty(s);
 	for (i = 0; i < n; i++)
 		if (pktq_return(s->in, d[i].slot) == -1)

@@ -6,6 +6,7 @@
 #include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 
 #include <errno.h>
 #include <string.h>
@@ -22,6 +23,8 @@
 #define TTL_SHORT	32	/* a guest that traces, not one that talks */
 
 static struct slirp	*engine;
+static int		 offload = 1;	/* it is wanted */
+static int		 no_gso;	/* no trains of datagrams */
 
 /* Events are delivered to this engine. */
 void
@@ -105,6 +108,14 @@ slirp_host_buffers(uint32_t rcvbuf, uint32_t sndbuf)
 {
 	tcp_rcvbuf = rcvbuf;
 	tcp_sndbuf = sndbuf;
+}
+
+/* May the kernel cut trains of datagrams, and join those that come? */
+void
+slirp_host_offload(int on)
+{
+	offload = on;
+	no_gso = !on;
 }
 
 /* Connect the flow to the forwarder of names in this process. */
@@ -206,6 +217,9 @@ host_udp_open(void *arg, struct flow *f)
 	if ((fd = host_socket(f->src.af, SOCK_DGRAM, IPPROTO_UDP)) == -1)
 		return (-1);
 	want_errors(fd, f->src.af);
+	/* what came together is taken together; older kernels do not know */
+	if (offload)
+		set_int(fd, IPPROTO_UDP, UDP_GRO, 1);
 	if (f->src.af == 4) {
 		set_int(fd, IPPROTO_IP, IP_RECVTOS, 1);
 		set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, MTU_DONT);
@@ -371,6 +385,20 @@ host_errqueue(void *arg, struct flow *f, struct host_error *e)
 }
 
 static void
+put_segment(struct msghdr *m, uint16_t size)
+{
+	struct cmsghdr	*c;
+
+	c = (struct cmsghdr *)((uint8_t *)m->msg_control +
+	    m->msg_controllen);
+	c->cmsg_level = IPPROTO_UDP;
+	c->cmsg_type = UDP_SEGMENT;
+	c->cmsg_len = CMSG_LEN(sizeof(size));
+	memcpy(CMSG_DATA(c), &size, sizeof(size));
+	m->msg_controllen += CMSG_SPACE(sizeof(size));
+}
+
+static void
 put_int(struct msghdr *m, int level, int type, int value)
 {
 	struct cmsghdr	*c;
@@ -384,17 +412,27 @@ put_int(struct msghdr *m, int level, int type, int value)
 	m->msg_controllen += CMSG_SPACE(sizeof(value));
 }
 
-/* One datagram; df: the path must not fragment it. */
+/*
+ * One datagram, or a train of them; df: the path must not fragment it.  A
+ * kernel that cannot cut trains says so with an error, and is not asked
+ * again.
+ */
 static ssize_t
 host_sendto(void *arg, struct flow *f, const struct ipaddr *dst,
-    uint16_t port, const struct iovec *iov, int n, int ttl, int tos, int df)
+    uint16_t port, const struct iovec *iov, int n, const struct dgram_opts *o)
 {
 	_Alignas(struct cmsghdr) uint8_t	 control[CONTROL_LEN];
 	struct sockaddr_storage			 ss;
 	struct msghdr				 m;
-	int					 want = df ? MTU_DO : MTU_DONT;
+	int					 want = o->df ? MTU_DO :
+						    MTU_DONT;
+	ssize_t					 r;
 
 	(void)arg;
+	if (n > 1 && o->segment != 0 && no_gso) {
+		errno = EOPNOTSUPP;
+		return (-1);
+	}
 	memset(&m, 0, sizeof(m));
 	memset(control, 0, sizeof(control));
 	m.msg_name = &ss;
@@ -407,24 +445,30 @@ host_sendto(void *arg, struct flow *f, const struct ipaddr *dst,
 			set_int(f->fd, IPPROTO_IP, IP_MTU_DISCOVER, want);
 			f->df = (uint8_t)(want + 1);
 		}
-		put_int(&m, IPPROTO_IP, IP_TTL, ttl);
-		put_int(&m, IPPROTO_IP, IP_TOS, tos);
+		put_int(&m, IPPROTO_IP, IP_TTL, o->ttl);
+		put_int(&m, IPPROTO_IP, IP_TOS, o->tos);
 	} else {
-		put_int(&m, IPPROTO_IPV6, IPV6_HOPLIMIT, ttl);
-		put_int(&m, IPPROTO_IPV6, IPV6_TCLASS, tos);
+		put_int(&m, IPPROTO_IPV6, IPV6_HOPLIMIT, o->ttl);
+		put_int(&m, IPPROTO_IPV6, IPV6_TCLASS, o->tos);
 	}
-	return (sendmsg(f->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT));
+	if (o->segment != 0)
+		put_segment(&m, (uint16_t)o->segment);
+	r = sendmsg(f->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (r == -1 && o->segment != 0 && errno == EIO)
+		no_gso = 1;
+	return (r);
 }
 
 static ssize_t
 host_recvfrom(void *arg, struct flow *f, const struct iovec *iov, int n,
-    struct ipaddr *from, uint16_t *port, int *tos)
+    struct ipaddr *from, uint16_t *port, struct dgram_opts *o)
 {
 	_Alignas(struct cmsghdr) uint8_t	 control[CONTROL_LEN];
 	struct sockaddr_storage			 ss;
 	struct msghdr				 m;
 	struct cmsghdr				*c;
 	ssize_t					 r;
+	int					 v;
 
 	(void)arg;
 	memset(&m, 0, sizeof(m));
@@ -437,15 +481,20 @@ host_recvfrom(void *arg, struct flow *f, const struct iovec *iov, int n,
 	m.msg_controllen = sizeof(control);
 	if ((r = recvmsg(f->fd, &m, MSG_DONTWAIT)) == -1)
 		return (-1);
-	*tos = 0;
+	memset(o, 0, sizeof(*o));
 	(void)ipaddr_from_sa(from, (struct sockaddr *)&ss);
 	*port = sa_port((struct sockaddr *)&ss);
 	for (c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c)) {
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)
-			*tos = *CMSG_DATA(c);
+			o->tos = *CMSG_DATA(c);
 		else if (c->cmsg_level == IPPROTO_IPV6 &&
 		    c->cmsg_type == IPV6_TCLASS)
-			memcpy(tos, CMSG_DATA(c), sizeof(*tos));
+			memcpy(&o->tos, CMSG_DATA(c), sizeof(o->tos));
+		else if (c->cmsg_level == IPPROTO_UDP &&
+		    c->cmsg_type == UDP_GRO) {
+			memcpy(&v, CMSG_DATA(c), sizeof(v));
+			o->segment = v > 0 ? (size_t)v : 0;
+		}
 	}
 	return (r);
 }

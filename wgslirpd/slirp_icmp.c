@@ -453,6 +453,7 @@ icmp_input(struct slirp *s, struct ippkt *p)
 	const uint8_t	*h;
 	struct flow	*f;
 	struct iovec	 iov[2];
+	struct dgram_opts	 o;
 	uint8_t		 hdr[ICMP_HDR];
 
 	if ((h = pkt_get(p, p->l4, ICMP_HDR)) == NULL) {
@@ -487,16 +488,19 @@ icmp_input(struct slirp *s, struct ippkt *p)
 	iov[0].iov_len = sizeof(hdr);
 	iov[1].iov_base = (void *)(uintptr_t)(p->data + p->l4 + ICMP_HDR);
 	iov[1].iov_len = p->l4len - ICMP_HDR;
-	if (s->host->sendto(s->harg, f, &p->dst, 0, iov, 2, p->ttl, p->tos,
-	    p->df) == -1) {
+	o.ttl = p->ttl;
+	o.tos = p->tos;
+	o.df = p->df;
+	o.segment = 0;
+	if (s->host->sendto(s->harg, f, &p->dst, 0, iov, 2, &o) == -1) {
 		if (errno == EMSGSIZE) {
 			/* the queued error has the MTU */
 			icmp_drain(s, f);
 			return;
 		}
 		icmp_drain(s, f);
-		if (s->host->sendto(s->harg, f, &p->dst, 0, iov, 2, p->ttl,
-		    p->tos, p->df) == -1) {
+		if (s->host->sendto(s->harg, f, &p->dst, 0, iov, 2, &o) ==
+		    -1) {
 			uint8_t	 type, code;
 
 			if (icmp_map_errno(errno, p->src.af, &type,
@@ -539,15 +543,15 @@ icmp_ready(struct slirp *s, struct flow *f)
 	struct ipaddr	 from;
 	struct iovec	 iov;
 	uint16_t	 port;
+	struct dgram_opts	 o;
 	ssize_t		 n;
-	int		 tos, i;
+	int		 i;
 
 	icmp_drain(s, f);
 	for (i = 0; i < RECV_BUDGET; i++) {
 		iov.iov_base = s->dgram;
 		iov.iov_len = DGRAM_MAX;
-		n = s->host->recvfrom(s->harg, f, &iov, 1, &from, &port,
-		    &tos);
+		n = s->host->recvfrom(s->harg, f, &iov, 1, &from, &port, &o);
 		if (n == -1) {
 			if (errno == EAGAIN)
 				return (0);
@@ -564,7 +568,7 @@ icmp_ready(struct slirp *s, struct flow *f)
 		set_cksum(s->dgram, (size_t)n, &from, &f->src);
 		ip_send(s, f->peer, &from, &f->src, f->src.af == 4 ?
 		    IPPROTO_ICMP : IPPROTO_ICMPV6, s->dgram, (size_t)n,
-		    (uint8_t)tos);
+		    (uint8_t)o.tos);
 		f->tx_bytes += (uint64_t)n;
 		s->count.icmp_echo_rx++;
 	}

@@ -24,6 +24,7 @@
 
 #define UDP_HDR		8
 #define RECV_BUDGET	64
+#define TRAIN_BYTES	65000
 #define PORT_TRIES	64
 #define PORT_FIRST	1024
 
@@ -47,6 +48,8 @@ timeout(const struct slirp *s, const struct flow *f)
 void
 udp_close(struct slirp *s, struct flow *f)
 {
+	if (s->train.f == f)
+		udp_flush(s);
 	if (f->type == FLOW_UDP) {
 		s->host->close(s->harg, f, 0);
 		remotes_free(&((struct udp_flow *)f)->remotes);
@@ -102,23 +105,30 @@ udp_open(struct slirp *s, const struct ippkt *p, uint16_t sport,
 	return (f);
 }
 
-/* Send to the host; an error that was pending is told and tried again. */
 static void
-udp_send(struct slirp *s, struct flow *f, const struct ippkt *p,
-    const struct ipaddr *dst, uint16_t dport, size_t len)
+note_sent(struct slirp *s, struct flow *f, size_t bytes, int n)
 {
-	struct iovec	 iov;
-	uint8_t		 type, code;
-	int		 i;
+	f->rx_bytes += bytes;
+	s->count.udp_rx_datagrams += (uint64_t)n;
+	s->count.udp_rx_bytes += bytes;
+}
 
-	iov.iov_base = (void *)(uintptr_t)(p->data + p->l4 + UDP_HDR);
-	iov.iov_len = len;
+/*
+ * Send one datagram to the host; an error that was pending is told and it
+ * is tried again.  p is the packet that it was in.
+ */
+static void
+send_one(struct slirp *s, struct flow *f, const struct ippkt *p,
+    const struct ipaddr *dst, uint16_t dport, const struct iovec *iov,
+    const struct dgram_opts *o)
+{
+	uint8_t	 type, code;
+	int	 i;
+
 	for (i = 0; i < 2; i++) {
-		if (s->host->sendto(s->harg, f, dst, dport, &iov, 1, p->ttl,
-		    p->tos, p->df) != -1) {
-			f->rx_bytes += len;
-			s->count.udp_rx_datagrams++;
-			s->count.udp_rx_bytes += len;
+		if (s->host->sendto(s->harg, f, dst, dport, iov, 1, o) !=
+		    -1) {
+			note_sent(s, f, iov->iov_len, 1);
 			return;
 		}
 		if (errno == EAGAIN || errno == ENOBUFS)
@@ -135,6 +145,91 @@ udp_send(struct slirp *s, struct flow *f, const struct ippkt *p,
 			icmp_drain(s, f);
 	}
 	s->count.udp_drop_send++;
+}
+
+/* What an error about a packet of the train needs to know of it. */
+static void
+train_packet(const struct udp_train *t, int i, struct ippkt *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->data = t->pkt[i];
+	p->len = t->pktlen[i];
+	p->hdrlen = p->len < sizeof(p->hdr) ? p->len : sizeof(p->hdr);
+	memcpy(p->hdr, p->data, p->hdrlen);
+	p->peer = t->peer;
+	p->src = t->f->src;
+	p->dst = t->dst;
+	p->proto = IPPROTO_UDP;
+}
+
+/* Send the datagrams that were gathered, while their slots are held. */
+void
+udp_flush(struct slirp *s)
+{
+	struct udp_train	*t = &s->train;
+	struct flow		*f = t->f;
+	const struct ipaddr	*dst;
+	struct dgram_opts	 o = t->o;
+	struct ippkt		 p;
+	int			 i;
+
+	if (f == NULL)
+		return;
+	dst = ip_is_local(s, &t->dst) ? policy_loopback(t->dst.af) : &t->dst;
+	if (t->n > 1 && s->host->sendto(s->harg, f, dst, t->dport, t->iov,
+	    t->n, &o) != -1)
+		note_sent(s, f, t->total, t->n);
+	else {
+		/* each by itself: an error is about one of them */
+		o.segment = 0;
+		for (i = 0; i < t->n; i++) {
+			train_packet(t, i, &p);
+			send_one(s, f, &p, dst, t->dport, &t->iov[i], &o);
+		}
+	}
+	t->f = NULL;
+	t->n = 0;
+}
+
+/*
+ * Send a datagram to the host, together with those of this batch that are
+ * like it: as long as the first, or shorter and the last.
+ */
+static void
+udp_send(struct slirp *s, struct flow *f, const struct ippkt *p,
+    uint16_t dport, size_t len)
+{
+	struct udp_train	*t = &s->train;
+
+	if (t->f != NULL && (t->f != f || t->closed || t->n == UDP_TRAIN ||
+	    len == 0 || len > t->o.segment || t->dport != dport ||
+	    t->total + len > TRAIN_BYTES || t->o.ttl != p->ttl ||
+	    t->o.tos != p->tos || t->o.df != p->df || !p->stable ||
+	    ipaddr_cmp(&t->dst, &p->dst) != 0))
+		udp_flush(s);
+	if (t->f == NULL) {
+		t->f = f;
+		t->peer = p->peer;
+		t->dst = p->dst;
+		t->dport = dport;
+		t->closed = 0;
+		t->total = 0;
+		t->o.ttl = p->ttl;
+		t->o.tos = p->tos;
+		t->o.df = p->df;
+		t->o.segment = len;
+	}
+	t->iov[t->n].iov_base =
+	    (void *)(uintptr_t)(p->data + p->l4 + UDP_HDR);
+	t->iov[t->n].iov_len = len;
+	t->pkt[t->n] = p->data;
+	t->pktlen[t->n++] = (uint16_t)p->len;
+	t->total += len;
+	if (len < t->o.segment)
+		t->closed = 1;
+	/* what was put together is not there for long */
+	if (!p->stable)
+		udp_flush(s);
 }
 
 /*
@@ -231,8 +326,7 @@ udp_input(struct slirp *s, struct ippkt *p)
 	    dport, s->now)) != NULL)
 		r->passed = s->policy;
 	flow_schedule(s, f, s->now + timeout(s, f));
-	udp_send(s, f, p, local ? policy_loopback(p->dst.af) : &p->dst, dport,
-	    len);
+	udp_send(s, f, p, dport, len);
 }
 
 void
@@ -379,6 +473,44 @@ known_sender(const struct slirp *s, struct udp_flow *u,
 }
 
 /*
+ * Several datagrams came at once, of segment bytes each: n bytes behind
+ * room for a header in s->dgram.
+ */
+static void
+split_received(struct slirp *s, struct flow *f, const struct ipaddr *from,
+    uint16_t port, const struct dgram_opts *o, size_t n)
+{
+	uint8_t		*data = s->dgram + UDP_HDR, *p;
+	size_t		 hlen = ip_hdr_len(&f->src) + UDP_HDR, off, len;
+	uint32_t	 slot;
+
+	for (off = 0; off < n; off += len) {
+		len = n - off < o->segment ? n - off : o->segment;
+		if (hlen + len > ip_mtu(s, f->peer)) {
+			/* the header goes over what has gone */
+			udp_header(data + off - UDP_HDR, from, port, &f->src,
+			    f->sport, len);
+			ip_send(s, f->peer, from, &f->src, IPPROTO_UDP,
+			    data + off - UDP_HDR, len + UDP_HDR,
+			    (uint8_t)o->tos);
+			continue;
+		}
+		if ((slot = ip_slot(s, 1)) == PKTQ_NOSLOT) {
+			s->count.ip_drop_noslot++;
+			continue;
+		}
+		p = pktq_slot(s->out, slot) + SLOT_PAYLOAD;
+		memcpy(p, data + off, len);
+		udp_header(p - UDP_HDR, from, port, &f->src, f->sport, len);
+		ip_header(s, p - hlen, from, &f->src, IPPROTO_UDP,
+		    len + UDP_HDR, (uint8_t)o->tos, 0);
+		ip_publish(s, slot, SLOT_PAYLOAD - hlen, hlen + len,
+		    f->peer);
+		pktq_release(s->out, slot);
+	}
+}
+
+/*
  * Take what the host sent, straight into packet slots; what exceeds a
  * slot runs over into a buffer and is fragmented.  Returns whether there
  * may be more.
@@ -393,11 +525,13 @@ udp_ready(struct slirp *s, struct flow *f)
 	uint16_t	 port;
 	uint8_t		*p;
 	size_t		 hlen = ip_hdr_len(&f->src) + UDP_HDR, room;
+	struct dgram_opts	 o;
 	ssize_t		 n;
-	int		 i, tos;
+	int		 i, count;
 
 	room = ip_mtu(s, f->peer) - hlen;
-	for (i = 0; i < RECV_BUDGET; i++) {
+	for (i = 0; i < RECV_BUDGET; i += count) {
+		count = 1;
 		if (!rate_open(&f->peer->out, s->now, f->peer->rate_out)) {
 			/* it waits in the socket */
 			f->readable = 1;
@@ -415,7 +549,7 @@ udp_ready(struct slirp *s, struct flow *f)
 		iov[0].iov_len = room;
 		iov[1].iov_base = s->dgram + UDP_HDR + room;
 		iov[1].iov_len = DGRAM_MAX - UDP_HDR - room;
-		n = s->host->recvfrom(s->harg, f, iov, 2, &from, &port, &tos);
+		n = s->host->recvfrom(s->harg, f, iov, 2, &from, &port, &o);
 		if (n == -1) {
 			pktq_release(s->out, slot);
 			if (errno == EAGAIN) {
@@ -430,14 +564,24 @@ udp_ready(struct slirp *s, struct flow *f)
 			s->count.udp_drop_filtered++;
 			continue;
 		}
+		if (o.segment != 0 && o.segment < (size_t)n)
+			count = (int)(((size_t)n + o.segment - 1) /
+			    o.segment);
 		f->tx_bytes += (uint64_t)n;
-		s->count.udp_tx_datagrams++;
+		s->count.udp_tx_datagrams += (uint64_t)count;
 		s->count.udp_tx_bytes += (uint64_t)n;
+		if (count > 1) {
+			memcpy(s->dgram + UDP_HDR, p, (size_t)n < room ?
+			    (size_t)n : room);
+			pktq_release(s->out, slot);
+			split_received(s, f, &from, port, &o, (size_t)n);
+			continue;
+		}
 		if ((size_t)n <= room) {
 			udp_header(p - UDP_HDR, &from, port, &f->src,
 			    f->sport, (size_t)n);
 			ip_header(s, p - hlen, &from, &f->src, IPPROTO_UDP,
-			    (size_t)n + UDP_HDR, (uint8_t)tos, 0);
+			    (size_t)n + UDP_HDR, (uint8_t)o.tos, 0);
 			ip_publish(s, slot, SLOT_PAYLOAD - hlen,
 			    hlen + (size_t)n, f->peer);
 			pktq_release(s->out, slot);
@@ -448,7 +592,7 @@ udp_ready(struct slirp *s, struct flow *f)
 		udp_header(s->dgram, &from, port, &f->src, f->sport,
 		    (size_t)n);
 		ip_send(s, f->peer, &from, &f->src, IPPROTO_UDP, s->dgram,
-		    (size_t)n + UDP_HDR, (uint8_t)tos);
+		    (size_t)n + UDP_HDR, (uint8_t)o.tos);
 	}
 	return (1);
 }

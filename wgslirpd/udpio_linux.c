@@ -116,6 +116,13 @@ read_control(struct msghdr *m, struct udpio_rx *r)
 	}
 }
 
+/* May the kernel cut trains?  Whether it joins, the sockets say. */
+void
+udpio_offload(int on)
+{
+	no_gso = !on;
+}
+
 /*
  * Receive a batch.  Returns how many buffers hold something, which stay
  * valid until the next call; -1 with errno if there is nothing.

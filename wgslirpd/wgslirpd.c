@@ -492,6 +492,7 @@ change_port(uint16_t port, struct listen_set *set)
 	if (env.activated_udp)
 		return (EOPNOTSUPP);	/* the service manager's */
 	memset(&tmp, 0, sizeof(tmp));
+	tmp.offload = env.conf->offload;
 	TAILQ_INIT(&tmp.listens);
 	old = TAILQ_FIRST(&env.conf->listens)->port;
 	TAILQ_FOREACH(l, &env.conf->listens, entry)
@@ -888,7 +889,7 @@ open_sockets(void)
 	if (given.nudp > 0) {
 		env.listens.n = given.nudp;
 		memcpy(env.listens.fd, given.udp, sizeof(given.udp));
-		listen_tune(&env.listens);
+		listen_tune(&env.listens, env.conf->offload);
 	} else if (listen_open(env.conf, &env.listens, NULL, 0, err,
 	    sizeof(err)) == -1)
 		fatalx("%s", err);

@@ -188,6 +188,7 @@ struct conf_global {
 	uint32_t	 uapi;		/* enum uapi_mode */
 	uint8_t		 filtering;	/* enum udp_filtering */
 	uint8_t		 dns;		/* answer on the gateway's address */
+	uint8_t		 offload;	/* have the kernel cut and join */
 	char		 domain[DOMAIN_LEN];	/* of the peers' names */
 };
 
@@ -478,6 +479,7 @@ struct config {
 	struct conf_tables		 tables;
 	struct conf_services		 services;
 	struct conf_upstreams		 upstreams;
+	int				 offload;
 	int				 dns;
 	char				 domain[DOMAIN_LEN];
 	uint8_t				 key[KEY_LEN];

@@ -45,14 +45,15 @@ struct kind {
 	size_t		 payload;
 	size_t		 inner;
 	int		 tcp;
-	int		 up;		/* guest to host */
+	int		 up;		/* guest to host; 2: to another guest */
 };
 
 static const struct kind kinds[] = {
 	{ "tcp-up", TCP_PAYLOAD, TCP_INNER, 1, 1 },
 	{ "tcp-down", TCP_PAYLOAD, TCP_INNER, 1, 0 },
 	{ "udp-up", UDP_PAYLOAD, UDP_INNER, 0, 1 },
-	{ "udp-down", UDP_PAYLOAD, UDP_INNER, 0, 0 }
+	{ "udp-down", UDP_PAYLOAD, UDP_INNER, 0, 0 },
+	{ "overlay", TCP_INNER, TCP_INNER, 0, 2 }
 };
 
 static const uint8_t	 key[AEAD_KEY_LEN] = { 1, 2, 3 };
@@ -256,6 +257,36 @@ batch_up(int in, int out, struct aead_key *a, const struct kind *k)
 	return (total);
 }
 
+/* One batch from guest to guest: open, seal, send a train. */
+static size_t
+batch_across(int in, int out, struct aead_key *a, struct aead_key *b,
+    const struct kind *k, uint64_t *c)
+{
+	static uint8_t	 train[BUF + 2000], plain[1500];
+	size_t		 off, seg, len, total = 0, tlen;
+	uint64_t	 counter;
+	int		 i, n;
+
+	if ((n = receive(in)) <= 0)
+		return (0);
+	for (i = 0; i < n; i++) {
+		len = msgs[i].msg_len;
+		seg = segment_of(&msgs[i].msg_hdr, len);
+		for (off = tlen = 0; off + seg <= len; off += seg) {
+			memcpy(&counter, bufs[i] + off + 8, 8);
+			if (aead_open(a, counter, bufs[i] + off + HEADER,
+			    seg - HEADER, plain) == -1)
+				errx(1, "open");
+			aead_seal(b, (*c)++, plain, k->inner, k->inner,
+			    train + tlen + HEADER);
+			tlen += seg;
+			total += k->payload;
+		}
+		send_train(out, train, tlen, seg);
+	}
+	return (total);
+}
+
 /* One batch down: read, seal, send a train. */
 static size_t
 batch_down(int in, int out, struct aead_key *a, const struct kind *k,
@@ -333,6 +364,7 @@ measure(const struct kind *k, int seconds)
 {
 	struct aead_key		*a = k->up ? aead_key_open(key) :
 				    aead_key_seal(key);
+	struct aead_key		*b = aead_key_seal(key);
 	struct sockaddr_in	 here, there, tmp;
 	struct timespec		 ts;
 	uint64_t		 counter = 0;
@@ -373,7 +405,8 @@ measure(const struct kind *k, int seconds)
 			total = 0;
 		} else if (end != 0 && ts.tv_sec >= end)
 			break;
-		total += (double)(k->up ? batch_up(in, k->tcp ? pair[0] :
+		total += (double)(k->up == 2 ? batch_across(in, out, a, b, k,
+		    &counter) : k->up ? batch_up(in, k->tcp ? pair[0] :
 		    out, a, k) : batch_down(k->tcp ? pair[1] : in, out, a, k,
 		    &counter));
 	}
@@ -392,6 +425,7 @@ measure(const struct kind *k, int seconds)
 		close(pair[1]);
 	}
 	aead_key_free(a);
+	aead_key_free(b);
 }
 
 int

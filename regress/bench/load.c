@@ -7,12 +7,15 @@
  * not what is measured.
  *
  * usage: load serve PORT
+ *	  load ping PORT
  *	  load KIND KEYS GATEWAY-KEY GATEWAY-PORT TARGET PORT CLIENTS FLOWS
  *	      SECONDS
  *
  * serve: on loopback, PORT takes everything, PORT + 1 sends without end,
  * PORT + 2 echoes datagrams, PORT + 3 closes when the client does.
- * KIND: up, down, udp, rtt, bulk (rtt beside downloads), connect, peers.
+ * ping: round trips to that without a gateway, median in microseconds.
+ * KIND: up, down, udp, rtt, bulk (rtt beside downloads), connect, hold
+ * (so many connections, and nothing on them), peers (one to the other).
  * KEYS has a private key on each line; client i has the address 10.77.1.i.
  *
  * "begin" and "end" on standard output enclose the time that counts; the
@@ -55,15 +58,16 @@
 #define TH_RST		0x04
 #define TH_ACK		0x10
 
-enum kind { UP, DOWN, UDP, RTT, BULK, CONNECT, PEERS, KINDS };
+enum kind { UP, DOWN, UDP, RTT, BULK, CONNECT, HOLD, PEERS, KINDS };
 static const char *const kinds[] = { "up", "down", "udp", "rtt", "bulk",
-	"connect", "peers" };
+	"connect", "hold", "peers" };
 
 struct client {
 	struct wg_device	*dev;
 	struct wg_peer		*peer;
 	int			 fd;
 	uint8_t			 addr[4];
+	struct gflow		*byport[65536];
 	/* a train that is being made */
 	struct wg_endpoint	 ep;
 	size_t			 len;
@@ -96,7 +100,7 @@ static uint8_t		 target[4];
 static mono_t		 now;
 static double		 bytes, packets;
 static uint32_t		*rtts;
-static int		 nrtts, counting;
+static int		 nrtts, counting, opening, open_flows;
 static uint16_t		 next_port = 1024;
 static uint8_t		 rxbuf[2048];
 
@@ -213,8 +217,14 @@ begin_connect(struct gflow *f)
 	f->una = f->nxt = arc4random();
 	f->moved = now;
 	/* the one before may still be remembered */
-	f->sport = next_port;
-	next_port = (uint16_t)(next_port == 65535 ? 1024 : next_port + 1);
+	f->c->byport[f->sport] = NULL;
+	do {
+		f->sport = next_port;
+		next_port = (uint16_t)(next_port == 65535 ? 1024 :
+		    next_port + 1);
+	} while (f->c->byport[f->sport] != NULL);
+	f->c->byport[f->sport] = f;
+	opening++;
 	send_packet(f, target, TH_SYN, f->nxt++, 0);
 }
 
@@ -233,6 +243,8 @@ tcp_segment(struct gflow *f, const uint8_t *t, size_t len)
 		return;
 	}
 	if (f->state == F_SYN && flags & TH_SYN) {
+		opening--;
+		open_flows++;
 		f->rcv = seq + 1;
 		f->una = ack;
 		f->state = F_OPEN;
@@ -279,22 +291,16 @@ static void
 op_rx_done(void *arg, struct wg_peer *p, size_t len, int ecn, mono_t t)
 {
 	const uint8_t	*l4 = rxbuf + 20;
+	struct client	*c = arg;
 	struct gflow	*f;
-	int		 i;
 
-	(void)arg;
 	(void)p;
 	(void)ecn;
 	(void)t;
 	if (len < 40 - 12 || (rxbuf[9] != IPPROTO_TCP &&
 	    rxbuf[9] != IPPROTO_UDP))
 		return;
-	/* the flow is in the port that it was given */
-	for (i = 0; i < nflows; i++)
-		if (flows[i].sport == be16(l4 + 2) &&
-		    flows[i].udp == (rxbuf[9] == IPPROTO_UDP) &&
-		    memcmp(flows[i].c->addr, rxbuf + 16, 4) == 0)
-			break;
+	f = c->byport[be16(l4 + 2)];
 	if (kind == PEERS) {
 		if (counting) {
 			bytes += (double)len;
@@ -304,9 +310,8 @@ op_rx_done(void *arg, struct wg_peer *p, size_t len, int ecn, mono_t t)
 		flows[0].moved = now;
 		return;
 	}
-	if (i == nflows)
+	if (f == NULL || f->udp != (rxbuf[9] == IPPROTO_UDP))
 		return;
-	f = &flows[i];
 	if (!f->udp) {
 		tcp_segment(f, l4, len - 20);
 		return;
@@ -349,6 +354,8 @@ flow_send(struct gflow *f)
 		send_packet(f, target, 0, 0, 64);
 		return (1);
 	}
+	if (kind == HOLD && f->state == F_IDLE && opening >= 100)
+		return (0);
 	if (f->state == F_IDLE || (now - f->moved > MONO_SEC(1) &&
 	    f->state != F_OPEN)) {
 		begin_connect(f);
@@ -459,6 +466,9 @@ round_trip(struct pollfd *pfd)
 	int	 i, busy = 0;
 
 	now = mono_now();
+	/* connections that are only held need no look */
+	if (kind == HOLD && open_flows == nflows)
+		goto receive;
 	for (i = 0; i < nflows; i++)
 		if (kind == PEERS ? i == 0 && peers_send() :
 		    flow_send(&flows[i]))
@@ -467,6 +477,7 @@ round_trip(struct pollfd *pfd)
 		if (flows[i].ack)
 			send_packet(&flows[i], target, TH_ACK, flows[i].nxt,
 			    0);
+ receive:
 	for (i = 0; i < nclients; i++) {
 		wheel_run(&clients[i].dev->wheel, now);
 		train_send(&clients[i]);
@@ -497,9 +508,11 @@ run(int seconds)
 			train_send(&clients[i]);
 		}
 	}
-	end = start + MONO_SEC(1 + seconds);
+	end = start + MONO_SEC(60);
 	while ((now = mono_now()) < end) {
-		if (!counting && now - start > MONO_SEC(1)) {
+		if (!counting && now - start > MONO_SEC(1) &&
+		    (kind != HOLD || open_flows == nflows)) {
+			end = now + MONO_SEC(seconds);
 			counting = 1;
 			t0 = now;
 			printf("begin\n");
@@ -525,8 +538,7 @@ listen_on(uint16_t port, int type)
 
 	memset(&sin, 0, sizeof(sin));
 	sin.sin_family = AF_INET;
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	sin.sin_port = htons(port);
+	sin.sin_port = htons(port);	/* of every address */
 	fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
 	if (fd == -1 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on,
 	    sizeof(on)) == -1 || bind(fd, (struct sockaddr *)&sin,
@@ -535,32 +547,56 @@ listen_on(uint16_t port, int type)
 		err(1, "port %u", port);
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size,
 	    sizeof(size));
+	if (type == SOCK_DGRAM)
+		(void)setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on));
 	return (fd);
 }
 
+/* Send datagrams back as they came: together, if they did. */
 static void
 echo(int fd)
 {
-	static struct mmsghdr		 m[64];
-	static struct sockaddr_in	 from[64];
-	static struct iovec		 iov[64];
-	static uint8_t			 buf[64][2048];
-	int				 i, n;
+	static uint8_t				 buf[65536];
+	_Alignas(struct cmsghdr) uint8_t	 control[64];
+	struct sockaddr_in			 from;
+	struct msghdr				 m;
+	struct cmsghdr				*c;
+	struct iovec				 iov;
+	uint16_t				 gso;
+	ssize_t					 n;
+	int					 i, v;
 
 	for (i = 0; i < 64; i++) {
-		iov[i].iov_base = buf[i];
-		iov[i].iov_len = sizeof(buf[i]);
-		memset(&m[i], 0, sizeof(m[i]));
-		m[i].msg_hdr.msg_iov = &iov[i];
-		m[i].msg_hdr.msg_iovlen = 1;
-		m[i].msg_hdr.msg_name = &from[i];
-		m[i].msg_hdr.msg_namelen = sizeof(from[i]);
+		memset(&m, 0, sizeof(m));
+		iov.iov_base = buf;
+		iov.iov_len = sizeof(buf);
+		m.msg_iov = &iov;
+		m.msg_iovlen = 1;
+		m.msg_name = &from;
+		m.msg_namelen = sizeof(from);
+		m.msg_control = control;
+		m.msg_controllen = sizeof(control);
+		if ((n = recvmsg(fd, &m, MSG_DONTWAIT)) == -1)
+			return;
+		iov.iov_len = (size_t)n;
+		v = 0;
+		if ((c = CMSG_FIRSTHDR(&m)) != NULL &&
+		    c->cmsg_type == UDP_GRO)
+			memcpy(&v, CMSG_DATA(c), sizeof(v));
+		m.msg_controllen = 0;
+		m.msg_flags = 0;
+		if (v > 0 && v < n) {
+			gso = (uint16_t)v;
+			memset(control, 0, sizeof(control));
+			m.msg_controllen = CMSG_SPACE(sizeof(gso));
+			c = CMSG_FIRSTHDR(&m);
+			c->cmsg_level = IPPROTO_UDP;
+			c->cmsg_type = UDP_SEGMENT;
+			c->cmsg_len = CMSG_LEN(sizeof(gso));
+			memcpy(CMSG_DATA(c), &gso, sizeof(gso));
+		}
+		(void)sendmsg(fd, &m, 0);
 	}
-	if ((n = recvmmsg(fd, m, 64, MSG_DONTWAIT, NULL)) <= 0)
-		return;
-	for (i = 0; i < n; i++)
-		iov[i].iov_len = m[i].msg_len;
-	(void)sendmmsg(fd, m, (unsigned int)n, 0);
 }
 
 /* One event of a connection: who it was accepted by says what it does. */
@@ -622,6 +658,36 @@ serve(uint16_t port)
 	}
 }
 
+/* What a round trip takes without anything between. */
+static void
+ping(uint16_t port)
+{
+	struct sockaddr_in	 sin;
+	uint8_t			 b[64] = { 0 };
+	mono_t			 t;
+	int			 fd, i;
+
+	memset(&sin, 0, sizeof(sin));
+	sin.sin_family = AF_INET;
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sin.sin_port = htons((uint16_t)(port + 2));
+	rtts = calloc(2000, sizeof(*rtts));
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	if (rtts == NULL || fd == -1 || connect(fd, (struct sockaddr *)&sin,
+	    sizeof(sin)) == -1)
+		err(1, "ping");
+	for (i = 0; i < 2000; i++) {
+		usleep(1000);
+		t = mono_now();
+		if (send(fd, b, sizeof(b), 0) == -1 ||
+		    recv(fd, b, sizeof(b), 0) == -1)
+			err(1, "ping");
+		rtts[i] = (uint32_t)MONO_TO_US(mono_now() - t);
+	}
+	qsort(rtts, 2000, sizeof(*rtts), by_value);
+	printf("%u %u\n", rtts[1000], rtts[1980]);
+}
+
 static void
 setup_flows(uint16_t port)
 {
@@ -629,11 +695,16 @@ setup_flows(uint16_t port)
 
 	for (i = 0; i < nflows; i++) {
 		flows[i].c = &clients[i % nclients];
-		flows[i].sport = (uint16_t)(2000 + i * 7);
+		flows[i].sport = (uint16_t)(next_port++);
 		flows[i].udp = kind == UDP || kind == RTT ||
 		    kind == PEERS || (kind == BULK && i == 0);
 		flows[i].dport = (uint16_t)(port + (flows[i].udp ? 2 :
-		    kind == UP ? 0 : kind == CONNECT ? 3 : 1));
+		    kind == UP || kind == HOLD ? 0 : kind == CONNECT ? 3 :
+		    1));
+		/* one port of the host has only so many connections */
+		if (kind == HOLD)
+			flows[i].dport = (uint16_t)(port + i % 4 / 2 * 3);
+		flows[i].c->byport[flows[i].sport] = &flows[i];
 	}
 }
 
@@ -647,6 +718,10 @@ main(int argc, char *argv[])
 
 	if (argc == 3 && strcmp(argv[1], "serve") == 0)
 		serve((uint16_t)atoi(argv[2]));
+	if (argc == 3 && strcmp(argv[1], "ping") == 0) {
+		ping((uint16_t)atoi(argv[2]));
+		return (0);
+	}
 	if (argc != 10)
 		errx(1, "usage: see the source");
 	for (i = 0; i < KINDS && strcmp(kinds[i], argv[1]) != 0; i++)

@@ -83,6 +83,7 @@ copy tos yes
 ttl 99
 udp { timeout 300 dns timeout 7, filtering endpoint-independent }
 max new flows 77
+offload no
 table <office> { 198.51.100.0/24 2001:db8::/32 } file "$t/prefixes"
 table <none> { }
 dns listen upstream { 9.9.9.9 2620:fe::fe@5353 } domain "home.arpa"
@@ -141,7 +142,7 @@ for w in 'listen on \* port 51820' 'listen on ::1 port 1001' 'mtu 1420' \
     'pace gap 3' 'receive buffer 100000' 'send buffer 200000' \
     'receive window 100000' 'sack no' 'window scale 7' 'copy tos yes' \
     'ttl 99' 'dns timeout 7' 'filtering endpoint-independent' \
-    'max new flows 77' 'table <none> { }' \
+    'max new flows 77' 'offload no' 'table <none> { }' \
     'table <office> { 198.51.100.0/24 2001:db8::/32 } file' \
     'dns listen upstream { 9.9.9.9 2620:fe::fe@5353 } domain "home.arpa"' \
     'metrics listen on 127.0.0.1 port 9586' \

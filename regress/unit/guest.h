@@ -204,7 +204,7 @@ fill(uint8_t *p, size_t n, uint32_t at)
 }
 
 static inline void
-udp_send(const char *src, const char *dst, uint16_t sport, uint16_t dport,
+udp_queue(const char *src, const char *dst, uint16_t sport, uint16_t dport,
     const void *data, size_t len)
 {
 	uint8_t		 l4[2000], p[2100];
@@ -216,7 +216,17 @@ udp_send(const char *src, const char *dst, uint16_t sport, uint16_t dport,
 	put16(l4 + 2, dport);
 	put16(l4 + 4, (uint32_t)(len + 8));
 	memcpy(l4 + 8, data, len);
-	w_inject(p, w_ip(p, &a, &b, IPPROTO_UDP, l4, len + 8, 6));
+	w_queue(p, w_ip(p, &a, &b, IPPROTO_UDP, l4, len + 8, 6));
+}
+
+static inline void
+udp_send(const char *src, const char *dst, uint16_t sport, uint16_t dport,
+    const void *data, size_t len)
+{
+	udp_queue(src, dst, sport, dport, data, len);
+	assert_int_equal(slirp_input(&W.s, 256), 1);
+	pktq_return_flush(&W.in_c);
+	w_run();
 }
 
 static inline void

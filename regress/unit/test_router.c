@@ -285,6 +285,105 @@ filtering(void **state)
 		}
 }
 
+static void
+batch(int n, int calls, int datagrams)
+{
+	int	 sends = W.sends, shut = W.nfs > 0 ? W.fs[0].shut : 0;
+
+	assert_int_equal(slirp_input(&W.s, 256), n);
+	pktq_return_flush(&W.in_c);
+	w_run();
+	assert_int_equal(W.sends - sends, calls);
+	assert_int_equal(W.fs[0].shut - shut, datagrams);
+}
+
+/* Datagrams of a batch that are alike go with one call, and come so. */
+static void
+trains(void **state)
+{
+	static uint8_t	 data[70000];
+	const char	*g = "10.77.0.2", *h = "192.0.2.2";
+	struct fsock	*x = &W.fs[0];
+	size_t		 got = 0;
+	int		 i;
+
+	(void)state;
+	fill(data, sizeof(data), 8);
+	w_open();
+	/* ten alike and a shorter one */
+	for (i = 0; i < 10; i++)
+		udp_queue(g, h, 5000, 6000, data + i * 1000, 1000);
+	udp_queue(g, h, 5000, 6000, data + 10000, 77);
+	batch(11, 1, 11);
+	assert_int_equal(x->outlen, 10077);
+	assert_memory_equal(x->out, data, 10077);
+	assert_int_equal(W.s.count.udp_rx_datagrams, 11);
+	assert_int_equal(W.s.count.udp_rx_bytes, 10077);
+	/* nothing follows the shorter one, nor a longer one; order stays */
+	udp_queue(g, h, 5000, 6000, data, 1000);
+	udp_queue(g, h, 5000, 6000, data, 500);
+	udp_queue(g, h, 5000, 6000, data, 500);
+	udp_queue(g, h, 5000, 6000, data, 501);
+	batch(4, 3, 4);
+	/* empty ones, another port, another host, another guest's port */
+	udp_queue(g, h, 5000, 6000, data, 0);
+	udp_queue(g, h, 5000, 6000, data, 0);
+	udp_queue(g, h, 5000, 6001, data, 9);
+	udp_queue(g, "192.0.2.3", 5000, 6001, data, 9);
+	udp_queue(g, h, 5000, 6000, data, 9);
+	batch(5, 5, 5);
+	/* no longer than a train may be */
+	for (i = 0; i < 100; i++)
+		udp_queue(g, h, 5000, 6000, data, 1000);
+	batch(100, 2, 100);
+	for (i = 0; i < 65; i++)
+		udp_queue(g, h, 5000, 6000, data, 1);
+	batch(65, 2, 65);
+	/* a system that cannot gets them one by one */
+	W.no_gso = 1;
+	for (i = 0; i < 5; i++)
+		udp_queue(g, h, 5000, 6000, data, 100);
+	batch(5, 5, 5);
+	W.no_gso = 0;
+	/* an error is about one of them, and told with its packet */
+	x->werror = ECONNREFUSED;
+	for (i = 0; i < 5; i++)
+		udp_queue(g, h, 5000, 6000, data, 100);
+	batch(5, 5, 5);
+	/* a flow that ends in the batch takes nothing with it */
+	W.peer->max_flows = 1;
+	udp_queue(g, h, 5000, 6000, data, 100);
+	udp_queue(g, h, 5001, 6000, data, 100);
+	batch(2, 2, 1);
+	assert_int_equal(x->closed, 1);
+	w_close();
+
+	/* what comes together is taken apart */
+	w_open();
+	udp_send(g, h, 5000, 6000, "x", 1);
+	x->segment = 1200;
+	udp_says(x, h, 6000, data, 12 * 1200 + 5);
+	assert_int_equal(W.npkts, 13);
+	for (i = 0; i < 13; i++) {
+		assert_int_equal(W.pkts[i].len, i < 12 ? 1228 : 33);
+		assert_memory_equal(W.pkts[i].b + 28, data + got,
+		    W.pkts[i].len - 28);
+		got += W.pkts[i].len - 28;
+	}
+	assert_int_equal(W.s.count.udp_tx_datagrams, 13);
+	W.npkts = 0;
+	/* larger than the tunnel takes: each is fragmented as one */
+	x->segment = 0;
+	udp_says(x, h, 6000, data, 3000);
+	assert_int_equal(W.npkts, 3);
+	W.npkts = 0;
+	x->segment = 2000;
+	udp_says(x, h, 6000, data, 6000);
+	assert_int_equal(W.npkts, 6);
+	W.npkts = 0;
+	w_close();
+}
+
 /* Room for a new flow is made of what is worth least. */
 static void
 eviction(void **state)
@@ -895,6 +994,7 @@ main(void)
 		cmocka_unit_test(answers),
 		cmocka_unit_test(local_services),
 		cmocka_unit_test(filtering),
+		cmocka_unit_test(trains),
 		cmocka_unit_test(eviction),
 		cmocka_unit_test(new_flows),
 		cmocka_unit_test(rates),

@@ -45,6 +45,7 @@ struct fsock {
 	struct ipaddr	 from;		/* datagrams: sender of in */
 	uint16_t	 fport;
 	int		 ttl;
+	size_t		 segment;	/* of what comes coalesced */
 	int		 answered;	/* errno; -1: it is connected */
 };
 
@@ -67,6 +68,8 @@ struct world {
 	size_t			 replylen;
 	int			 replies;
 	int			 forgotten;
+	int			 sends;		/* calls */
+	int			 no_gso;
 };
 
 static struct world	 W;
@@ -267,15 +270,22 @@ f_errqueue(void *a, struct flow *f, struct host_error *e)
 
 static ssize_t
 f_sendto(void *a, struct flow *f, const struct ipaddr *dst, uint16_t port,
-    const struct iovec *iov, int n, int ttl, int tos, int df)
+    const struct iovec *iov, int n, const struct dgram_opts *o)
 {
 	struct fsock	*x = fs_of(f);
 	size_t		 total = 0;
 	int		 i;
 
 	(void)a;
-	(void)tos;
-	(void)df;
+	if (o->segment != 0 && n > 1 && W.no_gso) {
+		errno = EIO;
+		return (-1);
+	}
+	if (x->werror != 0) {
+		errno = x->werror;
+		x->werror = 0;
+		return (-1);
+	}
 	x->outlen = 0;
 	for (i = 0; i < n; i++) {
 		memcpy(x->out + x->outlen, iov[i].iov_base, iov[i].iov_len);
@@ -284,14 +294,17 @@ f_sendto(void *a, struct flow *f, const struct ipaddr *dst, uint16_t port,
 	}
 	x->dst = *dst;
 	x->dport = port;
-	x->ttl = ttl;
-	x->shut++;		/* datagrams sent */
+	x->ttl = o->ttl;
+	/* datagrams sent */
+	x->shut += n > 1 && o->segment != 0 ? (int)((total + o->segment - 1) /
+	    o->segment) : 1;
+	W.sends++;
 	return ((ssize_t)total);
 }
 
 static ssize_t
 f_recvfrom(void *a, struct flow *f, const struct iovec *iov, int n,
-    struct ipaddr *from, uint16_t *port, int *tos)
+    struct ipaddr *from, uint16_t *port, struct dgram_opts *o)
 {
 	struct fsock	*x = fs_of(f);
 	ssize_t		 r;
@@ -305,7 +318,8 @@ f_recvfrom(void *a, struct flow *f, const struct iovec *iov, int n,
 	r = f_readv(NULL, f, iov, n);
 	*from = x->from;
 	*port = x->fport;
-	*tos = 0;
+	memset(o, 0, sizeof(*o));
+	o->segment = x->segment;
 	return (r == -1 ? 0 : r);
 }
 
@@ -453,9 +467,9 @@ w_close(void)
 	free(W.pkts);
 }
 
-/* A packet from the guest, and what it brings about. */
+/* Put a packet from the guest into the queue. */
 static void
-w_inject(const uint8_t *p, size_t len)
+w_queue(const uint8_t *p, size_t len)
 {
 	struct pktq_desc	 d;
 
@@ -471,6 +485,13 @@ w_inject(const uint8_t *p, size_t len)
 	assert_int_equal(pktq_publish(&W.in_p, &d), 0);
 	pktq_release(&W.in_p, d.slot);
 	pktq_flush(&W.in_p);
+}
+
+/* One packet, and what it brings about. */
+static void
+w_inject(const uint8_t *p, size_t len)
+{
+	w_queue(p, len);
 	assert_int_equal(slirp_input(&W.s, 256), 1);
 	pktq_return_flush(&W.in_c);
 	w_run();

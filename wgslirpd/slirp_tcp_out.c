@@ -30,6 +30,8 @@
 #include "slirp_tcp.h"
 
 #define RING_TRAINS	2	/* of one flow in the packet queue */
+#define ALL_TRAINS	8	/* of all: what else comes has to wait for it */
+#define SLOTS_FEW	10	/* that every flow may have */
 #define PACE_QUANTUM	MONO_MS(1)	/* that may be sent ahead */
 #define PACE_AHEAD	MONO_MS(100)
 
@@ -652,11 +654,34 @@ rate_room(struct slirp *s, struct tcpcb *t)
 	return (0);
 }
 
+/*
+ * Slots that the flow may take on.  A peer takes no more than is left to
+ * the others, a flow half of what is left to its peer, which every slot
+ * makes less by two halves.  A few a flow has always: others of its peer
+ * that hold much, and are not acknowledged, do not stop it.
+ */
+static uint32_t
+slots_room(const struct slirp *s, const struct tcpcb *t)
+{
+	uint32_t	 left, rest, held = t->f.peer->nslots;
+
+	left = s->out->nfree > SLOTS_RESERVED ?
+	    s->out->nfree - SLOTS_RESERVED : 0;
+	rest = left > held ? (left - held) / 2 : 0;
+	rest = rest > t->seg_n ? (rest - t->seg_n + 1) / 2 : 0;
+	if (rest < TRAIN_SEGS && t->seg_n > TRAIN_SEGS)
+		return (0);		/* for a whole train it can wait */
+	if (t->seg_n < SLOTS_FEW && rest < SLOTS_FEW - t->seg_n &&
+	    held / 2 < left)
+		rest = SLOTS_FEW - t->seg_n;
+	return (rest);
+}
+
 /* Segments that may be read from the host now; 0 if none. */
 static uint32_t
 may_read(struct slirp *s, struct tcpcb *t, uint32_t *size)
 {
-	uint32_t	 pipe = tcp_pipe(t), wnd, n, limit, paced;
+	uint32_t	 pipe = tcp_pipe(t), wnd, n, slots, paced;
 	int32_t		 room;
 
 	*size = t->mss;
@@ -693,16 +718,10 @@ may_read(struct slirp *s, struct tcpcb *t, uint32_t *size)
 		if (n > paced)
 			n = paced;
 	}
-	/* neither a flow nor a peer takes more than a share of the rest */
-	limit = s->out->nfree > SLOTS_RESERVED ?
-	    s->out->nfree - SLOTS_RESERVED : 0;
-	if ((t->seg_n > TRAIN_SEGS && t->seg_n > limit / 4) ||
-	    t->f.peer->nslots >= limit) {
-		if (n > 0 && t->seg_n == 0)
-			flow_wait_slots(s, &t->f);
-		n = 0;
-	}
-	return (n);
+	slots = slots_room(s, t);
+	if (n > 0 && slots == 0 && t->seg_n == 0)
+		flow_wait_slots(s, &t->f);
+	return (n < slots ? n : slots);
 }
 
 /*
@@ -853,7 +872,8 @@ send_new(struct slirp *s, struct tcpcb *t)
 	uint32_t	 n, size;
 
 	n = may_read(s, t, &size);
-	if (n > 0 && segs_queued(s, t) >= RING_TRAINS * TRAIN_SEGS) {
+	if (n > 0 && (segs_queued(s, t) >= RING_TRAINS * TRAIN_SEGS ||
+	    s->out->noutstanding >= ALL_TRAINS * TRAIN_SEGS)) {
 		flow_wait_slots(s, &t->f);
 		return (0);
 	}

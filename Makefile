@@ -30,7 +30,8 @@ COMMON =	common/addr.o common/compat/imsg-buffer.o \
 
 DAEMON =	common/pktq.o common/sandbox_$(PLATFORM).o \
 		common/shm_$(PLATFORM).o common/siphash.o common/wheel.o \
-		wgslirpd/config.o wgslirpd/config_env.o wgslirpd/config_rules.o wgslirpd/config_set.o \
+		wgslirpd/config.o wgslirpd/config_env.o \
+		wgslirpd/config_rules.o wgslirpd/config_set.o \
 		wgslirpd/control.o wgslirpd/control_http.o \
 		wgslirpd/control_uapi.o wgslirpd/crypto.o \
 		wgslirpd/lex.o wgslirpd/listen.o \
@@ -85,15 +86,29 @@ clean:
 	    regress/bench/bin regress/e2e/bin
 
 # figures of this machine, in proportion to each other
-BENCHES =	regress/bench/bin/bench_wg
+BENCHES =	regress/bench/bin/bench_wg regress/bench/bin/limit \
+		regress/bench/bin/load
 bench: all $(BENCHES) $(RELAY)
-	for b in $(BENCHES); do $$b || exit 1; done
+	python3 regress/bench/bench.py
+	regress/bench/bin/bench_wg
 	python3 regress/bench/goodput.py
 
 regress/bench/bin/bench_wg: regress/bench/bench_wg.c $(UNIT_WG)
 	mkdir -p regress/bench/bin
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/bench/bench_wg.c \
 	    $(UNIT_WG) -lcrypto -lbsd
+
+regress/bench/bin/limit: regress/bench/limit.c $(UNIT_WG)
+	mkdir -p regress/bench/bin
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/bench/limit.c $(UNIT_WG) \
+	    -lcrypto -lbsd
+
+regress/bench/bin/load: regress/bench/load.c $(UNIT_WG) \
+		wgslirpd/slirp_cksum.o wgslirpd/udpio_$(PLATFORM).o
+	mkdir -p regress/bench/bin
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/bench/load.c $(UNIT_WG) \
+	    wgslirpd/slirp_cksum.o wgslirpd/udpio_$(PLATFORM).o -lcrypto \
+	    -lbsd
 
 .PHONY: all run check tests sim bench install clean
 

@@ -436,7 +436,7 @@ wait_events(int more, uint64_t packets)
 	}
 	if (!ce.blocked && nap_wanted(&ce.nap, packets)) {
 		pktq_awake(&ce.out);
-		nap_take();
+		nap_take(&ce.nap);
 		return;
 	}
 	if ((next = wheel_next(&ce.dev->wheel)) != 0) {

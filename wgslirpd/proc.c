@@ -318,13 +318,17 @@ nap_wanted(struct nap *n, uint64_t packets)
 		n->rounds = NAP_ROUNDS;
 	else if (n->rounds > 0)
 		n->rounds--;
+	/* the more there is, the more is worth waiting for */
+	n->time = NAP_LEAST + packets * NAP_PACKET;
+	if (n->time > NAP_MOST)
+		n->time = NAP_MOST;
 	return (n->rounds > 0);
 }
 
 void
-nap_take(void)
+nap_take(const struct nap *n)
 {
-	struct timespec	 ts = { 0, (long)NAP_TIME };
+	struct timespec	 ts = { 0, (long)n->time };
 
 	(void)ppoll(NULL, 0, &ts, NULL);
 	/* once: otherwise a socket that is always readable keeps it */

@@ -120,7 +120,7 @@ wait_events(int more, uint64_t packets)
 	}
 	if (nap_wanted(&se.nap, packets)) {
 		pktq_awake(&se.in);
-		nap_take();
+		nap_take(&se.nap);
 		return;
 	}
 	if ((next = wheel_next(&s->wheel)) != 0) {

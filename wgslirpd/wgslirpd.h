@@ -522,17 +522,20 @@ struct imsgev {
  * of sleeping until something happens; what came meanwhile is a batch.
  * Without traffic it sleeps for real, and a single packet never waits.
  */
-#define NAP_TIME	MONO_US(40)
+#define NAP_LEAST	MONO_US(40)
+#define NAP_PACKET	MONO_US(4)	/* more for each of the last round */
+#define NAP_MOST	MONO_US(160)
 #define NAP_TRAFFIC	4	/* packets a round that mean traffic */
 #define NAP_ROUNDS	8	/* empty ones before it sleeps again */
 
 struct nap {
 	int		 rounds;	/* left */
+	mono_t		 time;
 };
 
 /* proc.c */
 int		 nap_wanted(struct nap *, uint64_t);
-void		 nap_take(void);
+void		 nap_take(const struct nap *);
 extern struct event_base	*evbase;
 const char	*proc_title(enum proc_id);
 int		 imsgev_init(struct imsgev *, int, enum proc_id, imsgev_fn *,

@@ -58,6 +58,13 @@ static const struct kind kinds[] = {
 
 static const uint8_t	 key[AEAD_KEY_LEN] = { 1, 2, 3 };
 
+static void
+must(ssize_t n)
+{
+	if (n == -1)
+		err(1, "stream");
+}
+
 static int
 udp_socket(struct sockaddr_in *sin)
 {
@@ -197,7 +204,7 @@ source_plain(int fd, const struct sockaddr_in *to, const struct kind *k)
 		err(1, "connect");
 	for (;;) {
 		if (k->tcp)
-			(void)write(fd, buf, sizeof(buf));
+			must(write(fd, buf, sizeof(buf)));
 		else
 			send_train(fd, buf, n * k->payload, k->payload);
 	}
@@ -210,7 +217,7 @@ sink(int fd, int tcp)
 
 	for (;;)
 		if (tcp)
-			(void)read(fd, buf, sizeof(buf));
+			must(read(fd, buf, sizeof(buf)));
 		else
 			(void)receive(fd);
 }
@@ -253,7 +260,7 @@ batch_up(int in, int out, struct aead_key *a, const struct kind *k)
 			send_train(out, train, tlen, k->payload);
 	}
 	if (k->tcp && m > 0)
-		(void)writev(out, iov, m);
+		must(writev(out, iov, m));
 	return (total);
 }
 
@@ -372,11 +379,15 @@ measure(const struct kind *k, int seconds)
 	time_t			 end = 0, warm = 0;
 	pid_t			 src, dst;
 	int			 in, out, pair[2] = { -1, -1 };
+	int			 low = TRAIN * TCP_PAYLOAD;
 
 	in = udp_socket(&here);
 	out = udp_socket(&tmp);
 	if (k->tcp) {
 		tcp_pair(pair);
+		/* whole trains, however fast the one in the middle is */
+		(void)setsockopt(pair[1], SOL_SOCKET, SO_RCVLOWAT, &low,
+		    sizeof(low));
 		src = k->up ? start(source_sealed, out, &here, k) :
 		    start(source_plain, pair[0], NULL, k);
 		dst = k->up ? start_sink(pair[1], 1) : start_sink(in, 0);

@@ -9,13 +9,15 @@
  * usage: load serve PORT
  *	  load ping PORT
  *	  load KIND KEYS GATEWAY-KEY GATEWAY-PORT TARGET PORT CLIENTS FLOWS
- *	      SECONDS
+ *	      SECONDS [WINDOW]
  *
  * serve: on loopback, PORT takes everything, PORT + 1 sends without end,
  * PORT + 2 echoes datagrams, PORT + 3 closes when the client does.
  * ping: round trips to that without a gateway, median in microseconds.
  * KIND: up, down, udp, rtt, bulk (rtt beside downloads), connect, hold
  * (so many connections, and nothing on them), peers (one to the other).
+ * WINDOW is what a connection may have under way in bytes, for gateways
+ * with short queues; there is no recovery here that deserves the name.
  * KEYS has a private key on each line; client i has the address 10.77.1.i.
  *
  * "begin" and "end" on standard output enclose the time that counts; the
@@ -25,6 +27,7 @@
 
 #include <sys/types.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <netinet/in.h>
@@ -50,6 +53,7 @@
 #define MSS		1380
 #define TRAIN		45
 #define INFLIGHT	(1U << 20)	/* bytes of a flow that are under way */
+#define SCALE		7		/* of the window that is offered */
 #define UDP_WINDOW	256		/* datagrams, of all flows */
 #define UDP_SIZE	1200
 #define MAX_RTTS	(1 << 20)
@@ -86,6 +90,7 @@ struct gflow {
 	uint16_t	 sport;
 	uint16_t	 dport;
 	uint32_t	 una, nxt, rcv, wnd;
+	uint8_t		 scale;		/* of wnd */
 	mono_t		 moved;		/* una did, or a datagram came */
 	int		 out;		/* datagrams under way */
 	int		 ack;		/* is owed */
@@ -96,6 +101,7 @@ static enum kind	 kind;
 static struct client	*clients;
 static struct gflow	*flows;
 static int		 nclients, nflows;
+static uint32_t		 inflight = INFLIGHT, offered = 65535U << SCALE;
 static uint8_t		 target[4];
 static mono_t		 now;
 static double		 bytes, packets;
@@ -193,7 +199,7 @@ send_packet(struct gflow *f, const uint8_t dst[4], uint8_t flags,
 		put32(t + 8, flags & TH_ACK ? f->rcv : 0);
 		t[12] = (uint8_t)(h / 4 << 4);
 		t[13] = flags;
-		put16(t + 14, 65535);
+		put16(t + 14, offered >> SCALE);
 		if (flags & TH_SYN) {
 			memcpy(t + 20, "\2\4\x05\x64\1\3\3\7", 8);
 			f->wnd = 0;
@@ -213,6 +219,8 @@ send_packet(struct gflow *f, const uint8_t dst[4], uint8_t flags,
 static void
 begin_connect(struct gflow *f)
 {
+	if (f->state == F_IDLE)
+		opening++;
 	f->state = F_SYN;
 	f->una = f->nxt = arc4random();
 	f->moved = now;
@@ -224,8 +232,20 @@ begin_connect(struct gflow *f)
 		    next_port + 1);
 	} while (f->c->byport[f->sport] != NULL);
 	f->c->byport[f->sport] = f;
-	opening++;
 	send_packet(f, target, TH_SYN, f->nxt++, 0);
+}
+
+/* The window scale that a SYN offers, RFC 7323 2.2. */
+static uint8_t
+wscale(const uint8_t *t, size_t h)
+{
+	size_t	 i;
+
+	for (i = 20; i + 2 < h && t[i] != 0;
+	    i += t[i] == 1 ? 1 : t[i + 1] < 2 ? h : t[i + 1])
+		if (t[i] == 3)
+			return (t[i + 2]);
+	return (0);
 }
 
 static void
@@ -250,6 +270,7 @@ tcp_segment(struct gflow *f, const uint8_t *t, size_t len)
 		f->state = F_OPEN;
 		f->moved = now;
 		f->wnd = be16(t + 14);
+		f->scale = wscale(t, h);
 		if (kind == CONNECT) {
 			f->state = F_FIN;
 			send_packet(f, target, TH_ACK | TH_FIN, f->nxt++, 0);
@@ -259,7 +280,7 @@ tcp_segment(struct gflow *f, const uint8_t *t, size_t len)
 	}
 	if (f->state != F_OPEN && f->state != F_FIN)
 		return;
-	f->wnd = (uint32_t)be16(t + 14) << 8;
+	f->wnd = (uint32_t)be16(t + 14) << f->scale;
 	if ((int32_t)(ack - f->una) > 0) {
 		if (kind == UP && counting) {
 			bytes += ack - f->una;
@@ -368,7 +389,7 @@ flow_send(struct gflow *f)
 		f->moved = now;
 	}
 	for (i = 0; i < TRAIN; i++) {
-		room = f->wnd < INFLIGHT ? f->wnd : INFLIGHT;
+		room = f->wnd < inflight ? f->wnd : inflight;
 		if (f->nxt - f->una + MSS > room)
 			break;
 		if (f->nxt == f->una)
@@ -489,6 +510,21 @@ round_trip(struct pollfd *pfd)
 	return (busy);
 }
 
+/* Is everything up that the figure is about? */
+static int
+ready(void)
+{
+	int	 i, want = 0;
+
+	for (i = 0; i < nclients; i++)
+		if (clients[i].peer->current == NULL)
+			return (0);
+	if (kind == UP || kind == DOWN || kind == BULK || kind == HOLD)
+		for (i = 0; i < nflows; i++)
+			want += !flows[i].udp;
+	return (open_flows >= want);
+}
+
 static void
 run(int seconds)
 {
@@ -510,8 +546,7 @@ run(int seconds)
 	}
 	end = start + MONO_SEC(60);
 	while ((now = mono_now()) < end) {
-		if (!counting && now - start > MONO_SEC(1) &&
-		    (kind != HOLD || open_flows == nflows)) {
+		if (!counting && now - start > MONO_SEC(1) && ready()) {
 			end = now + MONO_SEC(seconds);
 			counting = 1;
 			t0 = now;
@@ -520,7 +555,17 @@ run(int seconds)
 		}
 		round_trip(pfd);
 	}
+	if (!counting)
+		errx(1, "%d of %d flows are open after a minute",
+		    open_flows, nflows);
 	printf("end\n");
+	/* nothing is left behind for the next */
+	for (i = 0; i < nflows; i++)
+		if (!flows[i].udp && flows[i].state != F_IDLE)
+			send_packet(&flows[i], target, TH_RST | TH_ACK,
+			    flows[i].nxt, 0);
+	for (i = 0; i < nclients; i++)
+		train_send(&clients[i]);
 	qsort(rtts, (size_t)nrtts, sizeof(*rtts), by_value);
 	printf("%.6f %.0f %.0f %u %u %d\n", (double)(mono_now() - t0) / 1e9,
 	    bytes, packets, nrtts > 0 ? rtts[nrtts / 2] : 0,
@@ -625,9 +670,14 @@ static void __attribute__((noreturn))
 serve(uint16_t port)
 {
 	struct epoll_event	 ev, got[64];
+	struct rlimit		 rl;
 	int			 fds[4], ep = epoll_create1(0), i, k, n, c;
 
 	signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
+		rl.rlim_cur = rl.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &rl);
+	}
 	for (i = 0; i < 4; i++) {
 		fds[i] = listen_on((uint16_t)(port + i), i == 2 ? SOCK_DGRAM :
 		    SOCK_STREAM);
@@ -722,7 +772,7 @@ main(int argc, char *argv[])
 		ping((uint16_t)atoi(argv[2]));
 		return (0);
 	}
-	if (argc != 10)
+	if (argc != 10 && argc != 11)
 		errx(1, "usage: see the source");
 	for (i = 0; i < KINDS && strcmp(kinds[i], argv[1]) != 0; i++)
 		continue;
@@ -731,6 +781,10 @@ main(int argc, char *argv[])
 	    inet_pton(AF_INET, argv[5], target) != 1 || aead_init() != NULL ||
 	    udpio_init() == -1)
 		errx(1, "bad argument");
+	if (kind == BULK)	/* beside round trips, no queue in here */
+		offered = 512U << SCALE;
+	if (argc == 11)
+		inflight = offered = (uint32_t)atoi(argv[10]);
 	nclients = atoi(argv[7]);
 	nflows = atoi(argv[8]);
 	now = mono_now();

@@ -134,7 +134,8 @@ fi
 for w in 'listen on \* port 51820' 'listen on ::1 port 1001' 'mtu 1420' \
     'block quick from 10.77.0.9/32 proto udp to any port 1:1023' \
     'pass from peer "laptop" proto tcp to 127.0.0.1/32 port 22' \
-    'overlay yes exclude { 172.16.0.0/12 10.9.9.9/32 }' 'block to private' 'endpoint "vpn.example.com" port 51820' \
+    'overlay yes exclude { 172.16.0.0/12 10.9.9.9/32 }' \
+    'block to private' 'endpoint "vpn.example.com" port 51820' \
     'allowed ips { 10.77.0.3/32 }' \
     'uapi interface "wgslirp0" no-private-key' 'congestion cubic' \
     'error signal reset' 'fast dial 7' 'gate log debug' 'idle gate 5000' \

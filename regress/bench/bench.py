@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: ISC
+"""What the gateway costs, beside the least that is possible.
+
+usage: bench.py [seconds]
+Everything is on loopback and in one run: first the limit (limit.c), then
+the daemon under our own load (load.c), both at the same packet sizes.
+CPU is that of all four processes.  As root, wireguard-go with the
+kernel's own TCP behind it is measured under the same load, in namespaces.
+"""
+
+import base64
+import ctypes
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+D, C = TOP + '/wgslirpd/wgslirpd', TOP + '/wgslirpctl/wgslirpctl'
+BIN = TOP + '/regress/bench/bin'
+LOAD = BIN + '/load'
+SECONDS = int(sys.argv[1]) if len(sys.argv) > 1 else 4
+TICK = os.sysconf('SC_CLK_TCK')
+PORT, SERVE = 51877, 7100
+rows = []
+
+
+def row(what, value, unit, ratio=None, target=None):
+    """A line of the table; the target is of the ratio if there is one."""
+    rows.append((what, value, unit, ratio, target))
+    print('%-46s %10.4g %-9s %8s  %s' % (
+        what, value, unit, '' if ratio is None else '%.2f' % ratio,
+        target or ''), flush=True)
+
+
+def keys(n):
+    priv = [subprocess.run([C, 'genkey'], capture_output=True, text=True,
+                           check=True).stdout.strip() for _ in range(n)]
+    return priv
+
+
+def public(k):
+    return subprocess.run([C, 'pubkey'], input=k, capture_output=True,
+                          text=True, check=True).stdout.strip()
+
+
+def cpu_of(pids):
+    t = 0
+    for p in pids:
+        with open('/proc/%d/stat' % p) as f:
+            v = f.read().rpartition(')')[2].split()
+        t += int(v[11]) + int(v[12])
+    return t / TICK
+
+
+def pss(pids):
+    """Proportional and private bytes."""
+    total = private = 0
+    for p in pids:
+        with open('/proc/%d/smaps_rollup' % p) as f:
+            text = f.read()
+        total += int(re.search(r'^Pss:\s+(\d+)', text, re.M).group(1))
+        private += sum(int(x) for x in re.findall(
+            r'^Private_\w+:\s+(\d+)', text, re.M))
+    return total * 1024, private * 1024
+
+
+class Gateway:
+    """The daemon with clients, on loopback."""
+
+    def __init__(self, npeers=8, extra=''):
+        self.dir = tempfile.mkdtemp(prefix='wgslirpd-bench.')
+        os.chmod(self.dir, 0o755)
+        self.keys = keys(min(npeers, 8))
+        self.key = keys(1)[0]
+        self.extra, self.npeers = extra, npeers
+        with open(self.dir + '/keys', 'w') as f:
+            f.write('\n'.join(self.keys) + '\n')
+        self.write_conf(npeers)
+        self.sock = self.dir + '/ctl'
+        t = time.monotonic()
+        self.proc = subprocess.Popen(
+            [D, '-d', '-f', self.dir + '/conf', '-s', self.sock],
+            stderr=subprocess.PIPE, text=True)
+        for line in self.proc.stderr:
+            if 'started' in line:
+                break
+        self.start = time.monotonic() - t
+        out = subprocess.run([C, '-j', '-s', self.sock, 'show',
+                              'processes'], capture_output=True, text=True,
+                             check=True).stdout
+        self.pids = [x['pid'] for x in json.loads(out)['processes']]
+
+    def write_conf(self, npeers):
+        with open(self.dir + '/conf', 'w') as f:
+            f.write('listen on 127.0.0.1 port %d\nprivate key "%s"\n'
+                    'address 10.77.0.1/16\nmax new flows 0\n%s\n'
+                    'pass to 127.0.0.1 port { %d:%d }\n' % (
+                        PORT, self.key, self.extra, SERVE, SERVE + 3))
+            for i in range(npeers):
+                if i < len(self.keys):
+                    pub = public(self.keys[i])
+                else:
+                    pub = base64.b64encode(os.urandom(32)).decode()
+                f.write('peer "p%d" {\n\tpublic key "%s"\n\tallowed ips '
+                        '10.77.%d.%d\n}\n' % (i, pub, 1 + i // 250,
+                                              1 + i % 250))
+        os.chmod(self.dir + '/conf', 0o644)
+
+    def load(self, kind, clients=1, flows=1, at=None, seconds=SECONDS):
+        return load(kind, self.dir + '/keys', public(self.key), '10.77.0.1',
+                    clients, flows, self.pids, at, seconds)
+
+    def stop(self):
+        self.proc.terminate()
+        self.proc.wait()
+        subprocess.run(['rm', '-rf', self.dir])
+
+
+def load(kind, keyfile, pub, target, clients, flows, pids, at=None,
+         seconds=SECONDS, more=()):
+    p = subprocess.Popen([LOAD, kind, keyfile, pub, str(PORT), target,
+                          str(SERVE), str(clients), str(flows),
+                          str(seconds), *more], stdout=subprocess.PIPE, text=True)
+    if p.stdout.readline() != 'begin\n':
+        raise RuntimeError(kind + ' did not begin')
+    a = cpu_of(pids)
+    extra = at() if at else None
+    if p.stdout.readline() != 'end\n':
+        raise RuntimeError(kind + ' did not end')
+    cpu = cpu_of(pids) - a
+    sec, size, packets, p50, p99, n = map(
+        float, p.stdout.readline().split())
+    p.wait()
+    return {'gbit': size * 8 / sec / 1e9, 'cpu_gb': cpu / size * 1e9
+            if size else 0, 'us': cpu / packets * 1e6 if packets else 0,
+            'p50': p50, 'p99': p99, 'n': n, 'at': extra,
+            'per_cpu': packets / cpu if cpu else 0}
+
+
+def limits():
+    out = subprocess.run([BIN + '/limit', str(SECONDS)],
+                         capture_output=True, text=True, check=True).stdout
+    lim = {}
+    for line in out.split('\n'):
+        if line:
+            name, gb, us = line.split()
+            lim[name] = (float(gb), float(us))
+            row('limit, ' + name, lim[name][0], 'CPU-s/GB')
+    return lim
+
+
+def transfers(lim):
+    g = Gateway(extra='overlay yes')
+    try:
+        one = {}
+        for kind in ('up', 'down'):
+            r = one[kind] = g.load(kind)
+            row('TCP %s, 1 flow (%.1f Gbit/s)' % (kind, r['gbit']),
+                r['cpu_gb'], 'CPU-s/GB',
+                r['cpu_gb'] / lim['tcp-' + kind][0], '<= 1.3 x limit')
+        for kind in ('up', 'down'):
+            r = g.load(kind, 4, 64)
+            row('TCP %s, 64 flows of 4 peers (%.1f)' % (kind, r['gbit']),
+                r['cpu_gb'], 'CPU-s/GB', r['cpu_gb'] / one[kind]['cpu_gb'],
+                '<= 1.1 x one flow')
+        r = g.load('udp')
+        base = (lim['udp-up'][1] + lim['udp-down'][1]) / 2
+        row('UDP 1200 B, there and back (%.1f)' % r['gbit'], r['us'],
+            'us/packet', r['us'] / base, '<= 1.5 x limit')
+        r = g.load('peers', 2, 1)
+        row('peer to peer, 1420 B (%.1f)' % r['gbit'], r['cpu_gb'],
+            'CPU-s/GB', r['cpu_gb'] / lim['overlay'][0], '<= 1.3 x limit')
+        out = subprocess.run([LOAD, 'ping', str(SERVE)],
+                             capture_output=True, text=True, check=True)
+        direct = float(out.stdout.split()[0])
+        r = g.load('rtt')
+        row('round trip, 64 B, added (median)', r['p50'] - direct, 'us',
+            None, '<= 60')
+        r = g.load('bulk', 4, 8)
+        row('the same under downloads (%.1f), 99 %%' % r['gbit'], r['p99'],
+            'us', None, '<= 2000')
+        r = g.load('connect', 4, 32)
+        row('TCP connect and close', r['per_cpu'], 'per CPU-s', None,
+            '>= 15000')
+        row('start, to "started"', g.start * 1000, 'ms', None, '<= 100')
+    finally:
+        g.stop()
+
+
+def reload_time(g):
+    t = time.monotonic()
+    subprocess.run([C, '-s', g.sock, 'reload'], check=True)
+    return time.monotonic() - t
+
+
+def sizes():
+    g = Gateway(1)
+    try:
+        time.sleep(1)
+        idle, private = pss(g.pids)
+    finally:
+        g.stop()
+    row('idle, proportional (private %.1f)' % (private / 1e6), idle / 1e6,
+        'MB', None, '<= 16')
+    g = Gateway(10000)
+    try:
+        time.sleep(1)
+        many = pss(g.pids)[0]
+        row('10,000 peers, more than that', (many - idle) / 1e6, 'MB', None,
+            '<= 40')
+        row('reload of 10,000 peers', reload_time(g), 's', None, '<= 1')
+    finally:
+        g.stop()
+    # as many as the descriptors of this machine allow
+    flows = min(100000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] * 6
+                // 10)
+    g = Gateway(8)
+    try:
+        time.sleep(1)
+        before = pss(g.pids)[1]
+        r = g.load('hold', 8, flows, at=lambda: pss(g.pids)[1], seconds=1)
+        row('%d idle TCP flows, each' % flows, (r['at'] - before) / flows,
+            'B', None, '<= 512')
+        row('100,000 of them', (r['at'] - before) / flows / 10, 'MB', None,
+            '<= 128')
+    finally:
+        g.stop()
+
+
+def beside():
+    """wireguard-go, and the kernel's own TCP behind it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if os.geteuid() != 0 or not os.path.exists('/usr/bin/wireguard-go') or \
+            not os.path.exists('/dev/net/tun'):
+        print('wireguard-go: not measured here')
+        return
+    pid = os.fork()
+    if pid != 0:
+        os.waitpid(pid, 0)
+        return
+    try:
+        if libc.unshare(0x40000000) != 0:       # CLONE_NEWNET
+            raise OSError(ctypes.get_errno(), 'unshare')
+        run_beside()
+    finally:
+        os._exit(0)
+
+
+def run_beside():
+    d = tempfile.mkdtemp(prefix='wgslirpd-bench.')
+    name = 'wgb%d' % (os.getpid() % 10000)
+    priv, key = keys(1)[0], keys(1)[0]
+    with open(d + '/keys', 'w') as f:
+        f.write(priv + '\n')
+    with open(d + '/conf', 'w') as f:
+        f.write('[Interface]\nPrivateKey = %s\nListenPort = %d\n[Peer]\n'
+                'PublicKey = %s\nAllowedIPs = 10.77.1.1/32\n' % (
+                    key, PORT, public(priv)))
+    subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
+    wg = subprocess.Popen(['wireguard-go', '-f', name],
+                          stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL)
+    serve = subprocess.Popen([LOAD, 'serve', str(SERVE)],
+                             stdout=subprocess.PIPE, text=True)
+    try:
+        serve.stdout.readline()
+        for _ in range(50):
+            if subprocess.run(['wg', 'setconf', name, d + '/conf'],
+                              stderr=subprocess.DEVNULL).returncode == 0:
+                break
+            time.sleep(0.1)
+        for args in (['addr', 'add', '10.77.0.1/16', 'dev', name],
+                     ['link', 'set', name, 'mtu', '1420', 'up']):
+            subprocess.run(['ip'] + args, check=True)
+        for kind in ('up', 'down'):
+            r = load(kind, d + '/keys', public(key), '10.77.0.1', 1, 1,
+                     [wg.pid], more=['65536'])
+            row('wireguard-go alone, TCP %s (%.1f Gbit/s)' % (
+                kind, r['gbit']), r['cpu_gb'], 'CPU-s/GB')
+    finally:
+        wg.kill()
+        serve.kill()
+        path = '/var/run/wireguard/%s.sock' % name
+        if os.path.exists(path):
+            os.unlink(path)
+        subprocess.run(['rm', '-rf', d])
+
+
+def main():
+    print('%-46s %10s %-9s %8s  %s' % ('figure', 'value', '', 'ratio',
+                                       'target'))
+    serve = subprocess.Popen([LOAD, 'serve', str(SERVE)],
+                             stdout=subprocess.PIPE, text=True)
+    serve.stdout.readline()
+    try:
+        lim = limits()
+        transfers(lim)
+        sizes()
+    finally:
+        serve.kill()
+    sys.stdout.flush()
+    beside()
+
+
+if __name__ == '__main__':
+    main()

@@ -136,6 +136,7 @@ static struct {
 	struct show_mark	 show[SHOW_MARKS];
 	unsigned int		 show_next;
 	struct nap		 nap;
+	int			 rx_full;	/* more may wait outside */
 	int			 staged_fd[MAX_LISTEN];
 	int			 nstaged_fd;
 } ce;
@@ -340,6 +341,7 @@ udp_readable(evutil_socket_t fd, short what, void *arg)
 		}
 		if (r < UDPIO_BATCH)
 			break;
+		ce.rx_full = 1;
 	}
 }
 
@@ -428,8 +430,10 @@ wait_events(int more, uint64_t packets)
 	struct timeval	 tv;
 	mono_t		 now, next;
 
-	if (!more && !ce.blocked && pktq_sleep(&ce.out))
+	/* no nap over a full receive buffer: it is small for single ones */
+	if (ce.rx_full || (!more && !ce.blocked && pktq_sleep(&ce.out)))
 		more = 1;
+	ce.rx_full = 0;
 	if (more) {
 		event_base_loop(evbase, EVLOOP_NONBLOCK | EVLOOP_ONCE);
 		return;

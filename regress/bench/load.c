@@ -601,47 +601,13 @@ listen_on(uint16_t port, int type)
 static void
 echo(int fd)
 {
-	static uint8_t				 buf[65536];
-	_Alignas(struct cmsghdr) uint8_t	 control[64];
-	struct sockaddr_in			 from;
-	struct msghdr				 m;
-	struct cmsghdr				*c;
-	struct iovec				 iov;
-	uint16_t				 gso;
-	ssize_t					 n;
-	int					 i, v;
+	struct udpio_rx	 rx[UDPIO_BATCH];
+	int		 i, k, n;
 
-	for (i = 0; i < 64; i++) {
-		memset(&m, 0, sizeof(m));
-		iov.iov_base = buf;
-		iov.iov_len = sizeof(buf);
-		m.msg_iov = &iov;
-		m.msg_iovlen = 1;
-		m.msg_name = &from;
-		m.msg_namelen = sizeof(from);
-		m.msg_control = control;
-		m.msg_controllen = sizeof(control);
-		if ((n = recvmsg(fd, &m, MSG_DONTWAIT)) == -1)
-			return;
-		iov.iov_len = (size_t)n;
-		v = 0;
-		if ((c = CMSG_FIRSTHDR(&m)) != NULL &&
-		    c->cmsg_type == UDP_GRO)
-			memcpy(&v, CMSG_DATA(c), sizeof(v));
-		m.msg_controllen = 0;
-		m.msg_flags = 0;
-		if (v > 0 && v < n) {
-			gso = (uint16_t)v;
-			memset(control, 0, sizeof(control));
-			m.msg_controllen = CMSG_SPACE(sizeof(gso));
-			c = CMSG_FIRSTHDR(&m);
-			c->cmsg_level = IPPROTO_UDP;
-			c->cmsg_type = UDP_SEGMENT;
-			c->cmsg_len = CMSG_LEN(sizeof(gso));
-			memcpy(CMSG_DATA(c), &gso, sizeof(gso));
-		}
-		(void)sendmsg(fd, &m, 0);
-	}
+	for (k = 0; k < 8 && (n = udpio_recv(fd, rx)) > 0; k++)
+		for (i = 0; i < n; i++)
+			(void)udpio_send(fd, &rx[i].from, rx[i].buf,
+			    rx[i].len, rx[i].segment, 0, 0);
 }
 
 /* One event of a connection: who it was accepted by says what it does. */
@@ -674,6 +640,8 @@ serve(uint16_t port)
 	int			 fds[4], ep = epoll_create1(0), i, k, n, c;
 
 	signal(SIGPIPE, SIG_IGN);
+	if (udpio_init() == -1)
+		err(1, "buffers");
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
 		rl.rlim_cur = rl.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &rl);

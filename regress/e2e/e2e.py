@@ -27,8 +27,9 @@ from guest import (                                         # noqa: E402
     half_client_first, half_server_first, many_udp_sockets, parallel,
     ping, put, read_all, reset_by_client, reset_by_server, speaks_first,
     stalled_reader, udp_echo, udp_refused)
-from net import (Net, check, enter, open_ping, run, setns,  # noqa: E402
-                 wait_for, SERVER4, SERVER6, GATE4, GATE6, GUEST4)
+from net import (Net, check, enter, named, open_ping, run,  # noqa: E402
+                 run_tests, setns, wait_for, SERVER4, SERVER6, GATE4,
+                 GATE6, GUEST4)
 
 MB = 1 << 20
 BOTH = (SERVER4, SERVER6)
@@ -804,35 +805,13 @@ TESTS = [test_ping, test_download, test_upload, test_parallel,
 
 
 def main():
-    want = sys.argv[1:]
     n = Net()
-    passed = failed = 0
-    try:
+
+    def setup():
         n.start_server()
         n.start()
         n.client_up()
-        for t in TESTS + uapi.TESTS:
-            name = t.__name__[5:]
-            if want and name not in want:
-                continue
-            t0 = time.monotonic()
-            try:
-                t(n)
-                passed += 1
-                print('ok   e2e/%s (%.1f s)' % (
-                    name, time.monotonic() - t0), flush=True)
-            except Exception as e:
-                failed += 1
-                print('FAIL e2e/%s: %s: %s' % (
-                    name, type(e).__name__, e), flush=True)
-                print(n.logtext()[-2000:], flush=True)
-                if n.daemon is None or n.daemon.poll() is not None:
-                    n.start()
-        n.stop()
-    finally:
-        n.close()
-    print('%d passed, %d failed' % (passed, failed))
-    return 1 if failed else 0
+    return run_tests(n, 'e2e', named(TESTS + uapi.TESTS), setup)
 
 
 if __name__ == '__main__':

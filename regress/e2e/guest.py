@@ -109,6 +109,8 @@ def connect_error(host, port, timeout):
     s.settimeout(timeout)
     try:
         s.connect((host, port))
+        # an ICMP error at the wrong moment looks like success to connect
+        s.getpeername()
         return 'connected', 0
     except socket.timeout:
         return 'timeout', time.monotonic() - t

@@ -216,6 +216,11 @@ peer "laptop" {
                   self.logtext())
         return self.daemon
 
+    def recover(self):
+        """What a test that failed may have left."""
+        if self.daemon is None or self.daemon.poll() is not None:
+            self.start()
+
     def stop(self):
         if self.daemon is None or self.daemon.poll() is not None:
             self.daemon = None
@@ -379,6 +384,42 @@ peer "laptop" {
 def setns(fd):
     if libc.setns(fd, CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), 'setns')
+
+
+def run_tests(n, group, tests, setup):
+    """
+    Call setup(), then the function of each (name, function), or of those
+    named as arguments, with n.  The exit status.
+    """
+    want = sys.argv[1:]
+    passed = failed = 0
+    try:
+        setup()
+        for name, test in tests:
+            if want and name not in want:
+                continue
+            t0 = time.monotonic()
+            n.last = ''
+            try:
+                test(n)
+                passed += 1
+                print('ok   %s/%s (%.1f s) %s' % (
+                    group, name, time.monotonic() - t0, n.last), flush=True)
+            except Exception as e:
+                failed += 1
+                print('FAIL %s/%s: %s: %s' % (
+                    group, name, type(e).__name__, e), flush=True)
+                print(n.logtext()[-2000:], flush=True)
+                n.recover()
+        n.stop()
+    finally:
+        n.close()
+    print('%d passed, %d failed' % (passed, failed))
+    return 1 if failed else 0
+
+
+def named(tests):
+    return [(t.__name__[5:], t) for t in tests]
 
 
 def open_ping():

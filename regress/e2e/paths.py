@@ -5,6 +5,7 @@ duplicate: every byte, and every connect.
 Runs beside the other tests, in namespaces of its own.
 """
 
+import functools
 import os
 import sys
 
@@ -12,8 +13,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import server                                               # noqa: E402
 from guest import (connect_error, get, many_connects,       # noqa: E402
                    put)
-from net import (Net, check, enter, wait_for, SERVER4,      # noqa: E402
-                 SERVER6)
+from net import (Net, check, enter, run_tests, wait_for,    # noqa: E402
+                 SERVER4, SERVER6)
 
 DOWN, UP = 700000, 300000
 
@@ -45,34 +46,22 @@ def all_connect(n):
 
 def main():
     n = Net()
-    passed = failed = 0
-    tests = [('connects at 10 % loss', all_connect, ())]
+    tests = [('connects at 10 % loss', all_connect)]
     ccs = ('bbr', 'cubic', 'newreno')
     for rtt in (0, 20, 200):
         for loss in (0, 0.1, 1, 5):
             for disorder in (0, 1):
                 cc = ccs[len(tests) % 3]
                 tests.append(('%s rtt %d loss %g disorder %d' % (
-                    cc, rtt, loss, disorder), over,
-                    (cc, rtt / 2, loss, disorder)))
-    try:
+                    cc, rtt, loss, disorder), functools.partial(
+                        over, congestion=cc, delay=rtt / 2, loss=loss,
+                        disorder=disorder)))
+
+    def setup():
         n.start_server()
         n.start()
         n.client_up()
-        for name, fn, args in tests:
-            try:
-                fn(n, *args)
-                passed += 1
-                print('ok   paths/' + name, flush=True)
-            except Exception as e:
-                failed += 1
-                print('FAIL paths/%s: %s: %s' % (
-                    name, type(e).__name__, e), flush=True)
-                print(n.logtext()[-1000:])
-    finally:
-        n.close()
-    print('%d passed, %d failed' % (passed, failed))
-    return 1 if failed else 0
+    return run_tests(n, 'paths', tests, setup)
 
 
 if __name__ == '__main__':

@@ -19,7 +19,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import server                                               # noqa: E402
 from guest import (                                         # noqa: E402
     connect_error, dial, drip, get, parallel, put, read_all, udp_echo)
-from net import (Net, check, enter, run, wait_for,          # noqa: E402
+from net import (Net, check, enter, named, run, run_tests,   # noqa: E402
+                 wait_for,
                  CLONE_NEWNET, GATE4, GATE6, GUEST4, GUEST6, SERVER4,
                  SERVER6, TOP)
 
@@ -66,6 +67,10 @@ class Router(Net):
             TOP, 'regress/e2e', name)] + list(args), log=log)
         wait_for(lambda: 'ready' in open(log).read(), what=name)
         return p, log
+
+    def recover(self):
+        super().recover()
+        self.use()
 
     def use(self, extra='', peer_extra=''):
         """Reload with these statements."""
@@ -1134,41 +1139,16 @@ TESTS = [test_traceroute, test_path_mtu, test_mapping, test_filtering,
 
 
 def main():
-    want = sys.argv[1:]
     n = Router()
-    passed = failed = 0
-    try:
+
+    def setup():
         n.start_server()
         for who in 'fgc':
             n.serve(who)
         _, n.names = n.serve('s', SERVER4, name='names.py')
         n.start()
         n.client_up()
-        for t in TESTS:
-            name = t.__name__[5:]
-            if want and name not in want:
-                continue
-            t0 = time.monotonic()
-            n.last = ''
-            try:
-                t(n)
-                passed += 1
-                print('ok   router/%s (%.1f s) %s' % (
-                    name, time.monotonic() - t0, n.last), flush=True)
-            except Exception as e:
-                failed += 1
-                print('FAIL router/%s: %s: %s' % (
-                    name, type(e).__name__, e), flush=True)
-                print(n.logtext()[-2000:], flush=True)
-                if n.daemon is None or n.daemon.poll() is not None:
-                    n.start()
-                else:
-                    n.use()
-        n.stop()
-    finally:
-        n.close()
-    print('%d passed, %d failed' % (passed, failed))
-    return 1 if failed else 0
+    return run_tests(n, 'router', named(TESTS), setup)
 
 
 if __name__ == '__main__':

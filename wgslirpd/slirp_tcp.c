@@ -530,8 +530,7 @@ tcp_established(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 	if (!t->dialing)
 		t->t_keep = s->now + TCP_KEEP_IDLE;
 	s->count.tcp_established++;
-	/* the host may have spoken first */
-	t->f.readable = 1;
+	/* the host may have spoken first, and then said so */
 	flow_ready(s, &t->f);
 }
 
@@ -819,5 +818,8 @@ tcp_timer(struct slirp *s, struct flow *f)
 		flow_ready(s, f);
 	if (is_due(&t->t_keep, s->now) && !keepalive(s, t))
 		return;
+	/* an idle flow is small: its timer of the last data comes here */
+	if (t->seg_n == 0 && !f->readable)
+		tcp_free_segs(s, t);
 	tcp_arm(s, t);
 }

@@ -433,7 +433,11 @@ tcp_connect_event(struct slirp *s, struct tcpcb *t, int what)
 		error = he.error;
 	if (error != 0)
 		connect_failed(s, t, NULL, error, &he);
-	else if (what & HOST_WRITE && s->host->connected(s->harg, &t->f))
+	else if (what & HOST_WRITE && s->host->connected(s->harg, &t->f)) {
+		/* told once: there is something to read already */
+		if (what & HOST_READ)
+			t->f.readable = 1;
 		host_connected(s, t);
+	}
 }
 

@@ -966,6 +966,40 @@ ack_at_the_edge(void **state)
 	w_close();
 }
 
+/* A flow keeps no room for segments before there are any, and after. */
+static void
+idle_is_small(void **state)
+{
+	static uint8_t	 data[20000];
+	struct guest	 g;
+	struct fsock	*x;
+	struct tcpcb	*t;
+	struct seg	 s;
+	size_t		 got = 0;
+	int		 k;
+
+	(void)state;
+	w_open();
+	g_init(&g, 0, 1000);
+	x = g_connect(&g, 0);
+	t = (struct tcpcb *)x->f;
+	assert_null(t->segs);
+	for (k = 0; k < 2; k++) {
+		host_says(x, data, sizeof(data));
+		assert_non_null(t->segs);
+		for (got = 0; got < sizeof(data);
+		    g_send(&g, TH_ACK, g.seq, NULL, 0))
+			while (g_next(&s)) {
+				got += s.len;
+				g.ack += (uint32_t)s.len;
+			}
+		w_time(3000);
+		assert_int_equal(t->snd_una, g.ack);
+		assert_null(t->segs);
+	}
+	w_close();
+}
+
 /* One guest that takes all it can get leaves something for others. */
 static void
 greedy_peer(void **state)
@@ -1287,6 +1321,7 @@ main(void)
 		cmocka_unit_test(nested_fragments),
 		cmocka_unit_test(reset_after_eof),
 		cmocka_unit_test(ack_at_the_edge),
+		cmocka_unit_test(idle_is_small),
 		cmocka_unit_test(greedy_peer),
 		cmocka_unit_test(icmp_echo),
 		cmocka_unit_test(policy_table),

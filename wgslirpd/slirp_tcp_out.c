@@ -29,7 +29,7 @@
 
 #include "slirp_tcp.h"
 
-#define RING_TRAINS	2	/* of one flow in the packet queue */
+#define RING_TRAINS	4	/* of one flow in the packet queue */
 #define ALL_TRAINS	8	/* of all: what else comes has to wait for it */
 #define SLOTS_FEW	10	/* that every flow may have */
 #define PACE_QUANTUM	MONO_MS(1)	/* that may be sent ahead */

@@ -14,7 +14,7 @@
  * serve: on loopback, PORT takes everything, PORT + 1 sends without end,
  * PORT + 2 echoes datagrams, PORT + 3 closes when the client does.
  * ping: round trips to that without a gateway, median in microseconds.
- * KIND: up, down, udp, rtt, bulk (rtt beside downloads), connect, hold
+ * KIND: up, down, udp, rtt, bulk (rtt beside others' downloads), connect, hold
  * (so many connections, and nothing on them), peers (one to the other).
  * WINDOW is what a connection may have under way in bytes, for gateways
  * with short queues; there is no recovery here that deserves the name.
@@ -713,6 +713,9 @@ setup_flows(uint16_t port)
 
 	for (i = 0; i < nflows; i++) {
 		flows[i].c = &clients[i % nclients];
+		/* round trips of one who has no downloads of his own */
+		if (kind == BULK && i > 0 && nclients > 1)
+			flows[i].c = &clients[1 + i % (nclients - 1)];
 		flows[i].sport = (uint16_t)(next_port++);
 		flows[i].udp = kind == UDP || kind == RTT ||
 		    kind == PEERS || (kind == BULK && i == 0);

@@ -410,6 +410,7 @@ struct slirp {
 	uint32_t		 npeers;
 
 	struct flow_bucket	*buckets;
+	struct flow		*hot;		/* found last */
 	uint32_t		 nbuckets;
 	struct flow		**flows;	/* by index */
 	uint32_t		*free;

@@ -227,10 +227,15 @@ flow_find(struct slirp *s, const struct flow_key *k)
 {
 	struct flow	*f;
 
+	/* packets come in runs: the hash is for the first of each */
+	if (s->hot != NULL && flow_is(s->hot, k))
+		return (s->hot);
 	LIST_FOREACH(f, &s->buckets[flow_hash(s, k) & (s->nbuckets - 1)],
 	    hash)
-		if (flow_is(f, k))
+		if (flow_is(f, k)) {
+			s->hot = f;
 			return (f);
+		}
 	return (NULL);
 }
 
@@ -449,6 +454,8 @@ flow_remove(struct slirp *s, struct flow *f)
 	f->ready = 0;
 	wheel_del(&s->wheel, &f->timer);
 	LIST_REMOVE(f, hash);
+	if (s->hot == f)
+		s->hot = NULL;
 	s->flows[f->idx] = NULL;
 	s->free[s->nfree++] = f->idx;
 	s->nflows--;

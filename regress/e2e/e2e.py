@@ -331,6 +331,35 @@ def test_outer_v6(n):
     check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'get again')
 
 
+def received():
+    """Packets that came to the client's interface."""
+    with open('/proc/thread-self/net/dev') as f:
+        return int(re.search(r'e0:\s*\d+\s+(\d+)', f.read()).group(1))
+
+
+def test_offload(n):
+    """Without trains of datagrams: one by one, and every byte."""
+    def download():
+        before = n.call('c', received)
+        got, d = n.call('c', get, SERVER4, 10 * MB)
+        check((got, d) == (10 * MB, server.digest(10 * MB)), got)
+        return n.call('c', received) - before
+    trains = download()
+    n.write_conf(n.conf(extra='offload no'))
+    n.ctl('reload')
+    try:
+        single = download()
+        # a train is one packet to this interface
+        n.last = '%d packets in trains, %d singly' % (trains, single)
+        check(single >= 10 * MB // 1420 and trains < single / 2, n.last)
+        check(n.call('c', put, SERVER6, 10 * MB) ==
+              server.digest(10 * MB), 'up')
+        test_udp(n)
+    finally:
+        n.write_conf(n.conf())
+        n.ctl('reload')
+
+
 def test_reload(n):
     """A reload keeps flows; a bad file changes nothing."""
     end = n.begin('c', echo_slowly, 30, 0.1)
@@ -788,20 +817,16 @@ def test_activation(n):
         n.start()
 
 
-TESTS = [test_ping, test_download, test_upload, test_parallel,
-         test_half_close, test_refused, test_blackhole, test_unreachable,
-         test_reset, test_stalled_reader, test_speaks_first, test_udp,
-         test_ping_one_id, test_blocked, test_show, test_control_hostile,
-         test_kill_flow,
-         test_log, test_outer_v6, test_roaming, test_reload,
-         test_policy_rules,
-         test_endpoint_by_name, test_moving_name, test_address_change,
-         test_sticky_source, test_flood, test_metrics, test_tcp_options,
-         test_pause,
-         test_peer_restart, test_wrong_key, test_stop,
-         test_kill_children, test_as_root, test_overlay,
-         test_no_ping,
-         test_socket_path, test_activation]
+TESTS = [test_ping, test_download, test_upload, test_parallel, test_half_close,
+         test_refused, test_blackhole, test_unreachable, test_reset,
+         test_stalled_reader, test_speaks_first, test_udp, test_ping_one_id,
+         test_blocked, test_show, test_control_hostile, test_kill_flow,
+         test_log, test_outer_v6, test_roaming, test_reload, test_offload,
+         test_policy_rules, test_endpoint_by_name, test_moving_name,
+         test_address_change, test_sticky_source, test_flood, test_metrics,
+         test_tcp_options, test_pause, test_peer_restart, test_wrong_key,
+         test_stop, test_kill_children, test_as_root, test_overlay,
+         test_no_ping, test_socket_path, test_activation]
 
 
 def main():

@@ -6,7 +6,7 @@
  * each, and send a train with one call.  Sources and sinks are processes
  * of their own, and only the one in the middle is measured.
  *
- * usage: limit [seconds]
+ * usage: limit [seconds [kind]]
  * Prints for each kind the CPU-seconds for a GB (10^9 bytes) of payload
  * and the microseconds for a packet.
  */
@@ -448,6 +448,7 @@ main(int argc, char *argv[])
 	if ((reason = aead_init()) != NULL)
 		errx(1, "%s", reason);
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		measure(&kinds[i], argc > 1 ? atoi(argv[1]) : 3);
+		if (argc < 3 || strcmp(argv[2], kinds[i].name) == 0)
+			measure(&kinds[i], argc > 1 ? atoi(argv[1]) : 3);
 	return (0);
 }

@@ -85,31 +85,6 @@ clean:
 	rm -rf regress/unit/bin regress/sandbox/bin regress/sim/bin \
 	    regress/bench/bin regress/e2e/bin
 
-# figures of this machine, in proportion to each other
-BENCHES =	regress/bench/bin/bench_wg regress/bench/bin/limit \
-		regress/bench/bin/load
-bench: all $(BENCHES) $(RELAY)
-	python3 regress/bench/bench.py
-	regress/bench/bin/bench_wg
-	python3 regress/bench/goodput.py
-
-regress/bench/bin/bench_wg: regress/bench/bench_wg.c $(UNIT_WG)
-	mkdir -p regress/bench/bin
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/bench/bench_wg.c \
-	    $(UNIT_WG) -lcrypto -lbsd
-
-regress/bench/bin/limit: regress/bench/limit.c $(UNIT_WG)
-	mkdir -p regress/bench/bin
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/bench/limit.c $(UNIT_WG) \
-	    -lcrypto -lbsd
-
-regress/bench/bin/load: regress/bench/load.c $(UNIT_WG) \
-		wgslirpd/slirp_cksum.o wgslirpd/udpio_$(PLATFORM).o
-	mkdir -p regress/bench/bin
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/bench/load.c $(UNIT_WG) \
-	    wgslirpd/slirp_cksum.o wgslirpd/udpio_$(PLATFORM).o -lcrypto \
-	    -lbsd
-
 .PHONY: all run check tests sim bench install clean
 
 wgslirpd/parse.c: wgslirpd/parse.y
@@ -199,6 +174,31 @@ RELAY =		regress/e2e/bin/relay
 $(RELAY): regress/e2e/relay.c
 	mkdir -p regress/e2e/bin
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/e2e/relay.c
+
+# figures of this machine, in proportion to each other
+BENCHES =	regress/bench/bin/bench_wg regress/bench/bin/limit \
+		regress/bench/bin/load
+bench: all $(BENCHES) $(RELAY)
+	python3 regress/bench/bench.py
+	regress/bench/bin/bench_wg
+	python3 regress/bench/goodput.py
+
+regress/bench/bin/bench_wg: regress/bench/bench_wg.c $(UNIT_WG)
+	mkdir -p regress/bench/bin
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/bench/bench_wg.c \
+	    $(UNIT_WG) -lcrypto -lbsd
+
+regress/bench/bin/limit: regress/bench/limit.c $(UNIT_WG)
+	mkdir -p regress/bench/bin
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/bench/limit.c $(UNIT_WG) \
+	    -lcrypto -lbsd
+
+regress/bench/bin/load: regress/bench/load.c $(UNIT_WG) \
+		wgslirpd/slirp_cksum.o wgslirpd/udpio_$(PLATFORM).o
+	mkdir -p regress/bench/bin
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/bench/load.c $(UNIT_WG) \
+	    wgslirpd/slirp_cksum.o wgslirpd/udpio_$(PLATFORM).o -lcrypto \
+	    -lbsd
 
 SIMS =		regress/sim/bin/sim_tcp regress/sim/bin/sim_wg
 

@@ -18,6 +18,7 @@ struct aead_key;	/* one key in one direction, ready to use */
 struct dh_key;		/* X25519 private key with its public key */
 
 const char	*aead_init(void);
+void		 aead_direct(int);	/* for tests: 0 is by EVP only */
 
 struct aead_key	*aead_key_seal(const uint8_t [AEAD_KEY_LEN]);
 struct aead_key	*aead_key_open(const uint8_t [AEAD_KEY_LEN]);

@@ -61,7 +61,7 @@ kdf_vectors(void **state)
 }
 
 static void
-aead_vectors(void **state)
+aead_both_ways(int direct)
 {
 	/* RFC 8439 2.8.2 has a nonce that starts with 7; ours is LE64 */
 	static const char	 key_hex[] =
@@ -71,7 +71,7 @@ aead_vectors(void **state)
 	uint64_t		 c;
 	size_t			 i;
 
-	(void)state;
+	aead_direct(direct);
 	unhex(key_hex, key);
 	memset(in, 7, sizeof(in));
 	assert_non_null(s = aead_key_seal(key));
@@ -94,8 +94,22 @@ aead_vectors(void **state)
 		assert_int_equal(aead_open(o, c, box, 15, out), -1);
 		assert_int_equal(aead_open(o, c, box, 80, out), 0);
 	}
+	/* what one way has sealed the other opens */
+	aead_direct(!direct);
+	aead_key_free(o);
+	assert_non_null(o = aead_key_open(key));
+	assert_int_equal(aead_open(o, 2, box, 80, out), 0);
 	aead_key_free(s);
 	aead_key_free(o);
+}
+
+static void
+aead_vectors(void **state)
+{
+	(void)state;
+	aead_both_ways(0);
+	aead_both_ways(1);
+	aead_direct(1);
 }
 
 /* draft-irtf-cfrg-xchacha-03, 2.2.1 and A.3.1 */

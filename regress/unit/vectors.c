@@ -76,7 +76,7 @@ check_xaead(int valid)
 }
 
 static int
-check_aead(int valid)
+check_aead(int valid, int direct)
 {
 	struct aead_key	*o, *s;
 	uint64_t	 counter;
@@ -85,6 +85,7 @@ check_aead(int valid)
 
 	memcpy(&counter, field[1] + 4, 8);
 	counter = le64toh(counter);
+	aead_direct(direct);
 	o = aead_key_open(field[0]);
 	s = aead_key_seal(field[0]);
 	if (o == NULL || s == NULL)
@@ -115,7 +116,8 @@ main(void)
 			return (1);
 		ok = strcmp(kind, "dh") == 0 ? check_dh(field[3][0]) :
 		    strcmp(kind, "xaead") == 0 ? check_xaead(field[5][0]) :
-		    check_aead(field[4][0]);
+		    check_aead(field[4][0], 1) &&
+		    check_aead(field[4][0], 0);
 		if (ok)
 			good++;
 		else {

@@ -3,7 +3,7 @@
 /*
  * Theory of operation
  *
- * One shared area holds a ring of descriptors, a return ring and a pool
+ * One shared area holds two rings of descriptors, a return ring and a pool
  * of 2 KiB packet slots.  The producer owns the pool: it takes a slot
  * (pktq_alloc), fills it, publishes a descriptor for it and gets the slot
  * back through the return ring.  It may keep a slot after publishing it,
@@ -11,9 +11,15 @@
  * gives up the producer's interest, and the slot becomes free once the
  * consumer has returned it too.
  *
- * Indices run freely over 32 bits; both rings have as many entries as
- * there are slots, and a slot is published at most once at a time, so
- * neither ring can overflow.  Publishing and returning are batched: the
+ * The express ring is for the few packets of those who send little: they
+ * pass what waits in the bulk ring, of which a consumer that is offered
+ * both still takes a quarter.  A producer that wants the order kept asks
+ * whether what it sent in bulk has come back (pktq_bulk_done).
+ *
+ * Indices run freely over 32 bits; the bulk and the return ring have as
+ * many entries as there are slots, and a slot is published at most once at
+ * a time, so neither can overflow; what exceeds the express ring goes in
+ * bulk.  Publishing and returning are batched: the
  * shared index moves in pktq_flush() and pktq_return_flush(), and only
  * then may the doorbell ring, and only if the other side said that it
  * sleeps (consumer) or waits for slots (producer).
@@ -48,14 +54,21 @@
 #define CACHELINE	64
 #define MIN_SLOTS	64
 #define MAX_SLOTS	(1U << 20)
+#define EXPRESS_SIZE	256
 
 /* Producer's view of a slot. */
 #define SLOT_OWNED	0x01	/* taken by the producer */
 #define SLOT_BUSY	0x02	/* published and not yet returned */
+#define SLOT_EXPRESS	0x04	/* in the express ring */
+
+/* What a consumer without work does. */
+#define AWAKE		0
+#define ASLEEP		1	/* rings for anything */
+#define NAPPING		2	/* rings for what is urgent */
 
 struct pktq_shared {
 	/* written by the producer */
-	_Alignas(CACHELINE) _Atomic uint32_t	 head;
+	_Alignas(CACHELINE) _Atomic uint32_t	 head[PKTQ_CLASSES];
 	_Atomic uint32_t			 want_slots;
 	/* written by the consumer */
 	_Alignas(CACHELINE) _Atomic uint32_t	 rhead;
@@ -74,6 +87,7 @@ static size_t
 ctl_size(uint32_t nslots)
 {
 	return (round_page(sizeof(struct pktq_shared) +
+	    EXPRESS_SIZE * sizeof(struct pktq_desc) +
 	    nslots * (sizeof(struct pktq_desc) + sizeof(uint32_t))));
 }
 
@@ -121,8 +135,12 @@ pktq_attach(struct pktq *q, int fd, uint32_t nslots, int bell, int prot)
 	if (p == MAP_FAILED)
 		return (-1);
 	q->sh = (struct pktq_shared *)p;
-	q->ring = (struct pktq_desc *)(p + sizeof(struct pktq_shared));
-	q->ret = (uint32_t *)(q->ring + nslots);
+	q->size[PKTQ_EXPRESS] = EXPRESS_SIZE;
+	q->size[PKTQ_BULK] = nslots;
+	q->ring[PKTQ_EXPRESS] = (struct pktq_desc *)(p +
+	    sizeof(struct pktq_shared));
+	q->ring[PKTQ_BULK] = q->ring[PKTQ_EXPRESS] + EXPRESS_SIZE;
+	q->ret = (uint32_t *)(q->ring[PKTQ_BULK] + nslots);
 	q->pool = mmap(NULL, q->pool_size, prot, MAP_SHARED, fd,
 	    (off_t)q->ctl_size);
 	if (q->pool == MAP_FAILED) {
@@ -227,31 +245,61 @@ pktq_busy(const struct pktq *q, uint32_t slot)
  * to the consumer.  Returns -1 if the slot is still busy.
  */
 int
-pktq_publish(struct pktq *q, const struct pktq_desc *d)
+pktq_publish(struct pktq *q, const struct pktq_desc *d, enum pktq_class c)
 {
 	if (q->state[d->slot] != SLOT_OWNED)
 		return (-1);
-	q->ring[q->head & (q->nslots - 1)] = *d;
+	if (c == PKTQ_EXPRESS && q->nout[c] == q->size[c])
+		c = PKTQ_BULK;
+	q->ring[c][q->head[c] & (q->size[c] - 1)] = *d;
 	q->state[d->slot] |= SLOT_BUSY;
-	q->head++;
-	q->noutstanding++;
+	if (c == PKTQ_EXPRESS) {
+		q->state[d->slot] |= SLOT_EXPRESS;
+		q->urgent = 1;
+	}
+	q->head[c]++;
+	q->nout[c]++;
 	return (0);
+}
+
+/* Producer: what was published last should not wait for the end of a nap. */
+void
+pktq_urgent(struct pktq *q)
+{
+	q->urgent = 1;
+}
+
+/* Show what was published in one class; returns whether there was any. */
+static int
+show(struct pktq *q, enum pktq_class c)
+{
+	if (atomic_load_explicit(&q->sh->head[c], memory_order_relaxed) ==
+	    q->head[c])
+		return (0);
+	atomic_store_explicit(&q->sh->head[c], q->head[c],
+	    memory_order_release);
+	return (1);
 }
 
 /* Producer: make what was published visible, and wake a sleeper. */
 void
 pktq_flush(struct pktq *q)
 {
-	if (atomic_load_explicit(&q->sh->head, memory_order_relaxed) ==
-	    q->head)
+	uint32_t	 asleep;
+	int		 n;
+
+	n = show(q, PKTQ_EXPRESS);
+	n += show(q, PKTQ_BULK);
+	if (n == 0)
 		return;
-	atomic_store_explicit(&q->sh->head, q->head, memory_order_release);
 	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load_explicit(&q->sh->asleep, memory_order_relaxed)) {
-		atomic_store_explicit(&q->sh->asleep, 0,
+	asleep = atomic_load_explicit(&q->sh->asleep, memory_order_relaxed);
+	if (asleep == ASLEEP || (asleep == NAPPING && q->urgent)) {
+		atomic_store_explicit(&q->sh->asleep, AWAKE,
 		    memory_order_relaxed);
 		pktq_ring_bell(q);
 	}
+	q->urgent = 0;
 }
 
 /*
@@ -267,7 +315,7 @@ pktq_reclaim(struct pktq *q)
 	if (q->violated)
 		return (-1);
 	rhead = atomic_load_explicit(&q->sh->rhead, memory_order_acquire);
-	if (rhead - q->rtail > q->noutstanding) {
+	if (rhead - q->rtail > q->nout[PKTQ_EXPRESS] + q->nout[PKTQ_BULK]) {
 		q->violated = 1;
 		return (-1);
 	}
@@ -278,8 +326,9 @@ pktq_reclaim(struct pktq *q)
 			q->violated = 1;
 			return (-1);
 		}
-		q->state[slot] &= ~SLOT_BUSY;
-		q->noutstanding--;
+		q->nout[q->state[slot] & SLOT_EXPRESS ? PKTQ_EXPRESS :
+		    PKTQ_BULK]--;
+		q->state[slot] &= ~(SLOT_BUSY | SLOT_EXPRESS);
 		q->came_back++;
 		if (q->state[slot] == 0)
 			q->free[q->nfree++] = slot;
@@ -295,25 +344,20 @@ pktq_want_slots(struct pktq *q)
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
-/*
- * Consumer: copy up to max descriptors.  Returns how many, or -1 if the
- * producer broke the rules; then nothing more may be taken.
- */
-int
-pktq_fetch(struct pktq *q, struct pktq_desc *d, int max)
+/* Copy up to max descriptors of one class. */
+static int
+fetch(struct pktq *q, struct pktq_desc *d, int max, enum pktq_class c)
 {
 	uint32_t	 head;
 	int		 n;
 
-	if (q->violated)
-		return (-1);
-	head = atomic_load_explicit(&q->sh->head, memory_order_acquire);
-	if (head - q->tail > q->nslots) {
+	head = atomic_load_explicit(&q->sh->head[c], memory_order_acquire);
+	if (head - q->tail[c] > q->size[c]) {
 		q->violated = 1;
 		return (-1);
 	}
-	for (n = 0; n < max && q->tail != head; n++, q->tail++) {
-		memcpy(&d[n], &q->ring[q->tail & (q->nslots - 1)],
+	for (n = 0; n < max && q->tail[c] != head; n++, q->tail[c]++) {
+		memcpy(&d[n], &q->ring[c][q->tail[c] & (q->size[c] - 1)],
 		    sizeof(*d));
 		atomic_signal_fence(memory_order_seq_cst);
 		if (d[n].slot >= q->nslots || d[n].off > PKTQ_SLOT_SIZE ||
@@ -325,6 +369,23 @@ pktq_fetch(struct pktq *q, struct pktq_desc *d, int max)
 		q->held[d[n].slot] = 1;
 	}
 	return (n);
+}
+
+/*
+ * Consumer: copy up to max descriptors, express ones first.  Returns how
+ * many, or -1 if the producer broke the rules; then nothing more may be
+ * taken.
+ */
+int
+pktq_fetch(struct pktq *q, struct pktq_desc *d, int max)
+{
+	int	 n, m;
+
+	if (q->violated ||
+	    (n = fetch(q, d, max - max / 4, PKTQ_EXPRESS)) == -1 ||
+	    (m = fetch(q, d + n, max - n, PKTQ_BULK)) == -1)
+		return (-1);
+	return (n + m);
 }
 
 /* Consumer: queue a slot for return.  -1 if it was not held. */
@@ -355,6 +416,30 @@ pktq_return_flush(struct pktq *q)
 	}
 }
 
+/* Consumer: is there anything to fetch? */
+int
+pktq_waiting(const struct pktq *q)
+{
+	enum pktq_class	 c;
+
+	for (c = 0; c < PKTQ_CLASSES; c++)
+		if (atomic_load_explicit(&q->sh->head[c],
+		    memory_order_relaxed) != q->tail[c])
+			return (1);
+	return (0);
+}
+
+static int
+lie_down(struct pktq *q, uint32_t how)
+{
+	atomic_store_explicit(&q->sh->asleep, how, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!pktq_waiting(q))
+		return (0);
+	pktq_awake(q);
+	return (1);
+}
+
 /*
  * Consumer: announce sleep.  Returns 1 if something arrived meanwhile,
  * so that the caller has to go round again instead of sleeping.
@@ -362,17 +447,18 @@ pktq_return_flush(struct pktq *q)
 int
 pktq_sleep(struct pktq *q)
 {
-	atomic_store_explicit(&q->sh->asleep, 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load_explicit(&q->sh->head, memory_order_relaxed) ==
-	    q->tail)
-		return (0);
-	pktq_awake(q);
-	return (1);
+	return (lie_down(q, ASLEEP));
+}
+
+/* The same, but the bell will ring only for what is urgent. */
+int
+pktq_nap(struct pktq *q)
+{
+	return (lie_down(q, NAPPING));
 }
 
 void
 pktq_awake(struct pktq *q)
 {
-	atomic_store_explicit(&q->sh->asleep, 0, memory_order_relaxed);
+	atomic_store_explicit(&q->sh->asleep, AWAKE, memory_order_relaxed);
 }

@@ -28,24 +28,33 @@ struct pktq_desc {
 };
 #define PKTQ_ECN_MASK	0x3		/* outer ECN bits, in flags */
 
+/* Rings: what is in the first is fetched before what is in the other. */
+enum pktq_class {
+	PKTQ_EXPRESS,
+	PKTQ_BULK,
+	PKTQ_CLASSES
+};
+
 struct pktq_shared;
 
 struct pktq {
 	struct pktq_shared	*sh;
-	struct pktq_desc	*ring;
+	struct pktq_desc	*ring[PKTQ_CLASSES];
 	uint32_t		*ret;
 	uint8_t			*pool;
 	size_t			 pool_size;
 	size_t			 ctl_size;
 	uint32_t		 nslots;	/* power of two */
-	uint32_t		 head;		/* producer: descriptors */
-	uint32_t		 tail;		/* consumer: descriptors */
+	uint32_t		 size[PKTQ_CLASSES];	/* powers of two */
+	uint32_t		 head[PKTQ_CLASSES];	/* producer */
+	uint32_t		 tail[PKTQ_CLASSES];	/* consumer */
 	uint32_t		 rhead;		/* consumer: returns */
 	uint32_t		 rtail;		/* producer: returns */
 	/* producer */
 	uint32_t		*free;		/* LIFO: keeps pages warm */
 	uint32_t		 nfree;
-	uint32_t		 noutstanding;
+	uint32_t		 nout[PKTQ_CLASSES];	/* not returned yet */
+	int			 urgent;	/* not shown yet */
 	uint32_t		 came_back;	/* slots, ever */
 	uint8_t			*state;
 	/* consumer */
@@ -65,7 +74,9 @@ int	 pktq_attach_producer(struct pktq *, int, uint32_t, int);
 uint32_t pktq_alloc(struct pktq *);
 void	 pktq_release(struct pktq *, uint32_t);
 int	 pktq_busy(const struct pktq *, uint32_t);
-int	 pktq_publish(struct pktq *, const struct pktq_desc *);
+int	 pktq_publish(struct pktq *, const struct pktq_desc *,
+	    enum pktq_class);
+void	 pktq_urgent(struct pktq *);
 void	 pktq_flush(struct pktq *);
 int	 pktq_reclaim(struct pktq *);
 void	 pktq_want_slots(struct pktq *);
@@ -73,10 +84,33 @@ void	 pktq_want_slots(struct pktq *);
 /* Consumer. */
 int	 pktq_attach_consumer(struct pktq *, int, uint32_t, int);
 int	 pktq_fetch(struct pktq *, struct pktq_desc *, int);
+int	 pktq_waiting(const struct pktq *);
 int	 pktq_return(struct pktq *, uint32_t);
 void	 pktq_return_flush(struct pktq *);
 int	 pktq_sleep(struct pktq *);
+int	 pktq_nap(struct pktq *);
 void	 pktq_awake(struct pktq *);
+
+/* Producer: what was published in bulk, as a number that only grows... */
+static inline uint32_t
+pktq_bulk_mark(const struct pktq *q)
+{
+	return (q->head[PKTQ_BULK]);
+}
+
+/* ... how much of it has come back ... */
+static inline uint32_t
+pktq_bulk_back(const struct pktq *q)
+{
+	return (q->head[PKTQ_BULK] - q->nout[PKTQ_BULK]);
+}
+
+/* ... and whether all up to a mark has. */
+static inline int
+pktq_bulk_done(const struct pktq *q, uint32_t mark)
+{
+	return ((int32_t)(pktq_bulk_back(q) - mark) >= 0);
+}
 
 static inline uint8_t *
 pktq_slot(const struct pktq *q, uint32_t slot)

@@ -30,7 +30,8 @@
 #include "wgslirpd.h"
 
 #define RX_ROUNDS	4	/* receive calls a round */
-#define OUT_BATCH	256	/* packets of the slirp engine a round */
+#define OUT_BATCH	64	/* packets of the slirp engine a round */
+#define URGENT_LEN	256	/* bytes, at most, of what is not TCP */
 #define HS_BATCH	16	/* handshake messages a round */
 #define TRAIN_MAX	65507	/* bytes */
 #define TRAIN_SEGMENTS	64
@@ -243,6 +244,13 @@ op_rx_buf(void *arg, size_t len)
 	return (pktq_slot(&ce.in, ce.slot));
 }
 
+/* Acknowledgements are small, too, and in no hurry. */
+static int
+is_tcp(const uint8_t *p, size_t len)
+{
+	return (len >= 20 && p[p[0] >> 4 == 4 ? 9 : 6] == IPPROTO_TCP);
+}
+
 static void
 op_rx_done(void *arg, struct wg_peer *p, size_t len, int ecn, mono_t now)
 {
@@ -255,8 +263,12 @@ op_rx_done(void *arg, struct wg_peer *p, size_t len, int ecn, mono_t now)
 	d.peer = p->id;
 	d.len = (uint16_t)len;
 	d.flags = (uint32_t)ecn & PKTQ_ECN_MASK;
-	if (pktq_publish(&ce.in, &d) == 0)
+	if (pktq_publish(&ce.in, &d, PKTQ_BULK) == 0) {
+		if (len <= URGENT_LEN && !is_tcp(pktq_slot(&ce.in, ce.slot),
+		    len))
+			pktq_urgent(&ce.in);
 		pktq_release(&ce.in, ce.slot);
+	}
 	ce.slot = PKTQ_NOSLOT;
 }
 
@@ -343,6 +355,8 @@ udp_readable(evutil_socket_t fd, short what, void *arg)
 			break;
 		ce.rx_full = 1;
 	}
+	/* there may be much to seal first */
+	pktq_flush(&ce.in);
 }
 
 static void
@@ -409,15 +423,18 @@ work(void)
 	mono_t	 now = mono_now();
 	int	 more = 0;
 
-	train_send();
 	if (!ce.blocked && take_packets(now))
 		more = 1;
+	/* what comes next may belong to the same train */
+	if (!more)
+		train_send();
 	if (wg_run_handshakes(ce.dev, HS_BATCH, now) > 0)
 		more = 1;
 	wheel_run(&ce.dev->wheel, now);
 	if (ce.dev->over)
 		wg_cut_peers(ce.dev);
-	train_send();
+	if (!more)
+		train_send();
 	pktq_return_flush(&ce.out);
 	pktq_flush(&ce.in);
 	return (more);
@@ -439,8 +456,9 @@ wait_events(int more, uint64_t packets)
 		return;
 	}
 	if (!ce.blocked && nap_wanted(&ce.nap, packets)) {
+		if (!pktq_nap(&ce.out))
+			nap_take(&ce.nap, ce.bell[0]);
 		pktq_awake(&ce.out);
-		nap_take(&ce.nap);
 		return;
 	}
 	if ((next = wheel_next(&ce.dev->wheel)) != 0) {

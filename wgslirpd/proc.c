@@ -325,12 +325,14 @@ nap_wanted(struct nap *n, uint64_t packets)
 	return (n->rounds > 0);
 }
 
+/* Until the time is over, or the doorbell rings. */
 void
-nap_take(const struct nap *n)
+nap_take(const struct nap *n, int bell)
 {
+	struct pollfd	 pfd = { bell, POLLIN, 0 };
 	struct timespec	 ts = { 0, (long)n->time };
 
-	(void)ppoll(NULL, 0, &ts, NULL);
+	(void)ppoll(&pfd, 1, &ts, NULL);
 	/* once: otherwise a socket that is always readable keeps it */
 	event_base_loop(evbase, EVLOOP_NONBLOCK | EVLOOP_ONCE);
 }

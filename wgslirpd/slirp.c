@@ -119,8 +119,9 @@ wait_events(int more, uint64_t packets)
 		return;
 	}
 	if (nap_wanted(&se.nap, packets)) {
+		if (!pktq_nap(&se.in))
+			nap_take(&se.nap, se.bell[0]);
 		pktq_awake(&se.in);
-		nap_take(&se.nap);
 		return;
 	}
 	if ((next = wheel_next(&s->wheel)) != 0) {

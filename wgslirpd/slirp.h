@@ -104,6 +104,20 @@ put32(uint8_t *p, uint32_t v)
 TAILQ_HEAD(flow_queue, flow);
 
 /* A guest, that is a WireGuard peer, as this engine knows it. */
+/* Flows that want a turn: every peer's in a row, the peers in a row. */
+enum turn {
+	TURN_NONE,
+	TURN_READY,
+	TURN_WAITING,		/* for slots */
+	TURN_MAX
+};
+
+struct turns {
+	TAILQ_ENTRY(slirp_peer)	 entry;	/* if the row is not empty */
+	struct flow_queue	 flows;
+};
+TAILQ_HEAD(peer_queue, slirp_peer);
+
 struct slirp_peer {
 	uint32_t	 id;
 	char		 name[PEER_NAME_LEN];
@@ -119,6 +133,9 @@ struct slirp_peer {
 	struct bucket	 new;
 	struct bucket	 errors;	/* ICMP */
 	struct flow_queue	 flows;	/* who was idle longest, about first */
+	struct turns		 turns[TURN_MAX];
+	uint32_t	 round;		/* in which it sent last, */
+	uint32_t	 nround;	/* so many express packets */
 	uint32_t	 ndns;		/* questions under way */
 	uint32_t	 ndnsconns;
 	uint32_t	 nflows;
@@ -221,15 +238,22 @@ struct flow {
 	uint32_t		 idx;
 	uint32_t		 gen;
 	uint32_t		 bucket;
-	int			 fd;
+	uint32_t		 bulk_mark;	/* of its last in bulk */
+	uint32_t		 round;		/* in which it sent last, */
+	uint8_t			 nround;	/* so many express packets */
 	uint8_t			 type;		/* enum flow_proto */
-	uint8_t			 ready;		/* on the ready list */
+	uint8_t			 turn;		/* enum turn */
 	uint8_t			 readable;	/* host socket may have data */
 	uint8_t			 df;		/* the host layer's */
+	uint8_t			 short_ttl;	/* also */
 	uint8_t			 dscp;		/* for packets to the guest */
 	uint8_t			 target;	/* enum flow_target */
 	uint8_t			 via;		/* enum flow_via */
+	int			 fd;
 };
+#define EXPRESS_FLOW	4		/* such packets of a flow a round */
+#define EXPRESS_PEER	16		/* and of a peer */
+
 /*
  * UDP between a client of the host and a service in the tunnel: src is the
  * service, dst the gateway's address and port there.
@@ -423,8 +447,8 @@ struct slirp {
 	struct slirp_peer	*largest;	/* at that time; or NULL */
 	mono_t			 largest_at;
 	uint32_t		 gen;
-	struct flow_queue	 ready;
-	struct flow_queue	 waiting;	/* for slots */
+	struct peer_queue	 turns[TURN_MAX];
+	uint32_t		 round;		/* of turns */
 	uint32_t		 came_back;	/* slots seen so far */
 	uint32_t		 nwaiting;
 	uint32_t		 wakes;		/* still due to waiting flows */
@@ -518,9 +542,10 @@ void		 ip_learn_mtu(struct slirp *, struct slirp_peer *, uint8_t,
 		    uint32_t);
 void		 ip_header(struct slirp *, uint8_t *, const struct ipaddr *,
 		    const struct ipaddr *, uint8_t, size_t, uint8_t, int);
+void		 ip_bulk(struct slirp *, struct flow *);
 void		 ip_publish(struct slirp *, uint32_t, size_t, size_t,
-		    struct slirp_peer *);
-void		 ip_send(struct slirp *, struct slirp_peer *,
+		    struct slirp_peer *, struct flow *);
+void		 ip_send(struct slirp *, struct slirp_peer *, struct flow *,
 		    const struct ipaddr *, const struct ipaddr *, uint8_t,
 		    uint8_t *, size_t, uint8_t);
 int		 ip_is_local(const struct slirp *, const struct ipaddr *);
@@ -587,7 +612,7 @@ struct forward_flow	*udp_forward_open(struct slirp *,
 		    enum flow_via);
 void		 udp_forward_send(struct slirp *, struct forward_flow *,
 		    uint8_t *, size_t);
-void		 udp_answer(struct slirp *, struct slirp_peer *,
+void		 udp_answer(struct slirp *, struct slirp_peer *, struct flow *,
 		    const struct ipaddr *, uint16_t, const struct ipaddr *,
 		    uint16_t, uint8_t *, size_t);
 

@@ -92,8 +92,8 @@ slirp_init(struct slirp *s, const struct host_ops *ops, void *harg,
 	s->conf.udp_timeout = MONO_SEC(300);
 	s->conf.dns_timeout = MONO_SEC(10);
 	s->policy = 1;
-	TAILQ_INIT(&s->ready);
-	TAILQ_INIT(&s->waiting);
+	TAILQ_INIT(&s->turns[TURN_READY]);
+	TAILQ_INIT(&s->turns[TURN_WAITING]);
 	TAILQ_INIT(&s->dirty);
 	wheel_init(&s->wheel, now, slirp_timer, s);
 	arc4random_buf(&s->hashkey, sizeof(s->hashkey));
@@ -158,6 +158,8 @@ slirp_peer_set(struct slirp *s, uint32_t id, const char *name)
 			return (NULL);
 		p->id = id;
 		TAILQ_INIT(&p->flows);
+		TAILQ_INIT(&p->turns[TURN_READY].flows);
+		TAILQ_INIT(&p->turns[TURN_WAITING].flows);
 		s->peers[id] = p;
 	}
 	strlcpy(p->name, name, sizeof(p->name));
@@ -405,6 +407,7 @@ flow_add(struct slirp *s, struct flow *f, const struct flow_key *k)
 	f->idx = s->free[--s->nfree];
 	f->gen = ++s->gen;
 	f->fd = -1;
+	f->bulk_mark = pktq_bulk_back(s->out);
 	f->created = f->active = s->now;
 	f->bucket = flow_hash(s, k);
 	s->flows[f->idx] = f;
@@ -441,17 +444,60 @@ flow_over_rate(struct slirp *s, struct slirp_peer *p, size_t len)
 	return (0);
 }
 
+static void
+turn_leave(struct slirp *s, struct flow *f)
+{
+	struct slirp_peer	*p = f->peer;
+	enum turn		 t = (enum turn)f->turn;
+
+	if (t == TURN_NONE)
+		return;
+	TAILQ_REMOVE(&p->turns[t].flows, f, ready_entry);
+	if (TAILQ_EMPTY(&p->turns[t].flows))
+		TAILQ_REMOVE(&s->turns[t], p, turns[t].entry);
+	if (t == TURN_WAITING)
+		s->nwaiting--;
+	f->turn = TURN_NONE;
+}
+
+/* Into one of the rows for a turn, or from one to the other. */
+static void
+turn_join(struct slirp *s, struct flow *f, enum turn t)
+{
+	struct slirp_peer	*p = f->peer;
+
+	if (f->turn == t)
+		return;
+	turn_leave(s, f);
+	f->turn = (uint8_t)t;
+	if (TAILQ_EMPTY(&p->turns[t].flows))
+		TAILQ_INSERT_TAIL(&s->turns[t], p, turns[t].entry);
+	TAILQ_INSERT_TAIL(&p->turns[t].flows, f, ready_entry);
+	if (t == TURN_WAITING)
+		s->nwaiting++;
+}
+
+/* The first flow of the first peer, who goes to the end of the row. */
+static struct flow *
+turn_take(struct slirp *s, enum turn t)
+{
+	struct slirp_peer	*p = TAILQ_FIRST(&s->turns[t]);
+	struct flow		*f;
+
+	if (p == NULL)
+		return (NULL);
+	TAILQ_REMOVE(&s->turns[t], p, turns[t].entry);
+	TAILQ_INSERT_TAIL(&s->turns[t], p, turns[t].entry);
+	f = TAILQ_FIRST(&p->turns[t].flows);
+	turn_leave(s, f);
+	return (f);
+}
+
 /* Take a flow out of every list; its memory is the caller's. */
 void
 flow_remove(struct slirp *s, struct flow *f)
 {
-	if (f->ready == 1)
-		TAILQ_REMOVE(&s->ready, f, ready_entry);
-	else if (f->ready == 2) {
-		TAILQ_REMOVE(&s->waiting, f, ready_entry);
-		s->nwaiting--;
-	}
-	f->ready = 0;
+	turn_leave(s, f);
 	wheel_del(&s->wheel, &f->timer);
 	LIST_REMOVE(f, hash);
 	if (s->hot == f)
@@ -540,27 +586,14 @@ remotes_free(struct remotes *r)
 void
 flow_ready(struct slirp *s, struct flow *f)
 {
-	if (f->ready == 1)
-		return;
-	if (f->ready == 2) {
-		TAILQ_REMOVE(&s->waiting, f, ready_entry);
-		s->nwaiting--;
-	}
-	f->ready = 1;
-	TAILQ_INSERT_TAIL(&s->ready, f, ready_entry);
+	turn_join(s, f, TURN_READY);
 }
 
 /* Give it its turn when packet slots have come back. */
 void
 flow_wait_slots(struct slirp *s, struct flow *f)
 {
-	if (f->ready == 2)
-		return;
-	if (f->ready == 1)
-		TAILQ_REMOVE(&s->ready, f, ready_entry);
-	f->ready = 2;
-	s->nwaiting++;
-	TAILQ_INSERT_TAIL(&s->waiting, f, ready_entry);
+	turn_join(s, f, TURN_WAITING);
 }
 
 /* Have the flow's timer function called at when, or earlier. */
@@ -678,22 +711,24 @@ wake_waiting(struct slirp *s)
 	s->came_back = s->out->came_back;
 	s->wakes = s->nwaiting;
 	for (; n > 0 && s->wakes > 0; n--, s->wakes--)
-		flow_ready(s, TAILQ_FIRST(&s->waiting));
+		flow_ready(s, turn_take(s, TURN_WAITING));
 }
 
 /*
- * Give up to max ready flows their turn.  Returns whether any is left.
+ * Give up to max ready flows their turn, one of each peer's after the
+ * other.  Returns whether any is left.
  */
 int
 slirp_run(struct slirp *s, int max)
 {
 	struct flow	*f;
+	uint32_t	 before;
 	int		 more = 0;
 
+	s->round++;
 	wake_waiting(s);
-	for (; max > 0 && (f = TAILQ_FIRST(&s->ready)) != NULL; max--) {
-		TAILQ_REMOVE(&s->ready, f, ready_entry);
-		f->ready = 0;
+	for (; max > 0 && (f = turn_take(s, TURN_READY)) != NULL; max--) {
+		before = s->nwaiting;
 		switch (f->type) {
 		case FLOW_TCP:
 			more = tcp_ready(s, f);
@@ -707,15 +742,17 @@ slirp_run(struct slirp *s, int max)
 		}
 		if (more)
 			flow_ready(s, f);
-		else if (s->wakes > 0 &&
-		    TAILQ_LAST(&s->waiting, flow_queue) == f &&
+		else if (s->wakes > 0 && s->nwaiting > before &&
 		    s->out->nfree > SLOTS_RESERVED) {
 			/* f waits again, and there are slots */
 			s->wakes--;
-			flow_ready(s, TAILQ_FIRST(&s->waiting));
+			flow_ready(s, turn_take(s, TURN_WAITING));
 		}
+		/* a turn may be long: look what the guests say meanwhile */
+		if (pktq_waiting(s->in))
+			break;
 	}
-	return (!TAILQ_EMPTY(&s->ready));
+	return (!TAILQ_EMPTY(&s->turns[TURN_READY]));
 }
 
 /*
@@ -725,9 +762,9 @@ slirp_run(struct slirp *s, int max)
 int
 slirp_idle(struct slirp *s)
 {
-	if (TAILQ_EMPTY(&s->waiting))
-		return (TAILQ_EMPTY(&s->ready));
-	pktq_want_slots(s->out);
-	wake_waiting(s);
-	return (TAILQ_EMPTY(&s->ready));
+	if (s->nwaiting > 0) {
+		pktq_want_slots(s->out);
+		wake_waiting(s);
+	}
+	return (TAILQ_EMPTY(&s->turns[TURN_READY]));
 }

@@ -155,7 +155,8 @@ host_tcp_open(void *arg, struct flow *f, int ttl)
 	if (tcp_sndbuf != 0)
 		set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)tcp_sndbuf);
 	want_errors(fd, f->dst.af);
-	if (ttl < TTL_SHORT) {
+	f->short_ttl = ttl < TTL_SHORT;
+	if (f->short_ttl) {
 		if (f->dst.af == 4)
 			set_int(fd, IPPROTO_IP, IP_TTL, ttl);
 		else
@@ -199,10 +200,13 @@ host_connected(void *arg, struct flow *f)
 	    ti.tcpi_state != TCP_CLOSE_WAIT))
 		return (0);
 	if (f->dst.af == 4) {
-		set_int(f->fd, IPPROTO_IP, IP_TTL, TTL_DEFAULT);
+		if (f->short_ttl)
+			set_int(f->fd, IPPROTO_IP, IP_TTL, TTL_DEFAULT);
 		set_int(f->fd, IPPROTO_IP, IP_RECVERR, 0);
 	} else {
-		set_int(f->fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, TTL_DEFAULT);
+		if (f->short_ttl)
+			set_int(f->fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS,
+			    TTL_DEFAULT);
 		set_int(f->fd, IPPROTO_IPV6, IPV6_RECVERR, 0);
 	}
 	return (1);

@@ -80,7 +80,7 @@ send_error(struct slirp *s, struct slirp_peer *peer,
 	put32(m + 4, info);
 	memcpy(m + ICMP_HDR, quote, len);
 	set_cksum(m, ICMP_HDR + len, src, dst);
-	ip_send(s, peer, src, dst,
+	ip_send(s, peer, NULL, src, dst,
 	    src->af == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6, m, ICMP_HDR + len,
 	    0);
 	s->count.icmp_tx_errors++;
@@ -291,8 +291,8 @@ echo_local(struct slirp *s, struct ippkt *p)
 	s->dgram[0] = p->src.af == 4 ? ICMP4_ECHOREPLY : ICMP6_ECHOREPLY;
 	s->dgram[1] = 0;
 	set_cksum(s->dgram, p->l4len, &p->dst, &p->src);
-	ip_send(s, p->peer, &p->dst, &p->src, p->proto, s->dgram, p->l4len,
-	    p->tos);
+	ip_send(s, p->peer, NULL, &p->dst, &p->src, p->proto, s->dgram,
+	    p->l4len, p->tos);
 	s->count.icmp_echo_local++;
 }
 
@@ -566,7 +566,7 @@ icmp_ready(struct slirp *s, struct flow *f)
 			continue;
 		put16(s->dgram + 4, f->sport);
 		set_cksum(s->dgram, (size_t)n, &from, &f->src);
-		ip_send(s, f->peer, &from, &f->src, f->src.af == 4 ?
+		ip_send(s, f->peer, f, &from, &f->src, f->src.af == 4 ?
 		    IPPROTO_ICMP : IPPROTO_ICMPV6, s->dgram, (size_t)n,
 		    (uint8_t)o.tos);
 		f->tx_bytes += (uint64_t)n;

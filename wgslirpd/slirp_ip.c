@@ -134,11 +134,51 @@ ip_header(struct slirp *s, uint8_t *p, const struct ipaddr *src,
 	}
 }
 
-/* Show a packet in a slot to the crypto engine; the slot stays owned. */
+/* What the flow sends now is a train, which does not pass others. */
+void
+ip_bulk(struct slirp *s, struct flow *f)
+{
+	f->round = s->round;
+	f->nround = EXPRESS_FLOW;
+}
+
+/*
+ * The first few packets of a flow and of a peer in a round pass what others
+ * have waiting, unless some of their own flow would be passed, too.
+ */
+static enum pktq_class
+class_of(struct slirp *s, struct slirp_peer *peer, struct flow *f)
+{
+	if (peer->round != s->round) {
+		peer->round = s->round;
+		peer->nround = 0;
+	}
+	if (f != NULL) {
+		if (f->round != s->round) {
+			f->round = s->round;
+			f->nround = 0;
+		}
+		if (f->nround == EXPRESS_FLOW ||
+		    !pktq_bulk_done(s->out, f->bulk_mark))
+			return (PKTQ_BULK);
+	}
+	if (peer->nround == EXPRESS_PEER)
+		return (PKTQ_BULK);
+	if (f != NULL)
+		f->nround++;
+	peer->nround++;
+	return (PKTQ_EXPRESS);
+}
+
+/*
+ * Show a packet in a slot to the crypto engine; the slot stays owned.  f is
+ * the flow whose packets stay in order, or NULL.
+ */
 void
 ip_publish(struct slirp *s, uint32_t slot, size_t off, size_t len,
-    struct slirp_peer *peer)
+    struct slirp_peer *peer, struct flow *f)
 {
+	enum pktq_class		 c = class_of(s, peer, f);
 	struct pktq_desc	 d;
 
 	memset(&d, 0, sizeof(d));
@@ -147,7 +187,9 @@ ip_publish(struct slirp *s, uint32_t slot, size_t off, size_t len,
 	d.peer = peer->id;
 	d.off = (uint16_t)off;
 	d.len = (uint16_t)len;
-	if (pktq_publish(s->out, &d) == 0) {
+	if (pktq_publish(s->out, &d, c) == 0) {
+		if (f != NULL && c == PKTQ_BULK)
+			f->bulk_mark = pktq_bulk_mark(s->out);
 		s->count.ip_tx_packets++;
 		s->count.ip_tx_bytes += len;
 		if (peer->rate_out != 0)
@@ -156,7 +198,7 @@ ip_publish(struct slirp *s, uint32_t slot, size_t off, size_t len,
 }
 
 static void
-send_fragments6(struct slirp *s, struct slirp_peer *peer,
+send_fragments6(struct slirp *s, struct slirp_peer *peer, struct flow *f,
     const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto,
     const uint8_t *data, size_t len, uint8_t tos, size_t room)
 {
@@ -179,14 +221,14 @@ send_fragments6(struct slirp *s, struct slirp_peer *peer,
 		    (off + n < len ? 1 : 0)));
 		put32(p + IP6_HDR + 4, id);
 		memcpy(p + IP6_HDR + 8, data + off, n);
-		ip_publish(s, slot, 0, IP6_HDR + 8 + n, peer);
+		ip_publish(s, slot, 0, IP6_HDR + 8 + n, peer, f);
 		pktq_release(s->out, slot);
 		s->count.frag_tx++;
 	}
 }
 
 static void
-send_fragments4(struct slirp *s, struct slirp_peer *peer,
+send_fragments4(struct slirp *s, struct slirp_peer *peer, struct flow *f,
     const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto,
     const uint8_t *data, size_t len, uint8_t tos, size_t room)
 {
@@ -206,7 +248,7 @@ send_fragments4(struct slirp *s, struct slirp_peer *peer,
 		ip_header(s, p, src, dst, proto, n, tos, (int)(off / 8) |
 		    (off + n < len ? IP4_MF : 0));
 		memcpy(p + IP4_HDR, data + off, n);
-		ip_publish(s, slot, 0, IP4_HDR + n, peer);
+		ip_publish(s, slot, 0, IP4_HDR + n, peer, f);
 		pktq_release(s->out, slot);
 		s->count.frag_tx++;
 	}
@@ -214,12 +256,13 @@ send_fragments4(struct slirp *s, struct slirp_peer *peer,
 
 /*
  * Send a datagram of len bytes, transport header included, to a guest; it
- * is fragmented if it exceeds the MTU.  For what is not bulk TCP.
+ * is fragmented if it exceeds the MTU.  For what is not bulk TCP; f is as for
+ * ip_publish().
  */
 void
-ip_send(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *src,
-    const struct ipaddr *dst, uint8_t proto, uint8_t *data, size_t len,
-    uint8_t tos)
+ip_send(struct slirp *s, struct slirp_peer *peer, struct flow *f,
+    const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto,
+    uint8_t *data, size_t len, uint8_t tos)
 {
 	size_t		 hlen = ip_hdr_len(src), mtu = ip_mtu(s, peer);
 	uint32_t	 slot;
@@ -227,11 +270,11 @@ ip_send(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *src,
 
 	if (hlen + len > mtu) {
 		if (src->af == 4)
-			send_fragments4(s, peer, src, dst, proto, data, len,
-			    tos, mtu - hlen);
+			send_fragments4(s, peer, f, src, dst, proto, data,
+			    len, tos, mtu - hlen);
 		else
-			send_fragments6(s, peer, src, dst, proto, data, len,
-			    tos, mtu - hlen);
+			send_fragments6(s, peer, f, src, dst, proto, data,
+			    len, tos, mtu - hlen);
 		return;
 	}
 	if ((slot = ip_slot(s, 0)) == PKTQ_NOSLOT) {
@@ -241,7 +284,7 @@ ip_send(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *src,
 	p = pktq_slot(s->out, slot);
 	ip_header(s, p, src, dst, proto, len, tos, 0);
 	memcpy(p + hlen, data, len);
-	ip_publish(s, slot, 0, hlen + len, peer);
+	ip_publish(s, slot, 0, hlen + len, peer, f);
 	pktq_release(s->out, slot);
 }
 

@@ -737,7 +737,7 @@ udp_done(void *arg, uint8_t *msg, size_t len)
 		if (p->ndns > 0)
 			p->ndns--;
 		if (len > 0)
-			udp_answer(engine, p, &a->dst, DNS_PORT, &a->src,
+			udp_answer(engine, p, NULL, &a->dst, DNS_PORT, &a->src,
 			    a->sport, msg, len);
 	}
 	free(a);

@@ -424,6 +424,14 @@ tcp_connect_event(struct slirp *s, struct tcpcb *t, int what)
 	struct host_error	 he, e;
 	int			 error;
 
+	/* an error ends the attempt: who is connected has none */
+	if (what & HOST_WRITE && s->host->connected(s->harg, &t->f)) {
+		/* told once: there is something to read already */
+		if (what & HOST_READ)
+			t->f.readable = 1;
+		host_connected(s, t);
+		return;
+	}
 	/* the kernel forgets the error once its queue has been read */
 	memset(&he, 0, sizeof(he));
 	error = s->host->error(s->harg, &t->f);
@@ -433,11 +441,5 @@ tcp_connect_event(struct slirp *s, struct tcpcb *t, int what)
 		error = he.error;
 	if (error != 0)
 		connect_failed(s, t, NULL, error, &he);
-	else if (what & HOST_WRITE && s->host->connected(s->harg, &t->f)) {
-		/* told once: there is something to read already */
-		if (what & HOST_READ)
-			t->f.readable = 1;
-		host_connected(s, t);
-	}
 }
 

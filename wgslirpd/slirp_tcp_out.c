@@ -141,7 +141,7 @@ send_bare(struct slirp *s, struct tcpcb *t, uint32_t seq, uint8_t flags,
 	put_header(p + iplen, &f->dst, f->dport, &f->src, f->sport, seq,
 	    flags & TH_ACK ? t->rcv_nxt : 0, flags,
 	    flags & TH_RST ? 0 : tcp_window(t), optlen, 0, 0);
-	ip_publish(s, slot, 0, iplen + TCP_HDR + optlen, f->peer);
+	ip_publish(s, slot, 0, iplen + TCP_HDR + optlen, f->peer, f);
 	pktq_release(s->out, slot);
 	s->count.tcp_tx_segments++;
 	if (flags & TH_ACK) {
@@ -258,7 +258,8 @@ tcp_reply_rst(struct slirp *s, const struct tcp_in *in)
 	}
 	put_header(h, &p->dst, in->dport, &p->src, in->sport, seq, ack, flags,
 	    0, 0, 0, 0);
-	ip_send(s, p->peer, &p->dst, &p->src, IPPROTO_TCP, h, sizeof(h), 0);
+	ip_send(s, p->peer, NULL, &p->dst, &p->src, IPPROTO_TCP, h,
+	    sizeof(h), 0);
 	s->count.tcp_resets_tx++;
 }
 
@@ -271,7 +272,7 @@ tcp_reply_ack(struct slirp *s, struct slirp_peer *peer,
 	uint8_t	 h[TCP_HDR];
 
 	put_header(h, dst, dport, src, sport, seq, ack, TH_ACK, 0, 0, 0, 0);
-	ip_send(s, peer, dst, src, IPPROTO_TCP, h, sizeof(h), 0);
+	ip_send(s, peer, NULL, dst, src, IPPROTO_TCP, h, sizeof(h), 0);
 }
 
 /* Make room for n more segments.  -1 if there is none. */
@@ -378,7 +379,8 @@ send_seg(struct slirp *s, struct tcpcb *t, struct tseg *g, int push)
 	ip_header(s, p - hlen, &f->dst, &f->src, IPPROTO_TCP,
 	    TCP_HDR + optlen + g->len, f->dscp,
 	    f->src.af == 4 ? 0x4000 : 0);
-	ip_publish(s, g->slot, SLOT_PAYLOAD - hlen, hlen + g->len, f->peer);
+	ip_publish(s, g->slot, SLOT_PAYLOAD - hlen, hlen + g->len, f->peer,
+	    f);
 	s->count.tcp_tx_segments++;
 	/* it carries the acknowledgement, too */
 	if (t->rq == NULL) {
@@ -752,6 +754,8 @@ read_train(struct slirp *s, struct tcpcb *t, uint32_t n, uint32_t size)
 		return (-1);
 	}
 	r = s->host->readv(s->harg, &t->f, iov, (int)got);
+	if (r > (ssize_t)(size * EXPRESS_FLOW))
+		ip_bulk(s, &t->f);
 	for (i = 0, left = r; i < got && left > 0; i++) {
 		g = tcp_seg(t, t->seg_n);
 		memset(g, 0, sizeof(*g));
@@ -873,7 +877,7 @@ send_new(struct slirp *s, struct tcpcb *t)
 
 	n = may_read(s, t, &size);
 	if (n > 0 && (segs_queued(s, t) >= RING_TRAINS * TRAIN_SEGS ||
-	    s->out->noutstanding >= ALL_TRAINS * TRAIN_SEGS)) {
+	    s->out->nout[PKTQ_BULK] >= ALL_TRAINS * TRAIN_SEGS)) {
 		flow_wait_slots(s, &t->f);
 		return (0);
 	}

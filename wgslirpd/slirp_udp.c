@@ -359,12 +359,12 @@ udp_header(uint8_t *p, const struct ipaddr *from, uint16_t port,
  * len bytes and as much room before them as a UDP header takes.
  */
 void
-udp_answer(struct slirp *s, struct slirp_peer *peer,
+udp_answer(struct slirp *s, struct slirp_peer *peer, struct flow *f,
     const struct ipaddr *from, uint16_t port, const struct ipaddr *to,
     uint16_t tport, uint8_t *data, size_t len)
 {
 	udp_header(data - UDP_HDR, from, port, to, tport, len);
-	ip_send(s, peer, from, to, IPPROTO_UDP, data - UDP_HDR,
+	ip_send(s, peer, f, from, to, IPPROTO_UDP, data - UDP_HDR,
 	    len + UDP_HDR, 0);
 	s->count.udp_tx_datagrams++;
 	s->count.udp_tx_bytes += len;
@@ -421,7 +421,7 @@ udp_forward_send(struct slirp *s, struct forward_flow *w, uint8_t *data,
 	f->active = s->now;
 	f->tx_bytes += len;
 	s->count.udp_forwarded++;
-	udp_answer(s, f->peer, &f->dst, f->dport, &f->src, f->sport, data,
+	udp_answer(s, f->peer, f, &f->dst, f->dport, &f->src, f->sport, data,
 	    len);
 }
 
@@ -484,13 +484,15 @@ split_received(struct slirp *s, struct flow *f, const struct ipaddr *from,
 	size_t		 hlen = ip_hdr_len(&f->src) + UDP_HDR, off, len;
 	uint32_t	 slot;
 
+	if (n > o->segment * EXPRESS_FLOW)
+		ip_bulk(s, f);
 	for (off = 0; off < n; off += len) {
 		len = n - off < o->segment ? n - off : o->segment;
 		if (hlen + len > ip_mtu(s, f->peer)) {
 			/* the header goes over what has gone */
 			udp_header(data + off - UDP_HDR, from, port, &f->src,
 			    f->sport, len);
-			ip_send(s, f->peer, from, &f->src, IPPROTO_UDP,
+			ip_send(s, f->peer, f, from, &f->src, IPPROTO_UDP,
 			    data + off - UDP_HDR, len + UDP_HDR,
 			    (uint8_t)o->tos);
 			continue;
@@ -505,7 +507,7 @@ split_received(struct slirp *s, struct flow *f, const struct ipaddr *from,
 		ip_header(s, p - hlen, from, &f->src, IPPROTO_UDP,
 		    len + UDP_HDR, (uint8_t)o->tos, 0);
 		ip_publish(s, slot, SLOT_PAYLOAD - hlen, hlen + len,
-		    f->peer);
+		    f->peer, f);
 		pktq_release(s->out, slot);
 	}
 }
@@ -583,7 +585,7 @@ udp_ready(struct slirp *s, struct flow *f)
 			ip_header(s, p - hlen, &from, &f->src, IPPROTO_UDP,
 			    (size_t)n + UDP_HDR, (uint8_t)o.tos, 0);
 			ip_publish(s, slot, SLOT_PAYLOAD - hlen,
-			    hlen + (size_t)n, f->peer);
+			    hlen + (size_t)n, f->peer, f);
 			pktq_release(s->out, slot);
 			continue;
 		}
@@ -591,7 +593,7 @@ udp_ready(struct slirp *s, struct flow *f)
 		pktq_release(s->out, slot);
 		udp_header(s->dgram, &from, port, &f->src, f->sport,
 		    (size_t)n);
-		ip_send(s, f->peer, &from, &f->src, IPPROTO_UDP, s->dgram,
+		ip_send(s, f->peer, f, &from, &f->src, IPPROTO_UDP, s->dgram,
 		    (size_t)n + UDP_HDR, (uint8_t)o.tos);
 	}
 	return (1);

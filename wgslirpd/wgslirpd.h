@@ -520,7 +520,8 @@ struct imsgev {
  * How a busy engine waits.  Waking up for every few packets costs more
  * than handling them, so while traffic flows it naps for a moment instead
  * of sleeping until something happens; what came meanwhile is a batch.
- * Without traffic it sleeps for real, and a single packet never waits.
+ * The doorbell wakes it for what is urgent.  Without traffic it sleeps for
+ * real, and a single packet never waits.
  */
 #define NAP_LEAST	MONO_US(40)
 #define NAP_PACKET	MONO_US(4)	/* more for each of the last round */
@@ -535,7 +536,7 @@ struct nap {
 
 /* proc.c */
 int		 nap_wanted(struct nap *, uint64_t);
-void		 nap_take(const struct nap *);
+void		 nap_take(const struct nap *, int);
 extern struct event_base	*evbase;
 const char	*proc_title(enum proc_id);
 int		 imsgev_init(struct imsgev *, int, enum proc_id, imsgev_fn *,

@@ -757,7 +757,7 @@ engine_input(const uint8_t *p, size_t len)
 	d.peer = 3;
 	d.len = (uint16_t)len;
 	d.time = S.s.now;
-	if (pktq_publish(&S.in_p, &d) != 0)
+	if (pktq_publish(&S.in_p, &d, PKTQ_BULK) != 0)
 		fail("queue full");
 	pktq_release(&S.in_p, d.slot);
 	pktq_flush(&S.in_p);
@@ -849,7 +849,7 @@ engine_run(void)
 	for (i = 0; i < 1000 && more; i++) {
 		more = slirp_run(&S.s, 64);
 		collect();
-		if (!TAILQ_EMPTY(&S.s.waiting))
+		if (S.s.nwaiting > 0)
 			more = 1;
 	}
 	if (more)

@@ -208,7 +208,7 @@ struct qpair {
 	int		 fd;
 };
 
-#define NSLOTS	64
+#define NSLOTS	512	/* more than are express */
 
 static void
 q_open(struct qpair *q)
@@ -262,12 +262,12 @@ queue_passes(void **state)
 			d.slot = slot;
 			d.peer = sent++;
 			d.len = 32;
-			assert_int_equal(pktq_publish(&q.p, &d), 0);
+			assert_int_equal(pktq_publish(&q.p, &d, PKTQ_BULK), 0);
 			assert_int_equal(pktq_busy(&q.p, slot), 1);
 			pktq_release(&q.p, slot);
 		}
 		/* nothing is seen before the flush */
-		if (q.p.head == (uint32_t)n)
+		if (q.p.head[PKTQ_BULK] == (uint32_t)n)
 			assert_int_equal(pktq_fetch(&q.c, got, NSLOTS), 0);
 		pktq_flush(&q.p);
 		n = pktq_fetch(&q.c, got,
@@ -301,8 +301,9 @@ queue_keeps(void **state)
 	slot = pktq_alloc(&q.p);
 	memset(&d, 0, sizeof(d));
 	d.slot = slot;
-	assert_int_equal(pktq_publish(&q.p, &d), 0);
-	assert_int_equal(pktq_publish(&q.p, &d), -1);	/* still busy */
+	assert_int_equal(pktq_publish(&q.p, &d, PKTQ_BULK), 0);
+	/* still busy */
+	assert_int_equal(pktq_publish(&q.p, &d, PKTQ_BULK), -1);
 	pktq_flush(&q.p);
 	assert_int_equal(pktq_fetch(&q.c, got, 4), 1);
 	assert_int_equal(pktq_return(&q.c, slot), 0);
@@ -310,7 +311,7 @@ queue_keeps(void **state)
 	assert_int_equal(pktq_reclaim(&q.p), 1);
 	assert_int_equal(pktq_busy(&q.p, slot), 0);
 	assert_int_equal(q.p.nfree, NSLOTS - 1);
-	assert_int_equal(pktq_publish(&q.p, &d), 0);	/* once more */
+	assert_int_equal(pktq_publish(&q.p, &d, PKTQ_BULK), 0);	/* once more */
 	pktq_release(&q.p, slot);
 	assert_int_equal(q.p.nfree, NSLOTS - 1);
 	pktq_flush(&q.p);
@@ -333,7 +334,7 @@ queue_bells(void **state)
 	memset(&d, 0, sizeof(d));
 	/* an awake consumer is not woken */
 	d.slot = pktq_alloc(&q.p);
-	pktq_publish(&q.p, &d);
+	pktq_publish(&q.p, &d, PKTQ_BULK);
 	pktq_flush(&q.p);
 	assert_int_equal(rang(q.bell[0][0]), 0);
 	/* there is something: no sleep */
@@ -341,11 +342,11 @@ queue_bells(void **state)
 	assert_int_equal(pktq_fetch(&q.c, got, 4), 1);
 	assert_int_equal(pktq_sleep(&q.c), 0);
 	d.slot = pktq_alloc(&q.p);
-	pktq_publish(&q.p, &d);
+	pktq_publish(&q.p, &d, PKTQ_BULK);
 	pktq_flush(&q.p);
 	assert_int_equal(rang(q.bell[0][0]), 1);
 	d.slot = pktq_alloc(&q.p);
-	pktq_publish(&q.p, &d);
+	pktq_publish(&q.p, &d, PKTQ_BULK);
 	pktq_flush(&q.p);
 	assert_int_equal(rang(q.bell[0][0]), 0);	/* once is enough */
 	/* a producer that waits for slots */
@@ -360,43 +361,158 @@ queue_bells(void **state)
 	q_close(&q);
 }
 
+/* Publish so many in a class, numbered from *n. */
+static void
+q_publish(struct qpair *q, enum pktq_class c, int count, uint32_t *n)
+{
+	struct pktq_desc	 d;
+
+	memset(&d, 0, sizeof(d));
+	for (; count > 0; count--) {
+		assert_int_not_equal(d.slot = pktq_alloc(&q->p),
+		    PKTQ_NOSLOT);
+		d.peer = (*n)++;
+		assert_int_equal(pktq_publish(&q->p, &d, c), 0);
+		pktq_release(&q->p, d.slot);
+	}
+}
+
+/* Express passes bulk, which still gets a quarter. */
+static void
+queue_express(void **state)
+{
+	struct qpair		 q;
+	struct pktq_desc	 got[NSLOTS];
+	uint32_t		 n = 0, mark, i;
+
+	(void)state;
+	q_open(&q);
+	assert_true(pktq_bulk_done(&q.p, pktq_bulk_mark(&q.p)));
+	q_publish(&q, PKTQ_BULK, 20, &n);
+	mark = pktq_bulk_mark(&q.p);
+	assert_false(pktq_bulk_done(&q.p, mark));
+	q_publish(&q, PKTQ_EXPRESS, 20, &n);
+	pktq_flush(&q.p);
+	assert_int_equal(pktq_fetch(&q.c, got, 16), 16);
+	for (i = 0; i < 16; i++)
+		assert_int_equal(got[i].peer, i < 12 ? 20 + i : i - 12);
+	for (i = 0; i < 16; i++)
+		pktq_return(&q.c, got[i].slot);
+	assert_int_equal(pktq_fetch(&q.c, got, NSLOTS), 24);
+	assert_int_equal(got[0].peer, 32);
+	assert_int_equal(got[8].peer, 4);
+	assert_int_equal(got[23].peer, 19);
+	/* returns count for the class that they were published in */
+	for (i = 0; i < 23; i++)
+		pktq_return(&q.c, got[i].slot);
+	pktq_return_flush(&q.c);
+	assert_int_equal(pktq_reclaim(&q.p), 39);
+	assert_false(pktq_bulk_done(&q.p, mark));
+	assert_int_equal(q.p.nout[PKTQ_EXPRESS], 0);
+	assert_int_equal(q.p.nout[PKTQ_BULK], 1);
+	pktq_return(&q.c, got[23].slot);
+	pktq_return_flush(&q.c);
+	assert_int_equal(pktq_reclaim(&q.p), 1);
+	assert_true(pktq_bulk_done(&q.p, mark));
+	/* what does not fit goes in bulk, and none is lost */
+	n = 0;
+	q_publish(&q, PKTQ_EXPRESS, NSLOTS, &n);
+	assert_int_equal(q.p.nout[PKTQ_EXPRESS], 256);
+	assert_int_equal(q.p.nout[PKTQ_BULK], NSLOTS - 256);
+	pktq_flush(&q.p);
+	for (n = 0; (i = (uint32_t)pktq_fetch(&q.c, got, 64)) > 0; n += i)
+		continue;
+	assert_int_equal(n, NSLOTS);
+	q_close(&q);
+}
+
+/* One who naps is woken by what is urgent only. */
+static void
+queue_naps(void **state)
+{
+	struct qpair		 q;
+	struct pktq_desc	 got[4];
+	uint32_t		 n = 0;
+
+	(void)state;
+	q_open(&q);
+	assert_int_equal(pktq_nap(&q.c), 0);
+	q_publish(&q, PKTQ_BULK, 1, &n);
+	pktq_flush(&q.p);
+	assert_int_equal(rang(q.bell[0][0]), 0);
+	q_publish(&q, PKTQ_EXPRESS, 1, &n);
+	pktq_flush(&q.p);
+	assert_int_equal(rang(q.bell[0][0]), 1);
+	assert_int_equal(pktq_nap(&q.c), 1);	/* there is something */
+	assert_int_equal(pktq_waiting(&q.c), 1);
+	assert_int_equal(pktq_fetch(&q.c, got, 4), 2);
+	assert_int_equal(pktq_waiting(&q.c), 0);
+	assert_int_equal(pktq_nap(&q.c), 0);
+	q_publish(&q, PKTQ_BULK, 1, &n);
+	pktq_urgent(&q.p);
+	pktq_flush(&q.p);
+	assert_int_equal(rang(q.bell[0][0]), 1);
+	/* it was so of that one only */
+	assert_int_equal(pktq_fetch(&q.c, got, 4), 1);
+	assert_int_equal(pktq_nap(&q.c), 0);
+	q_publish(&q, PKTQ_BULK, 1, &n);
+	pktq_flush(&q.p);
+	assert_int_equal(rang(q.bell[0][0]), 0);
+	q_close(&q);
+}
+
+/* One thing that a hostile producer may write. */
+static void
+spoil(struct pktq *p, enum pktq_class c, int what)
+{
+	struct pktq_desc	*ring = p->ring[c];
+
+	switch (what) {
+	case 0:		/* slot outside the pool */
+		ring[0].slot = NSLOTS;
+		break;
+	case 1:		/* packet outside the slot */
+		ring[0].off = 2000;
+		ring[0].len = 100;
+		break;
+	case 2:		/* more descriptors than slots */
+		p->head[c] += NSLOTS;
+		break;
+	case 3:		/* the same slot twice */
+		ring[1] = ring[0];
+		p->head[c]++;
+		break;
+	case 4:		/* an index that goes back */
+		p->head[c] = (uint32_t)-5;
+		break;
+	case 5:
+		ring[0].off = PKTQ_SLOT_SIZE + 1;
+		ring[0].len = 0;
+		break;
+	case 6:		/* in both rings at once */
+		p->ring[!c][0] = ring[0];
+		p->head[!c]++;
+		break;
+	}
+}
+
 /* What a hostile sibling writes is found out. */
 static void
 queue_hostile(void **state)
 {
 	struct qpair		 q;
 	struct pktq_desc	 d, got[NSLOTS];
+	enum pktq_class		 c;
 	int			 i;
 
 	(void)state;
-	for (i = 0; i < 6; i++) {
+	for (i = 0; i < 14; i++) {
+		c = i % 2 ? PKTQ_BULK : PKTQ_EXPRESS;
 		q_open(&q);
 		memset(&d, 0, sizeof(d));
 		d.slot = pktq_alloc(&q.p);
-		pktq_publish(&q.p, &d);
-		switch (i) {
-		case 0:		/* slot outside the pool */
-			q.p.ring[0].slot = NSLOTS;
-			break;
-		case 1:		/* packet outside the slot */
-			q.p.ring[0].off = 2000;
-			q.p.ring[0].len = 100;
-			break;
-		case 2:		/* more descriptors than slots */
-			q.p.head += NSLOTS;
-			break;
-		case 3:		/* the same slot twice */
-			q.p.ring[1] = q.p.ring[0];
-			q.p.head++;
-			break;
-		case 4:		/* an index that goes back */
-			q.p.head = (uint32_t)-5;
-			break;
-		case 5:
-			q.p.ring[0].off = PKTQ_SLOT_SIZE + 1;
-			q.p.ring[0].len = 0;
-			break;
-		}
+		pktq_publish(&q.p, &d, c);
+		spoil(&q.p, c, i / 2);
 		pktq_flush(&q.p);
 		assert_int_equal(pktq_fetch(&q.c, got, NSLOTS), -1);
 		assert_int_equal(pktq_fetch(&q.c, got, NSLOTS), -1);
@@ -406,7 +522,7 @@ queue_hostile(void **state)
 		q_open(&q);
 		memset(&d, 0, sizeof(d));
 		d.slot = pktq_alloc(&q.p);
-		pktq_publish(&q.p, &d);
+		pktq_publish(&q.p, &d, PKTQ_BULK);
 		pktq_flush(&q.p);
 		assert_int_equal(pktq_fetch(&q.c, got, 1), 1);
 		switch (i) {
@@ -653,6 +769,8 @@ main(void)
 		cmocka_unit_test(queue_passes),
 		cmocka_unit_test(queue_keeps),
 		cmocka_unit_test(queue_bells),
+		cmocka_unit_test(queue_express),
+		cmocka_unit_test(queue_naps),
 		cmocka_unit_test(queue_hostile),
 		cmocka_unit_test(queue_area),
 		cmocka_unit_test(wheel_oracle),

@@ -966,6 +966,123 @@ ack_at_the_edge(void **state)
 	w_close();
 }
 
+/* Has the host say it, without giving anybody a turn. */
+static void
+udp_pending(struct fsock *x, const char *data)
+{
+	x->inpos = 0;
+	x->inlen = strlen(data);
+	memcpy(x->in, data, x->inlen);
+	x->eof = 1;
+	slirp_host_event(&W.s, x->f, HOST_READ);
+}
+
+/* Datagrams that wait toward the guest, by their first letters. */
+static const char *
+udp_order(void)
+{
+	static char	 text[MAXPKT];
+	int		 i, n = 0;
+
+	for (i = 0; i < W.npkts; i++)
+		text[n++] = W.pkts[i].b[9] == IPPROTO_TCP ? 't' :
+		    (char)W.pkts[i].b[28];
+	text[n] = '\0';
+	W.npkts = 0;
+	return (text);
+}
+
+/* A few packets pass a download; of one flow none passes another. */
+static void
+small_passes(void **state)
+{
+	struct guest	 g;
+	struct fsock	*x, *u;
+	const char	*o;
+
+	(void)state;
+	w_open();
+	g_init(&g, 0, 1000);
+	x = g_connect(&g, 0);
+	udp_send("10.77.0.2", "192.0.2.9", 5000, 53, "q", 1);
+	u = &W.fs[W.nfs - 1];
+	w_addr(&u->from, "192.0.2.9");
+	u->fport = 53;
+	W.npkts = 0;
+	/* one turn each: first the download, then an answer */
+	x->inlen = 20000;
+	slirp_host_event(&W.s, x->f, HOST_READ);
+	udp_pending(u, "a");
+	slirp_run(&W.s, 2);
+	w_collect();
+	o = udp_order();
+	assert_int_equal(strlen(o), 11);
+	assert_int_equal(o[0], 'a');
+	assert_int_equal(o[1], 't');
+	/* a train of ten, and a single one behind it: as they came */
+	u->segment = 1;
+	udp_pending(u, "bbbbbbbbbb");
+	slirp_run(&W.s, 2);
+	udp_pending(u, "c");
+	slirp_run(&W.s, 2);
+	udp_pending(u, "d");
+	slirp_run(&W.s, 2);
+	w_collect();
+	assert_string_equal(udp_order(), "bbbbbbbbbbcd");
+	/* when that has gone, it is in no queue again */
+	slirp_host_event(&W.s, x->f, HOST_READ);
+	w_run();
+	W.npkts = 0;
+	g.ack += 10000;
+	g_send(&g, TH_ACK, g.seq, NULL, 0);
+	W.npkts = 0;
+	udp_pending(u, "e");
+	slirp_run(&W.s, 2);
+	assert_int_equal(W.out_p.nout[PKTQ_EXPRESS], 1);
+	w_collect();
+	w_close();
+}
+
+/* Peers take turns, and each one's flows among themselves. */
+static void
+peers_take_turns(void **state)
+{
+	static const char *const	 says[] = { "1", "2", "3", "x", "y" };
+	struct fsock			*u[5];
+	int				 i;
+
+	(void)state;
+	w_open();
+	assert_non_null(slirp_peer_set(&W.s, 4, "phone"));
+	for (i = 0; i < 5; i++) {
+		W.from = i < 3 ? 3 : 4;
+		udp_send(i < 3 ? "10.77.0.2" : "10.77.0.3", "192.0.2.9",
+		    (uint16_t)(5000 + i), 53, "q", 1);
+		u[i] = &W.fs[W.nfs - 1];
+		w_addr(&u[i]->from, "192.0.2.9");
+		u[i]->fport = 53;
+	}
+	W.npkts = 0;
+	for (i = 0; i < 5; i++)
+		udp_pending(u[i], says[i]);
+	w_run();
+	assert_string_equal(udp_order(), "1x2y3");
+	/* of one peer only so many a round pass the others */
+	u[0]->segment = 1;
+	for (i = 0; i < 3; i++)
+		udp_pending(u[i], "...");
+	slirp_run(&W.s, 64);
+	assert_int_equal(W.out_p.nout[PKTQ_BULK], 0);
+	W.peer->nround = EXPRESS_PEER;
+	W.peer->round = W.s.round + 1;
+	udp_pending(u[0], "z");
+	udp_pending(u[4], "w");
+	slirp_run(&W.s, 64);
+	assert_int_equal(W.out_p.nout[PKTQ_BULK], 1);
+	w_collect();
+	w_close();
+}
+
 /* A flow keeps no room for segments before there are any, and after. */
 static void
 idle_is_small(void **state)
@@ -1303,6 +1420,8 @@ int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test(small_passes),
+		cmocka_unit_test(peers_take_turns),
 		cmocka_unit_test(connect_first),
 		cmocka_unit_test(connect_fails),
 		cmocka_unit_test(connect_fails_by_icmp),

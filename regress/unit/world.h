@@ -70,6 +70,7 @@ struct world {
 	int			 forgotten;
 	int			 sends;		/* calls */
 	int			 no_gso;
+	uint32_t		 from;		/* peer who sends */
 };
 
 static struct world	 W;
@@ -371,6 +372,7 @@ w_open(void)
 	ipprefix_parse(&W.s.conf.addrs[0], "10.77.0.1/24");
 	ipprefix_parse(&W.s.conf.addrs[1], "fd77::1/64");
 	W.pkts = calloc(MAXPKT, sizeof(*W.pkts));
+	W.from = 3;
 	W.peer = slirp_peer_set(&W.s, 3, "laptop");
 }
 
@@ -406,7 +408,7 @@ w_run(void)
 	for (i = 0; i < 100 && more; i++) {
 		more = slirp_run(&W.s, 64);
 		w_collect();
-		if (!TAILQ_EMPTY(&W.s.waiting))
+		if (W.s.nwaiting > 0)
 			more = 1;
 	}
 }
@@ -479,10 +481,10 @@ w_queue(const uint8_t *p, size_t len)
 		d.slot = pktq_alloc(&W.in_p);
 	}
 	memcpy(pktq_slot(&W.in_p, d.slot), p, len);
-	d.peer = 3;
+	d.peer = W.from;
 	d.len = (uint16_t)len;
 	d.time = W.s.now;
-	assert_int_equal(pktq_publish(&W.in_p, &d), 0);
+	assert_int_equal(pktq_publish(&W.in_p, &d, PKTQ_BULK), 0);
 	pktq_release(&W.in_p, d.slot);
 	pktq_flush(&W.in_p);
 }

@@ -8,10 +8,15 @@
  *
  * usage: limit [seconds [kind]]
  * Prints for each kind the CPU-seconds for a GB (10^9 bytes) of payload
- * and the microseconds for a packet.
+ * and the microseconds for a packet.  Of "connect" it is the microseconds
+ * of CPU for a connection to a host that is opened and closed, of "relay"
+ * those that a round trip takes longer with two processes between, each of
+ * which only waits, reads and passes it on.
  */
 
 #include <sys/types.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -39,6 +44,8 @@
 #define TRAIN		45
 #define BATCH		8
 #define BUF		65536
+#define CONNECTING	128		/* at once */
+#define ROUND_TRIPS	2000
 
 struct kind {
 	const char	*name;
@@ -439,6 +446,202 @@ measure(const struct kind *k, int seconds)
 	aead_key_free(b);
 }
 
+static void
+watch(int ep, int fd, uint32_t events)
+{
+	struct epoll_event	 ev;
+
+	memset(&ev, 0, sizeof(ev));
+	ev.events = events;
+	ev.data.fd = fd;
+	if (epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev) == -1)
+		err(1, "epoll");
+}
+
+/* Close every connection when its client does. */
+static void
+serve_connects(int l)
+{
+	struct epoll_event	 ev[64];
+	uint8_t			 b[64];
+	int			 ep = epoll_create1(0), fd, i, n;
+
+	watch(ep, l, EPOLLIN);
+	for (;;) {
+		n = epoll_wait(ep, ev, 64, -1);
+		for (i = 0; i < n; i++) {
+			if (ev[i].data.fd != l) {
+				if (read(ev[i].data.fd, b, sizeof(b)) <= 0)
+					close(ev[i].data.fd);
+			} else if ((fd = accept4(l, NULL, NULL,
+			    SOCK_NONBLOCK)) != -1)
+				watch(ep, fd, EPOLLIN);
+		}
+	}
+}
+
+static void
+start_connect(int ep, const struct sockaddr_in *to)
+{
+	int	 fd;
+
+	if ((fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)) == -1 ||
+	    (connect(fd, (const struct sockaddr *)to, sizeof(*to)) == -1 &&
+	    errno != EINPROGRESS))
+		err(1, "connect");
+	watch(ep, fd, EPOLLIN | EPOLLOUT | EPOLLET);
+}
+
+/* What the host's side of a connection takes, and nothing else. */
+static void
+measure_connects(int seconds)
+{
+	struct sockaddr_in	 sin;
+	struct epoll_event	 ev[64];
+	socklen_t		 len = sizeof(sin);
+	uint8_t			 b[64];
+	double			 t = 0, done = 0;
+	time_t			 end;
+	pid_t			 pid;
+	int			 l, ep = epoll_create1(0), i, n, fd;
+
+	memset(&sin, 0, sizeof(sin));
+	sin.sin_family = AF_INET;
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if ((l = socket(AF_INET, SOCK_STREAM, 0)) == -1 ||
+	    bind(l, (struct sockaddr *)&sin, len) == -1 ||
+	    listen(l, 1024) == -1 ||
+	    getsockname(l, (struct sockaddr *)&sin, &len) == -1)
+		err(1, "listen");
+	if ((pid = fork()) == 0)
+		serve_connects(l);
+	for (i = 0; i < CONNECTING; i++)
+		start_connect(ep, &sin);
+	t = cpu();
+	for (end = time(NULL) + seconds; time(NULL) < end;) {
+		n = epoll_wait(ep, ev, 64, -1);
+		for (i = 0; i < n; i++) {
+			fd = ev[i].data.fd;
+			/* it is told that it may write once */
+			if (!(ev[i].events & EPOLLIN))
+				(void)shutdown(fd, SHUT_WR);
+			else if (read(fd, b, sizeof(b)) <= 0) {
+				close(fd);
+				done++;
+				start_connect(ep, &sin);
+			}
+		}
+	}
+	t = cpu() - t;
+	printf("connect 0 %.2f\n", t / done * 1e6);
+	fflush(stdout);
+	kill(pid, SIGKILL);
+	while (wait(NULL) > 0)
+		continue;
+	close(ep);
+	close(l);
+}
+
+/*
+ * Half a gateway: what comes on the socket rings the other half, and what
+ * the other half rings for is sent.
+ */
+static void
+relay(int fd, int rings, int other, const struct sockaddr_in *to)
+{
+	struct epoll_event	 ev;
+	uint64_t		 one = 1;
+	uint8_t			 b[64] = { 0 };
+	int			 ep = epoll_create1(0);
+
+	watch(ep, fd, EPOLLIN);
+	watch(ep, rings, EPOLLIN);
+	for (;;) {
+		must(epoll_wait(ep, &ev, 1, -1));
+		if (ev.data.fd == fd) {
+			must(recv(fd, b, sizeof(b), 0));
+			must(write(other, &one, sizeof(one)));
+		} else {
+			must(read(rings, &one, sizeof(one)));
+			one = 1;
+			must(sendto(fd, b, sizeof(b), 0,
+			    (const struct sockaddr *)to, sizeof(*to)));
+		}
+	}
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+	double	 x = *(const double *)a, y = *(const double *)b;
+
+	return (x < y ? -1 : x > y);
+}
+
+/* The median of round trips, in microseconds. */
+static double
+round_trip(int fd, const struct sockaddr_in *to)
+{
+	static double	 took[ROUND_TRIPS];
+	struct timespec	 a, b;
+	uint8_t		 m[64] = { 0 };
+	int		 i;
+
+	for (i = 0; i < ROUND_TRIPS; i++) {
+		usleep(1000);
+		clock_gettime(CLOCK_MONOTONIC, &a);
+		must(sendto(fd, m, sizeof(m), 0,
+		    (const struct sockaddr *)to, sizeof(*to)));
+		must(recv(fd, m, sizeof(m), 0));
+		clock_gettime(CLOCK_MONOTONIC, &b);
+		took[i] = (double)(b.tv_sec - a.tv_sec) * 1e6 +
+		    (double)(b.tv_nsec - a.tv_nsec) / 1e3;
+	}
+	qsort(took, ROUND_TRIPS, sizeof(took[0]), by_value);
+	return (took[ROUND_TRIPS / 2]);
+}
+
+static void
+measure_relay(void)
+{
+	struct sockaddr_in	 client, left, right, echo, from;
+	socklen_t		 len = sizeof(from);
+	uint8_t			 m[64];
+	pid_t			 pid[3];
+	double			 direct;
+	int			 c = udp_socket(&client), e, l, r, up, down, i;
+
+	e = udp_socket(&echo);
+	l = udp_socket(&left);
+	r = udp_socket(&right);
+	up = eventfd(0, 0);
+	down = eventfd(0, 0);
+	if ((pid[0] = fork()) == 0)
+		for (;;) {
+			must(recvfrom(e, m, sizeof(m), 0,
+			    (struct sockaddr *)&from, &len));
+			must(sendto(e, m, sizeof(m), 0,
+			    (struct sockaddr *)&from, len));
+		}
+	if ((pid[1] = fork()) == 0)
+		relay(l, down, up, &client);
+	if ((pid[2] = fork()) == 0)
+		relay(r, up, down, &echo);
+	direct = round_trip(c, &echo);
+	printf("relay 0 %.1f\n", round_trip(c, &left) - direct);
+	fflush(stdout);
+	for (i = 0; i < 3; i++)
+		kill(pid[i], SIGKILL);
+	while (wait(NULL) > 0)
+		continue;
+	close(c);
+	close(e);
+	close(l);
+	close(r);
+	close(up);
+	close(down);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -450,5 +653,9 @@ main(int argc, char *argv[])
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (argc < 3 || strcmp(argv[2], kinds[i].name) == 0)
 			measure(&kinds[i], argc > 1 ? atoi(argv[1]) : 3);
+	if (argc < 3 || strcmp(argv[2], "connect") == 0)
+		measure_connects(argc > 1 ? atoi(argv[1]) : 3);
+	if (argc < 3 || strcmp(argv[2], "relay") == 0)
+		measure_relay();
 	return (0);
 }

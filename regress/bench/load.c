@@ -14,11 +14,12 @@
  * serve: on loopback, PORT takes everything, PORT + 1 sends without end,
  * PORT + 2 echoes datagrams, PORT + 3 closes when the client does.
  * ping: round trips to that without a gateway, median in microseconds.
- * KIND: up, down, udp, rtt, bulk (rtt beside others' downloads), connect, hold
- * (so many connections, and nothing on them), peers (one to the other).
+ * KIND: up, down, udp, rtt, connect, hold (so many connections, and nothing
+ * on them), peers (one to the other).
  * WINDOW is what a connection may have under way in bytes, for gateways
  * with short queues; there is no recovery here that deserves the name.
- * KEYS has a private key on each line; client i has the address 10.77.1.i.
+ * KEYS is a file with a private key on each line; client i has the address
+ * 10.77.1.i.  With ":N" behind it the first N are somebody else's.
  *
  * "begin" and "end" on standard output enclose the time that counts; the
  * last line has what was done: bytes, packets, and of round trips the
@@ -62,8 +63,8 @@
 #define TH_RST		0x04
 #define TH_ACK		0x10
 
-enum kind { UP, DOWN, UDP, RTT, BULK, CONNECT, HOLD, PEERS, KINDS };
-static const char *const kinds[] = { "up", "down", "udp", "rtt", "bulk",
+enum kind { UP, DOWN, UDP, RTT, CONNECT, HOLD, PEERS, KINDS };
+static const char *const kinds[] = { "up", "down", "udp", "rtt",
 	"connect", "hold", "peers" };
 
 struct client {
@@ -292,7 +293,7 @@ tcp_segment(struct gflow *f, const uint8_t *t, size_t len)
 	if (len > 0) {
 		if (seq == f->rcv) {
 			f->rcv += (uint32_t)len;
-			if (counting && (kind == DOWN || kind == BULK)) {
+			if (counting && kind == DOWN) {
 				bytes += (double)len;
 				packets++;
 			}
@@ -343,7 +344,7 @@ op_rx_done(void *arg, struct wg_peer *p, size_t len, int ecn, mono_t t)
 		bytes += 2.0 * UDP_SIZE;
 		packets += 2;
 	}
-	if ((kind == RTT || kind == BULK) && counting && nrtts < MAX_RTTS)
+	if (kind == RTT && counting && nrtts < MAX_RTTS)
 		rtts[nrtts++] = (uint32_t)MONO_TO_US(mono_now() - f->sent);
 }
 
@@ -519,7 +520,7 @@ ready(void)
 	for (i = 0; i < nclients; i++)
 		if (clients[i].peer->current == NULL)
 			return (0);
-	if (kind == UP || kind == DOWN || kind == BULK || kind == HOLD)
+	if (kind == UP || kind == DOWN || kind == HOLD)
 		for (i = 0; i < nflows; i++)
 			want += !flows[i].udp;
 	return (open_flows >= want);
@@ -713,12 +714,9 @@ setup_flows(uint16_t port)
 
 	for (i = 0; i < nflows; i++) {
 		flows[i].c = &clients[i % nclients];
-		/* round trips of one who has no downloads of his own */
-		if (kind == BULK && i > 0 && nclients > 1)
-			flows[i].c = &clients[1 + i % (nclients - 1)];
 		flows[i].sport = (uint16_t)(next_port++);
 		flows[i].udp = kind == UDP || kind == RTT ||
-		    kind == PEERS || (kind == BULK && i == 0);
+		    kind == PEERS;
 		flows[i].dport = (uint16_t)(port + (flows[i].udp ? 2 :
 		    kind == UP || kind == HOLD ? 0 : kind == CONNECT ? 3 :
 		    1));
@@ -732,10 +730,10 @@ setup_flows(uint16_t port)
 int
 main(int argc, char *argv[])
 {
-	char	 line[256];
+	char	 line[256], *colon;
 	uint8_t	 gw[KEY_LEN];
 	FILE	*f;
-	int	 i;
+	int	 i, first = 0;
 
 	if (argc == 3 && strcmp(argv[1], "serve") == 0)
 		serve((uint16_t)atoi(argv[2]));
@@ -752,8 +750,6 @@ main(int argc, char *argv[])
 	    inet_pton(AF_INET, argv[5], target) != 1 || aead_init() != NULL ||
 	    udpio_init() == -1)
 		errx(1, "bad argument");
-	if (kind == BULK)	/* beside round trips, no queue in here */
-		offered = 512U << SCALE;
 	if (argc == 11)
 		inflight = offered = (uint32_t)atoi(argv[10]);
 	nclients = atoi(argv[7]);
@@ -764,14 +760,19 @@ main(int argc, char *argv[])
 	rtts = calloc(MAX_RTTS, sizeof(*rtts));
 	if (clients == NULL || flows == NULL || rtts == NULL)
 		err(1, NULL);
+	if ((colon = strrchr(argv[2], ':')) != NULL) {
+		first = atoi(colon + 1);
+		*colon = '\0';
+	}
 	if ((f = fopen(argv[2], "r")) == NULL)
 		err(1, "%s", argv[2]);
-	for (i = 0; i < nclients; i++) {
+	for (i = -first; i < nclients; i++) {
 		if (fgets(line, sizeof(line), f) == NULL)
 			errx(1, "%s: too few keys", argv[2]);
 		line[strcspn(line, "\n")] = '\0';
-		client_open(&clients[i], line, gw, (uint16_t)atoi(argv[4]),
-		    i);
+		if (i >= 0)
+			client_open(&clients[i], line, gw,
+			    (uint16_t)atoi(argv[4]), first + i);
 	}
 	fclose(f);
 	setup_flows((uint16_t)atoi(argv[6]));

@@ -4,12 +4,11 @@
 usage: bench.py [seconds]
 Everything is on loopback and in one run: the limit (limit.c) beside the
 daemon under our own load (load.c), both at the same packet sizes.
-CPU is that of all four processes.  As root, wireguard-go with the
-kernel's own TCP behind it is measured under the same load, in namespaces.
+CPU is that of all four processes.  As root, others are measured under
+the same load, in namespaces (beside.py).
 """
 
 import base64
-import ctypes
 import json
 import os
 import re
@@ -18,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import beside
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -259,65 +260,6 @@ def sizes():
         g.stop()
 
 
-def beside():
-    """wireguard-go, and the kernel's own TCP behind it."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if os.geteuid() != 0 or not os.path.exists('/usr/bin/wireguard-go') or \
-            not os.path.exists('/dev/net/tun'):
-        print('wireguard-go: not measured here')
-        return
-    pid = os.fork()
-    if pid != 0:
-        os.waitpid(pid, 0)
-        return
-    try:
-        if libc.unshare(0x40000000) != 0:       # CLONE_NEWNET
-            raise OSError(ctypes.get_errno(), 'unshare')
-        run_beside()
-    finally:
-        os._exit(0)
-
-
-def run_beside():
-    d = tempfile.mkdtemp(prefix='wgslirpd-bench.')
-    name = 'wgb%d' % (os.getpid() % 10000)
-    priv, key = keys(1)[0], keys(1)[0]
-    with open(d + '/keys', 'w') as f:
-        f.write(priv + '\n')
-    with open(d + '/conf', 'w') as f:
-        f.write('[Interface]\nPrivateKey = %s\nListenPort = %d\n[Peer]\n'
-                'PublicKey = %s\nAllowedIPs = 10.77.1.1/32\n' % (
-                    key, PORT, public(priv)))
-    subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
-    wg = subprocess.Popen(['wireguard-go', '-f', name],
-                          stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL)
-    serve = subprocess.Popen([LOAD, 'serve', str(SERVE)],
-                             stdout=subprocess.PIPE, text=True)
-    try:
-        serve.stdout.readline()
-        for _ in range(50):
-            if subprocess.run(['wg', 'setconf', name, d + '/conf'],
-                              stderr=subprocess.DEVNULL).returncode == 0:
-                break
-            time.sleep(0.1)
-        for args in (['addr', 'add', '10.77.0.1/16', 'dev', name],
-                     ['link', 'set', name, 'mtu', '1420', 'up']):
-            subprocess.run(['ip'] + args, check=True)
-        for kind in ('up', 'down'):
-            r = load(kind, d + '/keys', public(key), '10.77.0.1', 1, 1,
-                     [wg.pid], more=['65536'])
-            row('wireguard-go alone, TCP %s (%.1f Gbit/s)' % (
-                kind, r['gbit']), r['cpu_gb'], 'CPU-s/GB')
-    finally:
-        wg.kill()
-        serve.kill()
-        path = '/var/run/wireguard/%s.sock' % name
-        if os.path.exists(path):
-            os.unlink(path)
-        subprocess.run(['rm', '-rf', d])
-
-
 def main():
     print('%-46s %10s %-9s %8s  %s' % ('figure', 'value', '', 'ratio',
                                        'target'))
@@ -330,7 +272,7 @@ def main():
     finally:
         serve.kill()
     sys.stdout.flush()
-    beside()
+    beside.measure(row, load, keys, public, LOAD, SERVE, PORT)
 
 
 if __name__ == '__main__':

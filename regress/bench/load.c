@@ -92,6 +92,7 @@ struct gflow {
 	uint16_t	 dport;
 	uint32_t	 una, nxt, rcv, wnd;
 	uint8_t		 scale;		/* of wnd */
+	uint8_t		 scales;	/* both sides do */
 	mono_t		 moved;		/* una did, or a datagram came */
 	int		 out;		/* datagrams under way */
 	int		 ack;		/* is owed */
@@ -200,7 +201,8 @@ send_packet(struct gflow *f, const uint8_t dst[4], uint8_t flags,
 		put32(t + 8, flags & TH_ACK ? f->rcv : 0);
 		t[12] = (uint8_t)(h / 4 << 4);
 		t[13] = flags;
-		put16(t + 14, offered >> SCALE);
+		put16(t + 14, f->scales ? offered >> SCALE :
+		    offered < 65535 ? offered : 65535);
 		if (flags & TH_SYN) {
 			memcpy(t + 20, "\2\4\x05\x64\1\3\3\7", 8);
 			f->wnd = 0;
@@ -236,16 +238,19 @@ begin_connect(struct gflow *f)
 	send_packet(f, target, TH_SYN, f->nxt++, 0);
 }
 
-/* The window scale that a SYN offers, RFC 7323 2.2. */
+/* Does a SYN scale windows, and by how much?  RFC 7323 2.2. */
 static uint8_t
-wscale(const uint8_t *t, size_t h)
+wscale(const uint8_t *t, size_t h, uint8_t *scale)
 {
 	size_t	 i;
 
 	for (i = 20; i + 2 < h && t[i] != 0;
 	    i += t[i] == 1 ? 1 : t[i + 1] < 2 ? h : t[i + 1])
-		if (t[i] == 3)
-			return (t[i + 2]);
+		if (t[i] == 3) {
+			*scale = t[i + 2];
+			return (1);
+		}
+	*scale = 0;
 	return (0);
 }
 
@@ -271,7 +276,7 @@ tcp_segment(struct gflow *f, const uint8_t *t, size_t len)
 		f->state = F_OPEN;
 		f->moved = now;
 		f->wnd = be16(t + 14);
-		f->scale = wscale(t, h);
+		f->scales = wscale(t, h, &f->scale);
 		if (kind == CONNECT) {
 			f->state = F_FIN;
 			send_packet(f, target, TH_ACK | TH_FIN, f->nxt++, 0);

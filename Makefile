@@ -29,7 +29,7 @@ COMMON =	common/addr.o common/compat/imsg-buffer.o \
 		common/ometric.o
 
 DAEMON =	common/pktq.o common/sandbox_$(PLATFORM).o \
-		common/shm_$(PLATFORM).o common/siphash.o common/wheel.o \
+		common/shm_$(PLATFORM).o common/siphash.o common/wheel.o common/zone.o \
 		wgslirpd/config.o wgslirpd/config_env.o \
 		wgslirpd/config_rules.o wgslirpd/config_set.o \
 		wgslirpd/control.o wgslirpd/control_http.o \
@@ -110,8 +110,9 @@ UNIT_WG =	common/siphash.o common/wheel.o common/addr.o common/log.o \
 		wgslirpd/wg_cookie.o wgslirpd/wg_device.o wgslirpd/wg_noise.o \
 		wgslirpd/wg_peer.o wgslirpd/wg_replay.o wgslirpd/wg_timers.o
 UNIT_COMMON =	$(COMMON) common/pktq.o common/shm_$(PLATFORM).o \
-		common/siphash.o common/wheel.o
+		common/siphash.o common/wheel.o common/zone.o
 UNIT_SLIRP =	common/addr.o common/log.o common/pktq.o common/wheel.o \
+		common/zone.o \
 		common/shm_$(PLATFORM).o common/siphash.o \
 		wgslirpd/slirp_cksum.o wgslirpd/slirp_flow.o \
 		wgslirpd/slirp_frag.o wgslirpd/slirp_icmp.o \

@@ -802,7 +802,8 @@ slirp_main(int foreground)
 		fatal(NULL);
 	se.s.count.nofile_soft = nofile;
 	se.s.maxfds = maxfds;
-	slirp_host_init(&se.s);
+	if (slirp_host_init(&se.s) == -1)
+		fatal("epoll");
 	fwd_init(&se.s, ask_route);
 	if ((se.tick = evtimer_new(evbase, tick, NULL)) == NULL)
 		fatal(NULL);

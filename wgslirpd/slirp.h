@@ -19,6 +19,7 @@
 #include "siphash.h"
 #include "wgslirpd.h"
 #include "wheel.h"
+#include "zone.h"
 
 /*
  * The slirp engine: what comes out of the tunnel goes to host sockets and
@@ -226,7 +227,6 @@ struct flow {
 	TAILQ_ENTRY(flow)	 peer_entry;
 	struct wheel_timer	 timer;
 	struct slirp_peer	*peer;
-	void			*event;		/* the host layer's */
 	mono_t			 created;
 	mono_t			 active;	/* last packet either way */
 	uint64_t		 rx_bytes;
@@ -359,6 +359,7 @@ struct host_ops {
 
 #define HOST_READ	0x01
 #define HOST_WRITE	0x02
+#define HOST_ERROR	0x04	/* there may be one in its queue */
 #define HOST_CLOSED	0x04
 
 /*
@@ -459,6 +460,8 @@ struct slirp {
 	uint32_t		 nrxitems;
 	TAILQ_HEAD(, tcpcb)	 dirty;		/* got data this batch */
 	struct tcp_tw_table	*tw;
+	mono_t			 doze;		/* pause before TCP is quiet */
+	struct zone		 xfers;
 	struct frag_table	*frags;
 	uint64_t		 rcvbuf;	/* bytes, all flows */
 	uint32_t		 ip_id;

@@ -5,12 +5,12 @@
 
 #include "slirp.h"
 
-/* The real host sockets, watched by libevent. */
+/* The real host sockets. */
 extern const struct host_ops	 slirp_host_ops;
 
 void	 slirp_host_buffers(uint32_t, uint32_t);
 void	 slirp_host_offload(int);
-void	 slirp_host_init(struct slirp *);
+int	 slirp_host_init(struct slirp *);
 int	 slirp_host_probe_icmp(int);
 
 #endif

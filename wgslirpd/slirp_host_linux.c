@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 #include <sys/types.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <linux/errqueue.h>
@@ -22,29 +23,59 @@
 #define CONTROL_LEN	256
 #define TTL_SHORT	32	/* a guest that traces, not one that talks */
 
+#define EVENTS		64	/* taken at a time */
+
 static struct slirp	*engine;
+static int		 flows_ep = -1;
 static int		 offload = 1;	/* it is wanted */
 static int		 no_gso;	/* no trains of datagrams */
 
-/* Events are delivered to this engine. */
-void
-slirp_host_init(struct slirp *s)
+/*
+ * The flows' sockets are in a set of their own, which libevent watches as
+ * one descriptor: an event structure for each took more memory than an
+ * idle flow may have in all.  What they are told carries the flow's id,
+ * for the flow may be gone before its turn comes.
+ */
+static void
+flows_event(evutil_socket_t fd, short what, void *arg)
 {
-	engine = s;
+	struct epoll_event	 ev[EVENTS];
+	struct flow		*f;
+	int			 i, n, w;
+
+	(void)what;
+	(void)arg;
+	n = epoll_wait(fd, ev, EVENTS, 0);
+	engine->now = mono_now();
+	for (i = 0; i < n; i++) {
+		if ((f = flow_by_id(engine, ev[i].data.u64)) == NULL)
+			continue;
+		w = 0;
+		if (ev[i].events & EPOLLIN)
+			w |= HOST_READ;
+		if (ev[i].events & EPOLLOUT)
+			w |= HOST_WRITE;
+		/* whoever reads or writes learns which */
+		if (ev[i].events & (EPOLLERR | EPOLLHUP))
+			w |= HOST_READ | HOST_WRITE | HOST_ERROR;
+		slirp_host_event(engine, f, w);
+	}
 }
 
-static void
-host_event(evutil_socket_t fd, short what, void *arg)
+/* Events are delivered to this engine.  -1 if they cannot be. */
+int
+slirp_host_init(struct slirp *s)
 {
-	int	 w = 0;
+	struct event	*ev;
 
-	(void)fd;
-	if (what & EV_READ)
-		w |= HOST_READ;
-	if (what & EV_WRITE)
-		w |= HOST_WRITE;
-	engine->now = mono_now();
-	slirp_host_event(engine, arg, w);
+	engine = s;
+	if ((flows_ep = epoll_create1(EPOLL_CLOEXEC)) == -1)
+		return (-1);
+	ev = event_new(evbase, flows_ep, EV_READ | EV_PERSIST, flows_event,
+	    NULL);
+	if (ev == NULL || event_add(ev, NULL) == -1)
+		return (-1);
+	return (0);
 }
 
 static void
@@ -72,26 +103,24 @@ host_socket(uint8_t af, int type, int proto)
 
 /* Have the flow's events told.  The descriptor is the flow's then. */
 static int
-attach(struct flow *f, int fd, short events)
+attach(struct flow *f, int fd, uint32_t events)
 {
-	struct event	*ev;
+	struct epoll_event	 ev;
 
-	ev = event_new(evbase, fd, events | EV_PERSIST | EV_ET, host_event,
-	    f);
-	if (ev == NULL || event_add(ev, NULL) == -1) {
-		if (ev != NULL)
-			event_free(ev);
+	memset(&ev, 0, sizeof(ev));
+	ev.events = events | EPOLLET;
+	ev.data.u64 = flow_id(f);
+	if (epoll_ctl(flows_ep, EPOLL_CTL_ADD, fd, &ev) == -1) {
 		errno = ENOMEM;
 		return (-1);
 	}
-	f->event = ev;
 	f->fd = fd;
 	return (0);
 }
 
 /* The same; on failure the descriptor is closed. */
 static int
-watch(struct flow *f, int fd, short events)
+watch(struct flow *f, int fd, uint32_t events)
 {
 	if (attach(f, fd, events) == 0)
 		return (0);
@@ -133,7 +162,7 @@ open_dns(struct flow *f)
 		errno = ECONNREFUSED;	/* too many of them */
 		return (-1);
 	}
-	return (watch(f, fds[0], EV_READ | EV_WRITE));
+	return (watch(f, fds[0], EPOLLIN | EPOLLOUT));
 }
 
 /* Start to connect to the flow's destination, or what it stands for. */
@@ -171,7 +200,7 @@ host_tcp_open(void *arg, struct flow *f, int ttl)
 		errno = save_errno;
 		return (-1);
 	}
-	return (watch(f, fd, EV_READ | EV_WRITE));
+	return (watch(f, fd, EPOLLIN | EPOLLOUT));
 }
 
 /* A client's connected socket becomes the flow's. */
@@ -179,7 +208,7 @@ static int
 host_adopt(void *arg, struct flow *f, int fd)
 {
 	(void)arg;
-	return (attach(f, fd, EV_READ | EV_WRITE));
+	return (attach(f, fd, EPOLLIN | EPOLLOUT));
 }
 
 /*
@@ -231,7 +260,7 @@ host_udp_open(void *arg, struct flow *f)
 		set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 		set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
 	}
-	return (watch(f, fd, EV_READ));
+	return (watch(f, fd, EPOLLIN));
 }
 
 static int
@@ -249,7 +278,7 @@ host_icmp_open(void *arg, struct flow *f)
 		set_int(fd, IPPROTO_IP, IP_RECVTOS, 1);
 	else
 		set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
-	return (watch(f, fd, EV_READ));
+	return (watch(f, fd, EPOLLIN));
 }
 
 /* Can ping sockets of this family (4 or 6) be had? */
@@ -275,10 +304,9 @@ host_close(void *arg, struct flow *f, int reset)
 	(void)arg;
 	if (f->fd == -1)
 		return;
-	event_free(f->event);
-	f->event = NULL;
 	if (reset)
 		(void)setsockopt(f->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	/* which takes it out of the set, too */
 	close(f->fd);
 	f->fd = -1;
 }

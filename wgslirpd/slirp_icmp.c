@@ -515,6 +515,8 @@ icmp_input(struct slirp *s, struct ippkt *p)
 void
 icmp_event(struct slirp *s, struct flow *f, int what)
 {
+	if (what & HOST_ERROR)
+		icmp_drain(s, f);
 	if (what & HOST_READ)
 		flow_ready(s, f);
 }
@@ -547,7 +549,6 @@ icmp_ready(struct slirp *s, struct flow *f)
 	ssize_t		 n;
 	int		 i;
 
-	icmp_drain(s, f);
 	for (i = 0; i < RECV_BUDGET; i++) {
 		iov.iov_base = s->dgram;
 		iov.iov_len = DGRAM_MAX;

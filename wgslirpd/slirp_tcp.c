@@ -95,6 +95,8 @@ tcp_init(struct slirp *s)
 	if (s->rxitems == NULL || s->tw == NULL)
 		return (-1);
 	TAILQ_INIT(&s->tw->all);
+	s->doze = TCP_DOZE;
+	zone_init(&s->xfers, sizeof(struct tcp_xfer));
 	return (0);
 }
 
@@ -138,6 +140,7 @@ tcp_fini(struct slirp *s)
 	if (s->tw != NULL)
 		while ((w = TAILQ_FIRST(&s->tw->all)) != NULL)
 			tw_free(s, w);
+	zone_fini(&s->xfers);
 	free(s->tw);
 	free(s->rxitems);
 }
@@ -221,25 +224,25 @@ tw_input(struct slirp *s, struct tcp_tw *w, const struct tcp_in *in)
 }
 
 /* What the connection has learnt is good for the next one (RFC 9040). */
-static void
-path_learn(struct slirp *s, const struct tcpcb *t)
+void
+tcp_path_learn(struct slirp *s, const struct tcpcb *t)
 {
 	struct slirp_peer	*p = t->f.peer;
 
-	if (t->srtt == 0)
+	if (t->srtt == 0 || t->x == NULL)
 		return;
 	p->path_srtt = t->srtt;
 	p->path_rttvar = t->rttvar;
 	p->path_at = s->now;
-	if (t->ssthresh != UINT32_MAX)
-		p->path_ssthresh = t->ssthresh;
+	if (t->x->ssthresh != UINT32_MAX)
+		p->path_ssthresh = t->x->ssthresh;
 }
 
 /* Give back everything; reset: the host sees a reset. */
 void
 tcp_free(struct slirp *s, struct tcpcb *t, int reset)
 {
-	path_learn(s, t);
+	tcp_path_learn(s, t);
 	s->host->close(s->harg, &t->f, reset);
 	if (tcp_half_open(&t->f)) {
 		if (t->f.via == VIA_GUEST)
@@ -249,11 +252,12 @@ tcp_free(struct slirp *s, struct tcpcb *t, int reset)
 		s->count.tcp_connecting--;
 	}
 	if (t->dirty)
-		TAILQ_REMOVE(&s->dirty, t, dirty_entry);
+		TAILQ_REMOVE(&s->dirty, t, x->dirty_entry);
 	tcp_free_segs(s, t);
 	tcp_rcv_free(s, t);
 	flow_remove(s, &t->f);
 	s->count.tcp_active--;
+	zone_free(&s->xfers, t->x);
 	free(t);
 }
 
@@ -271,7 +275,8 @@ tcp_done(struct slirp *s, struct tcpcb *t)
 void
 tcp_abort(struct slirp *s, struct tcpcb *t)
 {
-	if (t->state != TCPS_CONNECTING && t->state != TCPS_SYN_SENT)
+	if (t->state != TCPS_CONNECTING && t->state != TCPS_SYN_SENT &&
+	    tcp_wake(s, t) == 0)
 		tcp_send_rst(s, t);
 	tcp_free(s, t, 1);
 }
@@ -286,11 +291,13 @@ tcp_kill(struct slirp *s, struct flow *f)
 void
 tcp_arm(struct slirp *s, struct tcpcb *t)
 {
-	const mono_t	 all[] = { t->t_rexmt, t->t_persist, t->t_delack,
-			    t->t_keep, t->t_pace, t->t_reo, t->t_tlp,
-			    t->t_rate };
-	mono_t		 next = 0;
-	size_t		 i;
+	const struct tcp_xfer	*x = t->x;
+	const mono_t		 all[] = { t->t_keep, x->t_rexmt,
+				    x->t_persist, x->t_delack, x->t_pace,
+				    x->t_reo, x->t_tlp, x->t_rate,
+				    tcp_doze_at(s, t) };
+	mono_t			 next = 0;
+	size_t			 i;
 
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (all[i] != 0 && (next == 0 || all[i] < next))
@@ -302,13 +309,13 @@ tcp_arm(struct slirp *s, struct tcpcb *t)
 void
 tcp_challenge(struct slirp *s, struct tcpcb *t)
 {
-	if (s->now - t->challenge_sec >= MONO_SEC(1)) {
-		t->challenge_sec = s->now;
-		t->challenge_n = 0;
+	if (s->now - t->x->challenge_sec >= MONO_SEC(1)) {
+		t->x->challenge_sec = s->now;
+		t->x->challenge_n = 0;
 	}
-	if (t->challenge_n >= CHALLENGES)
+	if (t->x->challenge_n >= CHALLENGES)
 		return;
-	t->challenge_n++;
+	t->x->challenge_n++;
 	/* what this batch brought may still be given up */
 	if (t->dirty) {
 		t->ack_now = 1;
@@ -412,6 +419,11 @@ tcp_event(struct slirp *s, struct flow *f, int what)
 {
 	struct tcpcb	*t = (struct tcpcb *)f;
 
+	/* it is told once */
+	if (tcp_wake(s, t) == -1) {
+		tcp_free(s, t, 1);
+		return;
+	}
 	if (t->state == TCPS_CONNECTING || t->dialing) {
 		tcp_connect_event(s, t, what);
 		return;
@@ -447,8 +459,12 @@ tcp_ready(struct slirp *s, struct flow *f)
 
 	if (t->state <= TCPS_SYN_RCVD || t->dialing)
 		return (0);
+	if (tcp_wake(s, t) == -1) {
+		tcp_free(s, t, 1);
+		return (0);
+	}
 	more = tcp_output(s, t);
-	if (t->rst_after && t->seg_n == 0 && !f->readable) {
+	if (t->rst_after && t->x->seg_n == 0 && !f->readable) {
 		tcp_abort(s, t);
 		return (0);
 	}
@@ -500,7 +516,7 @@ update_window(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 	t->snd_wl1 = in->seq;
 	t->snd_wl2 = in->ack;
 	if (in->wnd != t->snd_wnd && in->wnd > 0) {
-		t->t_persist = 0;
+		t->x->t_persist = 0;
 		t->persists = 0;
 		if (t->snd_wnd == 0)
 			t->progress = s->now;
@@ -508,9 +524,9 @@ update_window(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 	t->snd_wnd = in->wnd;
 	if (t->snd_wnd > t->max_wnd)
 		t->max_wnd = t->snd_wnd;
-	if (t->snd_wnd == 0 && t->seg_n == 0 && t->f.readable &&
-	    t->t_persist == 0)
-		t->t_persist = s->now + t->rto;
+	if (t->snd_wnd == 0 && t->x->seg_n == 0 && t->f.readable &&
+	    t->x->t_persist == 0)
+		t->x->t_persist = s->now + t->rto;
 }
 
 /* The guest's ACK of the SYN-ACK. */
@@ -522,7 +538,7 @@ tcp_established(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 	t->snd_wnd = t->max_wnd = in->wnd;
 	t->snd_wl1 = in->seq;
 	t->snd_wl2 = in->ack;
-	t->t_rexmt = 0;
+	t->x->t_rexmt = 0;
 	if (t->backoff == 0 && !t->syn_again && in->p->time > t->progress)
 		cc_rtt(t, in->p->time - t->progress, s->now);
 	t->backoff = 0;
@@ -572,11 +588,11 @@ input_ack(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 			return (0);
 		}
 	}
-	if (t->rst_after && t->seg_n == 0 && !t->f.readable) {
+	if (t->rst_after && t->x->seg_n == 0 && !t->f.readable) {
 		tcp_abort(s, t);
 		return (0);
 	}
-	if (t->seg_lost > 0 || t->f.readable)
+	if (t->x->seg_lost > 0 || t->f.readable)
 		flow_ready(s, &t->f);
 	return (1);
 }
@@ -584,6 +600,10 @@ input_ack(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 static void
 input_flow(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 {
+	if (tcp_wake(s, t) == -1) {
+		s->count.ip_drop_budget++;
+		return;
+	}
 	t->f.active = s->now;
 	if (s->conf.copy_tos)
 		t->f.dscp = in->p->tos & 0xfc;
@@ -726,7 +746,7 @@ keepalive(struct slirp *s, struct tcpcb *t)
 static int
 rexmt_timer(struct slirp *s, struct tcpcb *t)
 {
-	t->t_rexmt = 0;
+	t->x->t_rexmt = 0;
 	if (t->state == TCPS_SYN_SENT)
 		return (tcp_syn_timeout(s, t));
 	if (t->state == TCPS_SYN_RCVD) {
@@ -737,7 +757,7 @@ rexmt_timer(struct slirp *s, struct tcpcb *t)
 		}
 		s->count.tcp_retransmits++;
 		tcp_send_synack(s, t);
-		t->t_rexmt = s->now + (t->rto << t->backoff);
+		t->x->t_rexmt = s->now + (t->rto << t->backoff);
 		return (1);
 	}
 	/* a guest that keeps its window closed is there, if it says so */
@@ -764,7 +784,12 @@ void
 tcp_timer(struct slirp *s, struct flow *f)
 {
 	struct tcpcb	*t = (struct tcpcb *)f;
+	mono_t		 doze;
 
+	if (tcp_wake(s, t) == -1) {
+		flow_schedule(s, f, s->now + MONO_SEC(1));
+		return;
+	}
 	if (t->state == TCPS_CONNECTING) {
 		if (is_due(&t->t_keep, s->now)) {
 			s->count.tcp_timeouts++;
@@ -772,7 +797,7 @@ tcp_timer(struct slirp *s, struct flow *f)
 			return;
 		}
 		/* fast dial: the guest does not wait for the host */
-		if (is_due(&t->t_delack, s->now)) {
+		if (is_due(&t->x->t_delack, s->now)) {
 			t->dialing = t->host_full = 1;
 			tcp_answer_syn(s, t);
 		}
@@ -784,10 +809,10 @@ tcp_timer(struct slirp *s, struct flow *f)
 		tcp_abort(s, t);
 		return;
 	}
-	if (is_due(&t->t_rexmt, s->now) && !rexmt_timer(s, t))
+	if (is_due(&t->x->t_rexmt, s->now) && !rexmt_timer(s, t))
 		return;
-	if (is_due(&t->t_persist, s->now) && t->snd_wnd < t->mss &&
-	    t->seg_n == 0 && f->readable) {
+	if (is_due(&t->x->t_persist, s->now) && t->snd_wnd < t->mss &&
+	    t->x->seg_n == 0 && f->readable) {
 		if (t->persists > 0 &&
 		    s->now - t->last_rx > TCP_USER_TIMEOUT) {
 			s->count.tcp_timeouts++;
@@ -797,29 +822,32 @@ tcp_timer(struct slirp *s, struct flow *f)
 		tcp_send_probe(s, t);
 		if (t->persists < 8)
 			t->persists++;
-		t->t_persist = t->rto << t->persists;
-		if (t->t_persist > PERSIST_MAX)
-			t->t_persist = PERSIST_MAX;
-		t->t_persist += s->now;
+		t->x->t_persist = t->rto << t->persists;
+		if (t->x->t_persist > PERSIST_MAX)
+			t->x->t_persist = PERSIST_MAX;
+		t->x->t_persist += s->now;
 	}
-	if (is_due(&t->t_delack, s->now))
+	if (is_due(&t->x->t_delack, s->now))
 		tcp_send_ack(s, t);
-	if (is_due(&t->t_rate, s->now)) {
+	if (is_due(&t->x->t_rate, s->now)) {
 		/* the rate of the peer allows it again; may end the flow */
 		t->host_full = 0;
 		tcp_flush(s, t);
 		return;
 	}
-	if (is_due(&t->t_reo, s->now))
+	if (is_due(&t->x->t_reo, s->now))
 		tcp_reo_timeout(s, t);
-	if (is_due(&t->t_tlp, s->now))
+	if (is_due(&t->x->t_tlp, s->now))
 		tcp_tlp_timeout(s, t);
-	if (is_due(&t->t_pace, s->now))
+	if (is_due(&t->x->t_pace, s->now))
 		flow_ready(s, f);
 	if (is_due(&t->t_keep, s->now) && !keepalive(s, t))
 		return;
-	/* an idle flow is small: its timer of the last data comes here */
-	if (t->seg_n == 0 && !f->readable)
-		tcp_free_segs(s, t);
+	/* a quiet connection is small */
+	if ((doze = tcp_doze_at(s, t)) != 0 && doze <= s->now) {
+		tcp_doze(s, t);
+		flow_schedule(s, f, t->t_keep);
+		return;
+	}
 	tcp_arm(s, t);
 }

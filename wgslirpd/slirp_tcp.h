@@ -32,6 +32,8 @@
 #define TCP_USER_TIMEOUT	MONO_SEC(120)	/* closed windows */
 #define TCP_KEEP_IDLE	MONO_SEC(7440)		/* RFC 5382 REQ-5 */
 #define TCP_HALF_IDLE	MONO_SEC(60)	/* one direction has ended */
+#define TCP_DOZE	MONO_SEC(10)	/* after the last data */
+#define TCP_DOZE_NEW	MONO_SEC(1)	/* if there was none */
 
 /* Modular comparison of sequence numbers (RFC 9293 3.4). */
 #define SEQ_LT(a, b)	((int32_t)((a) - (b)) < 0)
@@ -102,10 +104,12 @@ struct rxitem {
 	uint32_t	 next;		/* index + 1 */
 };
 
-struct tcpcb {
-	struct flow		 f;
+/*
+ * What a connection needs while data flows.  One that is quiet has none of
+ * it: what it knew of the path would be old when it is needed.
+ */
+struct tcp_xfer {
 	TAILQ_ENTRY(tcpcb)	 dirty_entry;
-	struct tcp_rcvq		*rq;
 	struct tseg		*segs;		/* ring of seg_cap */
 	uint32_t		 seg_cap;	/* power of two, or 0 */
 	uint32_t		 seg_head;
@@ -116,13 +120,6 @@ struct tcpcb {
 	uint32_t		 seg_sacked;
 	uint32_t		 lost_seq;	/* none is lost before it */
 
-	uint32_t		 iss;
-	uint32_t		 snd_una;
-	uint32_t		 snd_nxt;
-	uint32_t		 snd_wnd;	/* bytes, scaled */
-	uint32_t		 max_wnd;
-	uint32_t		 snd_wl1;
-	uint32_t		 snd_wl2;
 	uint32_t		 recover;
 	uint32_t		 cwnd;
 	uint32_t		 ssthresh;
@@ -141,33 +138,18 @@ struct tcpcb {
 	uint32_t		 prior_ssthresh;
 	uint32_t		 undo_rexmits;
 	uint32_t		 undo_marker;
-	uint32_t		 undo_ts;	/* of the first retransmission */
+	uint32_t		 undo_ts;	/* of the first one */
 	uint32_t		 undo_end;	/* and where it ended */
 	uint32_t		 dsack_round;
 	uint32_t		 tlp_end;
 	struct tcp_range	 dsack;		/* to be told; equal: none */
 	struct tcp_range	 sack_seen[TCP_SACK_BLOCKS];
 
-	uint32_t		 irs;
-	uint32_t		 rcv_nxt;
-	uint32_t		 rcv_adv;	/* right edge told */
-	uint32_t		 rcv_wnd;	/* wanted */
-	uint32_t		 host_nxt;	/* next byte for the host */
-	uint32_t		 last_ack;	/* rcv_nxt last sent */
-	uint32_t		 fin_seq;
 	uint32_t		 tune_seq;
-	uint32_t		 ts_recent;
-	uint32_t		 ts_offset;
 	uint32_t		 rx_head;	/* rxitem index + 1 */
 	uint32_t		 rx_tail;
 	uint32_t		 rx_len;
 
-	mono_t			 srtt;
-	mono_t			 rttvar;
-	mono_t			 rto;
-	mono_t			 progress;	/* snd_una moved, or nothing
-						   was outstanding */
-	mono_t			 last_rx;
 	mono_t			 newest;	/* sent, of what has arrived */
 	mono_t			 rack_rtt;	/* of that */
 	mono_t			 min_rtt;
@@ -177,22 +159,56 @@ struct tcpcb {
 	mono_t			 last_tx;	/* new data */
 	mono_t			 pace_next;
 	uint64_t		 pace_rate;	/* bytes a second, 0: any */
-	const struct cc_ops	*ccops;
 	union cc_state		 cc;
 	mono_t			 tune_start;
 	/* deadlines, 0 if not armed */
 	mono_t			 t_rexmt;
 	mono_t			 t_persist;
 	mono_t			 t_delack;
-	mono_t			 t_keep;
 	mono_t			 t_pace;
 	mono_t			 t_reo;
 	mono_t			 t_tlp;
 	mono_t			 t_rate;
+	mono_t			 challenge_sec;
+	mono_t			 mtu_asked;	/* whether the guest is there */
+	uint16_t		 mtu_tried;	/* smaller, 0: not */
+	uint16_t		 challenge_n;
+};
+
+struct tcpcb {
+	struct flow		 f;
+	struct tcp_xfer		*x;		/* NULL: it is quiet */
+	struct tcp_rcvq		*rq;
+	const struct cc_ops	*ccops;
+
+	uint32_t		 iss;
+	uint32_t		 snd_una;
+	uint32_t		 snd_nxt;
+	uint32_t		 snd_wnd;	/* bytes, scaled */
+	uint32_t		 max_wnd;
+	uint32_t		 snd_wl1;
+	uint32_t		 snd_wl2;
+
+	uint32_t		 irs;
+	uint32_t		 rcv_nxt;
+	uint32_t		 rcv_adv;	/* right edge told */
+	uint32_t		 rcv_wnd;	/* wanted */
+	uint32_t		 host_nxt;	/* next byte for the host */
+	uint32_t		 last_ack;	/* rcv_nxt last sent */
+	uint32_t		 fin_seq;
+	uint32_t		 ts_recent;
+	uint32_t		 ts_offset;
+
+	mono_t			 srtt;
+	mono_t			 rttvar;
+	mono_t			 rto;
+	mono_t			 progress;	/* snd_una moved, or nothing
+						   was outstanding */
+	mono_t			 last_rx;
+	mono_t			 t_keep;	/* deadline, 0: none */
 
 	uint16_t		 mss;		/* payload we send at most */
 	uint16_t		 dupacks;
-	uint16_t		 challenge_n;
 	uint8_t			 state;
 	uint8_t			 snd_scale;
 	uint8_t			 rcv_scale;
@@ -226,9 +242,6 @@ struct tcpcb {
 	uint8_t			 dialing:1;	/* answered, not connected */
 	uint8_t			 ws_ok:1;	/* both scale their windows */
 	uint8_t			 syn_again:1;	/* its SYN came twice */
-	mono_t			 challenge_sec;
-	mono_t			 mtu_asked;	/* whether the guest is there */
-	uint16_t		 mtu_tried;	/* smaller, 0: not */
 };
 
 /* A segment from the guest, taken apart. */
@@ -258,7 +271,7 @@ struct tcp_in {
 static inline struct tseg *
 tcp_seg(const struct tcpcb *t, uint32_t i)
 {
-	return (&t->segs[(t->seg_head + i) & (t->seg_cap - 1)]);
+	return (&t->x->segs[(t->x->seg_head + i) & (t->x->seg_cap - 1)]);
 }
 
 /* The timestamp that was sent at a time. */
@@ -281,7 +294,7 @@ tcp_pipe(const struct tcpcb *t)
 {
 	uint32_t	 out = t->snd_nxt - t->snd_una, less;
 
-	less = t->sacked + t->lost;
+	less = t->x->sacked + t->x->lost;
 	if (!t->sack_ok)
 		less += (uint32_t)t->dupacks * t->mss;
 	return (less < out ? out - less : 0);
@@ -291,6 +304,7 @@ tcp_pipe(const struct tcpcb *t)
 void	 tcp_free(struct slirp *, struct tcpcb *, int);
 void	 tcp_abort(struct slirp *, struct tcpcb *);
 void	 tcp_arm(struct slirp *, struct tcpcb *);
+void	 tcp_path_learn(struct slirp *, const struct tcpcb *);
 void	 tcp_done(struct slirp *, struct tcpcb *);
 void	 tcp_challenge(struct slirp *, struct tcpcb *);
 void	 tcp_established(struct slirp *, struct tcpcb *,
@@ -299,6 +313,9 @@ void	 tcp_established(struct slirp *, struct tcpcb *,
 /* slirp_tcp_open.c */
 void	 tcp_open(struct slirp *, const struct tcp_in *,
 	    const struct flow_key *);
+int	 tcp_wake(struct slirp *, struct tcpcb *);
+void	 tcp_doze(struct slirp *, struct tcpcb *);
+mono_t	 tcp_doze_at(const struct slirp *, const struct tcpcb *);
 void	 tcp_answer_syn(struct slirp *, struct tcpcb *);
 void	 tcp_connect_event(struct slirp *, struct tcpcb *, int);
 void	 tcp_syn_sent(struct slirp *, struct tcpcb *, struct tcp_in *);

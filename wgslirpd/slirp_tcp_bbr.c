@@ -106,7 +106,7 @@ full(const struct bbr *b)
 static uint32_t
 bdp(const struct tcpcb *t, uint32_t gain)
 {
-	const struct bbr	*b = &t->cc.bbr;
+	const struct bbr	*b = &t->x->cc.bbr;
 	uint64_t		 n;
 
 	if (b->min_rtt == 0 || b->bw.v[0] == 0)
@@ -120,7 +120,7 @@ bdp(const struct tcpcb *t, uint32_t gain)
 static uint32_t
 target(const struct tcpcb *t, uint32_t gain)
 {
-	uint32_t	 quantum = (uint32_t)(t->pace_rate / 1000);
+	uint32_t	 quantum = (uint32_t)(t->x->pace_rate / 1000);
 
 	if (quantum < 2U * t->mss)
 		quantum = 2U * t->mss;
@@ -146,13 +146,13 @@ pacing_gain(const struct bbr *b)
 static void
 set_rate(struct tcpcb *t)
 {
-	struct bbr	*b = &t->cc.bbr;
+	struct bbr	*b = &t->x->cc.bbr;
 	uint64_t	 rate, least;
 
 	if (b->bw.v[0] == 0) {
 		/* nothing known but the first round trip */
 		if (t->srtt != 0)
-			t->pace_rate = (uint64_t)t->cwnd * 1000000000 /
+			t->x->pace_rate = (uint64_t)t->x->cwnd * 1000000000 /
 			    t->srtt * HIGH_GAIN / UNIT;
 		return;
 	}
@@ -162,14 +162,14 @@ set_rate(struct tcpcb *t)
 	    t->rto);
 	if (rate < least)
 		rate = least;
-	if (full(b) || rate > t->pace_rate)
-		t->pace_rate = rate;
+	if (full(b) || rate > t->x->pace_rate)
+		t->x->pace_rate = rate;
 }
 
 static void
 enter_probe_bw(struct tcpcb *t, mono_t now)
 {
-	struct bbr	*b = &t->cc.bbr;
+	struct bbr	*b = &t->x->cc.bbr;
 
 	b->mode = BBR_PROBE_BW;
 	/* anywhere but where the queue is drained */
@@ -182,21 +182,21 @@ enter_probe_bw(struct tcpcb *t, mono_t now)
 static void
 bbr_init(struct tcpcb *t, mono_t now)
 {
-	struct bbr	*b = &t->cc.bbr;
+	struct bbr	*b = &t->x->cc.bbr;
 
 	memset(b, 0, sizeof(*b));
 	b->min_stamp = now;
 	b->inflight_hi = UINT32_MAX;
-	b->round_at = t->delivered;
+	b->round_at = t->x->delivered;
 	b->mode = BBR_STARTUP;
-	t->pace_rate = 0;
+	t->x->pace_rate = 0;
 }
 
 /* How much was lost in the round that has ended. */
 static void
 round_loss(struct tcpcb *t, const struct cc_sample *sm)
 {
-	struct bbr	*b = &t->cc.bbr;
+	struct bbr	*b = &t->x->cc.bbr;
 	uint64_t	 all = (uint64_t)b->round_lost + b->round_delivered;
 	uint32_t	 floor;
 
@@ -222,13 +222,13 @@ round_loss(struct tcpcb *t, const struct cc_sample *sm)
 static void
 update_bw(struct tcpcb *t, const struct cc_sample *sm)
 {
-	struct bbr	*b = &t->cc.bbr;
+	struct bbr	*b = &t->x->cc.bbr;
 
 	b->round_start = 0;
 	b->round_lost += sm->lost;
 	b->round_delivered += sm->delivered;
 	if ((int32_t)(sm->prior - b->round_at) >= 0) {
-		b->round_at = t->delivered;
+		b->round_at = t->x->delivered;
 		b->rounds++;
 		b->round_start = 1;
 		b->conserve = 0;
@@ -245,7 +245,7 @@ update_bw(struct tcpcb *t, const struct cc_sample *sm)
 static void
 update_extra(struct tcpcb *t, const struct cc_sample *sm)
 {
-	struct bbr	*b = &t->cc.bbr;
+	struct bbr	*b = &t->x->cc.bbr;
 	uint64_t	 expected, extra;
 
 	if (b->round_start && ++b->extra_rounds >= EXTRA_ROUNDS) {
@@ -262,8 +262,8 @@ update_extra(struct tcpcb *t, const struct cc_sample *sm)
 	}
 	b->extra_bytes += sm->delivered;
 	extra = b->extra_bytes - expected;
-	if (extra > t->cwnd)
-		extra = t->cwnd;
+	if (extra > t->x->cwnd)
+		extra = t->x->cwnd;
 	if (extra > b->extra[0])
 		b->extra[0] = (uint32_t)extra;
 }
@@ -295,7 +295,7 @@ check_full(struct bbr *b, const struct cc_sample *sm)
 static void
 update_cycle(struct tcpcb *t, const struct cc_sample *sm)
 {
-	struct bbr	*b = &t->cc.bbr;
+	struct bbr	*b = &t->x->cc.bbr;
 	mono_t		 in = mono_since(sm->now, b->cycle_stamp);
 	int		 next;
 
@@ -319,7 +319,7 @@ update_cycle(struct tcpcb *t, const struct cc_sample *sm)
 static void
 update_min_rtt(struct tcpcb *t, const struct cc_sample *sm)
 {
-	struct bbr	*b = &t->cc.bbr;
+	struct bbr	*b = &t->x->cc.bbr;
 	int		 expired = b->min_rtt != 0 &&
 			    sm->now > b->min_stamp + MIN_RTT_WIN;
 
@@ -330,7 +330,7 @@ update_min_rtt(struct tcpcb *t, const struct cc_sample *sm)
 	}
 	if (expired && b->mode != BBR_PROBE_RTT && !b->idle_restart) {
 		b->mode = BBR_PROBE_RTT;
-		b->prior_cwnd = t->cwnd;
+		b->prior_cwnd = t->x->cwnd;
 		b->probe_done = 0;
 	}
 	if (sm->delivered > 0)
@@ -338,19 +338,19 @@ update_min_rtt(struct tcpcb *t, const struct cc_sample *sm)
 	if (b->mode != BBR_PROBE_RTT)
 		return;
 	/* what is sent slowly now says nothing about the bandwidth */
-	t->app_limited = (t->delivered + tcp_pipe(t)) | 1;
+	t->x->app_limited = (t->x->delivered + tcp_pipe(t)) | 1;
 	if (b->probe_done == 0 && tcp_pipe(t) <= bdp(t, UNIT / 2) +
 	    MIN_SEGS * (uint32_t)t->mss) {
 		b->probe_done = sm->now + PROBE_RTT_TIME;
 		b->probe_round = 0;
-		b->round_at = t->delivered;
+		b->round_at = t->x->delivered;
 	} else if (b->probe_done != 0) {
 		if (b->round_start)
 			b->probe_round = 1;
 		if (b->probe_round && sm->now > b->probe_done) {
 			b->min_stamp = sm->now;
-			if (t->cwnd < b->prior_cwnd)
-				t->cwnd = b->prior_cwnd;
+			if (t->x->cwnd < b->prior_cwnd)
+				t->x->cwnd = b->prior_cwnd;
 			if (full(b))
 				enter_probe_bw(t, sm->now);
 			else
@@ -362,8 +362,9 @@ update_min_rtt(struct tcpcb *t, const struct cc_sample *sm)
 static void
 set_cwnd(struct tcpcb *t, const struct cc_sample *sm)
 {
-	struct bbr	*b = &t->cc.bbr;
-	uint32_t	 cwnd = t->cwnd, want, min = MIN_SEGS * (uint32_t)t->mss;
+	struct bbr	*b = &t->x->cc.bbr;
+	uint32_t	 min = MIN_SEGS * (uint32_t)t->mss, cwnd = t->x->cwnd;
+	uint32_t	 want;
 
 	want = target(t, b->mode == BBR_STARTUP || b->mode == BBR_DRAIN ?
 	    HIGH_GAIN : CWND_GAIN) + (full(b) ? extra_room(b) : 0);
@@ -377,19 +378,19 @@ set_cwnd(struct tcpcb *t, const struct cc_sample *sm)
 		cwnd += sm->delivered;
 		if (cwnd > want)
 			cwnd = want;
-	} else if (cwnd < want || t->delivered < TCP_IW_SEGS * t->mss)
+	} else if (cwnd < want || t->x->delivered < TCP_IW_SEGS * t->mss)
 		cwnd += sm->delivered;
 	if (cwnd > b->inflight_hi)
 		cwnd = b->inflight_hi;
 	if (b->mode == BBR_PROBE_RTT && cwnd > bdp(t, UNIT / 2))
 		cwnd = bdp(t, UNIT / 2);
-	t->cwnd = cwnd < min ? min : cwnd;
+	t->x->cwnd = cwnd < min ? min : cwnd;
 }
 
 static void
 bbr_ack(struct tcpcb *t, const struct cc_sample *sm)
 {
-	struct bbr	*b = &t->cc.bbr;
+	struct bbr	*b = &t->x->cc.bbr;
 
 	update_bw(t, sm);
 	update_extra(t, sm);
@@ -407,37 +408,37 @@ bbr_ack(struct tcpcb *t, const struct cc_sample *sm)
 static void
 bbr_loss(struct tcpcb *t, const struct cc_sample *sm)
 {
-	struct bbr	*b = &t->cc.bbr;
+	struct bbr	*b = &t->x->cc.bbr;
 
 	(void)sm;
 	if (b->mode != BBR_PROBE_RTT)
-		b->prior_cwnd = t->cwnd;
+		b->prior_cwnd = t->x->cwnd;
 	b->conserve = 1;
-	b->round_at = t->delivered;
-	t->cwnd = tcp_pipe(t) + t->mss;
+	b->round_at = t->x->delivered;
+	t->x->cwnd = tcp_pipe(t) + t->mss;
 }
 
 static void
 bbr_timeout(struct tcpcb *t)
 {
-	struct bbr	*b = &t->cc.bbr;
+	struct bbr	*b = &t->x->cc.bbr;
 
 	if (t->backoff == 0 && b->mode != BBR_PROBE_RTT)
-		b->prior_cwnd = t->cwnd;
+		b->prior_cwnd = t->x->cwnd;
 	b->full_bw = 0;
 	b->conserve = 0;
-	b->round_at = t->delivered;
-	t->cwnd = t->mss;
+	b->round_at = t->x->delivered;
+	t->x->cwnd = t->mss;
 }
 
 static void
 bbr_recovered(struct tcpcb *t)
 {
-	struct bbr	*b = &t->cc.bbr;
+	struct bbr	*b = &t->x->cc.bbr;
 
 	b->conserve = 0;
-	if (t->cwnd < b->prior_cwnd && b->mode != BBR_PROBE_RTT)
-		t->cwnd = b->prior_cwnd < b->inflight_hi ? b->prior_cwnd :
+	if (t->x->cwnd < b->prior_cwnd && b->mode != BBR_PROBE_RTT)
+		t->x->cwnd = b->prior_cwnd < b->inflight_hi ? b->prior_cwnd :
 		    b->inflight_hi;
 }
 
@@ -445,13 +446,13 @@ bbr_recovered(struct tcpcb *t)
 static void
 bbr_idle(struct tcpcb *t, mono_t idle)
 {
-	struct bbr	*b = &t->cc.bbr;
+	struct bbr	*b = &t->x->cc.bbr;
 
 	(void)idle;
 	b->idle_restart = 1;
 	b->extra_stamp = 0;
 	if (b->mode == BBR_PROBE_BW && b->bw.v[0] != 0)
-		t->pace_rate = b->bw.v[0];
+		t->x->pace_rate = b->bw.v[0];
 }
 
 const struct cc_ops	 cc_bbr = {

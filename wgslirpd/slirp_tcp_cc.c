@@ -52,8 +52,8 @@ void
 cc_init(struct tcpcb *t, enum cc_id id, uint32_t segs, mono_t now)
 {
 	t->ccops = all[id];
-	t->cwnd = segs * t->mss;
-	t->ssthresh = UINT32_MAX;
+	t->x->cwnd = segs * t->mss;
+	t->x->ssthresh = UINT32_MAX;
 	t->rto = TCP_RTO_INIT;
 	t->ccops->init(t, now);
 }
@@ -74,10 +74,10 @@ cc_rtt(struct tcpcb *t, mono_t rtt, mono_t now)
 		t->rttvar = (3 * t->rttvar + d) / 4;
 		t->srtt = (7 * t->srtt + rtt) / 8;
 	}
-	if (t->min_rtt == 0 || rtt <= t->min_rtt ||
-	    now - t->min_rtt_at > MIN_RTT_WINDOW) {
-		t->min_rtt = rtt;
-		t->min_rtt_at = now;
+	if (t->x->min_rtt == 0 || rtt <= t->x->min_rtt ||
+	    now - t->x->min_rtt_at > MIN_RTT_WINDOW) {
+		t->x->min_rtt = rtt;
+		t->x->min_rtt_at = now;
 	}
 	d = 4 * t->rttvar;
 	if (d < TCP_RTO_MIN)
@@ -91,9 +91,9 @@ cc_rtt(struct tcpcb *t, mono_t rtt, mono_t now)
 void
 cc_halve(struct tcpcb *t, uint32_t flight)
 {
-	t->ssthresh = flight / 2;
-	if (t->ssthresh < 2 * (uint32_t)t->mss)
-		t->ssthresh = 2 * (uint32_t)t->mss;
+	t->x->ssthresh = flight / 2;
+	if (t->x->ssthresh < 2 * (uint32_t)t->mss)
+		t->x->ssthresh = 2 * (uint32_t)t->mss;
 }
 
 /*
@@ -103,14 +103,14 @@ cc_halve(struct tcpcb *t, uint32_t flight)
 void
 cc_pace(struct tcpcb *t)
 {
-	uint64_t	 cwnd = t->cwnd;
+	uint64_t	 cwnd = t->x->cwnd;
 
 	if (t->srtt < PACE_MIN_RTT) {
-		t->pace_rate = 0;
+		t->x->pace_rate = 0;
 		return;
 	}
-	cwnd *= t->cwnd < t->ssthresh / 2 ? 200 : 120;
-	t->pace_rate = cwnd * 10000000 / t->srtt;
+	cwnd *= t->x->cwnd < t->x->ssthresh / 2 ? 200 : 120;
+	t->x->pace_rate = cwnd * 10000000 / t->srtt;
 }
 
 /* RFC 6937: as much goes out as the algorithm allows for what came in. */
@@ -121,28 +121,29 @@ cc_prr(struct tcpcb *t, const struct cc_sample *sm)
 	uint64_t	 may;
 
 	if (!t->sack_ok) {
-		t->cwnd = t->ssthresh;
+		t->x->cwnd = t->x->ssthresh;
 		return;
 	}
-	t->prr_delivered += sm->delivered;
-	if (pipe > t->ssthresh) {
-		may = ((uint64_t)t->prr_delivered * t->ssthresh +
-		    t->prr_flight - 1) / t->prr_flight;
-		may = may > t->prr_out ? may - t->prr_out : 0;
+	t->x->prr_delivered += sm->delivered;
+	if (pipe > t->x->ssthresh) {
+		may = ((uint64_t)t->x->prr_delivered * t->x->ssthresh +
+		    t->x->prr_flight - 1) / t->x->prr_flight;
+		may = may > t->x->prr_out ? may - t->x->prr_out : 0;
 	} else {
-		limit = t->prr_delivered > t->prr_out ?
-		    t->prr_delivered - t->prr_out : 0;
+		limit = t->x->prr_delivered > t->x->prr_out ?
+		    t->x->prr_delivered - t->x->prr_out : 0;
 		if (limit < sm->delivered)
 			limit = sm->delivered;
 		limit += t->mss;
-		may = t->ssthresh - pipe < limit ? t->ssthresh - pipe : limit;
+		may = t->x->ssthresh - pipe < limit ?
+		    t->x->ssthresh - pipe : limit;
 	}
 	if (may > CWND_MAX)
 		may = CWND_MAX;
 	/* the first retransmission does not wait */
-	if (may < t->mss && t->prr_out == 0)
+	if (may < t->mss && t->x->prr_out == 0)
 		may = t->mss;
-	t->cwnd = pipe + (uint32_t)may;
+	t->x->cwnd = pipe + (uint32_t)may;
 }
 
 /* ---- HyStart++ */
@@ -169,7 +170,7 @@ hystart_ack(struct hystart *h, struct tcpcb *t, const struct cc_sample *sm)
 		h->this_min = 0;
 		h->samples = 0;
 		if (h->css_rounds > 0 && ++h->css_rounds > CSS_ROUNDS) {
-			t->ssthresh = t->cwnd;
+			t->x->ssthresh = t->x->cwnd;
 			hystart_init(h, t);
 		}
 	}
@@ -202,7 +203,7 @@ static void
 newreno_init(struct tcpcb *t, mono_t now)
 {
 	(void)now;
-	hystart_init(&t->cc.newreno, t);
+	hystart_init(&t->x->cc.newreno, t);
 }
 
 static void
@@ -210,19 +211,19 @@ newreno_ack(struct tcpcb *t, const struct cc_sample *sm)
 {
 	if (t->recovery == TCPR_FAST)
 		cc_prr(t, sm);
-	else if (t->cwnd < t->ssthresh) {
+	else if (t->x->cwnd < t->x->ssthresh) {
 		/* a window that is not used proves nothing (RFC 7661) */
 		if (t->cwnd_limited)
-			t->cwnd += hystart_ack(&t->cc.newreno, t, sm);
+			t->x->cwnd += hystart_ack(&t->x->cc.newreno, t, sm);
 	} else if (t->cwnd_limited) {
-		t->cc_acked += sm->acked;
-		if (t->cc_acked >= t->cwnd) {
-			t->cc_acked -= t->cwnd;
-			t->cwnd += t->mss;
+		t->x->cc_acked += sm->acked;
+		if (t->x->cc_acked >= t->x->cwnd) {
+			t->x->cc_acked -= t->x->cwnd;
+			t->x->cwnd += t->mss;
 		}
 	}
-	if (t->cwnd > CWND_MAX)
-		t->cwnd = CWND_MAX;
+	if (t->x->cwnd > CWND_MAX)
+		t->x->cwnd = CWND_MAX;
 	cc_pace(t);
 }
 
@@ -230,8 +231,8 @@ static void
 newreno_loss(struct tcpcb *t, const struct cc_sample *sm)
 {
 	cc_halve(t, sm->flight);
-	t->cc_acked = 0;
-	hystart_init(&t->cc.newreno, t);
+	t->x->cc_acked = 0;
+	hystart_init(&t->x->cc.newreno, t);
 }
 
 static void
@@ -239,17 +240,17 @@ newreno_timeout(struct tcpcb *t)
 {
 	if (t->backoff == 0)
 		cc_halve(t, t->snd_nxt - t->snd_una);
-	t->cwnd = t->mss;
-	t->cc_acked = 0;
-	hystart_init(&t->cc.newreno, t);
+	t->x->cwnd = t->mss;
+	t->x->cc_acked = 0;
+	hystart_init(&t->x->cc.newreno, t);
 	cc_pace(t);
 }
 
 static void
 newreno_recovered(struct tcpcb *t)
 {
-	if (t->cwnd < t->ssthresh && t->recovery == TCPR_FAST)
-		t->cwnd = t->ssthresh;
+	if (t->x->cwnd < t->x->ssthresh && t->recovery == TCPR_FAST)
+		t->x->cwnd = t->x->ssthresh;
 }
 
 /* RFC 9293 3.8.2.1 with RFC 7661's idea: what was not used is unproven. */
@@ -258,23 +259,23 @@ cc_restart(struct tcpcb *t, mono_t idle)
 {
 	uint32_t	 iw = TCP_IW_SEGS * (uint32_t)t->mss;
 
-	if (t->cwnd <= iw)
+	if (t->x->cwnd <= iw)
 		return;
-	for (; idle > t->rto && t->cwnd > iw; idle -= t->rto) {
-		if (t->ssthresh != UINT32_MAX &&
-		    t->ssthresh < 3 * (t->cwnd / 4))
-			t->ssthresh = 3 * (t->cwnd / 4);
-		t->cwnd /= 2;
+	for (; idle > t->rto && t->x->cwnd > iw; idle -= t->rto) {
+		if (t->x->ssthresh != UINT32_MAX &&
+		    t->x->ssthresh < 3 * (t->x->cwnd / 4))
+			t->x->ssthresh = 3 * (t->x->cwnd / 4);
+		t->x->cwnd /= 2;
 	}
-	if (t->cwnd < iw)
-		t->cwnd = iw;
+	if (t->x->cwnd < iw)
+		t->x->cwnd = iw;
 }
 
 static void
 newreno_idle(struct tcpcb *t, mono_t idle)
 {
 	cc_restart(t, idle);
-	hystart_init(&t->cc.newreno, t);
+	hystart_init(&t->x->cc.newreno, t);
 }
 
 const struct cc_ops	 cc_newreno = {
@@ -309,16 +310,16 @@ static void
 cubic_init(struct tcpcb *t, mono_t now)
 {
 	(void)now;
-	memset(&t->cc.cubic, 0, sizeof(t->cc.cubic));
-	hystart_init(&t->cc.cubic.hystart, t);
+	memset(&t->x->cc.cubic, 0, sizeof(t->x->cc.cubic));
+	hystart_init(&t->x->cc.cubic.hystart, t);
 }
 
 /* Congestion avoidance: the window that the curve has a round trip on. */
 static void
 cubic_avoid(struct tcpcb *t, const struct cc_sample *sm)
 {
-	struct cubic	*c = &t->cc.cubic;
-	double		 cwnd = (double)t->cwnd / t->mss, at, w, inc;
+	struct cubic	*c = &t->x->cc.cubic;
+	double		 cwnd = (double)t->x->cwnd / t->mss, at, w, inc;
 	double		 acked = (double)sm->acked / t->mss;
 
 	if (c->epoch == 0) {
@@ -343,7 +344,7 @@ cubic_avoid(struct tcpcb *t, const struct cc_sample *sm)
 	if (w > 2 * cwnd)
 		w = 2 * cwnd;
 	if (w > cwnd)
-		t->cwnd += (uint32_t)((w - cwnd) / cwnd * acked * t->mss);
+		t->x->cwnd += (uint32_t)((w - cwnd) / cwnd * acked * t->mss);
 }
 
 static void
@@ -351,38 +352,39 @@ cubic_ack(struct tcpcb *t, const struct cc_sample *sm)
 {
 	if (t->recovery == TCPR_FAST)
 		cc_prr(t, sm);
-	else if (t->cwnd < t->ssthresh) {
+	else if (t->x->cwnd < t->x->ssthresh) {
 		if (t->cwnd_limited)
-			t->cwnd += hystart_ack(&t->cc.cubic.hystart, t, sm);
+			t->x->cwnd += hystart_ack(&t->x->cc.cubic.hystart, t,
+			    sm);
 	} else if (t->cwnd_limited)
 		cubic_avoid(t, sm);
 	else
-		t->cc.cubic.epoch = 0;	/* time without use does not count */
-	if (t->cwnd > CWND_MAX)
-		t->cwnd = CWND_MAX;
+		t->x->cc.cubic.epoch = 0;	/* unused time does not count */
+	if (t->x->cwnd > CWND_MAX)
+		t->x->cwnd = CWND_MAX;
 	cc_pace(t);
 }
 
 static void
 cubic_reduce(struct tcpcb *t, uint32_t flight)
 {
-	struct cubic	*c = &t->cc.cubic;
+	struct cubic	*c = &t->x->cc.cubic;
 	double		 w = (double)flight / t->mss;
 
 	/* make room for others where the last maximum was not reached */
 	c->w_max = w < c->w_max ? w * (1 + CUBIC_BETA) / 2 : w;
 	c->epoch = 0;
-	t->ssthresh = (uint32_t)(flight * CUBIC_BETA);
-	if (t->ssthresh < 2 * (uint32_t)t->mss)
-		t->ssthresh = 2 * (uint32_t)t->mss;
+	t->x->ssthresh = (uint32_t)(flight * CUBIC_BETA);
+	if (t->x->ssthresh < 2 * (uint32_t)t->mss)
+		t->x->ssthresh = 2 * (uint32_t)t->mss;
 }
 
 static void
 cubic_loss(struct tcpcb *t, const struct cc_sample *sm)
 {
-	hystart_init(&t->cc.cubic.hystart, t);
+	hystart_init(&t->x->cc.cubic.hystart, t);
 	/* of the window, unless it was not filled (RFC 9438 4.6) */
-	cubic_reduce(t, sm->flight < t->cwnd ? sm->flight : t->cwnd);
+	cubic_reduce(t, sm->flight < t->x->cwnd ? sm->flight : t->x->cwnd);
 }
 
 static void
@@ -390,8 +392,8 @@ cubic_timeout(struct tcpcb *t)
 {
 	if (t->backoff == 0)
 		cubic_reduce(t, t->snd_nxt - t->snd_una);
-	t->cwnd = t->mss;
-	hystart_init(&t->cc.cubic.hystart, t);
+	t->x->cwnd = t->mss;
+	hystart_init(&t->x->cc.cubic.hystart, t);
 	cc_pace(t);
 }
 
@@ -399,8 +401,8 @@ static void
 cubic_idle(struct tcpcb *t, mono_t idle)
 {
 	cc_restart(t, idle);
-	t->cc.cubic.epoch = 0;
-	hystart_init(&t->cc.cubic.hystart, t);
+	t->x->cc.cubic.epoch = 0;
+	hystart_init(&t->x->cc.cubic.hystart, t);
 }
 
 const struct cc_ops	 cc_cubic = {
@@ -419,7 +421,7 @@ static void
 off_init(struct tcpcb *t, mono_t now)
 {
 	(void)now;
-	t->cwnd = CWND_MAX;
+	t->x->cwnd = CWND_MAX;
 }
 
 static void

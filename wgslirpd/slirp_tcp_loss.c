@@ -54,11 +54,11 @@ mark_lost(struct tcpcb *t, struct tseg *g)
 {
 	if (g->flags & (TSEG_SACKED | TSEG_LOST))
 		return;
-	if (t->seg_lost == 0 || SEQ_LT(g->seq, t->lost_seq))
-		t->lost_seq = g->seq;
+	if (t->x->seg_lost == 0 || SEQ_LT(g->seq, t->x->lost_seq))
+		t->x->lost_seq = g->seq;
 	g->flags |= TSEG_LOST;
-	t->lost += tcp_seg_size(g);
-	t->seg_lost++;
+	t->x->lost += tcp_seg_size(g);
+	t->x->seg_lost++;
 }
 
 static void
@@ -67,8 +67,8 @@ unmark_lost(struct tcpcb *t, struct tseg *g)
 	if (!(g->flags & TSEG_LOST))
 		return;
 	g->flags &= (uint8_t)~TSEG_LOST;
-	t->lost -= tcp_seg_size(g);
-	t->seg_lost--;
+	t->x->lost -= tcp_seg_size(g);
+	t->x->seg_lost--;
 }
 
 /*
@@ -79,9 +79,9 @@ static void
 delivered(struct tcpcb *t, const struct tseg *g, mono_t now,
     struct rate_sample *r)
 {
-	t->delivered += tcp_seg_size(g);
-	t->delivered_time = now;
-	if (g->rexmits > 0 && (now < g->sent + t->min_rtt ||
+	t->x->delivered += tcp_seg_size(g);
+	t->x->delivered_time = now;
+	if (g->rexmits > 0 && (now < g->sent + t->x->min_rtt ||
 	    (t->ts_ok && r->has_ts && (int32_t)(r->tsecr -
 	    tcp_ts(t, g->sent)) < 0)))
 		return;
@@ -91,20 +91,20 @@ delivered(struct tcpcb *t, const struct tseg *g, mono_t now,
 		r->prior_us = g->dtime;
 		r->send_us = (uint32_t)MONO_TO_US(g->sent) - g->ftime;
 		r->app_limited = (g->flags & TSEG_APPLIMITED) != 0;
-		t->first_sent = g->sent;
+		t->x->first_sent = g->sent;
 	}
-	if (g->sent > t->newest || (g->sent == t->newest &&
-	    SEQ_GT(g->seq, t->newest_seq))) {
-		t->newest = g->sent;
-		t->newest_seq = g->seq;
+	if (g->sent > t->x->newest || (g->sent == t->x->newest &&
+	    SEQ_GT(g->seq, t->x->newest_seq))) {
+		t->x->newest = g->sent;
+		t->x->newest_seq = g->seq;
 		if (now > g->sent)
-			t->rack_rtt = now - g->sent;
+			t->x->rack_rtt = now - g->sent;
 	}
 	/* it arrived after what was sent later, and was sent once */
 	if (g->rexmits == 0 && SEQ_LT(g->seq, r->fack))
 		t->reordered = 1;
-	if (SEQ_GT(g->seq + g->len, t->fack))
-		t->fack = g->seq + g->len;
+	if (SEQ_GT(g->seq + g->len, t->x->fack))
+		t->x->fack = g->seq + g->len;
 }
 
 /* The guest got something twice: was it sent twice for nothing? */
@@ -113,11 +113,11 @@ take_dsack(struct slirp *s, struct tcpcb *t, uint32_t end)
 {
 	s->count.tcp_dsacks++;
 	t->dsack_seen = 1;
-	if (t->undo_rexmits > 0 && SEQ_GT(end, t->undo_marker))
-		t->undo_rexmits--;
+	if (t->x->undo_rexmits > 0 && SEQ_GT(end, t->x->undo_marker))
+		t->x->undo_rexmits--;
 	/* once a round: what arrives late is waited for longer */
-	if (SEQ_GEQ(t->snd_una, t->dsack_round)) {
-		t->dsack_round = t->snd_nxt;
+	if (SEQ_GEQ(t->snd_una, t->x->dsack_round)) {
+		t->x->dsack_round = t->snd_nxt;
 		if (t->reo_mult < REO_MULT_MAX)
 			t->reo_mult++;
 		t->reo_persist = REO_RECOVERIES;
@@ -149,9 +149,9 @@ sack_known(const struct tcpcb *t, const struct tcp_range *b)
 	int		 i;
 
 	for (i = 0; i < TCP_SACK_BLOCKS; i++)
-		if (SEQ_GEQ(start, t->sack_seen[i].start) &&
-		    SEQ_LT(start, t->sack_seen[i].end))
-			start = t->sack_seen[i].end;
+		if (SEQ_GEQ(start, t->x->sack_seen[i].start) &&
+		    SEQ_LT(start, t->x->sack_seen[i].end))
+			start = t->x->sack_seen[i].end;
 	return (start);
 }
 
@@ -190,7 +190,7 @@ take_sack(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 		    SEQ_GT(b->end, t->snd_nxt))
 			continue;
 		start = end = sack_known(t, b);
-		for (i = tcp_seg_at(t, start); i < t->seg_n; i++) {
+		for (i = tcp_seg_at(t, start); i < t->x->seg_n; i++) {
 			g = tcp_seg(t, i);
 			if (SEQ_LT(g->seq, start))
 				continue;
@@ -206,13 +206,13 @@ take_sack(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 			if (g->rexmits == 0 && now > g->sent &&
 			    g->sent > newest)
 				newest = g->sent;
-			t->sacked += tcp_seg_size(g);
-			t->seg_sacked++;
+			t->x->sacked += tcp_seg_size(g);
+			t->x->seg_sacked++;
 		}
 		seen[k].start = b->start;
 		seen[k].end = SEQ_GT(end, b->start) ? end : b->start;
 	}
-	memcpy(t->sack_seen, seen, sizeof(seen));
+	memcpy(t->x->sack_seen, seen, sizeof(seen));
 	if (newest != 0)
 		cc_rtt(t, now - newest, s->now);
 }
@@ -224,9 +224,9 @@ reo_wnd(const struct tcpcb *t)
 	mono_t	 w;
 
 	if (!t->reordered && (t->recovery != TCPR_NONE ||
-	    t->seg_sacked >= DUPTHRESH))
+	    t->x->seg_sacked >= DUPTHRESH))
 		return (0);
-	w = t->min_rtt / 4 * (t->reo_mult + 1U);
+	w = t->x->min_rtt / 4 * (t->reo_mult + 1U);
 	return (w > t->srtt ? t->srtt : w);
 }
 
@@ -238,49 +238,50 @@ static void
 rack_detect(struct tcpcb *t, mono_t now)
 {
 	struct tseg	*g;
-	mono_t		 wait = t->rack_rtt + reo_wnd(t);
+	mono_t		 wait = t->x->rack_rtt + reo_wnd(t);
 	uint32_t	 i, n;
 
-	t->t_reo = 0;
-	if (t->newest == 0)
+	t->x->t_reo = 0;
+	if (t->x->newest == 0)
 		return;
-	for (i = tcp_seg_at(t, t->scan); i < t->seg_n; i++) {
+	for (i = tcp_seg_at(t, t->x->scan); i < t->x->seg_n; i++) {
 		g = tcp_seg(t, i);
 		if (!(g->flags & (TSEG_SACKED | TSEG_LOST | TSEG_REXMIT))) {
-			if (g->sent > t->newest || (g->sent == t->newest &&
-			    SEQ_GEQ(g->seq, t->newest_seq)))
+			if (g->sent > t->x->newest ||
+			    (g->sent == t->x->newest &&
+			    SEQ_GEQ(g->seq, t->x->newest_seq)))
 				break;
 			if (g->sent + wait > now) {
-				t->t_reo = g->sent + wait;
+				t->x->t_reo = g->sent + wait;
 				break;
 			}
 			mark_lost(t, g);
 		}
-		t->scan = g->seq + tcp_seg_size(g);
+		t->x->scan = g->seq + tcp_seg_size(g);
 	}
 	/* the first ones hold up everything else */
-	n = t->seg_n < LOST_AGAIN ? t->seg_n : LOST_AGAIN;
+	n = t->x->seg_n < LOST_AGAIN ? t->x->seg_n : LOST_AGAIN;
 	for (i = 0; i < n; i++) {
 		g = tcp_seg(t, i);
 		if ((g->flags & (TSEG_REXMIT | TSEG_LOST | TSEG_SACKED)) !=
-		    TSEG_REXMIT || g->sent >= t->newest)
+		    TSEG_REXMIT || g->sent >= t->x->newest)
 			continue;
 		if (g->sent + wait <= now) {
 			g->flags &= (uint8_t)~TSEG_REXMIT;
 			mark_lost(t, g);
-		} else if (t->t_reo == 0 || g->sent + wait < t->t_reo)
-			t->t_reo = g->sent + wait;
+		} else if (t->x->t_reo == 0 || g->sent + wait < t->x->t_reo)
+			t->x->t_reo = g->sent + wait;
 	}
 }
 
 static void
 undo_save(struct tcpcb *t)
 {
-	t->prior_cwnd = t->cwnd;
-	t->prior_ssthresh = t->ssthresh;
-	t->undo_rexmits = 0;
-	t->undo_marker = t->snd_una;
-	t->undo_ts = 0;
+	t->x->prior_cwnd = t->x->cwnd;
+	t->x->prior_ssthresh = t->x->ssthresh;
+	t->x->undo_rexmits = 0;
+	t->x->undo_marker = t->snd_una;
+	t->x->undo_ts = 0;
 	t->undo = 1;
 	t->dsack_seen = 0;
 }
@@ -292,10 +293,10 @@ enter_recovery(struct slirp *s, struct tcpcb *t, const struct cc_sample *sm)
 	undo_save(t);
 	t->recovery = TCPR_FAST;
 	t->rexmit_now = 1;
-	t->recover = t->snd_nxt;
-	t->prr_delivered = t->prr_out = 0;
-	t->prr_flight = sm->flight > 0 ? sm->flight : t->mss;
-	t->t_tlp = 0;
+	t->x->recover = t->snd_nxt;
+	t->x->prr_delivered = t->x->prr_out = 0;
+	t->x->prr_flight = sm->flight > 0 ? sm->flight : t->mss;
+	t->x->t_tlp = 0;
 	t->ccops->loss(t, sm);
 	s->count.tcp_fast_recoveries++;
 }
@@ -316,15 +317,15 @@ undo(struct slirp *s, struct tcpcb *t)
 {
 	uint32_t	 i;
 
-	for (i = 0; i < t->seg_n && t->seg_lost > 0; i++)
+	for (i = 0; i < t->x->seg_n && t->x->seg_lost > 0; i++)
 		unmark_lost(t, tcp_seg(t, i));
-	t->scan = t->snd_una;
+	t->x->scan = t->snd_una;
 	t->rexmit_now = 0;
-	t->pace_next = 0;
-	if (t->cwnd < t->prior_cwnd)
-		t->cwnd = t->prior_cwnd;
-	if (t->ssthresh < t->prior_ssthresh)
-		t->ssthresh = t->prior_ssthresh;
+	t->x->pace_next = 0;
+	if (t->x->cwnd < t->x->prior_cwnd)
+		t->x->cwnd = t->x->prior_cwnd;
+	if (t->x->ssthresh < t->x->prior_ssthresh)
+		t->x->ssthresh = t->x->prior_ssthresh;
 	t->recovery = TCPR_NONE;
 	t->undo = 0;
 	t->backoff = 0;
@@ -339,11 +340,11 @@ spurious(const struct tcpcb *t, const struct tcp_in *in, uint32_t acked)
 		return (0);
 	/* it takes the first retransmission, and answers what was before */
 	if (t->ts_ok)
-		return (in->has_ts && acked > 0 && t->undo_ts != 0 &&
-		    SEQ_GEQ(in->ack, t->undo_end) &&
-		    (int32_t)(in->tsecr - t->undo_ts) < 0);
+		return (in->has_ts && acked > 0 && t->x->undo_ts != 0 &&
+		    SEQ_GEQ(in->ack, t->x->undo_end) &&
+		    (int32_t)(in->tsecr - t->x->undo_ts) < 0);
 	/* duplicates may be the network's: only without timestamps */
-	return (t->dsack_seen && t->undo_ts != 0 && t->undo_rexmits == 0);
+	return (t->dsack_seen && t->x->undo_ts != 0 && t->x->undo_rexmits == 0);
 }
 
 /* Take from the queue what is cumulatively acknowledged.  1: the FIN. */
@@ -355,7 +356,7 @@ take_ack(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 	struct tseg	*g;
 	int		 fin = 0, clean = 1;
 
-	while (t->seg_n > 0) {
+	while (t->x->seg_n > 0) {
 		g = tcp_seg(t, 0);
 		if (g->flags & TSEG_FIN) {
 			if (in->ack != g->seq + 1)
@@ -376,10 +377,10 @@ take_ack(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 		tcp_seg_pop(s, t);
 	}
 	/* smaller ones do get there */
-	if (t->mtu_tried != 0) {
-		t->f.peer->pmtu = t->mtu_tried;
+	if (t->x->mtu_tried != 0) {
+		t->f.peer->pmtu = t->x->mtu_tried;
 		t->f.peer->pmtu_at = s->now;
-		t->mtu_tried = 0;
+		t->x->mtu_tried = 0;
 	}
 	t->snd_una = in->ack;
 	t->progress = s->now;
@@ -387,10 +388,10 @@ take_ack(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 	t->dupacks = 0;
 	if (clean && sent != 0 && now > sent)
 		cc_rtt(t, now - sent, s->now);
-	if (SEQ_LT(t->scan, t->snd_una))
-		t->scan = t->snd_una;
-	if (SEQ_LT(t->fack, t->snd_una))
-		t->fack = t->snd_una;
+	if (SEQ_LT(t->x->scan, t->snd_una))
+		t->x->scan = t->snd_una;
+	if (SEQ_LT(t->x->fack, t->snd_una))
+		t->x->fack = t->snd_una;
 	return (fin);
 }
 
@@ -399,7 +400,7 @@ static void
 tlp_answer(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
     const struct cc_sample *sm)
 {
-	if (!t->tlp_out || SEQ_LT(in->ack, t->tlp_end))
+	if (!t->tlp_out || SEQ_LT(in->ack, t->x->tlp_end))
 		return;
 	t->tlp_out = 0;
 	if (!t->tlp_rexmit || t->dsack_seen || t->recovery != TCPR_NONE)
@@ -408,8 +409,8 @@ tlp_answer(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 	undo_save(t);
 	t->ccops->loss(t, sm);
 	t->ccops->recovered(t);
-	if (t->cwnd > t->ssthresh && t->ssthresh != UINT32_MAX)
-		t->cwnd = t->ssthresh;
+	if (t->x->cwnd > t->x->ssthresh && t->x->ssthresh != UINT32_MAX)
+		t->x->cwnd = t->x->ssthresh;
 	t->undo = 0;
 	s->count.tcp_fast_recoveries++;
 }
@@ -423,15 +424,15 @@ tcp_arm_tlp(struct slirp *s, struct tcpcb *t)
 {
 	mono_t	 pto;
 
-	t->t_tlp = 0;
-	if (!t->sack_ok || t->recovery != TCPR_NONE || t->seg_n == 0 ||
-	    t->seg_sacked > 0 || t->tlp_out || t->srtt == 0)
+	t->x->t_tlp = 0;
+	if (!t->sack_ok || t->recovery != TCPR_NONE || t->x->seg_n == 0 ||
+	    t->x->seg_sacked > 0 || t->tlp_out || t->srtt == 0)
 		return;
 	pto = 2 * t->srtt + TLP_MIN;
-	if (t->seg_n == 1)
+	if (t->x->seg_n == 1)
 		pto += TLP_DELACK;
-	if (t->t_rexmt == 0 || s->now + pto < t->t_rexmt)
-		t->t_tlp = s->now + pto;
+	if (t->x->t_rexmt == 0 || s->now + pto < t->x->t_rexmt)
+		t->x->t_tlp = s->now + pto;
 }
 
 static void
@@ -444,19 +445,19 @@ make_sample(struct tcpcb *t, const struct rate_sample *r,
 	sm->app_limited = (uint8_t)r->app_limited;
 	if (r->sent == 0) {
 		/* nothing told when it was sent: no round has passed */
-		sm->prior = t->delivered - UINT32_MAX / 2;
+		sm->prior = t->x->delivered - UINT32_MAX / 2;
 		return;
 	}
 	if (sm->now > r->sent)
 		sm->rtt = sm->now - r->sent;
-	ack_us = (uint32_t)MONO_TO_US(t->delivered_time) - r->prior_us;
+	ack_us = (uint32_t)MONO_TO_US(t->x->delivered_time) - r->prior_us;
 	if ((int32_t)ack_us <= 0)
 		return;		/* it came before that was noted */
 	us = ack_us > r->send_us ? ack_us : r->send_us;
 	/* shorter than the path is a trick of the timing */
-	if (us == 0 || us < MONO_TO_US(t->min_rtt))
+	if (us == 0 || us < MONO_TO_US(t->x->min_rtt))
 		return;
-	sm->rate = (uint64_t)(t->delivered - r->prior) * 1000000 / us;
+	sm->rate = (uint64_t)(t->x->delivered - r->prior) * 1000000 / us;
 }
 
 /*
@@ -466,10 +467,10 @@ make_sample(struct tcpcb *t, const struct rate_sample *r,
 int
 tcp_acked(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 {
-	struct rate_sample	 r = { 0, 0, 0, 0, t->fack, in->tsecr,
+	struct rate_sample	 r = { 0, 0, 0, 0, t->x->fack, in->tsecr,
 				    in->has_ts, 0 };
 	struct cc_sample	 sm = { 0, 0, 0, 0, 0, 0, 0, 0, 0 };
-	uint32_t		 before = t->delivered, lost;
+	uint32_t		 before = t->x->delivered, lost;
 	int			 fin = 0;
 
 	sm.now = in->p->time;
@@ -479,37 +480,37 @@ tcp_acked(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 		take_sack(s, t, in, &r);
 	if (sm.acked > 0) {
 		fin = take_ack(s, t, in, &r);
-		if (t->seg_n == 0)
-			t->t_rexmt = 0;
+		if (t->x->seg_n == 0)
+			t->x->t_rexmt = 0;
 		else
 			tcp_arm_rexmt(s, t);
 	} else if (t->snd_nxt != t->snd_una && in->len == 0 &&
 	    !(in->flags & TH_FIN) && in->wnd == t->snd_wnd &&
 	    t->dupacks < UINT16_MAX)
 		t->dupacks++;
-	sm.delivered = t->delivered - before;
-	if (t->app_limited != 0 &&
-	    SEQ_GT(t->delivered, t->app_limited))
-		t->app_limited = 0;
+	sm.delivered = t->x->delivered - before;
+	if (t->x->app_limited != 0 &&
+	    SEQ_GT(t->x->delivered, t->x->app_limited))
+		t->x->app_limited = 0;
 	if (spurious(t, in, sm.acked))
 		undo(s, t);
-	if (t->recovery != TCPR_NONE && SEQ_GEQ(t->snd_una, t->recover))
+	if (t->recovery != TCPR_NONE && SEQ_GEQ(t->snd_una, t->x->recover))
 		leave_recovery(t);
-	lost = t->lost;
-	if (t->seg_n > 0 && t->sack_ok)
+	lost = t->x->lost;
+	if (t->x->seg_n > 0 && t->sack_ok)
 		rack_detect(t, sm.now);
-	else if (t->seg_n > 0 && t->recovery == TCPR_FAST &&
+	else if (t->x->seg_n > 0 && t->recovery == TCPR_FAST &&
 	    sm.acked > 0) {
 		mark_lost(t, tcp_seg(t, 0));	/* partial ACK */
 		t->rexmit_now = 1;
-	} else if (t->seg_n > 0 && t->dupacks == DUPTHRESH &&
+	} else if (t->x->seg_n > 0 && t->dupacks == DUPTHRESH &&
 	    t->recovery == TCPR_NONE)
 		mark_lost(t, tcp_seg(t, 0));
-	sm.lost = t->lost > lost ? t->lost - lost : 0;
+	sm.lost = t->x->lost > lost ? t->x->lost - lost : 0;
 	if (sm.delivered > 0)
 		make_sample(t, &r, &sm);
 	tlp_answer(s, t, in, &sm);
-	if (t->seg_lost > 0 && t->recovery == TCPR_NONE)
+	if (t->x->seg_lost > 0 && t->recovery == TCPR_NONE)
 		enter_recovery(s, t, &sm);
 	if (sm.delivered > 0 || sm.lost > 0)
 		t->ccops->ack(t, &sm);
@@ -523,16 +524,16 @@ void
 tcp_reo_timeout(struct slirp *s, struct tcpcb *t)
 {
 	struct cc_sample	 sm = { 0, 0, 0, 0, 0, 0, 0, 0, 0 };
-	uint32_t		 lost = t->lost;
+	uint32_t		 lost = t->x->lost;
 
 	sm.now = s->now;
 	sm.flight = tcp_pipe(t);
-	sm.prior = t->delivered - UINT32_MAX / 2;
-	if (t->seg_n == 0)
+	sm.prior = t->x->delivered - UINT32_MAX / 2;
+	if (t->x->seg_n == 0)
 		return;
 	rack_detect(t, s->now);
-	sm.lost = t->lost - lost;
-	if (t->seg_lost > 0 && t->recovery == TCPR_NONE)
+	sm.lost = t->x->lost - lost;
+	if (t->x->seg_lost > 0 && t->recovery == TCPR_NONE)
 		enter_recovery(s, t, &sm);
 	if (sm.lost > 0)
 		t->ccops->ack(t, &sm);
@@ -543,21 +544,21 @@ tcp_reo_timeout(struct slirp *s, struct tcpcb *t)
 void
 tcp_tlp_timeout(struct slirp *s, struct tcpcb *t)
 {
-	if (t->seg_n == 0 || t->recovery != TCPR_NONE || t->tlp_out)
+	if (t->x->seg_n == 0 || t->recovery != TCPR_NONE || t->tlp_out)
 		return;
 	t->tlp_rexmit = 0;
 	t->dsack_seen = 0;
 	t->tlp_out = 1;		/* one at a time */
 	if (tcp_probe_new(s, t) == -1) {
-		if ((tcp_seg(t, t->seg_n - 1)->len > t->mss &&
-		    tcp_split(s, t, t->seg_n - 1) == -1) ||
-		    tcp_resend(s, t, t->seg_n - 1) == -1) {
+		if ((tcp_seg(t, t->x->seg_n - 1)->len > t->mss &&
+		    tcp_split(s, t, t->x->seg_n - 1) == -1) ||
+		    tcp_resend(s, t, t->x->seg_n - 1) == -1) {
 			t->tlp_out = 0;
 			return;
 		}
 		t->tlp_rexmit = 1;
 	}
-	t->tlp_end = t->snd_nxt;
+	t->x->tlp_end = t->snd_nxt;
 	s->count.tcp_tlps++;
 	tcp_arm_rexmt(s, t);
 }
@@ -576,17 +577,17 @@ suspect_mtu(struct slirp *s, struct tcpcb *t, const struct tseg *g)
 	if (t->backoff < BLACKHOLE_RTOS || g->flags & TSEG_FIN)
 		return;
 	hlen = ip_hdr_len(&t->f.src) + TCP_HDR + (t->ts_ok ? TCP_TS_LEN : 0);
-	if (t->mtu_asked > t->progress && t->last_rx >= t->mtu_asked)
+	if (t->x->mtu_asked > t->progress && t->last_rx >= t->x->mtu_asked)
 		for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 			if (g->len > sizes[i] - hlen) {
 				t->mss = (uint16_t)(sizes[i] - hlen);
-				t->mtu_tried = sizes[i];
+				t->x->mtu_tried = sizes[i];
 				/* the guest is there: no reason to wait */
 				t->backoff = BLACKHOLE_RTOS - 1;
 				s->count.tcp_blackholes++;
 				break;
 			}
-	t->mtu_asked = s->now;
+	t->x->mtu_asked = s->now;
 	tcp_send_probe(s, t);
 }
 
@@ -598,7 +599,7 @@ shrink(struct slirp *s, struct tcpcb *t, uint16_t mss)
 	uint32_t	 i;
 
 	t->mss = mss;
-	for (i = 0; i < t->seg_n; i++) {
+	for (i = 0; i < t->x->seg_n; i++) {
 		g = tcp_seg(t, i);
 		if (g->len > mss && !(g->flags & TSEG_SACKED))
 			mark_lost(t, g);
@@ -643,7 +644,7 @@ tcp_rexmt_timeout(struct slirp *s, struct tcpcb *t)
 	uint32_t	 i;
 	int		 reneged;
 
-	if (t->seg_n == 0)
+	if (t->x->seg_n == 0)
 		return;
 	g = tcp_seg(t, 0);
 	if (g->slot != PKTQ_NOSLOT && pktq_busy(s->out, g->slot)) {
@@ -656,11 +657,11 @@ tcp_rexmt_timeout(struct slirp *s, struct tcpcb *t)
 	t->ccops->timeout(t);
 	/* has the guest dropped what it selectively acknowledged? */
 	reneged = g->flags & TSEG_SACKED || t->backoff >= RENEGE_RTOS;
-	for (i = 0; i < t->seg_n; i++) {
+	for (i = 0; i < t->x->seg_n; i++) {
 		g = tcp_seg(t, i);
 		if (reneged && g->flags & TSEG_SACKED) {
-			t->sacked -= tcp_seg_size(g);
-			t->seg_sacked--;
+			t->x->sacked -= tcp_seg_size(g);
+			t->x->seg_sacked--;
 			g->flags &= (uint8_t)~TSEG_SACKED;
 		}
 		g->flags &= (uint8_t)~TSEG_REXMIT;
@@ -670,15 +671,15 @@ tcp_rexmt_timeout(struct slirp *s, struct tcpcb *t)
 		mark_lost(t, g);
 	}
 	if (reneged)
-		memset(t->sack_seen, 0, sizeof(t->sack_seen));
+		memset(t->x->sack_seen, 0, sizeof(t->x->sack_seen));
 	t->recovery = TCPR_TIMEOUT;
-	t->recover = t->snd_nxt;
-	t->scan = t->snd_nxt;
-	t->fack = t->snd_una;
+	t->x->recover = t->snd_nxt;
+	t->x->scan = t->snd_nxt;
+	t->x->fack = t->snd_una;
 	t->dupacks = 0;
 	t->tlp_out = 0;
-	t->t_tlp = t->t_reo = 0;
-	t->pace_next = 0;
+	t->x->t_tlp = t->x->t_reo = 0;
+	t->x->pace_next = 0;
 	suspect_mtu(s, t, tcp_seg(t, 0));
 	if (t->backoff < MAX_BACKOFF)
 		t->backoff++;

@@ -45,7 +45,7 @@ path_recall(struct slirp *s, struct tcpcb *t)
 	if (t->rto > TCP_RTO_INIT)
 		t->rto = TCP_RTO_INIT;
 	if (p->path_ssthresh != 0)
-		t->ssthresh = p->path_ssthresh;
+		t->x->ssthresh = p->path_ssthresh;
 }
 
 /* RFC 6528: a clock of 4 us and a keyed hash of the connection. */
@@ -73,6 +73,72 @@ effective_mss(const struct slirp *s, const struct tcp_in *in, int ts)
 	return ((uint16_t)(mss < TCP_MSS_MIN ? TCP_MSS_MIN : mss));
 }
 
+static void
+init_xfer(const struct slirp *s, struct tcpcb *t)
+{
+	t->x->fack = t->x->scan = t->x->recover = t->x->dsack_round =
+	    t->snd_nxt;
+	t->x->tune_start = s->now;
+	t->x->tune_seq = t->host_nxt + t->rcv_wnd;
+}
+
+/*
+ * Before anything is done with a connection that may be quiet.  It begins
+ * anew with what the path to the peer is known for (RFC 9040), and with the
+ * initial window, as after any long pause (RFC 5681 4.1).  -1 if there is
+ * no memory.
+ */
+int
+tcp_wake(struct slirp *s, struct tcpcb *t)
+{
+	mono_t	 rto = t->rto;
+
+	if (t->x != NULL)
+		return (0);
+	if ((t->x = zone_alloc(&s->xfers)) == NULL)
+		return (-1);
+	init_xfer(s, t);
+	cc_init(t, (enum cc_id)s->conf.tcp.cc, s->conf.tcp.iw, s->now);
+	path_recall(s, t);
+	t->rto = rto;
+	return (0);
+}
+
+/*
+ * When it may go quiet, 0 if it is busy.  What has never sent data has
+ * nothing to forget.
+ */
+mono_t
+tcp_doze_at(const struct slirp *s, const struct tcpcb *t)
+{
+	const struct tcp_xfer	*x = t->x;
+	mono_t			 last;
+
+	if ((t->state != TCPS_ESTABLISHED && t->state != TCPS_CLOSE_WAIT &&
+	    t->state != TCPS_FIN_WAIT_2) || t->dialing || x->seg_n > 0 ||
+	    t->f.readable || t->rq != NULL || t->dirty || t->ack_now ||
+	    t->rst_after || x->t_rexmt != 0 || x->t_persist != 0 ||
+	    x->t_delack != 0 || x->t_pace != 0 || x->t_reo != 0 ||
+	    x->t_tlp != 0 || x->t_rate != 0)
+		return (0);
+	last = t->last_rx > x->last_tx ? t->last_rx : x->last_tx;
+	return (last + (x->delivered > 0 || s->doze < TCP_DOZE_NEW ?
+	    s->doze : TCP_DOZE_NEW));
+}
+
+void
+tcp_doze(struct slirp *s, struct tcpcb *t)
+{
+	tcp_path_learn(s, t);
+	tcp_free_segs(s, t);
+	zone_free(&s->xfers, t->x);
+	t->x = NULL;
+	t->recovery = 0;
+	t->dupacks = 0;
+	t->undo = t->dsack_seen = t->tlp_out = t->tlp_rexmit = 0;
+	t->rexmit_now = t->cwnd_limited = 0;
+}
+
 /* What does not depend on the guest's SYN. */
 static void
 init_cb(struct slirp *s, struct tcpcb *t, const struct flow_key *k)
@@ -80,9 +146,8 @@ init_cb(struct slirp *s, struct tcpcb *t, const struct flow_key *k)
 	t->iss = initial_seq(s, k);
 	t->snd_una = t->iss;
 	t->snd_nxt = t->iss + 1;
-	t->fack = t->scan = t->recover = t->dsack_round = t->snd_nxt;
 	t->rcv_wnd = s->conf.tcp.window;
-	t->tune_start = s->now;
+	init_xfer(s, t);
 	t->ts_offset = (uint32_t)(siphash24(&s->isnkey, k, sizeof(*k)) >> 32);
 	t->last_rx = t->progress = s->now;
 }
@@ -94,7 +159,7 @@ learn_syn(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 	t->irs = in->seq;
 	t->rcv_nxt = t->host_nxt = t->last_ack = in->seq + 1;
 	t->rcv_adv = t->rcv_nxt;
-	t->tune_seq = t->rcv_nxt + t->rcv_wnd;
+	t->x->tune_seq = t->rcv_nxt + t->rcv_wnd;
 	t->snd_wnd = t->max_wnd = in->wnd;
 	t->snd_wl1 = in->seq;
 	if (in->has_ws) {
@@ -225,6 +290,10 @@ new_flow(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *src,
 		s->count.ip_drop_budget++;
 		return (NULL);
 	}
+	if ((t->x = zone_alloc(&s->xfers)) == NULL) {
+		free(t);
+		return (NULL);
+	}
 	f = &t->f;
 	f->type = FLOW_TCP;
 	f->peer = peer;
@@ -234,6 +303,7 @@ new_flow(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *src,
 	f->dport = dport;
 	f->via = (uint8_t)via;
 	if (flow_add(s, f, k) == -1) {
+		zone_free(&s->xfers, t->x);
 		free(t);
 		return (NULL);
 	}
@@ -272,7 +342,7 @@ tcp_open(struct slirp *s, const struct tcp_in *in, const struct flow_key *k)
 	}
 	t->t_keep = s->now + CONNECT_TIMEOUT;
 	if (s->conf.tcp.fast_dial != 0)
-		t->t_delack = s->now + MONO_MS(s->conf.tcp.fast_dial);
+		t->x->t_delack = s->now + MONO_MS(s->conf.tcp.fast_dial);
 	tcp_arm(s, t);
 }
 
@@ -326,7 +396,7 @@ tcp_dial(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *to,
 	}
 	s->count.tcp_forwarded++;
 	tcp_send_syn(s, t);
-	t->t_rexmt = s->now + t->rto;
+	t->x->t_rexmt = s->now + t->rto;
 	tcp_arm(s, t);
 	return (0);
 }
@@ -356,7 +426,7 @@ tcp_syn_timeout(struct slirp *s, struct tcpcb *t)
 	}
 	s->count.tcp_retransmits++;
 	tcp_send_syn(s, t);
-	t->t_rexmt = s->now + (t->rto << t->backoff);
+	t->x->t_rexmt = s->now + (t->rto << t->backoff);
 	return (1);
 }
 
@@ -395,7 +465,7 @@ void
 tcp_answer_syn(struct slirp *s, struct tcpcb *t)
 {
 	t->state = TCPS_SYN_RCVD;
-	t->t_rexmt = s->now + t->rto;
+	t->x->t_rexmt = s->now + t->rto;
 	t->progress = s->now;
 	tcp_send_synack(s, t);
 }

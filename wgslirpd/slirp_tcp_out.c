@@ -46,10 +46,10 @@ put_sack(struct tcpcb *t, uint8_t *o, size_t room)
 		return (0);
 	n = (int)(room - 4) / 8;
 	/* what came again goes first (RFC 2883) */
-	if (t->dsack.start != t->dsack.end) {
-		put32(p, t->dsack.start);
-		put32(p + 4, t->dsack.end);
-		t->dsack.start = t->dsack.end;
+	if (t->x->dsack.start != t->x->dsack.end) {
+		put32(p, t->x->dsack.start);
+		put32(p + 4, t->x->dsack.end);
+		t->x->dsack.start = t->x->dsack.end;
 		p += 8;
 		n--;
 	}
@@ -130,12 +130,13 @@ send_bare(struct slirp *s, struct tcpcb *t, uint32_t seq, uint8_t flags,
 		s->count.ip_drop_noslot++;
 		/* an acknowledgement that is owed is tried again */
 		if (flags == TH_ACK)
-			t->t_delack = s->now + MONO_MS(s->conf.tcp.ack_delay);
+			t->x->t_delack = s->now +
+			    MONO_MS(s->conf.tcp.ack_delay);
 		return;
 	}
 	p = pktq_slot(s->out, slot);
-	ip_header(s, p, &f->dst, &f->src, IPPROTO_TCP, TCP_HDR + optlen, f->dscp,
-	    f->src.af == 4 ? 0x4000 : 0);
+	ip_header(s, p, &f->dst, &f->src, IPPROTO_TCP, TCP_HDR + optlen,
+	    f->dscp, f->src.af == 4 ? 0x4000 : 0);
 	if (optlen > 0)
 		memcpy(p + iplen + TCP_HDR, opts, optlen);
 	put_header(p + iplen, &f->dst, f->dport, &f->src, f->sport, seq,
@@ -148,7 +149,7 @@ send_bare(struct slirp *s, struct tcpcb *t, uint32_t seq, uint8_t flags,
 		t->last_ack = t->rcv_nxt;
 		t->rx_segs = 0;
 		t->ack_now = 0;
-		t->t_delack = 0;
+		t->x->t_delack = 0;
 	}
 }
 
@@ -282,21 +283,21 @@ segs_room(struct tcpcb *t, uint32_t n)
 	struct tseg	*segs;
 	uint32_t	 cap, i;
 
-	if (t->seg_n + n <= t->seg_cap)
+	if (t->x->seg_n + n <= t->x->seg_cap)
 		return (0);
-	if (t->seg_n + n > 2 * TCP_MAX_SEGS)
+	if (t->x->seg_n + n > 2 * TCP_MAX_SEGS)
 		return (-1);
-	for (cap = t->seg_cap == 0 ? 8 : t->seg_cap; cap < t->seg_n + n;
-	    cap *= 2)
-		continue;
+	cap = t->x->seg_cap == 0 ? 8 : t->x->seg_cap;
+	while (cap < t->x->seg_n + n)
+		cap *= 2;
 	if ((segs = calloc(cap, sizeof(*segs))) == NULL)
 		return (-1);
-	for (i = 0; i < t->seg_n; i++)
+	for (i = 0; i < t->x->seg_n; i++)
 		segs[i] = *tcp_seg(t, i);
-	free(t->segs);
-	t->segs = segs;
-	t->seg_cap = cap;
-	t->seg_head = 0;
+	free(t->x->segs);
+	t->x->segs = segs;
+	t->x->seg_cap = cap;
+	t->x->seg_head = 0;
 	return (0);
 }
 
@@ -307,33 +308,35 @@ tcp_seg_pop(struct slirp *s, struct tcpcb *t)
 	struct tseg	*g = tcp_seg(t, 0);
 
 	if (g->flags & TSEG_SACKED) {
-		t->sacked -= tcp_seg_size(g);
-		t->seg_sacked--;
+		t->x->sacked -= tcp_seg_size(g);
+		t->x->seg_sacked--;
 	}
 	if (g->flags & TSEG_LOST) {
-		t->lost -= tcp_seg_size(g);
-		t->seg_lost--;
+		t->x->lost -= tcp_seg_size(g);
+		t->x->seg_lost--;
 	}
 	if (g->flags & TSEG_SMALL)
-		t->seg_small--;
+		t->x->seg_small--;
 	if (g->slot != PKTQ_NOSLOT) {
 		pktq_release(s->out, g->slot);
 		t->f.peer->nslots--;
 	}
-	t->seg_head = (t->seg_head + 1) & (t->seg_cap - 1);
-	t->seg_n--;
-	if (t->seg_ring > 0)
-		t->seg_ring--;
+	t->x->seg_head = (t->x->seg_head + 1) & (t->x->seg_cap - 1);
+	t->x->seg_n--;
+	if (t->x->seg_ring > 0)
+		t->x->seg_ring--;
 }
 
 void
 tcp_free_segs(struct slirp *s, struct tcpcb *t)
 {
-	while (t->seg_n > 0)
+	if (t->x == NULL)
+		return;
+	while (t->x->seg_n > 0)
 		tcp_seg_pop(s, t);
-	free(t->segs);
-	t->segs = NULL;
-	t->seg_cap = 0;
+	free(t->x->segs);
+	t->x->segs = NULL;
+	t->x->seg_cap = 0;
 }
 
 /* How many of the flow's segments the crypto engine still has to take. */
@@ -342,21 +345,21 @@ segs_queued(const struct slirp *s, struct tcpcb *t)
 {
 	struct tseg	*g;
 
-	while (t->seg_ring < t->seg_n) {
-		g = tcp_seg(t, t->seg_ring);
+	while (t->x->seg_ring < t->x->seg_n) {
+		g = tcp_seg(t, t->x->seg_ring);
 		if (g->slot != PKTQ_NOSLOT && pktq_busy(s->out, g->slot))
 			break;
-		t->seg_ring++;
+		t->x->seg_ring++;
 	}
-	return (t->seg_n - t->seg_ring);
+	return (t->x->seg_n - t->x->seg_ring);
 }
 
 void
 tcp_arm_rexmt(struct slirp *s, struct tcpcb *t)
 {
-	t->t_rexmt = s->now + (t->rto << t->backoff);
-	if (t->t_rexmt > s->now + TCP_RTO_MAX)
-		t->t_rexmt = s->now + TCP_RTO_MAX;
+	t->x->t_rexmt = s->now + (t->rto << t->backoff);
+	if (t->x->t_rexmt > s->now + TCP_RTO_MAX)
+		t->x->t_rexmt = s->now + TCP_RTO_MAX;
 }
 
 /* Write the header of a queued segment and hand it to the crypto engine. */
@@ -387,7 +390,7 @@ send_seg(struct slirp *s, struct tcpcb *t, struct tseg *g, int push)
 		t->last_ack = t->rcv_nxt;
 		t->rx_segs = 0;
 		t->ack_now = 0;
-		t->t_delack = 0;
+		t->x->t_delack = 0;
 	}
 }
 
@@ -396,12 +399,12 @@ static void
 stamp(struct slirp *s, struct tcpcb *t, struct tseg *g)
 {
 	if (tcp_pipe(t) == 0)
-		t->first_sent = t->delivered_time = s->now;
+		t->x->first_sent = t->x->delivered_time = s->now;
 	g->sent = s->now;
-	g->delivered = t->delivered;
-	g->dtime = (uint32_t)MONO_TO_US(t->delivered_time);
-	g->ftime = (uint32_t)MONO_TO_US(t->first_sent);
-	if (t->app_limited != 0)
+	g->delivered = t->x->delivered;
+	g->dtime = (uint32_t)MONO_TO_US(t->x->delivered_time);
+	g->ftime = (uint32_t)MONO_TO_US(t->x->first_sent);
+	if (t->x->app_limited != 0)
 		g->flags |= TSEG_APPLIMITED;
 	else
 		g->flags &= (uint8_t)~TSEG_APPLIMITED;
@@ -414,10 +417,10 @@ pace_rate(const struct slirp *s, const struct tcpcb *t)
 	uint64_t	 most;
 
 	if (s->conf.tcp.pace_gap == 0)
-		return (t->pace_rate);
+		return (t->x->pace_rate);
 	most = (uint64_t)t->mss * 1000000 / s->conf.tcp.pace_gap;
-	return (t->pace_rate == 0 || t->pace_rate > most ? most :
-	    t->pace_rate);
+	return (t->x->pace_rate == 0 || t->x->pace_rate > most ? most :
+	    t->x->pace_rate);
 }
 
 /* Bytes that pacing allows now; arms t_pace if there are none. */
@@ -428,13 +431,13 @@ pace_room(const struct slirp *s, struct tcpcb *t)
 
 	if (rate == 0)
 		return (UINT32_MAX);
-	if (t->pace_next < s->now)
-		t->pace_next = s->now;
-	if (t->pace_next >= s->now + PACE_QUANTUM) {
-		t->t_pace = t->pace_next - PACE_QUANTUM + 1;
+	if (t->x->pace_next < s->now)
+		t->x->pace_next = s->now;
+	if (t->x->pace_next >= s->now + PACE_QUANTUM) {
+		t->x->t_pace = t->x->pace_next - PACE_QUANTUM + 1;
 		return (0);
 	}
-	room = (s->now + PACE_QUANTUM - t->pace_next) / 1000 * rate /
+	room = (s->now + PACE_QUANTUM - t->x->pace_next) / 1000 * rate /
 	    1000000;
 	if (room < 2U * t->mss)
 		room = 2U * t->mss;
@@ -448,21 +451,21 @@ pace_sent(const struct slirp *s, struct tcpcb *t, uint32_t bytes)
 	mono_t		 most;
 
 	if (t->recovery == TCPR_FAST)
-		t->prr_out += bytes;
+		t->x->prr_out += bytes;
 	if (rate == 0)
 		return;
-	t->pace_next += (uint64_t)bytes * 1000000000 / rate;
+	t->x->pace_next += (uint64_t)bytes * 1000000000 / rate;
 	/* what had to go at once does not silence the rest for long */
 	most = s->now + (t->srtt > PACE_AHEAD ? t->srtt : PACE_AHEAD);
-	if (t->pace_next > most && s->conf.tcp.pace_gap == 0)
-		t->pace_next = most;
+	if (t->x->pace_next > most && s->conf.tcp.pace_gap == 0)
+		t->x->pace_next = most;
 }
 
 /* The first segment of the queue that ends after seq. */
 uint32_t
 tcp_seg_at(const struct tcpcb *t, uint32_t seq)
 {
-	uint32_t	 lo = 0, hi = t->seg_n, mid;
+	uint32_t	 lo = 0, hi = t->x->seg_n, mid;
 	struct tseg	*g;
 
 	while (lo < hi) {
@@ -505,7 +508,7 @@ tcp_split(struct slirp *s, struct tcpcb *t, uint32_t i)
 
 	if (segs_room(t, 1) == -1 || (slot = ip_slot(s, 1)) == PKTQ_NOSLOT)
 		return (-1);
-	for (k = t->seg_n; k > i + 1; k--)
+	for (k = t->x->seg_n; k > i + 1; k--)
 		*tcp_seg(t, k) = *tcp_seg(t, k - 1);
 	a = tcp_seg(t, i);
 	b = tcp_seg(t, i + 1);
@@ -518,16 +521,16 @@ tcp_split(struct slirp *s, struct tcpcb *t, uint32_t i)
 	a->len = t->mss;
 	a->sum = payload_sum(s, a);
 	b->sum = payload_sum(s, b);
-	t->seg_n++;
+	t->x->seg_n++;
 	t->f.peer->nslots++;
-	if (t->seg_ring > i)
-		t->seg_ring++;
+	if (t->x->seg_ring > i)
+		t->x->seg_ring++;
 	if (b->flags & TSEG_SMALL)
-		t->seg_small++;
+		t->x->seg_small++;
 	if (b->flags & TSEG_LOST)
-		t->seg_lost++;
+		t->x->seg_lost++;
 	if (b->flags & TSEG_SACKED)
-		t->seg_sacked++;
+		t->x->seg_sacked++;
 	return (0);
 }
 
@@ -548,22 +551,22 @@ tcp_resend(struct slirp *s, struct tcpcb *t, uint32_t i)
 			return (-1);
 		stamp(s, t, g);
 		send_seg(s, t, g, 1);
-		if (t->seg_ring > i)
-			t->seg_ring = i;
+		if (t->x->seg_ring > i)
+			t->x->seg_ring = i;
 	}
 	g->flags |= TSEG_REXMIT;
 	if (g->rexmits < UINT8_MAX)
 		g->rexmits++;
-	if (t->undo_rexmits < UINT32_MAX)
-		t->undo_rexmits++;
-	if (t->undo_ts == 0) {
-		if ((t->undo_ts = tcp_ts(t, s->now)) == 0)
-			t->undo_ts = UINT32_MAX;
-		t->undo_end = g->seq + tcp_seg_size(g);
+	if (t->x->undo_rexmits < UINT32_MAX)
+		t->x->undo_rexmits++;
+	if (t->x->undo_ts == 0) {
+		if ((t->x->undo_ts = tcp_ts(t, s->now)) == 0)
+			t->x->undo_ts = UINT32_MAX;
+		t->x->undo_end = g->seq + tcp_seg_size(g);
 	}
 	pace_sent(s, t, tcp_seg_size(g));
 	s->count.tcp_retransmits++;
-	if (t->t_rexmt == 0 || i == 0)
+	if (t->x->t_rexmt == 0 || i == 0)
 		tcp_arm_rexmt(s, t);
 	return (0);
 }
@@ -579,10 +582,10 @@ retransmit(struct slirp *s, struct tcpcb *t)
 	struct tseg	*g;
 	uint32_t	 i, room = pace_room(s, t), size;
 
-	for (i = tcp_seg_at(t, t->lost_seq); i < t->seg_n && t->seg_lost > 0;
-	    i++) {
+	for (i = tcp_seg_at(t, t->x->lost_seq); i < t->x->seg_n &&
+	    t->x->seg_lost > 0; i++) {
 		g = tcp_seg(t, i);
-		t->lost_seq = g->seq;	/* there is none before it */
+		t->x->lost_seq = g->seq;	/* there is none before it */
 		if (!(g->flags & TSEG_LOST))
 			continue;
 		if (g->len > t->mss) {
@@ -593,13 +596,13 @@ retransmit(struct slirp *s, struct tcpcb *t)
 		size = tcp_seg_size(g);
 		/* the first one that was found lost always (RFC 6675 5.3) */
 		if (!t->rexmit_now && tcp_pipe(t) != 0 &&
-		    tcp_pipe(t) + size > t->cwnd) {
+		    tcp_pipe(t) + size > t->x->cwnd) {
 			t->cwnd_limited = 1;
 			return (0);
 		}
 		if (size > room && !t->rexmit_now) {
-			if (t->t_pace == 0)
-				t->t_pace = s->now + PACE_QUANTUM;
+			if (t->x->t_pace == 0)
+				t->x->t_pace = s->now + PACE_QUANTUM;
 			return (1);
 		}
 		if (tcp_resend(s, t, i) == -1)
@@ -607,8 +610,8 @@ retransmit(struct slirp *s, struct tcpcb *t)
 		room = size < room ? room - size : 0;
 		t->rexmit_now = 0;
 		g->flags &= (uint8_t)~TSEG_LOST;
-		t->lost -= size;
-		t->seg_lost--;
+		t->x->lost -= size;
+		t->x->seg_lost--;
 	}
 	return (0);
 }
@@ -651,7 +654,7 @@ rate_room(struct slirp *s, struct tcpcb *t)
 
 	if (rate_open(&p->out, s->now, p->rate_out))
 		return (1);
-	t->t_pace = bucket_when(&p->out, p->rate_out,
+	t->x->t_pace = bucket_when(&p->out, p->rate_out,
 	    rate_burst(p->rate_out)) + 1;
 	return (0);
 }
@@ -670,12 +673,12 @@ slots_room(const struct slirp *s, const struct tcpcb *t)
 	left = s->out->nfree > SLOTS_RESERVED ?
 	    s->out->nfree - SLOTS_RESERVED : 0;
 	rest = left > held ? (left - held) / 2 : 0;
-	rest = rest > t->seg_n ? (rest - t->seg_n + 1) / 2 : 0;
-	if (rest < TRAIN_SEGS && t->seg_n > TRAIN_SEGS)
+	rest = rest > t->x->seg_n ? (rest - t->x->seg_n + 1) / 2 : 0;
+	if (rest < TRAIN_SEGS && t->x->seg_n > TRAIN_SEGS)
 		return (0);		/* for a whole train it can wait */
-	if (t->seg_n < SLOTS_FEW && rest < SLOTS_FEW - t->seg_n &&
+	if (t->x->seg_n < SLOTS_FEW && rest < SLOTS_FEW - t->x->seg_n &&
 	    held / 2 < left)
-		rest = SLOTS_FEW - t->seg_n;
+		rest = SLOTS_FEW - t->x->seg_n;
 	return (rest);
 }
 
@@ -690,19 +693,19 @@ may_read(struct slirp *s, struct tcpcb *t, uint32_t *size)
 	t->cwnd_limited = 0;
 	if (idle_gate(s, t) || !rate_room(s, t))
 		return (0);
-	if (t->seg_small >= TCP_MAX_SMALL || t->seg_n >= TCP_MAX_SEGS)
+	if (t->x->seg_small >= TCP_MAX_SMALL || t->x->seg_n >= TCP_MAX_SEGS)
 		return (0);
 	room = (int32_t)(t->snd_una + t->snd_wnd - t->snd_nxt);
 	wnd = room > 0 ? (uint32_t)room : 0;
-	if (pipe + t->mss > t->cwnd) {
+	if (pipe + t->mss > t->x->cwnd) {
 		t->cwnd_limited = 1;
 		return (0);
 	}
-	n = (t->cwnd - pipe) / t->mss;
+	n = (t->x->cwnd - pipe) / t->mss;
 	if (n > wnd / t->mss) {
 		n = wnd / t->mss;
 		/* silly window: what little there is, if it is much to him */
-		if (n == 0 && wnd > 0 && (t->seg_n == 0 ||
+		if (n == 0 && wnd > 0 && (t->x->seg_n == 0 ||
 		    wnd >= t->max_wnd / 2)) {
 			*size = wnd;
 			n = 1;
@@ -721,7 +724,7 @@ may_read(struct slirp *s, struct tcpcb *t, uint32_t *size)
 			n = paced;
 	}
 	slots = slots_room(s, t);
-	if (n > 0 && slots == 0 && t->seg_n == 0)
+	if (n > 0 && slots == 0 && t->x->seg_n == 0)
 		flow_wait_slots(s, &t->f);
 	return (n < slots ? n : slots);
 }
@@ -757,7 +760,7 @@ read_train(struct slirp *s, struct tcpcb *t, uint32_t n, uint32_t size)
 	if (r > (ssize_t)(size * EXPRESS_FLOW))
 		ip_bulk(s, &t->f);
 	for (i = 0, left = r; i < got && left > 0; i++) {
-		g = tcp_seg(t, t->seg_n);
+		g = tcp_seg(t, t->x->seg_n);
 		memset(g, 0, sizeof(*g));
 		g->seq = t->snd_nxt;
 		g->slot = slot[i];
@@ -768,9 +771,9 @@ read_train(struct slirp *s, struct tcpcb *t, uint32_t n, uint32_t size)
 		left -= g->len;
 		if (g->len < t->mss) {
 			g->flags |= TSEG_SMALL;
-			t->seg_small++;
+			t->x->seg_small++;
 		}
-		t->seg_n++;
+		t->x->seg_n++;
 		t->f.peer->nslots++;
 		stamp(s, t, g);
 		send_seg(s, t, g, left == 0);
@@ -782,11 +785,11 @@ read_train(struct slirp *s, struct tcpcb *t, uint32_t n, uint32_t size)
 		t->f.tx_bytes += (uint64_t)r;
 		s->count.tcp_tx_bytes += (uint64_t)r;
 		pace_sent(s, t, (uint32_t)r);
-		if (t->t_rexmt == 0) {
+		if (t->x->t_rexmt == 0) {
 			t->progress = s->now;
 			tcp_arm_rexmt(s, t);
 		}
-		if (t->t_tlp == 0)
+		if (t->x->t_tlp == 0)
 			tcp_arm_tlp(s, t);
 	}
 	return (r);
@@ -801,21 +804,21 @@ queue_fin(struct slirp *s, struct tcpcb *t)
 		t->host_dead = t->rst_after = 1;
 		return;
 	}
-	g = tcp_seg(t, t->seg_n);
+	g = tcp_seg(t, t->x->seg_n);
 	memset(g, 0, sizeof(*g));
 	g->seq = t->snd_nxt;
 	g->slot = PKTQ_NOSLOT;
 	g->flags = TSEG_FIN | TSEG_SMALL;
 	stamp(s, t, g);
-	t->seg_n++;
-	t->seg_small++;
+	t->x->seg_n++;
+	t->x->seg_small++;
 	send_fin(s, t, t->snd_nxt);
 	t->snd_nxt++;
 	t->fin_sent = 1;
 	t->t_keep = s->now + TCP_HALF_IDLE;
 	t->state = t->state == TCPS_CLOSE_WAIT ? TCPS_LAST_ACK :
 	    TCPS_FIN_WAIT_1;
-	if (t->t_rexmt == 0) {
+	if (t->x->t_rexmt == 0) {
 		t->progress = s->now;
 		tcp_arm_rexmt(s, t);
 	}
@@ -851,7 +854,7 @@ int
 tcp_probe_new(struct slirp *s, struct tcpcb *t)
 {
 	if (!t->f.readable || t->host_eof || (t->state != TCPS_ESTABLISHED &&
-	    t->state != TCPS_CLOSE_WAIT) || t->seg_n >= TCP_MAX_SEGS ||
+	    t->state != TCPS_CLOSE_WAIT) || t->x->seg_n >= TCP_MAX_SEGS ||
 	    SEQ_LT(t->snd_una + t->snd_wnd, t->snd_nxt + t->mss))
 		return (-1);
 	if (took(s, t, read_train(s, t, 1, t->mss)))
@@ -864,9 +867,10 @@ tcp_probe_new(struct slirp *s, struct tcpcb *t)
 static void
 restart(struct slirp *s, struct tcpcb *t)
 {
-	if (t->seg_n == 0 && t->last_tx != 0 && s->now - t->last_tx > t->rto)
-		t->ccops->idle(t, s->now - t->last_tx);
-	t->last_tx = s->now;
+	if (t->x->seg_n == 0 && t->x->last_tx != 0 &&
+	    s->now - t->x->last_tx > t->rto)
+		t->ccops->idle(t, s->now - t->x->last_tx);
+	t->x->last_tx = s->now;
 }
 
 /* Read and send a train of new data.  Returns 1 for another turn. */
@@ -882,17 +886,17 @@ send_new(struct slirp *s, struct tcpcb *t)
 		return (0);
 	}
 	if (n == 0) {
-		if (t->snd_wnd < t->mss && t->seg_n == 0 &&
-		    t->t_persist == 0)
-			t->t_persist = s->now + t->rto;
+		if (t->snd_wnd < t->mss && t->x->seg_n == 0 &&
+		    t->x->t_persist == 0)
+			t->x->t_persist = s->now + t->rto;
 		return (0);
 	}
 	restart(s, t);
 	if (took(s, t, read_train(s, t, n, size)))
 		return (1);
 	/* the host has no more: the path could have taken it */
-	if (!t->f.readable && t->seg_lost == 0 && tcp_pipe(t) < t->cwnd)
-		t->app_limited = (t->delivered + tcp_pipe(t)) | 1;
+	if (!t->f.readable && t->x->seg_lost == 0 && tcp_pipe(t) < t->x->cwnd)
+		t->x->app_limited = (t->x->delivered + tcp_pipe(t)) | 1;
 	return (0);
 }
 
@@ -905,8 +909,8 @@ tcp_output(struct slirp *s, struct tcpcb *t)
 {
 	int	 r, more = 0;
 
-	t->t_pace = 0;
-	if (t->seg_lost > 0 && (r = retransmit(s, t)) != 0) {
+	t->x->t_pace = 0;
+	if (t->x->seg_lost > 0 && (r = retransmit(s, t)) != 0) {
 		if (r == -1)
 			flow_wait_slots(s, &t->f);
 		return (0);

@@ -206,7 +206,7 @@ make_dirty(struct slirp *s, struct tcpcb *t)
 	if (t->dirty)
 		return;
 	t->dirty = 1;
-	TAILQ_INSERT_TAIL(&s->dirty, t, dirty_entry);
+	TAILQ_INSERT_TAIL(&s->dirty, t, x->dirty_entry);
 }
 
 /* Let the payload go to the host from where it is, at the batch's end. */
@@ -222,12 +222,12 @@ add_item(struct slirp *s, struct tcpcb *t, const uint8_t *data,
 	it->data = data;
 	it->len = len;
 	it->next = 0;
-	if (t->rx_head == 0)
-		t->rx_head = s->nrxitems;
+	if (t->x->rx_head == 0)
+		t->x->rx_head = s->nrxitems;
 	else
-		s->rxitems[t->rx_tail - 1].next = s->nrxitems;
-	t->rx_tail = s->nrxitems;
-	t->rx_len += len;
+		s->rxitems[t->x->rx_tail - 1].next = s->nrxitems;
+	t->x->rx_tail = s->nrxitems;
+	t->x->rx_len += len;
 	return (0);
 }
 
@@ -248,8 +248,8 @@ tcp_note_dup(struct tcpcb *t, uint32_t start, uint32_t end)
 		if (q == NULL || i == q->nranges)
 			return;
 	}
-	t->dsack.start = start;
-	t->dsack.end = end;
+	t->x->dsack.start = start;
+	t->x->dsack.end = end;
 }
 
 /*
@@ -293,7 +293,7 @@ tcp_receive(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 		return;
 	}
 	if (seq == t->rcv_nxt && !t->host_full &&
-	    t->host_nxt + t->rx_len == t->rcv_nxt && in->p->stable &&
+	    t->host_nxt + t->x->rx_len == t->rcv_nxt && in->p->stable &&
 	    add_item(s, t, data, len) == 0) {
 		t->rcv_nxt += len;
 		ranges_advance(t);
@@ -325,13 +325,13 @@ tune_window(struct slirp *s, struct tcpcb *t)
 {
 	mono_t	 rtt = t->srtt > MONO_MS(1) ? t->srtt : MONO_MS(1);
 
-	if (SEQ_LT(t->host_nxt, t->tune_seq))
+	if (SEQ_LT(t->host_nxt, t->x->tune_seq))
 		return;
-	if (t->rcv_wnd < TCP_WND_MAX && s->now - t->tune_start <= 2 * rtt &&
+	if (t->rcv_wnd < TCP_WND_MAX && s->now - t->x->tune_start <= 2 * rtt &&
 	    (t->rcv_scale != 0))
 		t->rcv_wnd *= 2;
-	t->tune_seq = t->host_nxt + t->rcv_wnd;
-	t->tune_start = s->now;
+	t->x->tune_seq = t->host_nxt + t->rcv_wnd;
+	t->x->tune_start = s->now;
 }
 
 static void
@@ -370,7 +370,7 @@ keep_items(struct slirp *s, struct tcpcb *t, uint32_t taken)
 			t->rq->nranges = 0;
 		return;
 	}
-	for (i = t->rx_head; i != 0; i = it->next) {
+	for (i = t->x->rx_head; i != 0; i = it->next) {
 		it = &s->rxitems[i - 1];
 		if (taken >= it->len) {
 			taken -= it->len;
@@ -395,7 +395,7 @@ over_rate(struct slirp *s, struct tcpcb *t)
 	if (t->host_dead || rate_open(&p->in, s->now, p->rate_in))
 		return (0);
 	p->in_wait = s->now;
-	t->t_rate = bucket_when(&p->in, p->rate_in,
+	t->x->t_rate = bucket_when(&p->in, p->rate_in,
 	    rate_burst(p->rate_in)) + 1;
 	t->host_full = 1;
 	return (1);
@@ -413,10 +413,10 @@ flush_items(struct slirp *s, struct tcpcb *t)
 	/* with a rate, in pieces by way of the queue */
 	if (t->f.peer->rate_in != 0 && !t->host_dead) {
 		keep_items(s, t, 0);
-		t->rx_head = t->rx_tail = t->rx_len = 0;
+		t->x->rx_head = t->x->rx_tail = t->x->rx_len = 0;
 		return (0);
 	}
-	for (i = t->rx_head; i != 0; i = s->rxitems[i - 1].next) {
+	for (i = t->x->rx_head; i != 0; i = s->rxitems[i - 1].next) {
 		iov[n].iov_base =
 		    (void *)(uintptr_t)s->rxitems[i - 1].data;
 		iov[n++].iov_len = s->rxitems[i - 1].len;
@@ -431,13 +431,13 @@ flush_items(struct slirp *s, struct tcpcb *t)
 		if (r > 0)
 			taken = (uint32_t)r;
 		host_took(s, t, taken);
-		if (taken < t->rx_len) {
+		if (taken < t->x->rx_len) {
 			t->host_full = 1;
 			full = 1;
 			keep_items(s, t, taken);
 		}
 	}
-	t->rx_head = t->rx_tail = t->rx_len = 0;
+	t->x->rx_head = t->x->rx_tail = t->x->rx_len = 0;
 	return (full ? -1 : 0);
 }
 
@@ -481,8 +481,8 @@ static int
 take_fin(struct slirp *s, struct tcpcb *t)
 {
 	/* a socket that is still connecting would be disconnected */
-	if (!t->fin_rcvd || t->fin_done || t->dialing || t->rcv_nxt != t->fin_seq ||
-	    t->host_nxt != t->rcv_nxt)
+	if (!t->fin_rcvd || t->fin_done || t->dialing ||
+	    t->rcv_nxt != t->fin_seq || t->host_nxt != t->rcv_nxt)
 		return (0);
 	t->fin_done = 1;
 	t->t_keep = s->now + TCP_HALF_IDLE;
@@ -515,10 +515,10 @@ tcp_flush(struct slirp *s, struct tcpcb *t)
 	uint32_t	 edge;
 
 	if (t->dirty) {
-		TAILQ_REMOVE(&s->dirty, t, dirty_entry);
+		TAILQ_REMOVE(&s->dirty, t, x->dirty_entry);
 		t->dirty = 0;
 	}
-	if (t->rx_head == 0 || flush_items(s, t) == 0)
+	if (t->x->rx_head == 0 || flush_items(s, t) == 0)
 		flush_queue(s, t);
 	if (take_fin(s, t)) {
 		tcp_send_ack(s, t);
@@ -537,9 +537,9 @@ tcp_flush(struct slirp *s, struct tcpcb *t)
 	}
 	if (t->ack_now)
 		tcp_send_ack(s, t);
-	else if (t->rcv_nxt != t->last_ack && t->t_delack == 0)
-		t->t_delack = s->now + MONO_MS(s->conf.tcp.ack_delay);
-	if (t->f.readable || t->seg_lost > 0 || t->rst_after)
+	else if (t->rcv_nxt != t->last_ack && t->x->t_delack == 0)
+		t->x->t_delack = s->now + MONO_MS(s->conf.tcp.ack_delay);
+	if (t->f.readable || t->x->seg_lost > 0 || t->rst_after)
 		flow_ready(s, &t->f);
 	tcp_arm(s, t);
 }

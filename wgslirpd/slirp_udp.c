@@ -332,6 +332,8 @@ udp_input(struct slirp *s, struct ippkt *p)
 void
 udp_event(struct slirp *s, struct flow *f, int what)
 {
+	if (what & HOST_ERROR)
+		icmp_drain(s, f);
 	if (what & HOST_READ)
 		flow_ready(s, f);
 }
@@ -554,10 +556,8 @@ udp_ready(struct slirp *s, struct flow *f)
 		n = s->host->recvfrom(s->harg, f, iov, 2, &from, &port, &o);
 		if (n == -1) {
 			pktq_release(s->out, slot);
-			if (errno == EAGAIN) {
-				icmp_drain(s, f);
+			if (errno == EAGAIN)
 				return (0);
-			}
 			icmp_drain(s, f);
 			continue;
 		}

@@ -60,15 +60,14 @@ def cpu_of(pids):
 
 
 def pss(pids):
-    """Proportional and private bytes."""
-    total = private = 0
+    """Proportional bytes, and those that they have written for themselves."""
+    total = own = 0
     for p in pids:
         with open('/proc/%d/smaps_rollup' % p) as f:
             text = f.read()
         total += int(re.search(r'^Pss:\s+(\d+)', text, re.M).group(1))
-        private += sum(int(x) for x in re.findall(
-            r'^Private_\w+:\s+(\d+)', text, re.M))
-    return total * 1024, private * 1024
+        own += int(re.search(r'^Anonymous:\s+(\d+)', text, re.M).group(1))
+    return total * 1024, own * 1024
 
 
 class Gateway:
@@ -226,14 +225,20 @@ def reload_time(g):
     return time.monotonic() - t
 
 
+def quiet(g):
+    """Bytes when connections have put away what they can."""
+    time.sleep(3)
+    return pss(g.pids)[1]
+
+
 def sizes():
     g = Gateway(1)
     try:
         time.sleep(1)
-        idle, private = pss(g.pids)
+        idle, own = pss(g.pids)
     finally:
         g.stop()
-    row('idle, proportional (private %.1f)' % (private / 1e6), idle / 1e6,
+    row('idle, proportional (anonymous %.1f)' % (own / 1e6), idle / 1e6,
         'MB', None, '<= 16')
     g = Gateway(10000)
     try:
@@ -251,7 +256,7 @@ def sizes():
     try:
         time.sleep(1)
         before = pss(g.pids)[1]
-        r = g.load('hold', 8, flows, at=lambda: pss(g.pids)[1], seconds=1)
+        r = g.load('hold', 8, flows, at=lambda: quiet(g), seconds=5)
         row('%d idle TCP flows, each' % flows, (r['at'] - before) / flows,
             'B', None, '<= 512')
         row('100,000 of them', (r['at'] - before) / flows / 10, 'MB', None,

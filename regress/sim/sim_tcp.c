@@ -793,7 +793,7 @@ recount(const struct tcpcb *t, int n)
 	uint32_t		 i, sacked = 0, lost = 0, ns = 0, nl = 0;
 	uint32_t		 seq = t->snd_una;
 
-	for (i = 0; i < t->seg_n; i++) {
+	for (i = 0; i < t->x->seg_n; i++) {
 		g = tcp_seg(t, i);
 		if (i > 0 && g->seq != seq)
 			fail("conn %d: a gap in the queue", n);
@@ -805,17 +805,17 @@ recount(const struct tcpcb *t, int n)
 		if (g->flags & TSEG_LOST) {
 			lost += tcp_seg_size(g);
 			nl++;
-			if (SEQ_LT(g->seq, t->lost_seq))
+			if (SEQ_LT(g->seq, t->x->lost_seq))
 				fail("conn %d: lost before the first", n);
 		}
 	}
-	if (t->seg_n > 0 && seq != t->snd_nxt)
+	if (t->x->seg_n > 0 && seq != t->snd_nxt)
 		fail("conn %d: the queue ends elsewhere", n);
-	if (sacked != t->sacked || lost != t->lost || ns != t->seg_sacked ||
-	    nl != t->seg_lost)
+	if (sacked != t->x->sacked || lost != t->x->lost ||
+	    ns != t->x->seg_sacked || nl != t->x->seg_lost)
 		fail("conn %d: the scoreboard counts otherwise", n);
 	/* pacing, short of a wanted gap, silences nobody for long */
-	if (t->t_pace > S.s.now + MONO_SEC(10))
+	if (t->x->t_pace > S.s.now + MONO_SEC(10))
 		fail("conn %d: paced too far", n);
 }
 
@@ -832,9 +832,14 @@ check_flows(void)
 		t = (struct tcpcb *)S.c[i].f;
 		if (SEQ_GT(t->snd_una, t->snd_nxt))
 			fail("conn %d: una after nxt", i);
-		if (t->seg_n > 0 && t->t_rexmt == 0)
+		if (t->x == NULL) {
+			if (t->snd_una != t->snd_nxt || t->rq != NULL)
+				fail("conn %d: quiet with data", i);
+			continue;
+		}
+		if (t->x->seg_n > 0 && t->x->t_rexmt == 0)
 			fail("conn %d: data and no timer", i);
-		if (t->sacked + t->lost > t->snd_nxt - t->snd_una)
+		if (t->x->sacked + t->x->lost > t->snd_nxt - t->snd_una)
 			fail("conn %d: more lost than sent", i);
 		if (++calls % RECOUNT == 0)
 			recount(t, i);
@@ -1052,6 +1057,9 @@ run_seed(uint64_t seed)
 	S.partial = chance(500);
 	if (chance(50))
 		S.down.mtu = 700 + rnd() % 700;
+	/* now and then every pause is long enough to forget the path */
+	if (chance(300))
+		S.s.doze = rnd() % MONO_MS(50);
 	n = 1 + (int)(rnd() % 4);
 	for (i = 0; i < n; i++) {
 		c = add_conn(chance(200) ? 0 : rnd() % 1500000,

@@ -21,6 +21,7 @@
 #include "siphash.h"
 #include "unit.h"
 #include "wheel.h"
+#include "zone.h"
 
 static void
 pair(struct imsgbuf *a, struct imsgbuf *b)
@@ -544,6 +545,48 @@ queue_hostile(void **state)
 	}
 }
 
+/* Objects come and go at random; when all have gone, so has the memory. */
+static void
+zones(void **state)
+{
+	static uint8_t	*v[5000];
+	struct zone	 z;
+	size_t		 most, k, size;
+	uint32_t	 i, r;
+
+	(void)state;
+	for (size = 1; size <= 1000; size += 333) {
+		zone_init(&z, size);
+		memset(v, 0, sizeof(v));
+		for (r = most = 0; r < 100000; r++) {
+			i = arc4random_uniform(5000);
+			if (v[i] == NULL) {
+				assert_non_null(v[i] = zone_alloc(&z));
+				assert_int_equal((uintptr_t)v[i] % 16, 0);
+				for (k = 0; k < size; k++)
+					assert_int_equal(v[i][k], 0);
+				memset(v[i], (int)(i | 1), size);
+			} else {
+				for (k = 0; k < size; k++)
+					assert_int_equal(v[i][k],
+					    (i | 1) & 0xff);
+				zone_free(&z, v[i]);
+				v[i] = NULL;
+			}
+			if (z.nslabs > most)
+				most = z.nslabs;
+		}
+		/* so much, and no more than that */
+		assert_true(most <= 5000 / z.per_slab + 2);
+		for (i = 0; i < 5000; i++)
+			zone_free(&z, v[i]);
+		assert_int_equal(z.nused, 0);
+		assert_int_equal(z.nslabs, 1);
+		zone_fini(&z);
+		assert_int_equal(z.nslabs, 0);
+	}
+}
+
 /* An area of another size, or one that can shrink, is not attached. */
 static void
 queue_area(void **state)
@@ -773,6 +816,7 @@ main(void)
 		cmocka_unit_test(queue_naps),
 		cmocka_unit_test(queue_hostile),
 		cmocka_unit_test(queue_area),
+		cmocka_unit_test(zones),
 		cmocka_unit_test(wheel_oracle),
 		cmocka_unit_test(siphash_vectors),
 		cmocka_unit_test(keys),

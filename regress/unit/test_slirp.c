@@ -702,8 +702,8 @@ lossy(void **state)
 				struct tcpcb	*t = (struct tcpcb *)x->f;
 
 				assert_true(SEQ_LEQ(t->snd_una, t->snd_nxt));
-				assert_true(t->seg_n == 0 ||
-				    t->t_rexmt != 0);
+				assert_true(t->x->seg_n == 0 ||
+				    t->x->t_rexmt != 0);
 			}
 		}
 		assert_true(ms < 600000);
@@ -1083,16 +1083,30 @@ peers_take_turns(void **state)
 	w_close();
 }
 
-/* A flow keeps no room for segments before there are any, and after. */
+/* The guest takes what the host has said. */
 static void
-idle_is_small(void **state)
+take_all(struct guest *g, size_t want)
+{
+	struct seg	 s;
+	size_t		 got;
+
+	for (got = 0; got < want; g_send(g, TH_ACK, g->seq, NULL, 0))
+		while (g_next(&s)) {
+			got += s.len;
+			g->ack += (uint32_t)s.len;
+		}
+	assert_int_equal(got, want);
+}
+
+/* A quiet connection has only what it needs, and whatever comes wakes it. */
+static void
+quiet_is_small(void **state)
 {
 	static uint8_t	 data[20000];
 	struct guest	 g;
 	struct fsock	*x;
 	struct tcpcb	*t;
 	struct seg	 s;
-	size_t		 got = 0;
 	int		 k;
 
 	(void)state;
@@ -1100,20 +1114,71 @@ idle_is_small(void **state)
 	g_init(&g, 0, 1000);
 	x = g_connect(&g, 0);
 	t = (struct tcpcb *)x->f;
-	assert_null(t->segs);
+	assert_null(t->x->segs);
+	w_time(900);
+	assert_non_null(t->x);
+	w_time(200);
+	assert_null(t->x);
 	for (k = 0; k < 2; k++) {
+		/* from the host: ten segments at first, again */
 		host_says(x, data, sizeof(data));
-		assert_non_null(t->segs);
-		for (got = 0; got < sizeof(data);
-		    g_send(&g, TH_ACK, g.seq, NULL, 0))
-			while (g_next(&s)) {
-				got += s.len;
-				g.ack += (uint32_t)s.len;
-			}
-		w_time(3000);
+		assert_int_equal(t->x->seg_n, 10);
+		take_all(&g, sizeof(data));
 		assert_int_equal(t->snd_una, g.ack);
-		assert_null(t->segs);
+		w_time(9000);
+		assert_non_null(t->x);
+		w_time(2000);
+		assert_null(t->x);
 	}
+	/* from the guest */
+	g_send(&g, TH_ACK | TH_PSH, g.seq, "hello", 5);
+	assert_non_null(t->x);
+	assert_int_equal(x->outlen, 5);
+	g.seq += 5;
+	w_time(2000);
+	assert_true(g_next(&s));
+	assert_int_equal(s.ack, g.seq);
+	assert_null(t->x);
+	/* a keepalive of the guest is answered, an old ICMP error is not */
+	g_send(&g, TH_ACK, g.seq - 1, NULL, 0);
+	assert_true(g_next(&s));
+	assert_int_equal(s.ack, g.seq);
+	w_time(2000);
+	assert_null(t->x);
+	tcp_icmp(&W.s, x->f, t->snd_una - 100, 576, 3, 4);
+	assert_null(t->x);
+	/* our keepalive, two hours later */
+	w_jump(7441 * 1000);
+	assert_true(g_next(&s));
+	assert_int_equal(s.seq, t->snd_nxt - 1);
+	g_send(&g, TH_ACK, g.seq, NULL, 0);
+	w_time(2000);
+	assert_null(t->x);
+	/* the host ends it, the guest later */
+	x->eof = 1;
+	slirp_host_event(&W.s, x->f, HOST_READ);
+	w_run();
+	assert_true(g_next(&s));
+	assert_int_equal(s.flags & TH_FIN, TH_FIN);
+	g.ack++;
+	g_send(&g, TH_ACK, g.seq, NULL, 0);
+	w_time(12000);
+	assert_string_equal(tcp_state_name(x->f), "fin-wait-2");
+	assert_null(t->x);
+	g_send(&g, TH_ACK | TH_FIN, g.seq, NULL, 0);
+	assert_int_equal(W.s.nflows, 0);
+	/* one that is killed in its sleep says so */
+	W.npkts = 0;
+	g_init(&g, 0, 2000);
+	g.port++;
+	x = g_connect(&g, 0);
+	w_time(1100);
+	assert_null(((struct tcpcb *)x->f)->x);
+	flow_kill(&W.s, x->f);
+	w_collect();
+	assert_true(g_next(&s));
+	assert_int_equal(s.flags & TH_RST, TH_RST);
+	assert_int_equal(x->closed, 2);
 	w_close();
 }
 
@@ -1440,7 +1505,7 @@ main(void)
 		cmocka_unit_test(nested_fragments),
 		cmocka_unit_test(reset_after_eof),
 		cmocka_unit_test(ack_at_the_edge),
-		cmocka_unit_test(idle_is_small),
+		cmocka_unit_test(quiet_is_small),
 		cmocka_unit_test(greedy_peer),
 		cmocka_unit_test(icmp_echo),
 		cmocka_unit_test(policy_table),

@@ -506,20 +506,20 @@ needless(void **state)
 	(void)state;
 	x = under_way(&g, 10, &una);
 	t = (struct tcpcb *)x->f;
-	before = t->cwnd;
+	before = t->x->cwnd;
 	w_time(20);
 	sacked(&g, una + 1000, una + 4000);
 	assert_true(g_next(&s));
 	assert_int_equal(s.seq, una);
 	assert_int_equal(t->recovery, TCPR_FAST);
-	assert_true(t->ssthresh < before);
+	assert_true(t->x->ssthresh < before);
 	/* the original arrives, and then what was sent again (RFC 2883) */
 	g.ack = una + 4000;
 	g_send(&g, TH_ACK, g.seq, NULL, 0);
 	sacked(&g, una, una + 1000);
 	assert_int_equal(W.s.count.tcp_dsacks, 1);
 	assert_int_equal(W.s.count.tcp_undos, 1);
-	assert_true(t->cwnd >= before);
+	assert_true(t->x->cwnd >= before);
 	assert_int_equal(t->recovery, TCPR_NONE);
 	w_close();
 }
@@ -675,8 +675,8 @@ hostile_sack(void **state)
 	t = (struct tcpcb *)x->f;
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		sacked(&g, una + bad[i].start, una + bad[i].end);
-	assert_int_equal(t->sacked, 0);
-	assert_int_equal(t->lost, 0);
+	assert_int_equal(t->x->sacked, 0);
+	assert_int_equal(t->x->lost, 0);
 	assert_int_equal(W.s.count.tcp_retransmits, 0);
 	w_close();
 }

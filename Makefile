@@ -202,6 +202,13 @@ regress/bench/bin/load: regress/bench/load.c $(UNIT_WG) \
 	    -lbsd
 
 SIMS =		regress/sim/bin/sim_tcp regress/sim/bin/sim_wg
+SIM_MANY =	regress/sim/bin/sim_many
+
+$(SIM_MANY): regress/sim/sim_many.c regress/sim/sim.h \
+		$(UNIT_SLIRP)
+	mkdir -p regress/sim/bin
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/sim/sim_many.c \
+	    $(UNIT_SLIRP) -lbsd
 
 regress/sim/bin/sim_tcp: regress/sim/sim_tcp.c regress/sim/sim.h \
 		$(UNIT_SLIRP)
@@ -225,4 +232,4 @@ $(SANDBOX): regress/sandbox/test_sandbox.c common/sandbox_$(PLATFORM).o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/sandbox/test_sandbox.c \
 	    common/sandbox_$(PLATFORM).o
 
-tests: $(UNITS) $(SIMS) $(SANDBOX) $(RELAY)
+tests: $(UNITS) $(SIMS) $(SIM_MANY) $(SANDBOX) $(RELAY)

@@ -73,6 +73,11 @@ sim() {
 sim sim_tcp 2000
 sim sim_wg 60
 
+regress/sim/bin/sim_many >"$t/out" 2>&1
+status=$?
+grep FAIL "$t/out"
+count "sim/sim_many, 100,000 connections" $status
+
 regress/config/run.sh >"$t/out" 2>&1
 status=$?
 grep -v passed "$t/out"

@@ -35,14 +35,14 @@ fail(const char *fmt, ...)
 	exit(1);
 }
 
-static void
+static inline void
 seed_with(uint64_t seed)
 {
 	sim_seed = sim_state = seed;
 }
 
 /* splitmix64 */
-static uint64_t
+static inline uint64_t
 rnd(void)
 {
 	uint64_t	 z = (sim_state += 0x9e3779b97f4a7c15ULL);
@@ -52,7 +52,7 @@ rnd(void)
 	return (z ^ (z >> 31));
 }
 
-static int
+static inline int
 chance(int per_mille)
 {
 	return ((int)(rnd() % 1000) < per_mille);
@@ -62,7 +62,7 @@ chance(int per_mille)
  * Arguments "[first-seed [seeds]]": run() for each of them, and say how
  * many there were.
  */
-static uint64_t
+static inline uint64_t
 run_seeds(int argc, char *argv[], void (*run)(uint64_t))
 {
 	uint64_t	 first = 1, n = 100, seed;

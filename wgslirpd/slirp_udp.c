@@ -24,6 +24,7 @@
 
 #define UDP_HDR		8
 #define RECV_BUDGET	64
+#define RECV_TRAIN	45		/* datagrams that come together */
 #define TRAIN_BYTES	65000
 #define PORT_TRIES	64
 #define PORT_FIRST	1024
@@ -32,6 +33,18 @@ struct udp_flow {
 	struct flow	 f;
 	struct remotes	 remotes;
 	uint8_t		 other;		/* not only DNS */
+	uint16_t	 segment;	/* of the train that came last, or 0 */
+};
+
+/* What came at once: in the slots, size bytes in each, and then behind. */
+struct arrival {
+	struct ipaddr		 from;
+	uint16_t		 port;
+	struct dgram_opts	 o;
+	size_t			 n;	/* bytes */
+	size_t			 size;
+	uint32_t		 slot[RECV_TRAIN];
+	uint32_t		 nslots;
 };
 
 static mono_t
@@ -246,7 +259,7 @@ local_input(struct slirp *s, struct ippkt *p, uint16_t sport,
 	int		 v4 = p->src.af == 4;
 
 	flow_key(&k, p->peer, FLOW_FORWARD, &p->src, sport, &p->dst, dport);
-	if ((f = flow_find(s, &k)) != NULL) {
+	if (p->peer->nvia > 0 && (f = flow_find(s, &k)) != NULL) {
 		f->active = s->now;
 		f->rx_bytes += len;
 		s->count.udp_rx_datagrams++;
@@ -474,44 +487,123 @@ known_sender(const struct slirp *s, struct udp_flow *u,
 	    port, 0));
 }
 
-/*
- * Several datagrams came at once, of segment bytes each: n bytes behind
- * room for a header in s->dgram.
- */
+/* A datagram whose payload is in its place in a slot. */
 static void
-split_received(struct slirp *s, struct flow *f, const struct ipaddr *from,
-    uint16_t port, const struct dgram_opts *o, size_t n)
+send_slot(struct slirp *s, struct flow *f, uint32_t slot,
+    const struct arrival *a, size_t len)
 {
-	uint8_t		*data = s->dgram + UDP_HDR, *p;
-	size_t		 hlen = ip_hdr_len(&f->src) + UDP_HDR, off, len;
+	size_t	 hlen = ip_hdr_len(&f->src) + UDP_HDR;
+	uint8_t	*p = pktq_slot(s->out, slot) + SLOT_PAYLOAD;
+
+	udp_header(p - UDP_HDR, &a->from, a->port, &f->src, f->sport, len);
+	ip_header(s, p - hlen, &a->from, &f->src, IPPROTO_UDP, len + UDP_HDR,
+	    (uint8_t)a->o.tos, 0);
+	ip_publish(s, slot, SLOT_PAYLOAD - hlen, hlen + len, f->peer, f);
+}
+
+/* One of len bytes behind room for a header. */
+static void
+send_copy(struct slirp *s, struct flow *f, uint8_t *data,
+    const struct arrival *a, size_t len)
+{
 	uint32_t	 slot;
 
-	if (n > o->segment * EXPRESS_FLOW)
-		ip_bulk(s, f);
-	for (off = 0; off < n; off += len) {
-		len = n - off < o->segment ? n - off : o->segment;
-		if (hlen + len > ip_mtu(s, f->peer)) {
-			/* the header goes over what has gone */
-			udp_header(data + off - UDP_HDR, from, port, &f->src,
-			    f->sport, len);
-			ip_send(s, f->peer, f, from, &f->src, IPPROTO_UDP,
-			    data + off - UDP_HDR, len + UDP_HDR,
-			    (uint8_t)o->tos);
-			continue;
-		}
-		if ((slot = ip_slot(s, 1)) == PKTQ_NOSLOT) {
-			s->count.ip_drop_noslot++;
-			continue;
-		}
-		p = pktq_slot(s->out, slot) + SLOT_PAYLOAD;
-		memcpy(p, data + off, len);
-		udp_header(p - UDP_HDR, from, port, &f->src, f->sport, len);
-		ip_header(s, p - hlen, from, &f->src, IPPROTO_UDP,
-		    len + UDP_HDR, (uint8_t)o->tos, 0);
-		ip_publish(s, slot, SLOT_PAYLOAD - hlen, hlen + len,
-		    f->peer, f);
-		pktq_release(s->out, slot);
+	if (ip_hdr_len(&f->src) + UDP_HDR + len > ip_mtu(s, f->peer)) {
+		/* the header goes over what has gone */
+		udp_header(data - UDP_HDR, &a->from, a->port, &f->src,
+		    f->sport, len);
+		ip_send(s, f->peer, f, &a->from, &f->src, IPPROTO_UDP,
+		    data - UDP_HDR, len + UDP_HDR, (uint8_t)a->o.tos);
+		return;
 	}
+	if ((slot = ip_slot(s, 1)) == PKTQ_NOSLOT) {
+		s->count.ip_drop_noslot++;
+		return;
+	}
+	memcpy(pktq_slot(s->out, slot) + SLOT_PAYLOAD, data, len);
+	send_slot(s, f, slot, a, len);
+	pktq_release(s->out, slot);
+}
+
+/*
+ * Receive straight into packet slots: one, or as many as a train takes whose
+ * datagrams are as long as those of the last one.  -1 with errno; ENOBUFS
+ * if there is no slot.  The slots are the caller's, also then.
+ */
+static int
+receive(struct slirp *s, struct flow *f, struct arrival *a)
+{
+	const struct udp_flow	*u = (const struct udp_flow *)f;
+	struct iovec		 iov[RECV_TRAIN + 1];
+	uint32_t		 most = 1;
+	size_t			 room;
+	ssize_t			 n;
+
+	room = ip_mtu(s, f->peer) - ip_hdr_len(&f->src) - UDP_HDR;
+	a->size = room;
+	if (u->segment != 0 && u->segment <= room) {
+		a->size = u->segment;
+		most = (uint32_t)((DGRAM_MAX - UDP_HDR - 1) / a->size);
+		if (most > RECV_TRAIN)
+			most = RECV_TRAIN;
+	}
+	for (a->nslots = 0; a->nslots < most; a->nslots++) {
+		if ((a->slot[a->nslots] = ip_slot(s, 1)) == PKTQ_NOSLOT)
+			break;
+		iov[a->nslots].iov_base = pktq_slot(s->out,
+		    a->slot[a->nslots]) + SLOT_PAYLOAD;
+		iov[a->nslots].iov_len = a->size;
+	}
+	if (a->nslots == 0) {
+		errno = ENOBUFS;
+		return (-1);
+	}
+	/* what is more lies where it would if all were there */
+	iov[a->nslots].iov_base = s->dgram + UDP_HDR + a->nslots * a->size;
+	iov[a->nslots].iov_len = DGRAM_MAX - UDP_HDR - a->nslots * a->size;
+	n = s->host->recvfrom(s->harg, f, iov, (int)a->nslots + 1, &a->from,
+	    &a->port, &a->o);
+	if (n == -1)
+		return (-1);
+	a->n = (size_t)n;
+	return (0);
+}
+
+/* Send on what was received; returns how many datagrams it is. */
+static int
+pass_on(struct slirp *s, struct flow *f, const struct arrival *a)
+{
+	struct udp_flow	*u = (struct udp_flow *)f;
+	size_t		 seg = a->n, count = 1, off, len, i;
+
+	if (a->o.segment != 0 && a->o.segment < a->n) {
+		seg = a->o.segment;
+		count = (a->n + seg - 1) / seg;
+	}
+	u->segment = count > 1 ? (uint16_t)seg : 0;
+	if (count > EXPRESS_FLOW)
+		ip_bulk(s, f);
+	f->tx_bytes += a->n;
+	s->count.udp_tx_datagrams += count;
+	s->count.udp_tx_bytes += a->n;
+	if (count <= a->nslots && (count == 1 ? seg <= a->size :
+	    seg == a->size)) {
+		for (i = off = 0; i < count; i++, off += len) {
+			len = a->n - off < seg ? a->n - off : seg;
+			send_slot(s, f, a->slot[i], a, len);
+		}
+		return ((int)count);
+	}
+	/* it is otherwise than the last: put together, and cut anew */
+	for (i = off = 0; i < a->nslots && off < a->n; i++, off += a->size)
+		memcpy(s->dgram + UDP_HDR + off, pktq_slot(s->out,
+		    a->slot[i]) + SLOT_PAYLOAD, a->n - off < a->size ?
+		    a->n - off : a->size);
+	for (off = 0; off < a->n; off += len) {
+		len = a->n - off < seg ? a->n - off : seg;
+		send_copy(s, f, s->dgram + UDP_HDR + off, a, len);
+	}
+	return ((int)count);
 }
 
 /*
@@ -522,18 +614,10 @@ split_received(struct slirp *s, struct flow *f, const struct ipaddr *from,
 int
 udp_ready(struct slirp *s, struct flow *f)
 {
-	struct udp_flow	*u = (struct udp_flow *)f;
-	struct ipaddr	 from;
-	struct iovec	 iov[2];
-	uint32_t	 slot;
-	uint16_t	 port;
-	uint8_t		*p;
-	size_t		 hlen = ip_hdr_len(&f->src) + UDP_HDR, room;
-	struct dgram_opts	 o;
-	ssize_t		 n;
-	int		 i, count;
+	struct arrival	 a;
+	uint32_t	 k;
+	int		 i, count, r, error;
 
-	room = ip_mtu(s, f->peer) - hlen;
 	for (i = 0; i < RECV_BUDGET; i += count) {
 		count = 1;
 		if (!rate_open(&f->peer->out, s->now, f->peer->rate_out)) {
@@ -544,57 +628,24 @@ udp_ready(struct slirp *s, struct flow *f)
 			    rate_burst(f->peer->rate_out)) + 1);
 			return (0);
 		}
-		if ((slot = ip_slot(s, 1)) == PKTQ_NOSLOT) {
+		r = receive(s, f, &a);
+		error = errno;
+		if (r == 0 && known_sender(s, (struct udp_flow *)f, &a.from,
+		    a.port))
+			count = pass_on(s, f, &a);
+		else if (r == 0)
+			s->count.udp_drop_filtered++;
+		for (k = 0; k < a.nslots; k++)
+			pktq_release(s->out, a.slot[k]);
+		if (r == 0)
+			continue;
+		if (error == ENOBUFS && a.nslots == 0) {
 			flow_wait_slots(s, f);
 			return (0);
 		}
-		p = pktq_slot(s->out, slot) + SLOT_PAYLOAD;
-		iov[0].iov_base = p;
-		iov[0].iov_len = room;
-		iov[1].iov_base = s->dgram + UDP_HDR + room;
-		iov[1].iov_len = DGRAM_MAX - UDP_HDR - room;
-		n = s->host->recvfrom(s->harg, f, iov, 2, &from, &port, &o);
-		if (n == -1) {
-			pktq_release(s->out, slot);
-			if (errno == EAGAIN)
-				return (0);
-			icmp_drain(s, f);
-			continue;
-		}
-		if (!known_sender(s, u, &from, port)) {
-			pktq_release(s->out, slot);
-			s->count.udp_drop_filtered++;
-			continue;
-		}
-		if (o.segment != 0 && o.segment < (size_t)n)
-			count = (int)(((size_t)n + o.segment - 1) /
-			    o.segment);
-		f->tx_bytes += (uint64_t)n;
-		s->count.udp_tx_datagrams += (uint64_t)count;
-		s->count.udp_tx_bytes += (uint64_t)n;
-		if (count > 1) {
-			memcpy(s->dgram + UDP_HDR, p, (size_t)n < room ?
-			    (size_t)n : room);
-			pktq_release(s->out, slot);
-			split_received(s, f, &from, port, &o, (size_t)n);
-			continue;
-		}
-		if ((size_t)n <= room) {
-			udp_header(p - UDP_HDR, &from, port, &f->src,
-			    f->sport, (size_t)n);
-			ip_header(s, p - hlen, &from, &f->src, IPPROTO_UDP,
-			    (size_t)n + UDP_HDR, (uint8_t)o.tos, 0);
-			ip_publish(s, slot, SLOT_PAYLOAD - hlen,
-			    hlen + (size_t)n, f->peer, f);
-			pktq_release(s->out, slot);
-			continue;
-		}
-		memcpy(s->dgram + UDP_HDR, p, room);
-		pktq_release(s->out, slot);
-		udp_header(s->dgram, &from, port, &f->src, f->sport,
-		    (size_t)n);
-		ip_send(s, f->peer, f, &from, &f->src, IPPROTO_UDP, s->dgram,
-		    (size_t)n + UDP_HDR, (uint8_t)o.tos);
+		if (error == EAGAIN)
+			return (0);
+		icmp_drain(s, f);
 	}
 	return (1);
 }

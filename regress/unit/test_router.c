@@ -297,6 +297,27 @@ batch(int n, int calls, int datagrams)
 	assert_int_equal(W.fs[0].shut - shut, datagrams);
 }
 
+/* n bytes come, in datagrams of segment bytes; each is right. */
+static void
+train_comes(struct fsock *x, const char *from, size_t segment, size_t n)
+{
+	static uint8_t	 data[65536];
+	size_t		 i, got = 0, len;
+
+	fill(data, n, (uint32_t)(n * 7 + segment));
+	x->segment = segment;
+	udp_says(x, from, 6000, data, n);
+	assert_int_equal(W.npkts, (n + segment - 1) / segment);
+	for (i = 0; i < (size_t)W.npkts; i++) {
+		len = n - got < segment ? n - got : segment;
+		assert_int_equal(W.pkts[i].len, len + 28);
+		assert_memory_equal(W.pkts[i].b + 28, data + got, len);
+		assert_int_equal(cksum_fold(cksum_add(W.pkts[i].b, 20, 0)), 0);
+		got += len;
+	}
+	W.npkts = 0;
+}
+
 /* Datagrams of a batch that are alike go with one call, and come so. */
 static void
 trains(void **state)
@@ -372,6 +393,18 @@ trains(void **state)
 	}
 	assert_int_equal(W.s.count.udp_tx_datagrams, 13);
 	W.npkts = 0;
+	/* the next train goes straight to its slots, if it is like that */
+	train_comes(x, h, 1200, 20 * 1200);
+	train_comes(x, h, 1200, 20 * 1200 + 700);
+	/* more than slots are taken */
+	train_comes(x, h, 1200, 54 * 1200);
+	train_comes(x, h, 900, 10 * 900 + 1);	/* shorter ones */
+	train_comes(x, h, 1300, 10 * 1300);		/* longer ones */
+	train_comes(x, h, 1300, 1000);		/* only one */
+	train_comes(x, h, 100, 5 * 100);
+	train_comes(x, h, 100, 1300);
+	train_comes(x, h, 1392, 45 * 1392 + 100);	/* all that fits */
+	train_comes(x, h, 1392, 45 * 1392 + 100);
 	/* larger than the tunnel takes: each is fragmented as one */
 	x->segment = 0;
 	udp_says(x, h, 6000, data, 3000);

@@ -75,7 +75,7 @@ def hexkey(b64):
 
 def fresh(n):
     """Have the client make a new session with the gateway."""
-    check(n.client_set() == 0, 'setconf')
+    check(n.client_set() == 0, 'client_set')
     wait_for(lambda: n.call('c', connect_error, SERVER4, 80, 6)[0] ==
              'connected', 20, 'a session')
 
@@ -171,7 +171,9 @@ def test_wg_conf(n):
     check(out == 'all', 'syncconf', out)
     # setconf forgets sessions, and the client comes back
     g.from_file('setconf', head + '[Peer]' + mine)
-    check(g.show('latest-handshakes')[c] == '0', 'setconf')
+    new = g.show('latest-handshakes')[c]
+    # the client may have been faster
+    check(new == '0' or int(new) > int(hs), 'sessions forgotten', new, hs)
     check(n.ctlj('show', 'peers')['peers'][0]['name'] == 'laptop', 'name')
     fresh(n)
     g.from_file('setconf', head)

@@ -24,7 +24,8 @@
 
 #define UDP_HDR		8
 #define RECV_BUDGET	64
-#define RECV_TRAIN	45		/* datagrams that come together */
+#define RECV_TRAIN	64		/* datagrams that come together */
+#define RECV_SINGLES	8		/* so many alone, and no train is due */
 #define TRAIN_BYTES	65000
 #define PORT_TRIES	64
 #define PORT_FIRST	1024
@@ -34,6 +35,7 @@ struct udp_flow {
 	struct remotes	 remotes;
 	uint8_t		 other;		/* not only DNS */
 	uint16_t	 segment;	/* of the train that came last, or 0 */
+	uint8_t		 singles;	/* that came since */
 };
 
 /* What came at once: in the slots, size bytes in each, and then behind. */
@@ -580,7 +582,11 @@ pass_on(struct slirp *s, struct flow *f, const struct arrival *a)
 		seg = a->o.segment;
 		count = (a->n + seg - 1) / seg;
 	}
-	u->segment = count > 1 ? (uint16_t)seg : 0;
+	if (count > 1) {
+		u->segment = (uint16_t)seg;
+		u->singles = 0;
+	} else if (++u->singles == RECV_SINGLES)
+		u->segment = u->singles = 0;
 	if (count > EXPRESS_FLOW)
 		ip_bulk(s, f);
 	f->tx_bytes += a->n;

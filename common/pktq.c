@@ -60,6 +60,7 @@
 #define SLOT_OWNED	0x01	/* taken by the producer */
 #define SLOT_BUSY	0x02	/* published and not yet returned */
 #define SLOT_EXPRESS	0x04	/* in the express ring */
+#define SLOT_SHOWN	0x08	/* was published since it was taken */
 
 /* What a consumer without work does. */
 #define AWAKE		0
@@ -227,10 +228,11 @@ void
 pktq_release(struct pktq *q, uint32_t slot)
 {
 	q->state[slot] &= ~SLOT_OWNED;
-	if (q->state[slot] == 0) {
-		q->free[q->nfree++] = slot;
+	if (q->state[slot] & SLOT_BUSY)
+		return;
+	q->free[q->nfree++] = slot;
+	if (q->state[slot] & SLOT_SHOWN)
 		q->came_back++;
-	}
 }
 
 /* Producer: is the slot still in the consumer's hands? */
@@ -247,12 +249,12 @@ pktq_busy(const struct pktq *q, uint32_t slot)
 int
 pktq_publish(struct pktq *q, const struct pktq_desc *d, enum pktq_class c)
 {
-	if (q->state[d->slot] != SLOT_OWNED)
+	if ((q->state[d->slot] & (SLOT_OWNED | SLOT_BUSY)) != SLOT_OWNED)
 		return (-1);
-	if (c == PKTQ_EXPRESS && q->nout[c] == q->size[c])
+	if (c == PKTQ_EXPRESS && !pktq_express_room(q))
 		c = PKTQ_BULK;
 	q->ring[c][q->head[c] & (q->size[c] - 1)] = *d;
-	q->state[d->slot] |= SLOT_BUSY;
+	q->state[d->slot] |= SLOT_BUSY | SLOT_SHOWN;
 	if (c == PKTQ_EXPRESS) {
 		q->state[d->slot] |= SLOT_EXPRESS;
 		q->urgent = 1;
@@ -330,7 +332,7 @@ pktq_reclaim(struct pktq *q)
 		    PKTQ_BULK]--;
 		q->state[slot] &= ~(SLOT_BUSY | SLOT_EXPRESS);
 		q->came_back++;
-		if (q->state[slot] == 0)
+		if (!(q->state[slot] & SLOT_OWNED))
 			q->free[q->nfree++] = slot;
 	}
 	return (n);
@@ -344,19 +346,14 @@ pktq_want_slots(struct pktq *q)
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
-/* Copy up to max descriptors of one class. */
+/* Copy up to max descriptors of one class, as far as the index end. */
 static int
-fetch(struct pktq *q, struct pktq_desc *d, int max, enum pktq_class c)
+fetch(struct pktq *q, struct pktq_desc *d, int max, enum pktq_class c,
+    uint32_t end)
 {
-	uint32_t	 head;
-	int		 n;
+	int	 n;
 
-	head = atomic_load_explicit(&q->sh->head[c], memory_order_acquire);
-	if (head - q->tail[c] > q->size[c]) {
-		q->violated = 1;
-		return (-1);
-	}
-	for (n = 0; n < max && q->tail[c] != head; n++, q->tail[c]++) {
+	for (n = 0; n < max && q->tail[c] != end; n++, q->tail[c]++) {
 		memcpy(&d[n], &q->ring[c][q->tail[c] & (q->size[c] - 1)],
 		    sizeof(*d));
 		atomic_signal_fence(memory_order_seq_cst);
@@ -372,7 +369,28 @@ fetch(struct pktq *q, struct pktq_desc *d, int max, enum pktq_class c)
 }
 
 /*
- * Consumer: copy up to max descriptors, express ones first.  Returns how
+ * See what there is.  The producer shows express before bulk: whoever looks
+ * at bulk first has seen all express packets that came before it.
+ */
+static int
+look(struct pktq *q)
+{
+	int	 c;
+
+	for (c = PKTQ_BULK; c >= PKTQ_EXPRESS; c--) {
+		q->seen[c] = atomic_load_explicit(&q->sh->head[c],
+		    memory_order_acquire);
+		if (q->seen[c] - q->tail[c] > q->size[c]) {
+			q->violated = 1;
+			return (-1);
+		}
+	}
+	return (0);
+}
+
+/*
+ * Consumer: copy up to max descriptors, express ones first, and bulk ones
+ * that were published after express ones not before those.  Returns how
  * many, or -1 if the producer broke the rules; then nothing more may be
  * taken.
  */
@@ -381,9 +399,19 @@ pktq_fetch(struct pktq *q, struct pktq_desc *d, int max)
 {
 	int	 n, m;
 
-	if (q->violated ||
-	    (n = fetch(q, d, max - max / 4, PKTQ_EXPRESS)) == -1 ||
-	    (m = fetch(q, d + n, max - n, PKTQ_BULK)) == -1)
+	if (q->violated)
+		return (-1);
+	if (q->tail[PKTQ_EXPRESS] == q->seen[PKTQ_EXPRESS]) {
+		q->may_take = q->seen[PKTQ_BULK];
+		if (look(q) == -1)
+			return (-1);
+	}
+	if ((n = fetch(q, d, max - max / 4, PKTQ_EXPRESS,
+	    q->seen[PKTQ_EXPRESS])) == -1)
+		return (-1);
+	if (q->tail[PKTQ_EXPRESS] == q->seen[PKTQ_EXPRESS])
+		q->may_take = q->seen[PKTQ_BULK];
+	if ((m = fetch(q, d + n, max - n, PKTQ_BULK, q->may_take)) == -1)
 		return (-1);
 	return (n + m);
 }

@@ -59,6 +59,8 @@ struct pktq {
 	uint8_t			*state;
 	/* consumer */
 	uint8_t			*held;
+	uint32_t		 seen[PKTQ_CLASSES];	/* at one look */
+	uint32_t		 may_take;	/* of bulk, up to there */
 	int			 bell;		/* rings the other side */
 	int			 violated;
 	uint64_t		 rings;
@@ -90,6 +92,13 @@ void	 pktq_return_flush(struct pktq *);
 int	 pktq_sleep(struct pktq *);
 int	 pktq_nap(struct pktq *);
 void	 pktq_awake(struct pktq *);
+
+/* Producer: is there room in the express ring? */
+static inline int
+pktq_express_room(const struct pktq *q)
+{
+	return (q->nout[PKTQ_EXPRESS] < q->size[PKTQ_EXPRESS]);
+}
 
 /* Producer: what was published in bulk, as a number that only grows... */
 static inline uint32_t

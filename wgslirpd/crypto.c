@@ -332,6 +332,8 @@ udp_readable(evutil_socket_t fd, short what, void *arg)
 	int		 i, k, r;
 
 	(void)what;
+	/* there may be much to open first */
+	train_send();
 	for (k = 0; k < RX_ROUNDS; k++) {
 		if ((r = udpio_recv(fd, rx)) == -1) {
 			/* an ICMP error about something that we sent */
@@ -421,19 +423,21 @@ static int
 work(void)
 {
 	mono_t	 now = mono_now();
-	int	 more = 0;
+	size_t	 had = ce.train.len;
+	int	 more = 0, open;
 
 	if (!ce.blocked && take_packets(now))
 		more = 1;
-	/* what comes next may belong to the same train */
-	if (!more)
+	/* what comes next may belong to the same train, if it grows */
+	open = more && ce.train.len != had;
+	if (!open)
 		train_send();
 	if (wg_run_handshakes(ce.dev, HS_BATCH, now) > 0)
 		more = 1;
 	wheel_run(&ce.dev->wheel, now);
 	if (ce.dev->over)
 		wg_cut_peers(ce.dev);
-	if (!more)
+	if (!open)
 		train_send();
 	pktq_return_flush(&ce.out);
 	pktq_flush(&ce.in);

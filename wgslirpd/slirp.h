@@ -141,7 +141,7 @@ struct slirp_peer {
 	uint32_t	 ndnsconns;
 	uint32_t	 nflows;
 	uint32_t	 nconnecting;
-	uint32_t	 nvia;		/* flows that clients of the host began */
+	uint32_t	 nvia;		/* flows that the host began */
 	uint32_t	 ndialing;	/* of them, not connected yet */
 	uint32_t	 nslots;	/* held in send queues */
 	uint64_t	 rcvbuf;	/* bytes in receive buffers */
@@ -251,8 +251,12 @@ struct flow {
 	uint8_t			 via;		/* enum flow_via */
 	int			 fd;
 };
+#define EXPRESS_ROUND	MONO_US(200)	/* at least */
 #define EXPRESS_FLOW	4		/* such packets of a flow a round */
 #define EXPRESS_PEER	16		/* and of a peer */
+
+/* Bulk in the packet queue: eight trains, then others have to wait. */
+#define BULK_MOST	360
 
 /*
  * UDP between a client of the host and a service in the tunnel: src is the
@@ -360,7 +364,6 @@ struct host_ops {
 #define HOST_READ	0x01
 #define HOST_WRITE	0x02
 #define HOST_ERROR	0x04	/* there may be one in its queue */
-#define HOST_CLOSED	0x04
 
 /*
  * A guest's question to the gateway: peer, its address and port, the
@@ -449,7 +452,8 @@ struct slirp {
 	mono_t			 largest_at;
 	uint32_t		 gen;
 	struct peer_queue	 turns[TURN_MAX];
-	uint32_t		 round;		/* of turns */
+	uint32_t		 round;		/* see EXPRESS_ROUND */
+	mono_t			 round_at;
 	uint32_t		 came_back;	/* slots seen so far */
 	uint32_t		 nwaiting;
 	uint32_t		 wakes;		/* still due to waiting flows */

@@ -26,6 +26,7 @@
 
 #define MIN_BUCKETS	1024
 #define IN_BATCH	256
+#define RUN_PACKETS	64	/* sent before the input is looked at */
 #define HOUSEKEEPING	MONO_SEC(1)
 #define PEER_MIN_FLOWS	64	/* always, while there is room */
 #define EVICT_LOOK	32	/* flows that are looked at for a victim */
@@ -722,13 +723,15 @@ int
 slirp_run(struct slirp *s, int max)
 {
 	struct flow	*f;
-	uint32_t	 before;
+	uint64_t	 sent = s->count.ip_tx_packets;
 	int		 more = 0;
 
-	s->round++;
+	if (s->now - s->round_at >= EXPRESS_ROUND) {
+		s->round_at = s->now;
+		s->round++;
+	}
 	wake_waiting(s);
 	for (; max > 0 && (f = turn_take(s, TURN_READY)) != NULL; max--) {
-		before = s->nwaiting;
 		switch (f->type) {
 		case FLOW_TCP:
 			more = tcp_ready(s, f);
@@ -742,14 +745,15 @@ slirp_run(struct slirp *s, int max)
 		}
 		if (more)
 			flow_ready(s, f);
-		else if (s->wakes > 0 && s->nwaiting > before &&
+		else if (s->wakes > 0 && s->nwaiting > 0 &&
 		    s->out->nfree > SLOTS_RESERVED) {
-			/* f waits again, and there are slots */
+			/* there are slots that f had no use for */
 			s->wakes--;
 			flow_ready(s, turn_take(s, TURN_WAITING));
 		}
-		/* a turn may be long: look what the guests say meanwhile */
-		if (pktq_waiting(s->in))
+		/* turns may be long: look what the guests say meanwhile */
+		if (s->count.ip_tx_packets - sent >= RUN_PACKETS &&
+		    pktq_waiting(s->in))
 			break;
 	}
 	return (!TAILQ_EMPTY(&s->turns[TURN_READY]));

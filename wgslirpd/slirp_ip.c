@@ -162,7 +162,7 @@ class_of(struct slirp *s, struct slirp_peer *peer, struct flow *f)
 		    !pktq_bulk_done(s->out, f->bulk_mark))
 			return (PKTQ_BULK);
 	}
-	if (peer->nround == EXPRESS_PEER)
+	if (peer->nround == EXPRESS_PEER || !pktq_express_room(s->out))
 		return (PKTQ_BULK);
 	if (f != NULL)
 		f->nround++;

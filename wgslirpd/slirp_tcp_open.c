@@ -101,6 +101,8 @@ tcp_wake(struct slirp *s, struct tcpcb *t)
 	cc_init(t, (enum cc_id)s->conf.tcp.cc, s->conf.tcp.iw, s->now);
 	path_recall(s, t);
 	t->rto = rto;
+	/* whatever woke it may come to nothing */
+	flow_schedule(s, &t->f, s->now + TCP_DOZE_NEW);
 	return (0);
 }
 
@@ -129,7 +131,9 @@ tcp_doze_at(const struct slirp *s, const struct tcpcb *t)
 void
 tcp_doze(struct slirp *s, struct tcpcb *t)
 {
-	tcp_path_learn(s, t);
+	/* of what was measured since it was quiet last */
+	if (t->x->delivered > 0)
+		tcp_path_learn(s, t);
 	tcp_free_segs(s, t);
 	zone_free(&s->xfers, t->x);
 	t->x = NULL;

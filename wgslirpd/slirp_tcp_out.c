@@ -30,7 +30,6 @@
 #include "slirp_tcp.h"
 
 #define RING_TRAINS	4	/* of one flow in the packet queue */
-#define ALL_TRAINS	8	/* of all: what else comes has to wait for it */
 #define SLOTS_FEW	10	/* that every flow may have */
 #define PACE_QUANTUM	MONO_MS(1)	/* that may be sent ahead */
 #define PACE_AHEAD	MONO_MS(100)
@@ -881,7 +880,7 @@ send_new(struct slirp *s, struct tcpcb *t)
 
 	n = may_read(s, t, &size);
 	if (n > 0 && (segs_queued(s, t) >= RING_TRAINS * TRAIN_SEGS ||
-	    s->out->nout[PKTQ_BULK] >= ALL_TRAINS * TRAIN_SEGS)) {
+	    s->out->nout[PKTQ_BULK] >= BULK_MOST)) {
 		flow_wait_slots(s, &t->f);
 		return (0);
 	}

@@ -571,9 +571,16 @@ receive(struct slirp *s, struct flow *f, struct arrival *a)
 	return (0);
 }
 
+static void
+give_slots(struct slirp *s, struct arrival *a)
+{
+	while (a->nslots > 0)
+		pktq_release(s->out, a->slot[--a->nslots]);
+}
+
 /* Send on what was received; returns how many datagrams it is. */
 static int
-pass_on(struct slirp *s, struct flow *f, const struct arrival *a)
+pass_on(struct slirp *s, struct flow *f, struct arrival *a)
 {
 	struct udp_flow	*u = (struct udp_flow *)f;
 	size_t		 seg = a->n, count = 1, off, len, i;
@@ -605,6 +612,7 @@ pass_on(struct slirp *s, struct flow *f, const struct arrival *a)
 		memcpy(s->dgram + UDP_HDR + off, pktq_slot(s->out,
 		    a->slot[i]) + SLOT_PAYLOAD, a->n - off < a->size ?
 		    a->n - off : a->size);
+	give_slots(s, a);
 	for (off = 0; off < a->n; off += len) {
 		len = a->n - off < seg ? a->n - off : seg;
 		send_copy(s, f, s->dgram + UDP_HDR + off, a, len);
@@ -620,12 +628,19 @@ pass_on(struct slirp *s, struct flow *f, const struct arrival *a)
 int
 udp_ready(struct slirp *s, struct flow *f)
 {
-	struct arrival	 a;
-	uint32_t	 k;
-	int		 i, count, r, error;
+	const struct udp_flow	*u = (const struct udp_flow *)f;
+	struct arrival		 a;
+	int			 i, count, r, error;
 
 	for (i = 0; i < RECV_BUDGET; i += count) {
 		count = 1;
+		/* who sends little goes on, for it passes what waits */
+		if (s->out->nout[PKTQ_BULK] >= BULK_MOST &&
+		    (u->segment != 0 ||
+		    !pktq_bulk_done(s->out, f->bulk_mark))) {
+			flow_wait_slots(s, f);
+			return (0);
+		}
 		if (!rate_open(&f->peer->out, s->now, f->peer->rate_out)) {
 			/* it waits in the socket */
 			f->readable = 1;
@@ -641,14 +656,13 @@ udp_ready(struct slirp *s, struct flow *f)
 			count = pass_on(s, f, &a);
 		else if (r == 0)
 			s->count.udp_drop_filtered++;
-		for (k = 0; k < a.nslots; k++)
-			pktq_release(s->out, a.slot[k]);
-		if (r == 0)
-			continue;
-		if (error == ENOBUFS && a.nslots == 0) {
+		if (r == -1 && error == ENOBUFS && a.nslots == 0) {
 			flow_wait_slots(s, f);
 			return (0);
 		}
+		give_slots(s, &a);
+		if (r == 0)
+			continue;
 		if (error == EAGAIN)
 			return (0);
 		icmp_drain(s, f);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -378,13 +379,31 @@ q_publish(struct qpair *q, enum pktq_class c, int count, uint32_t *n)
 	}
 }
 
+/* Fetch, expect these numbers in this order, and return them. */
+static void
+q_take(struct qpair *q, int max, const char *want)
+{
+	struct pktq_desc	 d[NSLOTS];
+	unsigned int		 from, to;
+	int			 n, i = 0, used;
+
+	n = pktq_fetch(&q->c, d, max);
+	for (; sscanf(want, " %u-%u%n", &from, &to, &used) == 2; want += used)
+		for (; from <= to; from++, i++) {
+			assert_true(i < n);
+			assert_int_equal(d[i].peer, from);
+			assert_int_equal(pktq_return(&q->c, d[i].slot), 0);
+		}
+	assert_int_equal(i, n);
+}
+
 /* Express passes bulk, which still gets a quarter. */
 static void
 queue_express(void **state)
 {
 	struct qpair		 q;
 	struct pktq_desc	 got[NSLOTS];
-	uint32_t		 n = 0, mark, i;
+	uint32_t		 n = 0, mark, i, seen;
 
 	(void)state;
 	q_open(&q);
@@ -392,29 +411,35 @@ queue_express(void **state)
 	q_publish(&q, PKTQ_BULK, 20, &n);
 	mark = pktq_bulk_mark(&q.p);
 	assert_false(pktq_bulk_done(&q.p, mark));
+	pktq_flush(&q.p);
+	q_take(&q, 4, "0-3");
 	q_publish(&q, PKTQ_EXPRESS, 20, &n);
 	pktq_flush(&q.p);
-	assert_int_equal(pktq_fetch(&q.c, got, 16), 16);
-	for (i = 0; i < 16; i++)
-		assert_int_equal(got[i].peer, i < 12 ? 20 + i : i - 12);
-	for (i = 0; i < 16; i++)
-		pktq_return(&q.c, got[i].slot);
-	assert_int_equal(pktq_fetch(&q.c, got, NSLOTS), 24);
-	assert_int_equal(got[0].peer, 32);
-	assert_int_equal(got[8].peer, 4);
-	assert_int_equal(got[23].peer, 19);
+	q_take(&q, 16, "20-31 4-7");
+	/* what was published behind express ones stays behind them */
+	q_publish(&q, PKTQ_BULK, 20, &n);
+	pktq_flush(&q.p);
+	q_take(&q, 4, "32-34 8-8");
+	q_take(&q, 16, "35-39 9-19");
+	q_take(&q, 8, "40-47");
+	q_publish(&q, PKTQ_EXPRESS, 20, &n);
+	q_publish(&q, PKTQ_BULK, 1, &n);
+	pktq_flush(&q.p);
+	q_take(&q, 16, "60-71 48-51");
+	q_take(&q, 16, "72-79 52-59");
+	q_take(&q, 16, "80-80");
+	q_take(&q, 16, "");
 	/* returns count for the class that they were published in */
-	for (i = 0; i < 23; i++)
-		pktq_return(&q.c, got[i].slot);
 	pktq_return_flush(&q.c);
-	assert_int_equal(pktq_reclaim(&q.p), 39);
-	assert_false(pktq_bulk_done(&q.p, mark));
+	assert_int_equal(pktq_reclaim(&q.p), 81);
 	assert_int_equal(q.p.nout[PKTQ_EXPRESS], 0);
-	assert_int_equal(q.p.nout[PKTQ_BULK], 1);
-	pktq_return(&q.c, got[23].slot);
-	pktq_return_flush(&q.c);
-	assert_int_equal(pktq_reclaim(&q.p), 1);
+	assert_int_equal(q.p.nout[PKTQ_BULK], 0);
 	assert_true(pktq_bulk_done(&q.p, mark));
+	/* a slot that nobody saw has not come back */
+	seen = q.p.came_back;
+	pktq_release(&q.p, pktq_alloc(&q.p));
+	assert_int_equal(q.p.came_back, seen);
+	assert_int_equal(q.p.nfree, NSLOTS);
 	/* what does not fit goes in bulk, and none is lost */
 	n = 0;
 	q_publish(&q, PKTQ_EXPRESS, NSLOTS, &n);
@@ -424,6 +449,63 @@ queue_express(void **state)
 	for (n = 0; (i = (uint32_t)pktq_fetch(&q.c, got, 64)) > 0; n += i)
 		continue;
 	assert_int_equal(n, NSLOTS);
+	q_close(&q);
+}
+
+#define PAIRS	100000
+
+/* An express and a bulk packet, again and again. */
+static void *
+send_pairs(void *arg)
+{
+	struct pktq		*p = arg;
+	struct pktq_desc	 d;
+	uint32_t		 i;
+	int			 c;
+
+	memset(&d, 0, sizeof(d));
+	for (i = 0; i < PAIRS; i++) {
+		for (c = PKTQ_EXPRESS; c <= PKTQ_BULK; c++) {
+			while ((d.slot = pktq_alloc(p)) == PKTQ_NOSLOT ||
+			    !pktq_express_room(p)) {
+				if (d.slot != PKTQ_NOSLOT)
+					pktq_release(p, d.slot);
+				(void)pktq_reclaim(p);
+			}
+			d.peer = i;
+			d.flags = (uint32_t)c;
+			pktq_publish(p, &d, (enum pktq_class)c);
+			pktq_release(p, d.slot);
+		}
+		pktq_flush(p);
+	}
+	return (NULL);
+}
+
+/* Whenever the other side looks, none has passed the one before it. */
+static void
+queue_order(void **state)
+{
+	struct qpair		 q;
+	struct pktq_desc	 got[64];
+	pthread_t		 th;
+	uint32_t		 next[PKTQ_CLASSES] = { 0, 0 };
+	int			 i, n;
+
+	(void)state;
+	q_open(&q);
+	assert_int_equal(pthread_create(&th, NULL, send_pairs, &q.p), 0);
+	while (next[PKTQ_BULK] < PAIRS) {
+		n = pktq_fetch(&q.c, got, 64);
+		assert_true(n >= 0);
+		for (i = 0; i < n; i++) {
+			assert_int_equal(got[i].peer, next[got[i].flags]++);
+			assert_true(next[PKTQ_EXPRESS] >= next[PKTQ_BULK]);
+			pktq_return(&q.c, got[i].slot);
+		}
+		pktq_return_flush(&q.c);
+	}
+	assert_int_equal(pthread_join(th, NULL), 0);
 	q_close(&q);
 }
 
@@ -813,6 +895,7 @@ main(void)
 		cmocka_unit_test(queue_keeps),
 		cmocka_unit_test(queue_bells),
 		cmocka_unit_test(queue_express),
+		cmocka_unit_test(queue_order),
 		cmocka_unit_test(queue_naps),
 		cmocka_unit_test(queue_hostile),
 		cmocka_unit_test(queue_area),

@@ -1036,6 +1036,7 @@ small_passes(void **state)
 	g.ack += 10000;
 	g_send(&g, TH_ACK, g.seq, NULL, 0);
 	W.npkts = 0;
+	W.s.now += EXPRESS_ROUND;
 	udp_pending(u, "e");
 	slirp_run(&W.s, 2);
 	assert_int_equal(W.out_p.nout[PKTQ_EXPRESS], 1);
@@ -1073,6 +1074,7 @@ peers_take_turns(void **state)
 		udp_pending(u[i], "...");
 	slirp_run(&W.s, 64);
 	assert_int_equal(W.out_p.nout[PKTQ_BULK], 0);
+	W.s.now += EXPRESS_ROUND;
 	W.peer->nround = EXPRESS_PEER;
 	W.peer->round = W.s.round + 1;
 	udp_pending(u[0], "z");
@@ -1147,6 +1149,12 @@ quiet_is_small(void **state)
 	assert_null(t->x);
 	tcp_icmp(&W.s, x->f, t->snd_una - 100, 576, 3, 4);
 	assert_null(t->x);
+	/* what comes to nothing does not keep it awake */
+	g_send(&g, TH_SYN, g.seq, NULL, 0);
+	assert_non_null(t->x);
+	W.npkts = 0;
+	w_time(1100);
+	assert_null(t->x);
 	/* our keepalive, two hours later */
 	w_jump(7441 * 1000);
 	assert_true(g_next(&s));
@@ -1179,6 +1187,47 @@ quiet_is_small(void **state)
 	assert_true(g_next(&s));
 	assert_int_equal(s.flags & TH_RST, TH_RST);
 	assert_int_equal(x->closed, 2);
+	w_close();
+}
+
+/* A host's datagrams wait where they are when others' bulk waits. */
+static void
+datagrams_wait(void **state)
+{
+	static char	 data[20001];
+	struct fsock	*u, *v;
+	int		 i;
+
+	(void)state;
+	w_open();
+	memset(data, 'b', sizeof(data) - 1);
+	udp_send("10.77.0.2", "192.0.2.9", 5000, 53, "q", 1);
+	u = &W.fs[W.nfs - 1];
+	udp_send("10.77.0.2", "192.0.2.9", 5001, 53, "q", 1);
+	v = &W.fs[W.nfs - 1];
+	w_addr(&u->from, "192.0.2.9");
+	w_addr(&v->from, "192.0.2.9");
+	u->fport = v->fport = 53;
+	u->segment = 1000;
+	for (i = 0; i < 40 && u->f->turn != TURN_WAITING; i++) {
+		udp_pending(u, data);
+		slirp_run(&W.s, 1);
+	}
+	assert_in_range(W.out_p.nout[PKTQ_BULK], BULK_MOST, BULK_MOST + 64);
+	udp_pending(u, data);
+	slirp_run(&W.s, 1);
+	assert_int_equal(u->f->turn, TURN_WAITING);
+	assert_int_equal(u->eof, 1);	/* not taken */
+	/* one who has sent nothing is not held up, and passes */
+	udp_pending(v, "a");
+	slirp_run(&W.s, 1);
+	w_collect();
+	assert_int_equal(udp_order()[0], 'a');
+	/* and the other goes on when there is room */
+	slirp_run(&W.s, 2);
+	assert_int_equal(u->eof, 0);
+	w_collect();
+	W.npkts = 0;
 	w_close();
 }
 
@@ -1487,6 +1536,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(small_passes),
 		cmocka_unit_test(peers_take_turns),
+		cmocka_unit_test(datagrams_wait),
 		cmocka_unit_test(connect_first),
 		cmocka_unit_test(connect_fails),
 		cmocka_unit_test(connect_fails_by_icmp),

@@ -409,10 +409,18 @@ static void
 bbr_loss(struct tcpcb *t, const struct cc_sample *sm)
 {
 	struct bbr	*b = &t->x->cc.bbr;
+	uint64_t	 lost = (uint64_t)b->round_lost + sm->lost;
 
-	(void)sm;
 	if (b->mode != BBR_PROBE_RTT)
 		b->prior_cwnd = t->x->cwnd;
+	/*
+	 * Conservation is for a path that is full.  With random loss there
+	 * is always a recovery, a third of the rounds would ask for no more
+	 * than they got, and the bandwidth found would only get less.
+	 */
+	if (lost * 256 <= LOSS_THRESH * (lost + b->round_delivered +
+	    sm->delivered + tcp_pipe(t)))
+		return;
 	b->conserve = 1;
 	b->round_at = t->x->delivered;
 	t->x->cwnd = tcp_pipe(t) + t->mss;

@@ -401,6 +401,8 @@ retransmission(void **state)
 		assert_int_equal(n, i == 3);
 	}
 	assert_int_equal(W.s.count.tcp_fast_recoveries, 1);
+	/* what may be sent beside it */
+	w_time(20);
 	/* nothing comes any more: the timer, with backoff */
 	W.npkts = 0;
 	for (i = 0; i < 4; i++) {

@@ -151,7 +151,6 @@ struct slirp_peer {
 	mono_t		 path_at;
 	mono_t		 path_srtt;
 	mono_t		 path_rttvar;
-	uint32_t	 path_ssthresh;	/* bytes, 0: not known */
 	uint16_t	 pmtu;		/* smaller than configured, 0: no */
 	mono_t		 pmtu_at;
 	mono_t		 sack_ms;	/* work of this millisecond */

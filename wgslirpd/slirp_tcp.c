@@ -223,7 +223,11 @@ tw_input(struct slirp *s, struct tcp_tw *w, const struct tcp_in *in)
 	return (1);
 }
 
-/* What the connection has learnt is good for the next one (RFC 9040). */
+/*
+ * The round trip time that the connection has learnt is good for the next
+ * one (RFC 9040).  Its ssthresh is not: after random loss on one path the
+ * next connection would crawl on a better one.
+ */
 void
 tcp_path_learn(struct slirp *s, const struct tcpcb *t)
 {
@@ -234,8 +238,6 @@ tcp_path_learn(struct slirp *s, const struct tcpcb *t)
 	p->path_srtt = t->srtt;
 	p->path_rttvar = t->rttvar;
 	p->path_at = s->now;
-	if (t->x->ssthresh != UINT32_MAX)
-		p->path_ssthresh = t->x->ssthresh;
 }
 
 /* Give back everything; reset: the host sees a reset. */

@@ -44,8 +44,6 @@ path_recall(struct slirp *s, struct tcpcb *t)
 		t->rto = TCP_RTO_MIN + p->path_srtt;
 	if (t->rto > TCP_RTO_INIT)
 		t->rto = TCP_RTO_INIT;
-	if (p->path_ssthresh != 0)
-		t->x->ssthresh = p->path_ssthresh;
 }
 
 /* RFC 6528: a clock of 4 us and a keyed hash of the connection. */
@@ -84,9 +82,8 @@ init_xfer(const struct slirp *s, struct tcpcb *t)
 
 /*
  * Before anything is done with a connection that may be quiet.  It begins
- * anew with what the path to the peer is known for (RFC 9040), and with the
- * initial window, as after any long pause (RFC 5681 4.1).  -1 if there is
- * no memory.
+ * anew with the initial window, as after any long pause (RFC 5681 4.1), but
+ * knows its round trip time.  -1 if there is no memory.
  */
 int
 tcp_wake(struct slirp *s, struct tcpcb *t)
@@ -99,7 +96,6 @@ tcp_wake(struct slirp *s, struct tcpcb *t)
 		return (-1);
 	init_xfer(s, t);
 	cc_init(t, (enum cc_id)s->conf.tcp.cc, s->conf.tcp.iw, s->now);
-	path_recall(s, t);
 	t->rto = rto;
 	/* whatever woke it may come to nothing */
 	flow_schedule(s, &t->f, s->now + TCP_DOZE_NEW);

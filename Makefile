@@ -29,7 +29,8 @@ COMMON =	common/addr.o common/compat/imsg-buffer.o \
 		common/ometric.o
 
 DAEMON =	common/pktq.o common/sandbox_$(PLATFORM).o \
-		common/shm_$(PLATFORM).o common/siphash.o common/wheel.o common/zone.o \
+		common/shm_$(PLATFORM).o common/siphash.o common/wheel.o \
+		common/zone.o \
 		wgslirpd/config.o wgslirpd/config_env.o \
 		wgslirpd/config_rules.o wgslirpd/config_set.o \
 		wgslirpd/control.o wgslirpd/control_http.o \
@@ -123,8 +124,8 @@ UNIT_SLIRP =	common/addr.o common/log.o common/pktq.o common/wheel.o \
 		wgslirpd/slirp_tcp_rcv.o wgslirpd/slirp_udp.o
 UNITS =		regress/unit/bin/test_common regress/unit/bin/test_dns \
 		regress/unit/bin/test_router regress/unit/bin/test_slirp \
-		regress/unit/bin/test_tcp regress/unit/bin/test_wg \
-		regress/unit/bin/vectors
+		regress/unit/bin/test_tcp regress/unit/bin/test_turns \
+		regress/unit/bin/test_wg regress/unit/bin/vectors
 SANDBOX =	regress/sandbox/bin/test_sandbox
 UNIT_CC =	$(CC) $(CFLAGS) -Iregress/unit $(LDFLAGS)
 
@@ -145,6 +146,13 @@ regress/unit/bin/test_slirp: regress/unit/test_slirp.c \
 		regress/unit/world.h $(UNIT_SLIRP)
 	mkdir -p regress/unit/bin
 	$(UNIT_CC) -o $@ regress/unit/test_slirp.c $(UNIT_SLIRP) \
+	    -lcmocka -lbsd
+
+regress/unit/bin/test_turns: regress/unit/test_turns.c \
+		regress/unit/guest.h regress/unit/unit.h \
+		regress/unit/world.h $(UNIT_SLIRP)
+	mkdir -p regress/unit/bin
+	$(UNIT_CC) -o $@ regress/unit/test_turns.c $(UNIT_SLIRP) \
 	    -lcmocka -lbsd
 
 regress/unit/bin/test_router: regress/unit/test_router.c \
@@ -204,13 +212,14 @@ regress/bench/bin/load: regress/bench/load.c $(UNIT_WG) \
 SIMS =		regress/sim/bin/sim_tcp regress/sim/bin/sim_wg
 SIM_MANY =	regress/sim/bin/sim_many
 
-$(SIM_MANY): regress/sim/sim_many.c regress/sim/sim.h \
+$(SIM_MANY): regress/sim/sim_many.c regress/sim/engine.h regress/sim/sim.h \
 		$(UNIT_SLIRP)
 	mkdir -p regress/sim/bin
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/sim/sim_many.c \
 	    $(UNIT_SLIRP) -lbsd
 
-regress/sim/bin/sim_tcp: regress/sim/sim_tcp.c regress/sim/sim.h \
+regress/sim/bin/sim_tcp: regress/sim/sim_tcp.c regress/sim/engine.h \
+		regress/sim/sim.h \
 		$(UNIT_SLIRP)
 	mkdir -p regress/sim/bin
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/sim/sim_tcp.c $(UNIT_SLIRP) \

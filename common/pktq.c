@@ -13,16 +13,17 @@
  *
  * The express ring is for the few packets of those who send little: they
  * pass what waits in the bulk ring, of which a consumer that is offered
- * both still takes a quarter.  A producer that wants the order kept asks
- * whether what it sent in bulk has come back (pktq_bulk_done).
+ * both still takes a quarter, and never one that was published behind an
+ * express one that it has not taken.  A producer that wants the order kept
+ * asks whether what it sent in bulk has come back (pktq_bulk_done).
  *
  * Indices run freely over 32 bits; the bulk and the return ring have as
  * many entries as there are slots, and a slot is published at most once at
  * a time, so neither can overflow; what exceeds the express ring goes in
- * bulk.  Publishing and returning are batched: the
- * shared index moves in pktq_flush() and pktq_return_flush(), and only
- * then may the doorbell ring, and only if the other side said that it
- * sleeps (consumer) or waits for slots (producer).
+ * bulk.  Publishing and returning are batched: the shared index moves in
+ * pktq_flush() and pktq_return_flush(), and only then may the doorbell ring,
+ * and only if the other side said that it sleeps (consumer; or naps, and
+ * something is urgent) or waits for slots (producer).
  *
  * Hostile sibling
  *

@@ -85,10 +85,10 @@ static const struct rule rules_common[] = {
 	{ __NR_recvmsg, ARG_ANY },	/* imsg; UDP */
 	{ __NR_sendmsg, ARG_ANY },	/* imsg; UDP */
 #ifdef __NR_epoll_wait
-	{ __NR_epoll_wait, ARG_ANY },	/* libevent */
+	{ __NR_epoll_wait, ARG_ANY },	/* libevent, and slirp's flows */
 #endif
 	{ __NR_epoll_pwait, ARG_ANY },	/* libevent */
-	{ __NR_epoll_ctl, ARG_ANY },	/* libevent */
+	{ __NR_epoll_ctl, ARG_ANY },	/* the same */
 	{ __NR_clock_gettime, ARG_ANY },/* no vDSO: some clock sources */
 	{ __NR_gettimeofday, ARG_ANY },	/* the same */
 #ifdef __NR_time
@@ -110,7 +110,7 @@ static const struct rule rules_common[] = {
 	{ __NR_rt_sigprocmask, ARG_ANY },/* abort(3), libevent */
 	{ __NR_rt_sigreturn, ARG_ANY },	/* signal handlers */
 	{ __NR_restart_syscall, ARG_ANY },/* stopped and continued */
-	{ __NR_ppoll, ARG_ANY },	/* imsgbuf_flush */
+	{ __NR_ppoll, ARG_ANY },	/* imsgbuf_flush, naps */
 #ifdef __NR_poll
 	{ __NR_poll, ARG_ANY },		/* imsgbuf_flush */
 #endif

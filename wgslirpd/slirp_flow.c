@@ -8,11 +8,11 @@
  * (keyed SipHash) of protocol, addresses, ports and the peer: two guests
  * with the same addresses never share a flow.
  *
- * A flow that has something to do is on the ready list and gets its turn
- * there, one train of segments at a time; one that could not get packet
- * slots is on the waiting list until slots come back.  Each flow has one
- * timer in the wheel, armed lazily: it may fire early and is then armed
- * again.
+ * A flow that has something to do is in its peer's row of ready ones, and
+ * the peers take turns: one flow each, one train of segments at a time.
+ * One that could not get packet slots is in the same way in the row of
+ * those that wait, until slots come back.  Each flow has one timer in the
+ * wheel, armed lazily: it may fire early and is then armed again.
  */
 
 #include <sys/types.h>

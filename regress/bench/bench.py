@@ -28,12 +28,10 @@ LOAD = BIN + '/load'
 SECONDS = int(sys.argv[1]) if len(sys.argv) > 1 else 4
 TICK = os.sysconf('SC_CLK_TCK')
 PORT, SERVE = 51877, 7100
-rows = []
 
 
 def row(what, value, unit, ratio=None, target=None):
     """A line of the table; the target is of the ratio if there is one."""
-    rows.append((what, value, unit, ratio, target))
     print('%-46s %10.4g %-9s %8s  %s' % (
         what, value, unit, '' if ratio is None else '%.2f' % ratio,
         target or ''), flush=True)
@@ -259,8 +257,8 @@ def sizes():
         r = g.load('hold', 8, flows, at=lambda: quiet(g), seconds=5)
         row('%d idle TCP flows, each' % flows, (r['at'] - before) / flows,
             'B', None, '<= 512')
-        row('100,000 of them', (r['at'] - before) / flows / 10, 'MB', None,
-            '<= 128')
+        row('100,000 of them, by that', (r['at'] - before) / flows / 10,
+            'MB', None, '<= 128')
     finally:
         g.stop()
 

@@ -92,23 +92,32 @@ udp_socket(struct sockaddr_in *sin)
 	return (fd);
 }
 
+static int
+tcp_listen(struct sockaddr_in *sin, int backlog)
+{
+	socklen_t	 len = sizeof(*sin);
+	int		 l;
+
+	memset(sin, 0, sizeof(*sin));
+	sin->sin_family = AF_INET;
+	sin->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if ((l = socket(AF_INET, SOCK_STREAM, 0)) == -1 ||
+	    bind(l, (struct sockaddr *)sin, len) == -1 ||
+	    listen(l, backlog) == -1 ||
+	    getsockname(l, (struct sockaddr *)sin, &len) == -1)
+		err(1, "listen");
+	return (l);
+}
+
 /* Two connected TCP sockets. */
 static void
 tcp_pair(int fd[2])
 {
 	struct sockaddr_in	 sin;
-	socklen_t		 len = sizeof(sin);
-	int			 l;
+	int			 l = tcp_listen(&sin, 1);
 
-	memset(&sin, 0, sizeof(sin));
-	sin.sin_family = AF_INET;
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if ((l = socket(AF_INET, SOCK_STREAM, 0)) == -1 ||
-	    bind(l, (struct sockaddr *)&sin, len) == -1 ||
-	    listen(l, 1) == -1 ||
-	    getsockname(l, (struct sockaddr *)&sin, &len) == -1 ||
-	    (fd[0] = socket(AF_INET, SOCK_STREAM, 0)) == -1 ||
-	    connect(fd[0], (struct sockaddr *)&sin, len) == -1 ||
+	if ((fd[0] = socket(AF_INET, SOCK_STREAM, 0)) == -1 ||
+	    connect(fd[0], (struct sockaddr *)&sin, sizeof(sin)) == -1 ||
 	    (fd[1] = accept(l, NULL, NULL)) == -1)
 		err(1, "tcp");
 	close(l);
@@ -498,21 +507,13 @@ measure_connects(int seconds)
 {
 	struct sockaddr_in	 sin;
 	struct epoll_event	 ev[64];
-	socklen_t		 len = sizeof(sin);
 	uint8_t			 b[64];
 	double			 t = 0, done = 0;
 	time_t			 end;
 	pid_t			 pid;
-	int			 l, ep = epoll_create1(0), i, n, fd;
+	int			 l = tcp_listen(&sin, 1024);
+	int			 ep = epoll_create1(0), i, n, fd;
 
-	memset(&sin, 0, sizeof(sin));
-	sin.sin_family = AF_INET;
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if ((l = socket(AF_INET, SOCK_STREAM, 0)) == -1 ||
-	    bind(l, (struct sockaddr *)&sin, len) == -1 ||
-	    listen(l, 1024) == -1 ||
-	    getsockname(l, (struct sockaddr *)&sin, &len) == -1)
-		err(1, "listen");
 	if ((pid = fork()) == 0)
 		serve_connects(l);
 	for (i = 0; i < CONNECTING; i++)

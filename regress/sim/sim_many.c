@@ -21,9 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shm.h"
-#include "sim.h"
-#include "slirp_tcp.h"
+#include "engine.h"
 
 #define SLOTS		32768
 #define PEERS		100
@@ -57,15 +55,6 @@ m_open(void *a, struct flow *f, int ttl)
 	f->fd = (int)M.opened;
 	M.f[M.opened++] = f;
 	return (0);
-}
-
-static int
-m_none(void *a, struct flow *f)
-{
-	(void)a;
-	(void)f;
-	errno = EMFILE;
-	return (-1);
 }
 
 static void
@@ -114,34 +103,17 @@ m_yes(void *a, struct flow *f)
 	return (1);
 }
 
-static int
-m_zero(void *a, struct flow *f)
-{
-	(void)a;
-	(void)f;
-	return (0);
-}
-
-static int
-m_errqueue(void *a, struct flow *f, struct host_error *e)
-{
-	(void)a;
-	(void)f;
-	(void)e;
-	return (-1);
-}
-
 static const struct host_ops	 many_ops = {
 	.tcp_open = m_open,
-	.udp_open = m_none,
-	.icmp_open = m_none,
+	.udp_open = no_socket,
+	.icmp_open = no_socket,
 	.close = m_close,
 	.readv = m_readv,
 	.writev = m_writev,
-	.shutdown = m_zero,
+	.shutdown = no_error,
 	.connected = m_yes,
-	.error = m_zero,
-	.errqueue = m_errqueue
+	.error = no_error,
+	.errqueue = no_errqueue
 };
 
 /* Guest i has the address and port that its number gives. */
@@ -255,24 +227,15 @@ begin(void)
 {
 	char		 name[16];
 	uint32_t	 i;
-	int		 fd[2];
 
-	for (i = 0; i < 2; i++)
-		if ((fd[i] = pktq_area_create(SLOTS)) == -1)
-			abort();
+	open_queues(SLOTS, &M.in_p, &M.in_c, &M.out_p, &M.out_c);
 	M.f = calloc(M.n, sizeof(*M.f));
 	M.una = calloc(M.n, sizeof(*M.una));
 	if (M.f == NULL || M.una == NULL ||
-	    pktq_attach_producer(&M.in_p, fd[0], SLOTS, -1) == -1 ||
-	    pktq_attach_consumer(&M.in_c, fd[0], SLOTS, -1) == -1 ||
-	    pktq_attach_producer(&M.out_p, fd[1], SLOTS, -1) == -1 ||
-	    pktq_attach_consumer(&M.out_c, fd[1], SLOTS, -1) == -1 ||
 	    slirp_init(&M.s, &many_ops, NULL, MONO_SEC(1000),
 	    2 * M.n) == -1 ||
 	    (M.s.conf.addrs = calloc(1, sizeof(struct ipprefix))) == NULL)
 		abort();
-	close(fd[0]);
-	close(fd[1]);
 	M.s.in = &M.in_c;
 	M.s.out = &M.out_p;
 	M.s.conf.mtu = 1420;

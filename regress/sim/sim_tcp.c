@@ -26,9 +26,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shm.h"
-#include "sim.h"
-#include "slirp_tcp.h"
+#include "engine.h"
 
 #define SLOTS		16384
 #define MAX_CONNS	64
@@ -124,7 +122,6 @@ struct link {
 static struct {
 	struct slirp	 s;
 	struct pktq	 in_p, in_c, out_p, out_c;
-	int		 fd[2];
 	struct slirp_peer	*peer;
 	struct ipaddr	 gw, dst;
 	struct conn	 c[MAX_CONNS];
@@ -282,15 +279,6 @@ h_open(void *a, struct flow *f, int ttl)
 	return (0);
 }
 
-static int
-h_none(void *a, struct flow *f)
-{
-	(void)a;
-	(void)f;
-	errno = EACCES;
-	return (-1);
-}
-
 static void
 h_close(void *a, struct flow *f, int reset)
 {
@@ -373,34 +361,17 @@ h_connected(void *a, struct flow *f)
 	return (conn_of(f)->connect_at <= S.s.now);
 }
 
-static int
-h_error(void *a, struct flow *f)
-{
-	(void)a;
-	(void)f;
-	return (0);
-}
-
-static int
-h_errqueue(void *a, struct flow *f, struct host_error *e)
-{
-	(void)a;
-	(void)f;
-	(void)e;
-	return (-1);
-}
-
 static const struct host_ops	 sim_ops = {
 	.tcp_open = h_open,
-	.udp_open = h_none,
-	.icmp_open = h_none,
+	.udp_open = no_socket,
+	.icmp_open = no_socket,
 	.close = h_close,
 	.readv = h_readv,
 	.writev = h_writev,
 	.shutdown = h_shutdown,
 	.connected = h_connected,
-	.error = h_error,
-	.errqueue = h_errqueue
+	.error = no_error,
+	.errqueue = no_errqueue
 };
 
 /* ---- the guest's TCP */
@@ -948,18 +919,10 @@ run_until(mono_t end)
 static void
 begin(uint64_t seed)
 {
-	int	 i;
-
 	memset(&S, 0, sizeof(S));
 	seed_with(seed);
-	for (i = 0; i < 2; i++)
-		if ((S.fd[i] = pktq_area_create(SLOTS)) == -1)
-			abort();
-	if (pktq_attach_producer(&S.in_p, S.fd[0], SLOTS, -1) == -1 ||
-	    pktq_attach_consumer(&S.in_c, S.fd[0], SLOTS, -1) == -1 ||
-	    pktq_attach_producer(&S.out_p, S.fd[1], SLOTS, -1) == -1 ||
-	    pktq_attach_consumer(&S.out_c, S.fd[1], SLOTS, -1) == -1 ||
-	    slirp_init(&S.s, &sim_ops, NULL, MONO_SEC(1000), 1000) == -1)
+	open_queues(SLOTS, &S.in_p, &S.in_c, &S.out_p, &S.out_c);
+	if (slirp_init(&S.s, &sim_ops, NULL, MONO_SEC(1000), 1000) == -1)
 		abort();
 	memset(&S.s.hashkey, (int)seed, sizeof(S.s.hashkey));
 	memset(&S.s.isnkey, (int)seed + 1, sizeof(S.s.isnkey));
@@ -992,8 +955,6 @@ finish(void)
 	pktq_detach(&S.in_c);
 	pktq_detach(&S.out_p);
 	pktq_detach(&S.out_c);
-	close(S.fd[0]);
-	close(S.fd[1]);
 }
 
 static struct conn *

@@ -429,9 +429,15 @@ queue_express(void **state)
 	q_take(&q, 16, "72-79 52-59");
 	q_take(&q, 16, "80-80");
 	q_take(&q, 16, "");
+	/* also when there is none before the express ones */
+	q_publish(&q, PKTQ_EXPRESS, 20, &n);
+	q_publish(&q, PKTQ_BULK, 5, &n);
+	pktq_flush(&q.p);
+	q_take(&q, 16, "81-92");
+	q_take(&q, 16, "93-100 101-105");
 	/* returns count for the class that they were published in */
 	pktq_return_flush(&q.c);
-	assert_int_equal(pktq_reclaim(&q.p), 81);
+	assert_int_equal(pktq_reclaim(&q.p), 106);
 	assert_int_equal(q.p.nout[PKTQ_EXPRESS], 0);
 	assert_int_equal(q.p.nout[PKTQ_BULK], 0);
 	assert_true(pktq_bulk_done(&q.p, mark));

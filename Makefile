@@ -1,4 +1,8 @@
-# POSIX make; GNU make and bmake both take it.
+# POSIX make with "!=" and "-include"; GNU make and bmake both take it.
+#
+# Sources are listed once for each folder.  INC_<folder> is what a folder
+# may include besides itself; the compiler writes down what each object
+# was made from (-MMD), so that a touched header makes only what needs it.
 
 PREFIX =	/usr/local
 SBINDIR =	$(PREFIX)/sbin
@@ -17,44 +21,109 @@ HARDEN =	-fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
 		-fno-strict-aliasing
 OPT =		-O2 -g
 CPP_DEFS =	-D_GNU_SOURCE -DLIBBSD_OVERLAY -isystem /usr/include/bsd \
-		-Icommon -Icommon/compat -Iwgslirpd
+		-Icommon/compat
 CFLAGS =	$(OPT) -std=c11 $(WARN) $(HARDEN) $(CPP_DEFS)
 LDFLAGS =	-pie -Wl,-z,relro,-z,now,-z,noexecstack
 
 LIBS_D =	-levent_core -levent_extra -lcrypto -lresolv -lbsd
 LIBS_CTL =	-lcrypto -lbsd
 
+# What the files of a folder may include from elsewhere, in quotes.
+INC_wgslirpd =		-iquote wgslirpd
+INC_regress/unit =	-iquote wgslirpd
+INC_regress/sim =	-iquote wgslirpd
+INC_regress/bench =	-iquote wgslirpd
+
+# What both programs link.
 COMMON =	common/addr.o common/compat/imsg-buffer.o \
 		common/compat/imsg.o common/ctl.o common/key.o common/log.o \
 		common/ometric.o
 
-DAEMON =	common/pktq.o common/sandbox_$(PLATFORM).o \
+# What only the daemon does, from bottom to top.
+BASE =		common/pktq.o common/sandbox_$(PLATFORM).o \
 		common/shm_$(PLATFORM).o common/siphash.o common/wheel.o \
-		common/zone.o \
-		wgslirpd/config.o wgslirpd/config_env.o \
+		common/zone.o
+
+PARENT =	wgslirpd/config.o wgslirpd/config_env.o \
 		wgslirpd/config_rules.o wgslirpd/config_set.o \
-		wgslirpd/control.o wgslirpd/control_http.o \
-		wgslirpd/control_uapi.o wgslirpd/crypto.o \
 		wgslirpd/lex.o wgslirpd/listen.o \
 		wgslirpd/listen_$(PLATFORM).o wgslirpd/parse.o \
-		wgslirpd/printconf.o wgslirpd/proc.o wgslirpd/slirp.o \
-		wgslirpd/slirp_cksum.o wgslirpd/slirp_dns.o \
-		wgslirpd/slirp_dnsmsg.o wgslirpd/slirp_flow.o \
-		wgslirpd/slirp_frag.o wgslirpd/slirp_fwd.o wgslirpd/slirp_host_$(PLATFORM).o \
-		wgslirpd/slirp_icmp.o wgslirpd/slirp_ip.o \
-		wgslirpd/slirp_policy.o wgslirpd/slirp_proxy.o \
-		wgslirpd/slirp_resolver.o wgslirpd/slirp_tcp.o wgslirpd/slirp_tcp_bbr.o \
+		wgslirpd/printconf.o wgslirpd/proc.o wgslirpd/wgslirpd.o
+
+WG =		wgslirpd/wg_aead.o wgslirpd/wg_allowedips.o \
+		wgslirpd/wg_cookie.o wgslirpd/wg_device.o \
+		wgslirpd/wg_noise.o wgslirpd/wg_peer.o wgslirpd/wg_replay.o \
+		wgslirpd/wg_timers.o
+
+CRYPTO =	wgslirpd/crypto.o wgslirpd/udpio_$(PLATFORM).o
+
+NET =		wgslirpd/slirp_cksum.o wgslirpd/slirp_flow.o \
+		wgslirpd/slirp_frag.o wgslirpd/slirp_icmp.o \
+		wgslirpd/slirp_ip.o wgslirpd/slirp_policy.o \
+		wgslirpd/slirp_udp.o
+
+TCP =		wgslirpd/slirp_tcp.o wgslirpd/slirp_tcp_bbr.o \
 		wgslirpd/slirp_tcp_cc.o wgslirpd/slirp_tcp_loss.o \
-		wgslirpd/slirp_tcp_open.o wgslirpd/slirp_tcp_out.o wgslirpd/slirp_tcp_rcv.o \
-		wgslirpd/slirp_udp.o wgslirpd/udpio_$(PLATFORM).o wgslirpd/wg_aead.o \
-		wgslirpd/wg_allowedips.o wgslirpd/wg_cookie.o \
-		wgslirpd/wg_device.o wgslirpd/wg_noise.o wgslirpd/wg_peer.o \
-		wgslirpd/wg_replay.o wgslirpd/wg_timers.o wgslirpd/wgslirpd.o
+		wgslirpd/slirp_tcp_open.o wgslirpd/slirp_tcp_out.o \
+		wgslirpd/slirp_tcp_rcv.o
+
+SLIRP =		wgslirpd/slirp.o wgslirpd/slirp_dns.o \
+		wgslirpd/slirp_dnsmsg.o wgslirpd/slirp_fwd.o \
+		wgslirpd/slirp_host_$(PLATFORM).o wgslirpd/slirp_proxy.o \
+		wgslirpd/slirp_resolver.o
+
+CONTROL =	wgslirpd/control.o wgslirpd/control_http.o \
+		wgslirpd/control_uapi.o
+
+DAEMON =	$(BASE) $(PARENT) $(WG) $(CRYPTO) $(NET) $(TCP) $(SLIRP) \
+		$(CONTROL)
 
 CTL =		wgslirpctl/convert.o wgslirpctl/keys.o wgslirpctl/output.o \
 		wgslirpctl/wgslirpctl.o
 
 PROGS =		wgslirpd/wgslirpd wgslirpctl/wgslirpctl
+
+# Programs of the tests: each is NAME.o and what LINK_NAME.t says.
+UNIT_BASE =	common/addr.o common/log.o common/siphash.o common/wheel.o
+UNIT_WG =	$(UNIT_BASE) common/key.o $(WG)
+UNIT_COMMON =	$(COMMON) common/pktq.o common/shm_$(PLATFORM).o \
+		common/siphash.o common/wheel.o common/zone.o
+UNIT_SLIRP =	$(UNIT_BASE) common/pktq.o common/shm_$(PLATFORM).o \
+		common/zone.o $(NET) $(TCP)
+UNIT_DNS =	wgslirpd/slirp_dnsmsg.o common/addr.o
+UNIT_LOAD =	$(UNIT_WG) wgslirpd/slirp_cksum.o \
+		wgslirpd/udpio_$(PLATFORM).o
+
+LINK_bench_wg.t =	$(UNIT_WG) -lcrypto -lbsd
+LINK_limit.t =		$(UNIT_WG) -lcrypto -lbsd
+LINK_load.t =		$(UNIT_LOAD) -lcrypto -lbsd
+LINK_relay.t =		-lbsd
+LINK_sim_many.t =	$(UNIT_SLIRP) -lbsd
+LINK_sim_tcp.t =	$(UNIT_SLIRP) -lbsd
+LINK_sim_wg.t =		$(UNIT_WG) -lcrypto -lbsd
+LINK_test_common.t =	$(UNIT_COMMON) -lcmocka -lbsd
+LINK_test_dns.t =	$(UNIT_DNS) -lcmocka -lresolv -lbsd
+LINK_test_router.t =	$(UNIT_SLIRP) -lcmocka -lbsd
+LINK_test_sandbox.t =	common/sandbox_$(PLATFORM).o
+LINK_test_slirp.t =	$(UNIT_SLIRP) -lcmocka -lbsd
+LINK_test_tcp.t =	$(UNIT_SLIRP) -lcmocka -lbsd
+LINK_test_turns.t =	$(UNIT_SLIRP) -lcmocka -lbsd
+LINK_test_wg.t =	$(UNIT_WG) -lcmocka -lcrypto -lbsd
+LINK_vectors.t =	$(UNIT_WG) -lcrypto -lbsd
+
+UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_dns.t \
+		regress/unit/test_router.t regress/unit/test_slirp.t \
+		regress/unit/test_tcp.t regress/unit/test_turns.t \
+		regress/unit/test_wg.t regress/unit/vectors.t
+SIMS =		regress/sim/sim_tcp.t regress/sim/sim_wg.t
+BENCHES =	regress/bench/bench_wg.t regress/bench/limit.t \
+		regress/bench/load.t
+TESTS =		$(UNIT_TESTS) $(SIMS) regress/sim/sim_many.t \
+		regress/sandbox/test_sandbox.t regress/e2e/relay.t
+
+OBJS =		$(COMMON) $(DAEMON) $(CTL)
+TEST_OBJS =	$(TESTS:.t=.o) $(BENCHES:.t=.o)
+GENERATED =	wgslirpd/parse.c wgslirpd/parse.h
 
 all: $(PROGS)
 
@@ -69,6 +138,20 @@ check:
 	$(MAKE) all tests
 	@./regress/run.sh
 
+tests: $(TESTS)
+
+# figures of this machine, in proportion to each other
+bench: all $(BENCHES) regress/e2e/relay.t
+	python3 regress/bench/bench.py
+	regress/bench/bench_wg.t
+	python3 regress/bench/goodput.py
+
+# "make sim SEEDS=10000 FIRST=1": the simulators for longer
+SEEDS =		2000
+FIRST =		1
+sim: $(SIMS)
+	for s in $(SIMS); do $$s $(FIRST) $(SEEDS) || exit 1; done
+
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 \
 	    $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(SYSCONFDIR)/wgslirpd
@@ -81,17 +164,19 @@ install: all
 	    $(DESTDIR)$(SYSCONFDIR)/wgslirpd/wgslirpd.conf
 
 clean:
-	rm -f $(PROGS) common/*.o common/compat/*.o wgslirpd/*.o \
-	    wgslirpctl/*.o wgslirpd/parse.c wgslirpd/parse.h
-	rm -rf regress/unit/bin regress/sandbox/bin regress/sim/bin \
-	    regress/bench/bin regress/e2e/bin
+	rm -f $(PROGS) $(OBJS) $(OBJS:.o=.d) $(TESTS) $(BENCHES) \
+	    $(TEST_OBJS) $(TEST_OBJS:.o=.d) $(GENERATED)
 
-.PHONY: all run check tests sim bench install clean
+.PHONY: all run check tests bench sim install clean
 
-wgslirpd/parse.c: wgslirpd/parse.y
-	$(YACC) -d -o $@ wgslirpd/parse.y
+# A second "make" finds nothing to do: these are no intermediate files.
+.PRECIOUS: $(TEST_OBJS)
 
-wgslirpd/lex.o: wgslirpd/parse.c
+.SUFFIXES: .c .o .t
+.c.o:
+	$(CC) $(CFLAGS) -MMD -MP -iquote common $(INC_$(@D)) -c -o $@ $<
+.o.t:
+	$(CC) $(LDFLAGS) -o $@ $< $(LINK_$(@F))
 
 wgslirpd/wgslirpd: $(COMMON) $(DAEMON)
 	$(CC) $(LDFLAGS) -o $@ $(COMMON) $(DAEMON) $(LIBS_D)
@@ -99,146 +184,19 @@ wgslirpd/wgslirpd: $(COMMON) $(DAEMON)
 wgslirpctl/wgslirpctl: $(COMMON) $(CTL)
 	$(CC) $(LDFLAGS) -o $@ $(COMMON) $(CTL) $(LIBS_CTL)
 
-$(COMMON) $(DAEMON) $(CTL): common/*.h common/compat/*.h wgslirpd/*.h \
-		wgslirpctl/*.h
+# The header comes with the source, and no .d file knows it the first time.
+wgslirpd/parse.c: wgslirpd/parse.y
+	$(YACC) -d -o $@ wgslirpd/parse.y
+wgslirpd/parse.o wgslirpd/lex.o: wgslirpd/parse.c
 
-.SUFFIXES: .c .o
-.c.o:
-	$(CC) $(CFLAGS) -c -o $@ $<
+regress/unit/test_common.t: $(UNIT_COMMON)
+regress/unit/test_dns.t: $(UNIT_DNS)
+regress/unit/test_router.t regress/unit/test_slirp.t \
+    regress/unit/test_tcp.t regress/unit/test_turns.t \
+    regress/sim/sim_many.t regress/sim/sim_tcp.t: $(UNIT_SLIRP)
+regress/unit/test_wg.t regress/unit/vectors.t regress/sim/sim_wg.t \
+    regress/bench/bench_wg.t regress/bench/limit.t: $(UNIT_WG)
+regress/bench/load.t: $(UNIT_LOAD)
+regress/sandbox/test_sandbox.t: common/sandbox_$(PLATFORM).o
 
-UNIT_WG =	common/siphash.o common/wheel.o common/addr.o common/log.o \
-		common/key.o wgslirpd/wg_aead.o wgslirpd/wg_allowedips.o \
-		wgslirpd/wg_cookie.o wgslirpd/wg_device.o wgslirpd/wg_noise.o \
-		wgslirpd/wg_peer.o wgslirpd/wg_replay.o wgslirpd/wg_timers.o
-UNIT_COMMON =	$(COMMON) common/pktq.o common/shm_$(PLATFORM).o \
-		common/siphash.o common/wheel.o common/zone.o
-UNIT_SLIRP =	common/addr.o common/log.o common/pktq.o common/wheel.o \
-		common/zone.o \
-		common/shm_$(PLATFORM).o common/siphash.o \
-		wgslirpd/slirp_cksum.o wgslirpd/slirp_flow.o \
-		wgslirpd/slirp_frag.o wgslirpd/slirp_icmp.o \
-		wgslirpd/slirp_ip.o wgslirpd/slirp_policy.o \
-		wgslirpd/slirp_tcp.o wgslirpd/slirp_tcp_bbr.o \
-		wgslirpd/slirp_tcp_cc.o wgslirpd/slirp_tcp_loss.o \
-		wgslirpd/slirp_tcp_open.o wgslirpd/slirp_tcp_out.o \
-		wgslirpd/slirp_tcp_rcv.o wgslirpd/slirp_udp.o
-UNITS =		regress/unit/bin/test_common regress/unit/bin/test_dns \
-		regress/unit/bin/test_router regress/unit/bin/test_slirp \
-		regress/unit/bin/test_tcp regress/unit/bin/test_turns \
-		regress/unit/bin/test_wg regress/unit/bin/vectors
-SANDBOX =	regress/sandbox/bin/test_sandbox
-UNIT_CC =	$(CC) $(CFLAGS) -Iregress/unit $(LDFLAGS)
-
-regress/unit/bin/test_common: regress/unit/test_common.c \
-		regress/unit/unit.h $(UNIT_COMMON)
-	mkdir -p regress/unit/bin
-	$(UNIT_CC) -o $@ regress/unit/test_common.c $(UNIT_COMMON) \
-	    -lcmocka -lbsd
-
-regress/unit/bin/test_tcp: regress/unit/test_tcp.c regress/unit/guest.h \
-		regress/unit/unit.h regress/unit/world.h $(UNIT_SLIRP)
-	mkdir -p regress/unit/bin
-	$(UNIT_CC) -o $@ regress/unit/test_tcp.c $(UNIT_SLIRP) \
-	    -lcmocka -lbsd
-
-regress/unit/bin/test_slirp: regress/unit/test_slirp.c \
-		regress/unit/guest.h regress/unit/unit.h \
-		regress/unit/world.h $(UNIT_SLIRP)
-	mkdir -p regress/unit/bin
-	$(UNIT_CC) -o $@ regress/unit/test_slirp.c $(UNIT_SLIRP) \
-	    -lcmocka -lbsd
-
-regress/unit/bin/test_turns: regress/unit/test_turns.c \
-		regress/unit/guest.h regress/unit/unit.h \
-		regress/unit/world.h $(UNIT_SLIRP)
-	mkdir -p regress/unit/bin
-	$(UNIT_CC) -o $@ regress/unit/test_turns.c $(UNIT_SLIRP) \
-	    -lcmocka -lbsd
-
-regress/unit/bin/test_router: regress/unit/test_router.c \
-		regress/unit/guest.h regress/unit/unit.h \
-		regress/unit/world.h $(UNIT_SLIRP)
-	mkdir -p regress/unit/bin
-	$(UNIT_CC) -o $@ regress/unit/test_router.c $(UNIT_SLIRP) \
-	    -lcmocka -lbsd
-
-regress/unit/bin/test_dns: regress/unit/test_dns.c regress/unit/unit.h \
-		wgslirpd/slirp_dnsmsg.o common/addr.o
-	mkdir -p regress/unit/bin
-	$(UNIT_CC) -o $@ regress/unit/test_dns.c wgslirpd/slirp_dnsmsg.o \
-	    common/addr.o -lcmocka -lresolv -lbsd
-
-regress/unit/bin/vectors: regress/unit/vectors.c $(UNIT_WG)
-	mkdir -p regress/unit/bin
-	$(UNIT_CC) -o $@ regress/unit/vectors.c $(UNIT_WG) -lcrypto -lbsd
-
-regress/unit/bin/test_wg: regress/unit/test_wg.c regress/unit/unit.h \
-		$(UNIT_WG)
-	mkdir -p regress/unit/bin
-	$(UNIT_CC) -o $@ regress/unit/test_wg.c $(UNIT_WG) -lcmocka \
-	    -lcrypto -lbsd
-
-RELAY =		regress/e2e/bin/relay
-
-$(RELAY): regress/e2e/relay.c
-	mkdir -p regress/e2e/bin
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/e2e/relay.c
-
-# figures of this machine, in proportion to each other
-BENCHES =	regress/bench/bin/bench_wg regress/bench/bin/limit \
-		regress/bench/bin/load
-bench: all $(BENCHES) $(RELAY)
-	python3 regress/bench/bench.py
-	regress/bench/bin/bench_wg
-	python3 regress/bench/goodput.py
-
-regress/bench/bin/bench_wg: regress/bench/bench_wg.c $(UNIT_WG)
-	mkdir -p regress/bench/bin
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/bench/bench_wg.c \
-	    $(UNIT_WG) -lcrypto -lbsd
-
-regress/bench/bin/limit: regress/bench/limit.c $(UNIT_WG)
-	mkdir -p regress/bench/bin
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/bench/limit.c $(UNIT_WG) \
-	    -lcrypto -lbsd
-
-regress/bench/bin/load: regress/bench/load.c $(UNIT_WG) \
-		wgslirpd/slirp_cksum.o wgslirpd/udpio_$(PLATFORM).o
-	mkdir -p regress/bench/bin
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/bench/load.c $(UNIT_WG) \
-	    wgslirpd/slirp_cksum.o wgslirpd/udpio_$(PLATFORM).o -lcrypto \
-	    -lbsd
-
-SIMS =		regress/sim/bin/sim_tcp regress/sim/bin/sim_wg
-SIM_MANY =	regress/sim/bin/sim_many
-
-$(SIM_MANY): regress/sim/sim_many.c regress/sim/engine.h regress/sim/sim.h \
-		$(UNIT_SLIRP)
-	mkdir -p regress/sim/bin
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/sim/sim_many.c \
-	    $(UNIT_SLIRP) -lbsd
-
-regress/sim/bin/sim_tcp: regress/sim/sim_tcp.c regress/sim/engine.h \
-		regress/sim/sim.h \
-		$(UNIT_SLIRP)
-	mkdir -p regress/sim/bin
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/sim/sim_tcp.c $(UNIT_SLIRP) \
-	    -lbsd
-
-regress/sim/bin/sim_wg: regress/sim/sim_wg.c regress/sim/sim.h $(UNIT_WG)
-	mkdir -p regress/sim/bin
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/sim/sim_wg.c $(UNIT_WG) \
-	    -lcrypto -lbsd
-
-# "make sim SEEDS=10000 FIRST=1": the simulators for longer
-SEEDS =		2000
-FIRST =		1
-sim: $(SIMS)
-	for s in $(SIMS); do $$s $(FIRST) $(SEEDS) || exit 1; done
-
-$(SANDBOX): regress/sandbox/test_sandbox.c common/sandbox_$(PLATFORM).o
-	mkdir -p regress/sandbox/bin
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ regress/sandbox/test_sandbox.c \
-	    common/sandbox_$(PLATFORM).o
-
-tests: $(UNITS) $(SIMS) $(SIM_MANY) $(SANDBOX) $(RELAY)
+-include $(OBJS:.o=.d) $(TEST_OBJS:.o=.d)

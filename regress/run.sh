@@ -39,7 +39,7 @@ count() {
 	echo "$1: $p passed, $f failed"
 }
 
-for u in regress/unit/bin/test_*; do
+for u in regress/unit/test_*.t; do
 	$u >"$t/log" 2>&1
 	status=$?
 	grep -E 'FAILED|ERROR|LINE' "$t/log"
@@ -47,13 +47,14 @@ for u in regress/unit/bin/test_*; do
 	f=$(grep -c '^\[  FAILED  \] [a-z_0-9]*$' "$t/log")
 	# each failure is listed twice
 	echo "$p passed, $(((f + 1) / 2)) failed" >"$t/out"
-	count "unit/${u##*/}" $status
+	u=${u##*/}
+	count "unit/${u%.t}" $status
 done
 
 # with the files of the Wycheproof project in a folder
 if [ -n "${WYCHEPROOF:-}" ]; then
 	$python regress/unit/wycheproof.py "$WYCHEPROOF" >"$t/vectors" &&
-	    regress/unit/bin/vectors <"$t/vectors" >"$t/out" 2>&1
+	    regress/unit/vectors.t <"$t/vectors" >"$t/out" 2>&1
 	status=$?
 	grep -v passed "$t/out"
 	count wycheproof $status
@@ -61,7 +62,7 @@ fi
 
 # sim NAME SEEDS: one test, however many seeds it has
 sim() {
-	if "regress/sim/bin/$1" 1 "$2" >"$t/log" 2>&1; then
+	if "regress/sim/$1.t" 1 "$2" >"$t/log" 2>&1; then
 		tail -n 1 "$t/log" | grep -v passed
 		echo "1 passed, 0 failed" >"$t/out"
 	else
@@ -73,7 +74,7 @@ sim() {
 sim sim_tcp 2000
 sim sim_wg 60
 
-regress/sim/bin/sim_many >"$t/out" 2>&1
+regress/sim/sim_many.t >"$t/out" 2>&1
 status=$?
 grep FAIL "$t/out"
 count "sim/sim_many, 100,000 connections" $status
@@ -83,7 +84,7 @@ status=$?
 grep -v passed "$t/out"
 count config $status
 
-regress/sandbox/bin/test_sandbox >"$t/out" 2>&1
+regress/sandbox/test_sandbox.t >"$t/out" 2>&1
 status=$?
 grep -v passed "$t/out"
 count sandbox $status

@@ -23,8 +23,8 @@ import beside
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 D, C = TOP + '/wgslirpd/wgslirpd', TOP + '/wgslirpctl/wgslirpctl'
-BIN = TOP + '/regress/bench/bin'
-LOAD = BIN + '/load'
+BIN = TOP + '/regress/bench'
+LOAD = BIN + '/load.t'
 SECONDS = int(sys.argv[1]) if len(sys.argv) > 1 else 4
 TICK = os.sysconf('SC_CLK_TCK')
 PORT, SERVE = 51877, 7100
@@ -148,7 +148,7 @@ def limit(*kinds):
     """CPU-s/GB and us/packet of the limit, the mean of these kinds."""
     gb = us = 0
     for kind in kinds:
-        out = subprocess.run([BIN + '/limit', str(SECONDS), kind],
+        out = subprocess.run([BIN + '/limit.t', str(SECONDS), kind],
                              capture_output=True, text=True,
                              check=True).stdout.split()
         gb += float(out[1]) / len(kinds)

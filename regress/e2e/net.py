@@ -259,7 +259,7 @@ peer "laptop" {
         log = os.path.join(self.dir, 'relay.log')
         open(log, 'w').close()
         self.relay = self.spawn('g', [os.path.join(
-            TOP, 'regress/e2e/bin/relay'), '51999', '51820'] +
+            TOP, 'regress/e2e/relay.t'), '51999', '51820'] +
             list(options), log=log)
         wait_for(lambda: 'ready' in open(log).read(), what='relay')
 

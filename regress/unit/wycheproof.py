@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""Vectors of the Wycheproof project as lines for bin/vectors.
+"""Vectors of the Wycheproof project as lines for vectors.t.
 
-usage: wycheproof.py DIR | bin/vectors
+usage: wycheproof.py DIR | vectors.t
 DIR has chacha20_poly1305_test.json, xchacha20_poly1305_test.json and
 x25519_test.json.  The files are not part of this project.
 """

@@ -29,10 +29,20 @@ LIBS_D =	-levent_core -levent_extra -lcrypto -lresolv -lbsd
 LIBS_CTL =	-lcrypto -lbsd
 
 # What the files of a folder may include from elsewhere, in quotes.
-INC_wgslirpd =		-iquote wgslirpd
-INC_regress/unit =	-iquote wgslirpd
-INC_regress/sim =	-iquote wgslirpd
-INC_regress/bench =	-iquote wgslirpd
+INC_wgslirpd/proc =		-iquote wgslirpd/msg
+INC_wgslirpd/parent =		-iquote wgslirpd/msg -iquote wgslirpd/slirp/net \
+				-iquote wgslirpd/slirp/tcp
+INC_wgslirpd/crypto =		-iquote wgslirpd/msg
+INC_wgslirpd/slirp =		-iquote wgslirpd/msg -iquote wgslirpd/slirp/net
+INC_wgslirpd/slirp/net =	-iquote wgslirpd/msg
+INC_wgslirpd/slirp/tcp =	-iquote wgslirpd/msg -iquote wgslirpd/slirp/net
+INC_wgslirpd/control =		-iquote wgslirpd/msg
+# The tests see everything, each with the folder that it is in.
+INC_tests =			-iquote wgslirpd -iquote wgslirpd/msg \
+				-iquote wgslirpd/slirp/net
+INC_regress/unit =		$(INC_tests)
+INC_regress/sim =		$(INC_tests)
+INC_regress/bench =		$(INC_tests)
 
 # What both programs link.
 COMMON =	common/addr.o common/compat/imsg-buffer.o \
@@ -44,36 +54,36 @@ BASE =		common/pktq.o common/sandbox_$(PLATFORM).o \
 		common/shm_$(PLATFORM).o common/siphash.o common/wheel.o \
 		common/zone.o
 
-PARENT =	wgslirpd/config.o wgslirpd/config_env.o \
-		wgslirpd/config_rules.o wgslirpd/config_set.o \
-		wgslirpd/lex.o wgslirpd/listen.o \
-		wgslirpd/listen_$(PLATFORM).o wgslirpd/parse.o \
-		wgslirpd/printconf.o wgslirpd/proc.o wgslirpd/wgslirpd.o
+PARENT =	wgslirpd/parent/conf.o wgslirpd/parent/env.o \
+		wgslirpd/parent/rules.o wgslirpd/parent/set.o \
+		wgslirpd/parent/lex.o wgslirpd/parent/listen.o \
+		wgslirpd/parent/listen_$(PLATFORM).o wgslirpd/parent/parse.o \
+		wgslirpd/parent/print.o wgslirpd/proc/proc.o wgslirpd/parent/main.o
 
-WG =		wgslirpd/wg_aead.o wgslirpd/wg_allowedips.o \
-		wgslirpd/wg_cookie.o wgslirpd/wg_device.o \
-		wgslirpd/wg_noise.o wgslirpd/wg_peer.o wgslirpd/wg_replay.o \
-		wgslirpd/wg_timers.o
+WG =		wgslirpd/crypto/wg/aead.o wgslirpd/crypto/wg/allowedips.o \
+		wgslirpd/crypto/wg/cookie.o wgslirpd/crypto/wg/device.o \
+		wgslirpd/crypto/wg/noise.o wgslirpd/crypto/wg/peer.o wgslirpd/crypto/wg/replay.o \
+		wgslirpd/crypto/wg/timers.o
 
-CRYPTO =	wgslirpd/crypto.o wgslirpd/udpio_$(PLATFORM).o
+CRYPTO =	wgslirpd/crypto/main.o wgslirpd/crypto/udpio_$(PLATFORM).o
 
-NET =		wgslirpd/slirp_cksum.o wgslirpd/slirp_flow.o \
-		wgslirpd/slirp_frag.o wgslirpd/slirp_icmp.o \
-		wgslirpd/slirp_ip.o wgslirpd/slirp_policy.o \
-		wgslirpd/slirp_udp.o
+NET =		wgslirpd/slirp/net/cksum.o wgslirpd/slirp/net/table.o \
+		wgslirpd/slirp/net/frag.o wgslirpd/slirp/net/icmp.o \
+		wgslirpd/slirp/net/ip.o wgslirpd/slirp/net/policy.o \
+		wgslirpd/slirp/net/udp.o
 
-TCP =		wgslirpd/slirp_tcp.o wgslirpd/slirp_tcp_bbr.o \
-		wgslirpd/slirp_tcp_cc.o wgslirpd/slirp_tcp_loss.o \
-		wgslirpd/slirp_tcp_open.o wgslirpd/slirp_tcp_out.o \
-		wgslirpd/slirp_tcp_rcv.o
+TCP =		wgslirpd/slirp/tcp/tcp.o wgslirpd/slirp/tcp/cc_bbr.o \
+		wgslirpd/slirp/tcp/cc.o wgslirpd/slirp/tcp/loss.o \
+		wgslirpd/slirp/tcp/open.o wgslirpd/slirp/tcp/out.o \
+		wgslirpd/slirp/tcp/rcv.o
 
-SLIRP =		wgslirpd/slirp.o wgslirpd/slirp_dns.o \
-		wgslirpd/slirp_dnsmsg.o wgslirpd/slirp_fwd.o \
-		wgslirpd/slirp_host_$(PLATFORM).o wgslirpd/slirp_proxy.o \
-		wgslirpd/slirp_resolver.o
+SLIRP =		wgslirpd/slirp/main.o wgslirpd/slirp/lookup.o \
+		wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/forward.o \
+		wgslirpd/slirp/host_$(PLATFORM).o wgslirpd/slirp/proxy.o \
+		wgslirpd/slirp/names.o
 
-CONTROL =	wgslirpd/control.o wgslirpd/control_http.o \
-		wgslirpd/control_uapi.o
+CONTROL =	wgslirpd/control/main.o wgslirpd/control/http.o \
+		wgslirpd/control/uapi.o
 
 DAEMON =	$(BASE) $(PARENT) $(WG) $(CRYPTO) $(NET) $(TCP) $(SLIRP) \
 		$(CONTROL)
@@ -90,9 +100,9 @@ UNIT_COMMON =	$(COMMON) common/pktq.o common/shm_$(PLATFORM).o \
 		common/siphash.o common/wheel.o common/zone.o
 UNIT_SLIRP =	$(UNIT_BASE) common/pktq.o common/shm_$(PLATFORM).o \
 		common/zone.o $(NET) $(TCP)
-UNIT_DNS =	wgslirpd/slirp_dnsmsg.o common/addr.o
-UNIT_LOAD =	$(UNIT_WG) wgslirpd/slirp_cksum.o \
-		wgslirpd/udpio_$(PLATFORM).o
+UNIT_DNS =	wgslirpd/slirp/dnsmsg.o common/addr.o
+UNIT_LOAD =	$(UNIT_WG) wgslirpd/slirp/net/cksum.o \
+		wgslirpd/crypto/udpio_$(PLATFORM).o
 
 LINK_bench_wg.t =	$(UNIT_WG) -lcrypto -lbsd
 LINK_limit.t =		$(UNIT_WG) -lcrypto -lbsd
@@ -123,7 +133,7 @@ TESTS =		$(UNIT_TESTS) $(SIMS) regress/sim/sim_many.t \
 
 OBJS =		$(COMMON) $(DAEMON) $(CTL)
 TEST_OBJS =	$(TESTS:.t=.o) $(BENCHES:.t=.o)
-GENERATED =	wgslirpd/parse.c wgslirpd/parse.h
+GENERATED =	wgslirpd/parent/parse.c wgslirpd/parent/parse.h
 
 all: $(PROGS)
 
@@ -185,9 +195,9 @@ wgslirpctl/wgslirpctl: $(COMMON) $(CTL)
 	$(CC) $(LDFLAGS) -o $@ $(COMMON) $(CTL) $(LIBS_CTL)
 
 # The header comes with the source, and no .d file knows it the first time.
-wgslirpd/parse.c: wgslirpd/parse.y
-	$(YACC) -d -o $@ wgslirpd/parse.y
-wgslirpd/parse.o wgslirpd/lex.o: wgslirpd/parse.c
+wgslirpd/parent/parse.c: wgslirpd/parent/parse.y
+	$(YACC) -d -o $@ wgslirpd/parent/parse.y
+wgslirpd/parent/parse.o wgslirpd/parent/lex.o: wgslirpd/parent/parse.c
 
 regress/unit/test_common.t: $(UNIT_COMMON)
 regress/unit/test_dns.t: $(UNIT_DNS)

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "wg_peer.h"
+#include "crypto/wg/peer.h"
 
 #define NPEERS		3000
 #define NJUNK		200000

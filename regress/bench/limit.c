@@ -34,7 +34,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "wg_aead.h"
+#include "crypto/wg/aead.h"
 
 #define HEADER		16		/* of a data message */
 #define TCP_PAYLOAD	1368		/* MTU 1420, timestamps */

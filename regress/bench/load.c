@@ -47,9 +47,9 @@
 #include <unistd.h>
 
 #include "key.h"
-#include "slirp.h"
-#include "udpio.h"
-#include "wg_peer.h"
+#include "slirp/net/slirp.h"
+#include "crypto/udpio.h"
+#include "crypto/wg/peer.h"
 
 #define MSS		1380
 #define TRAIN		45

@@ -13,7 +13,7 @@
 
 #include "shm.h"
 #include "sim.h"
-#include "slirp_tcp.h"
+#include "slirp/tcp/tcp.h"
 
 /* Both packet queues, with both of their ends in this process. */
 static inline void

@@ -34,7 +34,7 @@
 #include <string.h>
 
 #include "sim.h"
-#include "wg_peer.h"
+#include "crypto/wg/peer.h"
 
 #define MAX_MSG		1600
 #define TICK		MONO_MS(10)

@@ -4,7 +4,7 @@
 
 #include <arpa/nameser.h>
 
-#include "slirp_dnsmsg.h"
+#include "slirp/dnsmsg.h"
 #include "unit.h"
 
 static uint8_t	 out[DNS_MSG_MAX];

@@ -13,7 +13,7 @@
 
 #include "key.h"
 #include "unit.h"
-#include "wg_peer.h"
+#include "crypto/wg/peer.h"
 
 static int
 setup(void **state)

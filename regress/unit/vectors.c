@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "wg_aead.h"
+#include "crypto/wg/aead.h"
 
 #define MAX_FIELD	8192
 

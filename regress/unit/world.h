@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "shm.h"
-#include "slirp_tcp.h"
+#include "slirp/tcp/tcp.h"
 #include "unit.h"
 
 #define SLOTS	2048

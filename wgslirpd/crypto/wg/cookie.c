@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * MACs, cookies and the handshake rate limit (WireGuard paper, 5.3 and
+ * 5.4.7).  mac1 proves that the sender knows who it talks to, mac2 that
+ * it can receive at its address.  A cookie covers address and port.
+ */
+
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <endian.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "cookie.h"
+
+#define COOKIE_SECRET_AGE	MONO_SEC(120)
+#define COOKIE_LATENCY		MONO_SEC(5)
+#define RATELIMIT_COST		(MONO_SEC(1) / 20)
+#define RATELIMIT_BURST		(5 * RATELIMIT_COST)
+#define RATELIMIT_IDLE		MONO_SEC(1)
+
+static const char	 label_mac1[] = "mac1----";
+static const char	 label_cookie[] = "cookie--";
+
+int
+cookie_keys_init(struct cookie_keys *k, const uint8_t public[KEY_LEN])
+{
+	if (hash_blake2s(k->mac1, label_mac1, sizeof(label_mac1) - 1, public,
+	    KEY_LEN) == -1)
+		return (-1);
+	return (hash_blake2s(k->cookie, label_cookie,
+	    sizeof(label_cookie) - 1, public, KEY_LEN));
+}
+
+/* For messages to the owner of the public key, which is this side. */
+int
+cookie_checker_init(struct cookie_checker *c, const uint8_t public[KEY_LEN])
+{
+	memset(c, 0, sizeof(*c));
+	return (cookie_keys_init(&c->keys, public));
+}
+
+/* Address and port as they go into the cookie. */
+static size_t
+source_bytes(const struct sockaddr *sa, uint8_t buf[18])
+{
+	const struct sockaddr_in	*sin;
+	const struct sockaddr_in6	*sin6;
+
+	if (sa->sa_family == AF_INET) {
+		sin = (const struct sockaddr_in *)sa;
+		memcpy(buf, &sin->sin_addr, 4);
+		memcpy(buf + 4, &sin->sin_port, 2);
+		return (6);
+	}
+	sin6 = (const struct sockaddr_in6 *)sa;
+	memcpy(buf, &sin6->sin6_addr, 16);
+	memcpy(buf + 16, &sin6->sin6_port, 2);
+	return (18);
+}
+
+static int
+make_cookie(struct cookie_checker *c, const struct sockaddr *sa, mono_t now,
+    uint8_t cookie[COOKIE_LEN])
+{
+	uint8_t	 src[18];
+	size_t	 n;
+
+	if (c->secret_birth == 0 ||
+	    now - c->secret_birth > COOKIE_SECRET_AGE) {
+		rand_bytes(c->secret, sizeof(c->secret));
+		c->secret_birth = now;
+	}
+	n = source_bytes(sa, src);
+	return (mac_blake2s(cookie, c->secret, sizeof(c->secret), src, n));
+}
+
+/*
+ * Check the MACs at the end of a handshake message; mac2 only if it is
+ * wanted, which is under load.
+ */
+enum cookie_mac
+cookie_check(struct cookie_checker *c, const void *msg, size_t len,
+    const struct sockaddr *src, int want_mac2, mono_t now)
+{
+	const uint8_t	*m = msg;
+	uint8_t		 mac[MAC_LEN], cookie[COOKIE_LEN];
+
+	if (len < WG_MACS_LEN || mac_blake2s(mac, c->keys.mac1, HASH_LEN, m,
+	    len - WG_MACS_LEN) == -1 ||
+	    !ct_equal(mac, m + len - WG_MACS_LEN, MAC_LEN))
+		return (COOKIE_MAC_INVALID);
+	if (!want_mac2 || make_cookie(c, src, now, cookie) == -1 ||
+	    mac_blake2s(mac, cookie, sizeof(cookie), m, len - MAC_LEN) == -1 ||
+	    !ct_equal(mac, m + len - MAC_LEN, MAC_LEN))
+		return (COOKIE_MAC1);
+	return (COOKIE_MAC2);
+}
+
+/* Answer a message that had a valid mac1; sender is its sender index. */
+int
+cookie_reply(struct cookie_checker *c, const void *msg, size_t len,
+    uint32_t sender, const struct sockaddr *src, mono_t now,
+    struct wg_cookie *out)
+{
+	const uint8_t	*mac1 = (const uint8_t *)msg + len - WG_MACS_LEN;
+	uint8_t		 cookie[COOKIE_LEN];
+
+	memset(out, 0, sizeof(*out));
+	out->type = htole32(WG_MSG_COOKIE);
+	out->receiver = htole32(sender);
+	rand_bytes(out->nonce, sizeof(out->nonce));
+	if (make_cookie(c, src, now, cookie) == -1)
+		return (-1);
+	return (xaead_seal(c->keys.cookie, out->nonce, mac1, MAC_LEN, cookie,
+	    sizeof(cookie), out->box));
+}
+
+int
+cookie_maker_init(struct cookie_maker *c, const uint8_t public[KEY_LEN])
+{
+	memset(c, 0, sizeof(*c));
+	return (cookie_keys_init(&c->keys, public));
+}
+
+/* Fill in the MACs of a handshake message of len bytes. */
+int
+cookie_sign(struct cookie_maker *c, void *msg, size_t len, mono_t now)
+{
+	uint8_t	*mac1 = (uint8_t *)msg + len - WG_MACS_LEN;
+	uint8_t	*mac2 = mac1 + MAC_LEN;
+
+	if (mac_blake2s(mac1, c->keys.mac1, HASH_LEN, msg,
+	    len - WG_MACS_LEN) == -1)
+		return (-1);
+	memcpy(c->last_mac1, mac1, MAC_LEN);
+	c->mac1_outstanding = 1;
+	if (c->cookie_birth != 0 &&
+	    now - c->cookie_birth < COOKIE_SECRET_AGE - COOKIE_LATENCY)
+		return (mac_blake2s(mac2, c->cookie, COOKIE_LEN, msg,
+		    len - MAC_LEN));
+	memset(mac2, 0, MAC_LEN);
+	return (0);
+}
+
+/* Take a cookie, which must answer the last message that was signed. */
+int
+cookie_consume(struct cookie_maker *c, const struct wg_cookie *m,
+    mono_t now)
+{
+	uint8_t	 cookie[COOKIE_LEN];
+
+	if (!c->mac1_outstanding ||
+	    xaead_open(c->keys.cookie, m->nonce, c->last_mac1, MAC_LEN,
+	    m->box, sizeof(m->box), cookie) == -1)
+		return (-1);
+	memcpy(c->cookie, cookie, COOKIE_LEN);
+	c->cookie_birth = now;
+	c->mac1_outstanding = 0;
+	return (0);
+}
+
+void
+ratelimit_init(struct ratelimit *r)
+{
+	memset(r, 0, sizeof(*r));
+	rand_bytes(&r->key, sizeof(r->key));
+}
+
+/*
+ * May this source have another handshake message looked at: 20 a second,
+ * 5 at once.  A source that finds its bucket full of others that are in
+ * use is refused.
+ */
+int
+ratelimit_allow(struct ratelimit *r, const struct sockaddr *sa, mono_t now)
+{
+	struct ratelimit_entry	*e, *empty = NULL;
+	uint8_t			 prefix[8] = { 0 }, af;
+	mono_t			 t;
+	int			 i;
+
+	if (sa->sa_family == AF_INET) {
+		af = 4;
+		memcpy(prefix, &((const struct sockaddr_in *)sa)->sin_addr, 4);
+	} else {
+		af = 6;
+		memcpy(prefix, &((const struct sockaddr_in6 *)sa)->sin6_addr,
+		    8);
+	}
+	e = r->e[siphash24(&r->key, prefix, sizeof(prefix)) %
+	    RATELIMIT_BUCKETS];
+	for (i = 0; i < RATELIMIT_WAYS; i++, e++) {
+		if (e->af == af && memcmp(e->prefix, prefix, 8) == 0) {
+			t = e->tokens + (now - e->last);
+			e->tokens = t > RATELIMIT_BURST ? RATELIMIT_BURST : t;
+			e->last = now;
+			if (e->tokens < RATELIMIT_COST)
+				return (0);
+			e->tokens -= RATELIMIT_COST;
+			return (1);
+		}
+		if (empty == NULL &&
+		    (e->af == 0 || now - e->last > RATELIMIT_IDLE))
+			empty = e;
+	}
+	if (empty == NULL)
+		return (0);
+	memcpy(empty->prefix, prefix, 8);
+	empty->af = af;
+	empty->last = now;
+	empty->tokens = RATELIMIT_BURST - RATELIMIT_COST;
+	return (1);
+}

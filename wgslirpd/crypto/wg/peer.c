@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Peers, their sessions (keypairs) and the table of receiver indices.
+ *
+ * A peer has up to three keypairs (paper, 6.5 and 7.3): current, which is
+ * sent with; previous, for packets still under way; next, which the
+ * responder has derived but not yet seen used.  Indices are random and
+ * belong either to a handshake that this side initiated or to a keypair;
+ * each sits in one of the two tables' buckets, which grow with the peers.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "peer.h"
+
+#define MIN_BUCKETS	64
+
+static int	 table_grow(struct wg_device *);
+
+/* A device without a key and without peers, or NULL. */
+struct wg_device *
+wg_device_new(const struct wg_ops *ops, void *arg, mono_t now)
+{
+	struct wg_device	*d;
+
+	if ((d = calloc(1, sizeof(*d))) == NULL)
+		return (NULL);
+	d->pending = calloc(WG_HANDSHAKE_QUEUE, sizeof(*d->pending));
+	if (d->pending == NULL || table_grow(d) == -1) {
+		free(d->pending);
+		free(d);
+		return (NULL);
+	}
+	d->ops = ops;
+	d->arg = arg;
+	TAILQ_INIT(&d->peers);
+	LIST_INIT(&d->reserved);
+	aip_init(&d->aips);
+	aip_init(&d->excludes);
+	TAILQ_INIT(&d->excluded);
+	ratelimit_init(&d->limit);
+	ops->random(arg, &d->hashkey, sizeof(d->hashkey));
+	wheel_init(&d->wheel, now, wg_expire, d);
+	return (d);
+}
+
+void
+wg_device_free(struct wg_device *d)
+{
+	struct wg_peer	*p;
+
+	if (d == NULL)
+		return;
+	while ((p = TAILQ_FIRST(&d->peers)) != NULL)
+		wg_peer_remove(d, p);
+	aip_free(&d->aips);
+	aip_free(&d->excludes);
+	noise_local_clear(&d->local);
+	OPENSSL_cleanse(&d->checker, sizeof(d->checker));
+	free(d->pending);
+	free(d->byid);
+	free(d->bykey);
+	free(d->byindex);
+	free(d);
+}
+
+/*
+ * Set or change the private key.  A change ends every handshake and every
+ * session, because both were made with the old one.
+ */
+int
+wg_device_set_key(struct wg_device *d, const uint8_t private[KEY_LEN])
+{
+	struct noise_local	 l;
+	struct wg_peer		*p;
+
+	if (noise_local_init(&l, private) == -1)
+		return (-1);
+	if (d->has_key &&
+	    memcmp(l.public, d->local.public, KEY_LEN) == 0) {
+		noise_local_clear(&l);
+		return (0);
+	}
+	if (cookie_checker_init(&d->checker, l.public) == -1) {
+		noise_local_clear(&l);
+		return (-1);
+	}
+	wg_forget_pending(d);
+	noise_local_clear(&d->local);
+	d->local = l;
+	d->has_key = 1;
+	TAILQ_FOREACH(p, &d->peers, entry) {
+		timers_stop(&p->timers);
+		wg_peer_zero(d, p);
+		noise_remote_rekey(&d->local, &p->noise);
+	}
+	return (0);
+}
+
+/* Without a private key: no handshake, no session. */
+void
+wg_device_clear_key(struct wg_device *d)
+{
+	struct wg_peer	*p;
+
+	wg_forget_pending(d);
+	noise_local_clear(&d->local);
+	d->has_key = 0;
+	TAILQ_FOREACH(p, &d->peers, entry) {
+		timers_stop(&p->timers);
+		wg_peer_zero(d, p);
+		noise_remote_rekey(&d->local, &p->noise);
+	}
+}
+
+static uint32_t
+key_bucket(const struct wg_device *d, const uint8_t public[KEY_LEN])
+{
+	return ((uint32_t)siphash24(&d->hashkey, public, KEY_LEN) &
+	    (d->nbuckets - 1));
+}
+
+/* Double both tables; indices and keys are hashed anew. */
+static int
+table_grow(struct wg_device *d)
+{
+	struct wg_peer_bucket	*bykey;
+	struct wg_index_bucket	*byindex, *old = d->byindex;
+	struct wg_index		*x;
+	struct wg_peer		*p;
+	uint32_t		 i, n, on = d->nbuckets;
+
+	n = on == 0 ? MIN_BUCKETS : on * 2;
+	bykey = calloc(n, sizeof(*bykey));
+	byindex = calloc(n, sizeof(*byindex));
+	if (bykey == NULL || byindex == NULL) {
+		free(bykey);
+		free(byindex);
+		return (-1);
+	}
+	free(d->bykey);
+	d->bykey = bykey;
+	d->byindex = byindex;
+	d->nbuckets = n;
+	for (i = 0; i < on; i++) {
+		while ((x = LIST_FIRST(&old[i])) != NULL) {
+			LIST_REMOVE(x, entry);
+			LIST_INSERT_HEAD(&byindex[x->index & (n - 1)], x,
+			    entry);
+		}
+	}
+	free(old);
+	if (on != 0)
+		TAILQ_FOREACH(p, &d->peers, entry)
+			LIST_INSERT_HEAD(&bykey[key_bucket(d,
+			    p->noise.public)], p, hash);
+	return (0);
+}
+
+/*
+ * Add a peer under an id that is free; psk may be NULL.  NULL if there is
+ * no memory.
+ */
+struct wg_peer *
+wg_peer_add(struct wg_device *d, uint32_t id,
+    const uint8_t public[KEY_LEN], const uint8_t *psk)
+{
+	struct wg_peer	*p, **byid;
+	uint32_t	 n;
+
+	if (d->npeers >= d->nbuckets && table_grow(d) == -1)
+		return (NULL);
+	if (id >= d->nbyid) {
+		for (n = d->nbyid == 0 ? 64 : d->nbyid; n <= id; n *= 2)
+			continue;
+		byid = recallocarray(d->byid, d->nbyid, n, sizeof(*byid));
+		if (byid == NULL)
+			return (NULL);
+		d->byid = byid;
+		d->nbyid = n;
+	}
+	if ((p = calloc(1, sizeof(*p))) == NULL)
+		return (NULL);
+	p->id = id;
+	if (noise_remote_init(&d->local, &p->noise, public, psk) == -1 ||
+	    cookie_maker_init(&p->cookie, public) == -1) {
+		freezero(p, sizeof(*p));
+		return (NULL);
+	}
+	TAILQ_INIT(&p->aips);
+	TAILQ_INIT(&p->staged);
+	TAILQ_INSERT_TAIL(&d->peers, p, entry);
+	LIST_INSERT_HEAD(&d->bykey[key_bucket(d, public)], p, hash);
+	d->byid[id] = p;
+	d->npeers++;
+	return (p);
+}
+
+static void
+keypair_free(struct wg_keypair **kp)
+{
+	if (*kp == NULL)
+		return;
+	wg_index_drop(&(*kp)->index);
+	aead_key_free((*kp)->send);
+	aead_key_free((*kp)->recv);
+	freezero(*kp, sizeof(**kp));
+	*kp = NULL;
+}
+
+/* Forget the handshake in progress and its index. */
+void
+wg_handshake_forget(struct wg_peer *p)
+{
+	if (p->indexed) {
+		wg_index_drop(&p->hs_index);
+		p->indexed = 0;
+	}
+	noise_handshake_clear(&p->noise);
+}
+
+/* Drop every session and handshake; the peer stays. */
+void
+wg_peer_zero(struct wg_device *d, struct wg_peer *p)
+{
+	wg_handshake_forget(p);
+	keypair_free(&p->current);
+	keypair_free(&p->previous);
+	keypair_free(&p->next);
+	wg_peer_schedule(d, p);
+}
+
+void
+wg_peer_remove(struct wg_device *d, struct wg_peer *p)
+{
+	static const uint8_t	 none[3];
+
+	wg_peer_set_reserved(d, p, none);
+	wg_peer_zero(d, p);
+	wg_stage_purge(d, p);
+	wheel_del(&d->wheel, &p->timer);
+	aip_remove_owner(&d->aips, &p->aips);
+	TAILQ_REMOVE(&d->peers, p, entry);
+	LIST_REMOVE(p, hash);
+	d->byid[p->id] = NULL;
+	d->npeers--;
+	freezero(p, sizeof(*p));
+}
+
+struct wg_peer *
+wg_peer_by_key(struct wg_device *d, const uint8_t public[KEY_LEN])
+{
+	struct wg_peer	*p;
+
+	LIST_FOREACH(p, &d->bykey[key_bucket(d, public)], hash)
+		if (memcmp(p->noise.public, public, KEY_LEN) == 0)
+			return (p);
+	return (NULL);
+}
+
+struct wg_peer *
+wg_peer_by_id(struct wg_device *d, uint32_t id)
+{
+	return (id < d->nbyid ? d->byid[id] : NULL);
+}
+
+/* Set where the peer is; the system chooses our address again. */
+void
+wg_peer_set_endpoint(struct wg_peer *p, const struct sockaddr *sa)
+{
+	memset(&p->ep, 0, sizeof(p->ep));
+	p->ep.sock = WG_ANY_SOCK;
+	if (sa->sa_family == AF_INET)
+		memcpy(&p->ep.remote.sin, sa, sizeof(p->ep.remote.sin));
+	else if (sa->sa_family == AF_INET6)
+		memcpy(&p->ep.remote.sin6, sa, sizeof(p->ep.remote.sin6));
+}
+
+static int
+has_reserved(const struct wg_peer *p)
+{
+	return ((p->reserved[0] | p->reserved[1] | p->reserved[2]) != 0);
+}
+
+/* Set the reserved bytes of the peer's messages; zeros for none. */
+void
+wg_peer_set_reserved(struct wg_device *d, struct wg_peer *p,
+    const uint8_t reserved[3])
+{
+	if (has_reserved(p))
+		LIST_REMOVE(p, reserved_entry);
+	memcpy(p->reserved, reserved, sizeof(p->reserved));
+	if (has_reserved(p))
+		LIST_INSERT_HEAD(&d->reserved, p, reserved_entry);
+}
+
+/* Have wg_expire() called when the peer's next timer is due. */
+void
+wg_peer_schedule(struct wg_device *d, struct wg_peer *p)
+{
+	mono_t	 next = timers_next(&p->timers);
+
+	/* lazy: one that is armed earlier is looked at when it fires */
+	if (next == 0)
+		return;
+	if (p->timer.when == 0 || next < p->timer.when)
+		wheel_add(&d->wheel, &p->timer, next);
+}
+
+struct wg_index *
+wg_index_find(struct wg_device *d, uint32_t index)
+{
+	struct wg_index	*x;
+
+	LIST_FOREACH(x, &d->byindex[index & (d->nbuckets - 1)], entry)
+		if (x->index == index)
+			return (x);
+	return (NULL);
+}
+
+/* Enter x under a fresh random index; keypair NULL for a handshake. */
+void
+wg_index_new(struct wg_device *d, struct wg_index *x, struct wg_peer *p,
+    struct wg_keypair *kp)
+{
+	do {
+		d->ops->random(d->arg, &x->index, sizeof(x->index));
+	} while (wg_index_find(d, x->index) != NULL);
+	x->peer = p;
+	x->keypair = kp;
+	LIST_INSERT_HEAD(&d->byindex[x->index & (d->nbuckets - 1)], x,
+	    entry);
+}
+
+void
+wg_index_drop(struct wg_index *x)
+{
+	LIST_REMOVE(x, entry);
+}
+
+/*
+ * Turn a finished handshake into a keypair and put it in its place.  As
+ * the responder, p->hs_index is the index that the response names.
+ */
+int
+wg_session_derive(struct wg_device *d, struct wg_peer *p, mono_t now)
+{
+	struct noise_keys	 k;
+	struct wg_keypair	*kp;
+
+	if ((kp = calloc(1, sizeof(*kp))) == NULL)
+		return (-1);
+	if (noise_derive(&p->noise, &k) == -1 ||
+	    (kp->send = aead_key_seal(k.send)) == NULL ||
+	    (kp->recv = aead_key_open(k.recv)) == NULL) {
+		OPENSSL_cleanse(&k, sizeof(k));
+		aead_key_free(kp->send);
+		freezero(kp, sizeof(*kp));
+		return (-1);
+	}
+	kp->birth = now;
+	kp->remote_index = k.remote_index;
+	kp->initiator = (uint8_t)k.initiator;
+	OPENSSL_cleanse(&k, sizeof(k));
+	replay_init(&kp->replay);
+
+	/* the index moves from the handshake to the keypair */
+	kp->index.index = p->hs_index.index;
+	kp->index.peer = p;
+	kp->index.keypair = kp;
+	wg_index_drop(&p->hs_index);
+	p->indexed = 0;
+	LIST_INSERT_HEAD(&d->byindex[kp->index.index & (d->nbuckets - 1)],
+	    &kp->index, entry);
+
+	keypair_free(&p->previous);
+	if (kp->initiator) {
+		if (p->next != NULL) {
+			p->previous = p->next;
+			p->next = NULL;
+			keypair_free(&p->current);
+		} else
+			p->previous = p->current;
+		p->current = kp;
+	} else {
+		keypair_free(&p->next);
+		p->next = kp;
+	}
+	return (0);
+}
+
+/*
+ * A valid packet came on kp.  Returns 1 if that confirmed the responder's
+ * next keypair, which is then the current one.
+ */
+int
+wg_session_confirm(struct wg_peer *p, struct wg_keypair *kp)
+{
+	if (kp != p->next)
+		return (0);
+	keypair_free(&p->previous);
+	p->previous = p->current;
+	p->current = p->next;
+	p->next = NULL;
+	return (1);
+}
+
+/* Keep a copy of a packet until there is a session; the oldest goes. */
+void
+wg_stage(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
+    size_t len, int ecn)
+{
+	struct wg_staged	*s;
+
+	if (p->nstaged >= WG_STAGED_PER_PEER ||
+	    (d->nstaged >= WG_STAGED_TOTAL && p->nstaged > 0)) {
+		free(wg_unstage(d, p));
+		d->count.wg_drop_staged++;
+	}
+	if (d->nstaged >= WG_STAGED_TOTAL ||
+	    (s = malloc(sizeof(*s) + len)) == NULL) {
+		d->count.wg_drop_staged++;
+		return;
+	}
+	s->len = (uint16_t)len;
+	s->ecn = (uint8_t)ecn;
+	memcpy(s->data, pkt, len);
+	TAILQ_INSERT_TAIL(&p->staged, s, entry);
+	p->nstaged++;
+	d->nstaged++;
+}
+
+/* The oldest staged packet, which the caller frees; NULL if none. */
+struct wg_staged *
+wg_unstage(struct wg_device *d, struct wg_peer *p)
+{
+	struct wg_staged	*s;
+
+	if ((s = TAILQ_FIRST(&p->staged)) == NULL)
+		return (NULL);
+	TAILQ_REMOVE(&p->staged, s, entry);
+	p->nstaged--;
+	d->nstaged--;
+	return (s);
+}
+
+void
+wg_stage_purge(struct wg_device *d, struct wg_peer *p)
+{
+	struct wg_staged	*s;
+
+	while ((s = wg_unstage(d, p)) != NULL)
+		free(s);
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef WG_PEER_H
+#define WG_PEER_H
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <stdint.h>
+#include <time.h>
+
+#include "counters.h"
+#include "mono.h"
+#include "siphash.h"
+#include "allowedips.h"
+#include "cookie.h"
+#include "noise.h"
+#include "replay.h"
+#include "timers.h"
+#include "wheel.h"
+
+#define WG_PEER_NAME_LEN	64
+#define WG_STAGED_PER_PEER	128
+#define WG_STAGED_TOTAL		8192
+#define WG_HANDSHAKE_QUEUE	4096
+#define WG_UNDER_LOAD		(WG_HANDSHAKE_QUEUE / 8)
+
+/* Where a peer is, and from which of our addresses it was reached. */
+struct wg_endpoint {
+	union {
+		struct sockaddr		 sa;
+		struct sockaddr_in	 sin;
+		struct sockaddr_in6	 sin6;
+	} remote;		/* family AF_UNSPEC: unknown */
+	struct ipaddr	 local;	/* af 0: let the system choose */
+	uint32_t	 ifindex;
+	uint32_t	 sock;	/* which of our sockets; WG_ANY_SOCK */
+};
+#define WG_ANY_SOCK	UINT32_MAX
+
+struct wg_peer;
+struct wg_keypair;
+
+/* An entry of the table of receiver indices. */
+struct wg_index {
+	LIST_ENTRY(wg_index)	 entry;
+	uint32_t		 index;
+	struct wg_peer		*peer;
+	struct wg_keypair	*keypair;	/* NULL: a handshake's */
+};
+LIST_HEAD(wg_index_bucket, wg_index);
+
+struct wg_keypair {
+	struct wg_index		 index;
+	struct aead_key		*send;
+	struct aead_key		*recv;
+	mono_t			 birth;
+	uint64_t		 counter;	/* next to send with */
+	uint32_t		 remote_index;
+	uint8_t			 initiator;
+	uint8_t			 rekeyed;	/* last-minute rekey asked */
+	struct replay		 replay;
+};
+
+/* A packet that waits for a session. */
+struct wg_staged {
+	TAILQ_ENTRY(wg_staged)	 entry;
+	uint16_t		 len;
+	uint8_t			 ecn;
+	uint8_t			 data[];
+};
+TAILQ_HEAD(wg_staged_queue, wg_staged);
+
+struct wg_peer {
+	TAILQ_ENTRY(wg_peer)	 entry;
+	LIST_ENTRY(wg_peer)	 hash;
+	LIST_ENTRY(wg_peer)	 reserved_entry;
+	uint32_t		 id;
+	char			 name[WG_PEER_NAME_LEN];
+	uint8_t			 mark;		/* reload: still wanted */
+	uint8_t			 by_name;	/* its endpoint is resolved */
+	uint8_t			 reserved[3];	/* bytes 1 to 3 of messages */
+	uint8_t			 indexed;	/* hs_index is in the table */
+	uint8_t			 over;		/* its quota is used up */
+	uint8_t			 cut;		/* it is shut out */
+	uint64_t		 quota;		/* bytes both ways, 0: none */
+	int64_t			 expires;	/* Unix seconds, 0: never */
+
+	struct noise_remote	 noise;
+	struct cookie_maker	 cookie;
+	struct wg_timers	 timers;
+	struct wheel_timer	 timer;
+	struct wg_index		 hs_index;
+	struct wg_keypair	*current;
+	struct wg_keypair	*previous;
+	struct wg_keypair	*next;
+	struct wg_endpoint	 ep;
+	struct wg_endpoint	 configured;
+	struct aip_list		 aips;
+	struct wg_staged_queue	 staged;
+	unsigned int		 nstaged;
+	mono_t			 last_initiation;	/* consumed */
+
+	uint64_t		 rx_bytes;
+	uint64_t		 tx_bytes;
+	struct timespec		 last_handshake;	/* wall clock */
+};
+TAILQ_HEAD(wg_peers, wg_peer);
+LIST_HEAD(wg_peer_bucket, wg_peer);
+
+/* A handshake message that waits for its turn. */
+struct wg_pending {
+	struct wg_endpoint	 from;
+	uint16_t		 len;
+	uint8_t			 msg[WG_INITIATION_LEN];
+};
+
+/*
+ * What the protocol needs from its surroundings.  rx_buf gives room for
+ * a plaintext of len bytes, or NULL; rx_done says that it now holds an
+ * inner packet of the peer.  A buffer that is not done is given again.
+ * tx_buf gives room for a datagram to an endpoint; tx_done that it is
+ * complete.  wall is the time of day, random fills a buffer.  lost, which
+ * may be NULL, says that a peer does not answer handshakes; perhaps it is
+ * somewhere else now.  cut, which may be NULL, says that a peer was shut
+ * out.
+ */
+struct wg_ops {
+	uint8_t	*(*rx_buf)(void *, size_t);
+	void	 (*rx_done)(void *, struct wg_peer *, size_t, int, mono_t);
+	uint8_t	*(*tx_buf)(void *, const struct wg_endpoint *, size_t, int);
+	void	 (*tx_done)(void *, size_t);
+	void	 (*wall)(void *, struct timespec *);
+	void	 (*random)(void *, void *, size_t);
+	void	 (*lost)(void *, struct wg_peer *);
+	void	 (*cut)(void *, struct wg_peer *);
+};
+
+struct wg_device {
+	const struct wg_ops	*ops;
+	void			*arg;
+	struct noise_local	 local;
+	struct cookie_checker	 checker;
+	struct ratelimit	 limit;
+	struct aip_trie		 aips;
+	struct aip_trie		 excludes;	/* never peer to peer */
+	struct aip_list		 excluded;
+	struct wg_peers		 peers;
+	struct wg_peer		**byid;
+	uint32_t		 nbyid;
+	struct wg_peer_bucket	*bykey;
+	struct wg_index_bucket	*byindex;
+	uint32_t		 nbuckets;	/* of each, power of two */
+	uint32_t		 npeers;
+	struct wg_peer_bucket	 reserved;	/* peers with such bytes */
+	struct siphash_key	 hashkey;
+	struct wheel		 wheel;
+	uint32_t		 nstaged;
+	uint16_t		 mtu;
+	uint8_t			 has_key;
+	uint8_t			 overlay;	/* peer to peer here */
+	uint8_t			 paused;
+	uint8_t			 over;		/* some peer is */
+	uint8_t			 scratch[2048];
+
+	struct wg_pending	*pending;
+	uint32_t		 phead;
+	uint32_t		 ptail;
+	mono_t			 loaded_until;
+
+	struct crypto_counters	 count;
+};
+
+/* wg_peer.c: peers, sessions, indices */
+struct wg_device	*wg_device_new(const struct wg_ops *, void *, mono_t);
+void		 wg_device_free(struct wg_device *);
+int		 wg_device_set_key(struct wg_device *,
+		    const uint8_t [KEY_LEN]);
+void		 wg_device_clear_key(struct wg_device *);
+struct wg_peer	*wg_peer_add(struct wg_device *, uint32_t,
+		    const uint8_t [KEY_LEN], const uint8_t *);
+void		 wg_peer_remove(struct wg_device *, struct wg_peer *);
+struct wg_peer	*wg_peer_by_key(struct wg_device *,
+		    const uint8_t [KEY_LEN]);
+struct wg_peer	*wg_peer_by_id(struct wg_device *, uint32_t);
+void		 wg_peer_zero(struct wg_device *, struct wg_peer *);
+void		 wg_peer_set_endpoint(struct wg_peer *,
+		    const struct sockaddr *);
+void		 wg_peer_set_reserved(struct wg_device *, struct wg_peer *,
+		    const uint8_t [3]);
+void		 wg_peer_schedule(struct wg_device *, struct wg_peer *);
+struct wg_index	*wg_index_find(struct wg_device *, uint32_t);
+void		 wg_index_new(struct wg_device *, struct wg_index *,
+		    struct wg_peer *, struct wg_keypair *);
+void		 wg_index_drop(struct wg_index *);
+void		 wg_handshake_forget(struct wg_peer *);
+int		 wg_session_derive(struct wg_device *, struct wg_peer *,
+		    mono_t);
+int		 wg_session_confirm(struct wg_peer *, struct wg_keypair *);
+void		 wg_stage(struct wg_device *, struct wg_peer *,
+		    const uint8_t *, size_t, int);
+struct wg_staged	*wg_unstage(struct wg_device *, struct wg_peer *);
+void		 wg_stage_purge(struct wg_device *, struct wg_peer *);
+
+/* wg_device.c: the protocol */
+void		 wg_input(struct wg_device *, uint8_t *, size_t,
+		    const struct wg_endpoint *, int, mono_t);
+void		 wg_forget_pending(struct wg_device *);
+int		 wg_run_handshakes(struct wg_device *, int, mono_t);
+int		 wg_output(struct wg_device *, struct wg_peer *,
+		    const uint8_t *, size_t, int, mono_t);
+struct wg_peer	*wg_route(struct wg_device *, const uint8_t *, size_t);
+void		 wg_peer_limit(struct wg_device *, struct wg_peer *, uint64_t,
+		    int64_t);
+void		 wg_cut_peers(struct wg_device *);
+void		 wg_peer_keepalive(struct wg_device *, struct wg_peer *,
+		    uint16_t, mono_t);
+void		 wg_pause(struct wg_device *);
+void		 wg_resume(struct wg_device *, mono_t);
+int		 wg_exclude(struct wg_device *, const struct ipprefix *);
+void		 wg_exclude_clear(struct wg_device *);
+void		 wg_peer_poke(struct wg_device *, struct wg_peer *, mono_t);
+void		 wg_expire(void *, struct wheel_timer *, mono_t);
+
+#endif

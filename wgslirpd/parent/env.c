@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Configuration from the environment, with the variables of wgslirp, so
+ * that a container definition written for it works unchanged.  A value
+ * that is wrong is an error which names the variable, and shows the value
+ * unless it is a key.  Keys are wiped from the environment.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "tcp.h"
+#include "wgslirpd.h"
+
+extern char	**environ;
+
+#define ENV_MTU_DEFAULT	1380
+
+struct env_parse {
+	struct config	*conf;
+	char		*err;
+	size_t		 errlen;
+	int		 failed;
+};
+
+/* Known to wgslirp, and without a meaning here. */
+static const char *const	 ignored[] = {
+	"FLOW_", "HEALTHCHECK", "HEALTH_", "METRICS_", "POOLING",
+	"PROCESSOR_", "SIMPLE_MODE", "WG_DISABLE_IPV6",
+	"WG_PCAP", "WG_TUN_"
+};
+
+static void
+env_error(struct env_parse *e, const char *fmt, ...)
+    __attribute__((__format__(printf, 2, 3)));
+
+static void
+env_error(struct env_parse *e, const char *fmt, ...)
+{
+	va_list	 ap;
+
+	if (e->failed)
+		return;
+	e->failed = 1;
+	va_start(ap, fmt);
+	vsnprintf(e->err, e->errlen, fmt, ap);
+	va_end(ap);
+}
+
+/* A variable's value, or NULL if it is unset or empty. */
+static const char *
+env_get(const char *name)
+{
+	const char	*v = getenv(name);
+
+	return (v != NULL && *v != '\0' ? v : NULL);
+}
+
+static int
+env_number(struct env_parse *e, const char *name, int lo, int hi, int dflt)
+{
+	const char	*v, *errstr;
+	int		 n;
+
+	if ((v = env_get(name)) == NULL)
+		return (dflt);
+	n = (int)strtonum(v, lo, hi, &errstr);
+	if (errstr != NULL)
+		env_error(e, "%s: \"%s\" is not a number from %d to %d", name,
+		    v, lo, hi);
+	return (n);
+}
+
+/* Read a secret and leave no trace of it in the environment. */
+static int
+env_key(struct env_parse *e, const char *name, uint8_t key[KEY_LEN])
+{
+	char	*v = getenv(name);
+	int	 r;
+
+	if (v == NULL || *v == '\0')
+		return (0);
+	r = key_from_text(key, v);
+	explicit_bzero(v, strlen(v));
+	unsetenv(name);
+	if (r == -1) {
+		env_error(e, "%s: not a key", name);
+		return (0);
+	}
+	return (1);
+}
+
+/* Comma-separated prefixes; mask: host bits do not count. */
+static void
+env_prefixes(struct env_parse *e, const char *name, const char *value,
+    struct conf_prefixes *list, int mask)
+{
+	struct ipprefix	 p;
+	char		*copy, *s, *item;
+
+	if ((copy = s = strdup(value)) == NULL)
+		fatal(NULL);
+	while ((item = strsep(&s, ", \t")) != NULL) {
+		if (*item == '\0')
+			continue;
+		if (ipprefix_parse(&p, item) == -1) {
+			env_error(e, "%s: \"%s\" is not an address/length",
+			    name, item);
+			break;
+		}
+		if (mask)
+			ipprefix_mask(&p);
+		config_add_prefix(list, &p);
+	}
+	free(copy);
+}
+
+/* "host:port" or "[address]:port". */
+static void
+env_endpoint(struct env_parse *e, const char *name, const char *value,
+    struct conf_peer *p)
+{
+	char	 host[HOST_NAME_LEN + 2], *colon, *h = host;
+	size_t	 n;
+
+	if (strlcpy(host, value, sizeof(host)) >= sizeof(host) ||
+	    (colon = strrchr(host, ':')) == NULL ||
+	    port_parse(colon + 1, &p->ep_port) == -1) {
+		env_error(e, "%s: \"%s\" is not host:port", name, value);
+		return;
+	}
+	*colon = '\0';
+	n = strlen(h);
+	if (n > 2 && h[0] == '[' && h[n - 1] == ']') {
+		h[n - 1] = '\0';
+		h++;
+	} else if (strchr(h, ':') != NULL) {
+		env_error(e, "%s: \"%s\": write IPv6 as [address]:port", name,
+		    value);
+		return;
+	}
+	if (*h == '\0' || strlen(h) >= HOST_NAME_LEN) {
+		env_error(e, "%s: \"%s\" is not host:port", name, value);
+		return;
+	}
+	if ((p->ep_host = strdup(h)) == NULL)
+		fatal(NULL);
+}
+
+/* WG_PEER_i_...; index is whatever text WG_PEERS has. */
+static void
+env_peer(struct env_parse *e, const char *index)
+{
+	struct conf_peer	*p;
+	const char		*v;
+	char			 name[PEER_NAME_LEN + 64];
+
+	if (strlen(index) >= PEER_NAME_LEN) {
+		env_error(e, "WG_PEERS: \"%s\" is too long", index);
+		return;
+	}
+	p = config_peer_new(e->conf, index);
+	snprintf(name, sizeof(name), "WG_PEER_%s_PUBLIC_KEY", index);
+	if (env_get(name) == NULL) {
+		env_error(e, "%s: missing, but WG_PEERS names peer %s", name,
+		    index);
+		return;
+	}
+	p->has_public = env_key(e, name, p->public);
+	snprintf(name, sizeof(name), "WG_PEER_%s_PRESHARED_KEY", index);
+	if (env_key(e, name, p->psk))
+		p->psk_from = SECRET_INLINE;
+	snprintf(name, sizeof(name), "WG_PEER_%s_ALLOWED_IPS", index);
+	if ((v = env_get(name)) != NULL)
+		env_prefixes(e, name, v, &p->aips, 1);
+	snprintf(name, sizeof(name), "WG_PEER_%s_ENDPOINT", index);
+	if ((v = env_get(name)) != NULL)
+		env_endpoint(e, name, v, p);
+	snprintf(name, sizeof(name), "WG_PEER_%s_KEEPALIVE", index);
+	p->keepalive = (uint16_t)env_number(e, name, 0, UINT16_MAX, 0);
+}
+
+/* One "key=value" of the inline form; a peer starts with its key. */
+static struct conf_peer *
+env_inline_item(struct env_parse *e, struct conf_peer *p, const char *item)
+{
+	const char	*eq = strchr(item, '='), *v = eq + 1, *errstr;
+	size_t		 n = (size_t)(eq - item);
+	char		 name[PEER_NAME_LEN];
+
+	if (n == 10 && strncmp(item, "public_key", n) == 0) {
+		snprintf(name, sizeof(name), "peer%u", e->conf->npeers + 1);
+		p = config_peer_new(e->conf, name);
+		if (key_from_text(p->public, v) == -1)
+			env_error(e, "WG_PEERS: public_key of %s is not a key",
+			    name);
+		p->has_public = 1;
+		return (p);
+	}
+	if (p == NULL) {
+		env_error(e, "WG_PEERS: a peer starts with public_key=");
+		return (NULL);
+	}
+	if (n == 11 && strncmp(item, "allowed_ips", n) == 0)
+		env_prefixes(e, "WG_PEERS", v, &p->aips, 1);
+	else if (n == 8 && strncmp(item, "endpoint", n) == 0)
+		env_endpoint(e, "WG_PEERS", v, p);
+	else if (n == 13 && strncmp(item, "preshared_key", n) == 0) {
+		if (key_from_text(p->psk, v) == -1)
+			env_error(e, "WG_PEERS: preshared_key of %s is not a "
+			    "key", p->name);
+		p->psk_from = SECRET_INLINE;
+	} else if (n == 20 &&
+	    strncmp(item, "persistent_keepalive", n) == 0) {
+		p->keepalive = (uint16_t)strtonum(v, 0, UINT16_MAX, &errstr);
+		if (errstr != NULL)
+			env_error(e, "WG_PEERS: persistent_keepalive \"%s\" "
+			    "is not a number of seconds", v);
+	} else
+		/* not shown: a key that slipped would be */
+		env_error(e, "WG_PEERS: peer %s has an unknown item",
+		    p->name);
+	return (p);
+}
+
+/*
+ * "public_key=..,allowed_ips=a,b,endpoint=..": commas separate items and
+ * the elements of allowed_ips, which are the ones without a name.
+ */
+static void
+env_peers_inline(struct env_parse *e, char *list)
+{
+	struct conf_peer	*p = NULL;
+	struct ipprefix		 prefix;
+	char			*item;
+
+	while (!e->failed && (item = strsep(&list, ",; \t\n")) != NULL) {
+		if (*item == '\0')
+			continue;
+		if (strchr(item, '=') == NULL) {
+			if (p == NULL) {
+				env_error(e, "WG_PEERS: a peer starts with "
+				    "public_key=");
+				return;
+			}
+			if (ipprefix_parse(&prefix, item) == -1) {
+				env_error(e, "WG_PEERS: peer %s has an "
+				    "unknown item", p->name);
+				return;
+			}
+			env_prefixes(e, "WG_PEERS", item, &p->aips, 1);
+		} else
+			p = env_inline_item(e, p, item);
+	}
+}
+
+static void
+env_peers(struct env_parse *e)
+{
+	char	*v, *s, *copy, *item;
+	size_t	 len;
+
+	if ((v = getenv("WG_PEERS")) == NULL || *v == '\0')
+		return;
+	if ((copy = s = strdup(v)) == NULL)
+		fatal(NULL);
+	len = strlen(copy);
+	if (strstr(s, "public_key=") != NULL) {
+		env_peers_inline(e, s);
+		explicit_bzero(v, strlen(v));	/* may hold preshared keys */
+		unsetenv("WG_PEERS");
+	} else {
+		while (!e->failed && (item = strsep(&s, ", \t")) != NULL)
+			if (*item != '\0')
+				env_peer(e, item);
+	}
+	freezero(copy, len);
+}
+
+static int
+has_prefix(const char *name, const char *const *list, size_t n)
+{
+	size_t	 i;
+
+	for (i = 0; i < n; i++)
+		if (strncmp(name, list[i], strlen(list[i])) == 0)
+			return (1);
+	return (0);
+}
+
+/* Say which variables have no effect, in one line. */
+static void
+env_unused(void)
+{
+	char	 line[400] = "", name[64];
+	char	**v, *eq;
+	size_t	 n;
+
+	for (v = environ; *v != NULL; v++) {
+		if ((eq = strchr(*v, '=')) == NULL || eq[1] == '\0')
+			continue;
+		n = (size_t)(eq - *v);
+		if (n >= sizeof(name))
+			continue;
+		memcpy(name, *v, n);
+		name[n] = '\0';
+		if (!has_prefix(name, ignored,
+		    sizeof(ignored) / sizeof(ignored[0])))
+			continue;
+		strlcat(line, " ", sizeof(line));
+		strlcat(line, name, sizeof(line));
+	}
+	if (line[0] != '\0')
+		log_warnx("these variables have no effect:%s", line);
+}
+
+/*
+ * Rules, separated by commas or newlines: each is what follows the action
+ * in a rule of wgslirpd.conf(5), or, as a single word, a destination.
+ */
+static void
+env_rules(struct env_parse *e, const char *name, const char *action)
+{
+	const char	*v;
+	char		*copy, *s, *item, *text;
+	size_t		 size;
+	FILE		*f;
+
+	if (e->failed || (v = env_get(name)) == NULL)
+		return;
+	if ((copy = s = strdup(v)) == NULL ||
+	    (f = open_memstream(&text, &size)) == NULL)
+		fatal(NULL);
+	while ((item = strsep(&s, ",\n")) != NULL) {
+		item += strspn(item, " \t");
+		item[strcspn(item, "\r")] = '\0';
+		if (*item == '\0')
+			continue;
+		fprintf(f, "%s %s%s\n", action, strpbrk(item, " \t") == NULL ?
+		    "to " : "", item);
+	}
+	fclose(f);
+	if (parse_text(e->conf, name, text) == -1)
+		env_error(e, "%s", parse_error());
+	free(text);
+	free(copy);
+}
+
+static int
+env_true(const char *name)
+{
+	const char	*v = env_get(name);
+
+	return (v != NULL && (strcmp(v, "1") == 0 ||
+	    strcasecmp(v, "true") == 0 || strcasecmp(v, "yes") == 0 ||
+	    strcasecmp(v, "on") == 0));
+}
+
+static int
+env_choice(struct env_parse *e, const char *name, const char *const *names,
+    int n, int dflt)
+{
+	const char	*v;
+	int		 i;
+
+	if ((v = env_get(name)) == NULL)
+		return (dflt);
+	for (i = 0; i < n; i++)
+		if (strcasecmp(v, names[i]) == 0)
+			return (i);
+	env_error(e, "%s: \"%s\" is not %s, %s or %s", name, v, names[0],
+	    names[1], names[2]);
+	return (dflt);
+}
+
+static uint32_t
+env_u32(struct env_parse *e, const char *name, int lo, int hi,
+    uint32_t dflt)
+{
+	return ((uint32_t)env_number(e, name, lo, hi, (int)dflt));
+}
+
+/* Booleans: 1, true, yes, on. */
+static void
+env_tcp(struct env_parse *e, struct conf_tcp *c)
+{
+	static const char *const	 signals[] = { "icmp", "rst", "none" };
+	static const char *const	 logs[] = { "off", "info", "debug" };
+	const char			*v;
+	int				 cc;
+
+	c->ack_delay = env_u32(e, "TCP_ACK_DELAY_MS", 0, 500, c->ack_delay);
+	if (env_get("TCP_ENABLE_SACK") != NULL)
+		c->sack = (uint8_t)env_true("TCP_ENABLE_SACK");
+	c->mss = (uint16_t)env_u32(e, "TCP_MSS_CLAMP", 0, MTU_MAX, c->mss);
+	if (c->mss != 0 && c->mss < TCP_MSS_MIN)
+		env_error(e, "TCP_MSS_CLAMP: less than %d", TCP_MSS_MIN);
+	c->pace_gap = env_u32(e, "TCP_PACE_US", 0, 1000000, c->pace_gap);
+	v = env_get("TCP_GATE_LOG");
+	if (v != NULL && strcasecmp(v, "on") == 0)
+		c->gate_log = GATE_INFO;
+	else
+		c->gate_log = (uint8_t)env_choice(e, "TCP_GATE_LOG", logs, 3,
+		    c->gate_log);
+	if ((v = env_get("TCP_CC")) != NULL) {
+		if ((cc = cc_by_name(v)) == -1)
+			env_error(e, "TCP_CC: \"%s\" is not newreno, cubic, "
+			    "bbr or off", v);
+		else
+			c->cc = (uint8_t)cc;
+	}
+	c->signal = (uint8_t)env_choice(e, "TCP_ERROR_SIGNAL", signals, 3,
+	    c->signal);
+	c->fast_dial = env_u32(e, "TCP_FAST_DIAL_MS", 0, 60000,
+	    c->fast_dial);
+	c->rcvbuf = env_u32(e, "TCP_SOCK_RCVBUF", 0, 1 << 30, c->rcvbuf);
+	c->sndbuf = env_u32(e, "TCP_SOCK_SNDBUF", 0, 1 << 30, c->sndbuf);
+	c->idle_gate = env_u32(e, "TCP_ACK_IDLE_GATE_MS", 0, 3600000,
+	    c->idle_gate);
+	c->idle_inflight = env_u32(e, "TCP_ACK_IDLE_MIN_INFLIGHT", 0,
+	    1 << 30, c->idle_inflight);
+	c->idle_fail = env_u32(e, "TCP_ACK_IDLE_FAIL_SEC", 1, 86400,
+	    c->idle_fail);
+	c->window = env_u32(e, "TCP_PEND_CAP_BYTES", 2048, TCP_WND_MAX,
+	    c->window);
+	c->wscale = (uint8_t)env_u32(e, "TCP_WS_OUT", 0, 14, c->wscale);
+	c->iw = (uint8_t)env_u32(e, "TCP_INIT_CWND_MSS", 1, 100, c->iw);
+}
+
+/*
+ * The configuration that the environment describes, or NULL with what is
+ * wrong in err.
+ */
+struct config *
+config_env(int check_only, char *err, size_t errlen)
+{
+	struct env_parse	 e;
+	const char		*v, *what;
+
+	memset(&e, 0, sizeof(e));
+	e.conf = config_new();
+	e.conf->check_only = check_only;
+	e.err = err;
+	e.errlen = errlen;
+	if (env_key(&e, "WG_PRIVATE_KEY", e.conf->key))
+		e.conf->key_from = SECRET_INLINE;
+	else
+		env_error(&e, "WG_PRIVATE_KEY: missing");
+	config_add_listen(e.conf, NULL, (uint16_t)env_number(&e,
+	    "WG_LISTEN_PORT", 0, UINT16_MAX, WGSLIRPD_PORT));
+	e.conf->mtu = (uint16_t)env_number(&e, "WG_MTU", MTU_MIN, MTU_MAX,
+	    ENV_MTU_DEFAULT);
+	env_tcp(&e, &e.conf->tcp);
+	e.conf->copy_tos = env_true("COPY_TOS");
+	e.conf->ttl = (uint8_t)env_number(&e, "IP_TTL", 1, 255,
+	    e.conf->ttl);
+	if ((v = env_get("WG_ADDRESS")) != NULL)
+		env_prefixes(&e, "WG_ADDRESS", v, &e.conf->addresses, 0);
+	if (env_true("DEBUG") || env_true("WG_DEBUG"))
+		e.conf->verbose = 1;
+	if ((v = env_get("WG_UAPI_INTERFACE")) != NULL) {
+		if (!uapi_name_valid(v))
+			env_error(&e, "WG_UAPI_INTERFACE: \"%s\" is not an "
+			    "interface name", v);
+		strlcpy(e.conf->uapi_name, v, sizeof(e.conf->uapi_name));
+		e.conf->uapi = UAPI_ON;
+	}
+	e.conf->overlay = env_true("WG_OVERLAY_ROUTING");
+	if ((v = env_get("WG_OVERLAY_EXCLUDE_CIDRS")) != NULL)
+		env_prefixes(&e, "WG_OVERLAY_EXCLUDE_CIDRS", v,
+		    &e.conf->excludes, 1);
+	env_peers(&e);
+	env_rules(&e, "WG_BLOCK", "block");
+	env_rules(&e, "WG_PASS", "pass");
+	if (!e.failed && (v = env_get("WG_CONF")) != NULL &&
+	    parse_text(e.conf, "WG_CONF", v) == -1)
+		env_error(&e, "%s", parse_error());
+	env_unused();
+	if (!e.failed &&
+	    (what = config_check(e.conf, err, errlen)) != NULL) {
+		if (what != err)
+			strlcpy(err, what, errlen);
+		e.failed = 1;
+	}
+	if (e.failed) {
+		config_wipe(e.conf);
+		config_free(e.conf);
+		return (NULL);
+	}
+	return (e.conf);
+}

@@ -1,0 +1,1384 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Grammar of wgslirpd.conf(5).  Errors are one line, "file:line: what";
+ * they never show a token, because it could be a key.
+ */
+
+%{
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <netinet/in.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lex.h"
+#include "log.h"
+#include "tcp.h"
+#include "wgslirpd.h"
+
+/* A rule with lists stands for several rules; these are its lists. */
+struct item {
+	STAILQ_ENTRY(item)	 entry;
+	struct rule		 rule;
+	char			 name[PEER_NAME_LEN];
+	int			 is_table;
+};
+STAILQ_HEAD(items, item);
+
+#define RATE_MIN	8000
+
+#define PART_QUICK	0x01
+#define PART_LOG	0x02
+#define PART_OUT	0x04
+#define PART_FROM	0x08
+#define PART_PROTO	0x10
+#define PART_TO		0x20
+
+static struct config		*conf;
+static struct conf_peer		*peer;
+static struct conf_service	*service;
+static struct conf_table	*table;
+static struct conf_rule		 rule;
+static struct items		 froms = STAILQ_HEAD_INITIALIZER(froms);
+static struct items		 tos = STAILQ_HEAD_INITIALIZER(tos);
+static struct items		 ports = STAILQ_HEAD_INITIALIZER(ports);
+static int			 parts;
+
+static int	 read_key(const char *, uint8_t [KEY_LEN]);
+static int	 set_key(char *, uint8_t [KEY_LEN]);
+static FILE	*open_list(const char *, int);
+static int	 read_table(struct conf_table *, const char *);
+static int	 read_users(struct conf_service *, const char *);
+static void	 new_rule(int, int);
+static int	 rule_part(int);
+static int	 finish_rule(void);
+static struct item	*new_item(struct items *);
+static int	 get_prefix(char *, struct ipprefix *, const char *);
+static int	 get_addr(char *, struct ipaddr *, const char *);
+static int	 bad_table_name(const char *);
+static int	 get_table(char *, struct item *);
+static int	 get_upstream(char *);
+static int	 get_size(char *, uint64_t *, const char *);
+static int	 get_rate(char *, uint64_t *);
+static int	 get_time(char *, int64_t *);
+static int	 get_number(int64_t, int64_t, int64_t, const char *);
+static int	 get_choice(char *, const char *const *, int, const char *);
+static int	 get_port_range(const char *, struct rule *);
+static int	 add_service(enum service_kind, int, char *, int64_t);
+
+%}
+
+%token	ACK ADDRESS ALLOW ALLOWED ANY
+%token	BLOCK BRIEF BUFFER
+%token	CONGESTION COPY
+%token	DELAY DIAL DNS DOMAIN DROP
+%token	ENDPOINT ERROR ERRORS EXCLUDE EXPIRES
+%token	FAIL FAST FILE_ FILTERING FLOWS FORWARD FROM
+%token	GAP GATE
+%token	IDLE IN INFLIGHT INITIAL
+%token	INCLUDE INTERFACE IPS
+%token	KEEPALIVE KEY
+%token	LISTEN LOG
+%token	MAX METRICS MSS MTU
+%token	NEW NO NOPRIVATEKEY
+%token	OFFLOAD ON OUT OVERLAY
+%token	PACE PASS PEER PERSISTENT PORT PRESHARED PRIVATE PROTO PROXY PUBLIC
+%token	QUICK QUOTA
+%token	RATE RECEIVE REDACTED RESERVED RETURN_
+%token	SACK SCALE SEND SIGNAL
+%token	TABLE TCP TIMEOUT TO TOS TTL
+%token	UAPI UDP UPSTREAM USERS
+%token	VERBOSE
+%token	WINDOW
+%token	YES
+%token	<v.string>	STRING
+%token	<v.number>	NUMBER
+%type	<v.number>	answer lport port proto secrets transport yesno
+%type	<v.string>	string
+
+%%
+
+grammar		: /* empty */
+		| grammar '\n'
+		| grammar include '\n'
+		| grammar varset '\n'
+		| grammar main '\n'
+		| grammar peer '\n'
+		| grammar rule '\n'
+		| grammar service '\n'
+		| grammar table '\n'
+		| grammar error '\n'
+		;
+
+include		: INCLUDE STRING	{
+			if (lex_include($2) == -1) {
+				free($2);
+				YYERROR;
+			}
+			free($2);
+		}
+		;
+
+varset		: STRING '=' string	{
+			const char	*s;
+
+			for (s = $1; *s != '\0'; s++) {
+				if (isalnum((unsigned char)*s) || *s == '_')
+					continue;
+				yyerror("a macro name has letters, digits "
+				    "and _ only");
+				free($1);
+				free($3);
+				YYERROR;
+			}
+			if (lex_define($1, $3) == -1)
+				fatal("macro");
+			free($1);
+			freezero($3, strlen($3));
+		}
+		;
+
+string		: STRING
+		| NUMBER		{
+			if (asprintf(&$$, "%lld", (long long)$1) == -1)
+				fatal(NULL);
+		}
+		;
+
+optnl		: /* empty */
+		| nl
+		;
+
+nl		: '\n'
+		| nl '\n'
+		;
+
+comma		: ',' optnl
+		| /* empty */
+		;
+
+main		: LISTEN ON STRING lport	{
+			struct ipaddr	 ip, *p = NULL;
+
+			if (strcmp($3, "*") != 0) {
+				p = &ip;
+				if (ipaddr_parse(&ip, $3) == -1) {
+					yyerror("listen on: not an address");
+					free($3);
+					YYERROR;
+				}
+			}
+			free($3);
+			config_add_listen(conf, p, (uint16_t)$4);
+		}
+		| PRIVATE KEY FILE_ STRING	{
+			if (read_key($4, conf->key) == -1) {
+				free($4);
+				YYERROR;
+			}
+			conf->key_from = SECRET_FILE;
+			free(conf->key_file);
+			conf->key_file = $4;
+		}
+		| PRIVATE KEY STRING	{
+			if (set_key($3, conf->key) == -1) {
+				yyerror("private key: not a key");
+				YYERROR;
+			}
+			conf->key_from = SECRET_INLINE;
+		}
+		| PRIVATE KEY REDACTED	{
+			conf->key_from = SECRET_REDACTED;
+		}
+		| ADDRESS addresses
+		| MTU NUMBER		{
+			if (get_number($2, MTU_MIN, MTU_MAX, "mtu") == -1)
+				YYERROR;
+			conf->mtu = (uint16_t)$2;
+		}
+		| LOG VERBOSE		{ conf->verbose = 1; }
+		| LOG BRIEF		{ conf->verbose = 0; }
+		| MAX FLOWS NUMBER	{
+			if (get_number($3, 1, 1 << 20, "max flows") == -1)
+				YYERROR;
+			conf->max_flows = (uint32_t)$3;
+		}
+		| MAX NEW FLOWS NUMBER	{
+			if (get_number($4, 0, 1 << 20, "max new flows") == -1)
+				YYERROR;
+			conf->max_new = (uint32_t)$4;
+		}
+		| OFFLOAD yesno		{ conf->offload = $2 != 0; }
+		| OVERLAY YES excludes	{ conf->overlay = 1; }
+		| OVERLAY NO		{ conf->overlay = 0; }
+		| COPY TOS yesno	{ conf->copy_tos = $3 != 0; }
+		| TTL NUMBER		{
+			if (get_number($2, 1, 255, "ttl") == -1)
+				YYERROR;
+			conf->ttl = (uint8_t)$2;
+		}
+		| UAPI INTERFACE STRING secrets	{
+			if (!uapi_name_valid($3)) {
+				yyerror("uapi interface: 1 to %d letters, "
+				    "digits and _=+.-", UAPI_NAME_LEN - 1);
+				free($3);
+				YYERROR;
+			}
+			strlcpy(conf->uapi_name, $3,
+			    sizeof(conf->uapi_name));
+			conf->uapi = (enum uapi_mode)$4;
+			free($3);
+		}
+		| TCP '{' optnl tcpopts '}'
+		| UDP '{' optnl udpopts '}'
+		| DNS LISTEN dnsopts	{ conf->dns = 1; }
+		;
+
+dnsopts		: /* empty */
+		| dnsopts dnsopt
+		;
+
+dnsopt		: UPSTREAM upstream
+		| UPSTREAM '{' optnl upstream_l '}'
+		| DOMAIN STRING		{
+			if (*$2 == '\0' || strlen($2) >= DOMAIN_LEN ||
+			    $2[strspn($2, "abcdefghijklmnopqrstuvwxyz"
+			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")] !=
+			    '\0' || *$2 == '.' || strstr($2, "..") != NULL ||
+			    $2[strlen($2) - 1] == '.') {
+				yyerror("domain: not a domain name");
+				free($2);
+				YYERROR;
+			}
+			strlcpy(conf->domain, $2, sizeof(conf->domain));
+			free($2);
+		}
+		;
+
+upstream_l	: upstream optnl
+		| upstream_l comma upstream optnl
+		;
+
+upstream	: STRING		{
+			if (get_upstream($1) == -1)
+				YYERROR;
+		}
+		;
+
+yesno		: YES			{ $$ = 1; }
+		| NO			{ $$ = 0; }
+		;
+
+secrets		: /* empty */		{ $$ = UAPI_ON; }
+		| NOPRIVATEKEY		{ $$ = UAPI_NO_SECRETS; }
+		;
+
+lport		: /* empty */		{ $$ = WGSLIRPD_PORT; }
+		| PORT NUMBER		{
+			/* 0: the system chooses */
+			if (get_number($2, 0, UINT16_MAX, "port") == -1)
+				YYERROR;
+			$$ = $2;
+		}
+		;
+
+port		: /* empty */		{ $$ = 0; }
+		| PORT NUMBER		{
+			if (get_number($2, 1, UINT16_MAX, "port") == -1)
+				YYERROR;
+			$$ = $2;
+		}
+		;
+
+addresses	: address
+		| '{' optnl address_l '}'
+		;
+
+address_l	: address optnl
+		| address_l comma address optnl
+		;
+
+address		: STRING		{
+			struct ipprefix	 p;
+
+			if (ipprefix_parse(&p, $1) == -1) {
+				yyerror("address: not an address/length");
+				free($1);
+				YYERROR;
+			}
+			free($1);
+			config_add_prefix(&conf->addresses, &p);
+		}
+		;
+
+excludes	: /* empty */
+		| EXCLUDE exclude
+		| EXCLUDE '{' optnl exclude_l '}'
+		;
+
+exclude_l	: exclude optnl
+		| exclude_l comma exclude optnl
+		;
+
+exclude		: STRING		{
+			struct ipprefix	 p;
+
+			if (ipprefix_parse(&p, $1) == -1) {
+				yyerror("exclude: not an address/length");
+				free($1);
+				YYERROR;
+			}
+			free($1);
+			ipprefix_mask(&p);
+			config_add_prefix(&conf->excludes, &p);
+		}
+		;
+
+tcpopts		: tcpopt optnl
+		| tcpopts comma tcpopt optnl
+		;
+
+tcpopt		: ACK DELAY NUMBER	{
+			if (get_number($3, 0, 500, "ack delay") == -1)
+				YYERROR;
+			conf->tcp.ack_delay = (uint32_t)$3;
+		}
+		| CONGESTION STRING	{
+			int	 cc = cc_by_name($2);
+
+			free($2);
+			if (cc == -1) {
+				yyerror("congestion: newreno, cubic, bbr or "
+				    "off");
+				YYERROR;
+			}
+			conf->tcp.cc = (uint8_t)cc;
+		}
+		| ERRORS SIGNAL STRING	{
+			static const char *const	 names[] = { "icmp",
+							    "reset", "none" };
+			int	 i = get_choice($3, names, 3, "error signal");
+
+			if (i == -1)
+				YYERROR;
+			conf->tcp.signal = (uint8_t)i;
+		}
+		| FAST DIAL NUMBER	{
+			if (get_number($3, 0, 60000, "fast dial") == -1)
+				YYERROR;
+			conf->tcp.fast_dial = (uint32_t)$3;
+		}
+		| GATE LOG STRING	{
+			static const char *const	 names[] = { "off",
+							    "info", "debug" };
+			int	 i = get_choice($3, names, 3, "gate log");
+
+			if (i == -1)
+				YYERROR;
+			conf->tcp.gate_log = (uint8_t)i;
+		}
+		| IDLE GATE NUMBER	{
+			if (get_number($3, 0, 3600000, "idle gate") == -1)
+				YYERROR;
+			conf->tcp.idle_gate = (uint32_t)$3;
+		}
+		| IDLE INFLIGHT NUMBER	{
+			if (get_number($3, 0, 1 << 30, "idle inflight") == -1)
+				YYERROR;
+			conf->tcp.idle_inflight = (uint32_t)$3;
+		}
+		| IDLE FAIL NUMBER	{
+			if (get_number($3, 1, 86400, "idle fail") == -1)
+				YYERROR;
+			conf->tcp.idle_fail = (uint32_t)$3;
+		}
+		| INITIAL WINDOW NUMBER	{
+			if (get_number($3, 1, 100, "initial window") == -1)
+				YYERROR;
+			conf->tcp.iw = (uint8_t)$3;
+		}
+		| MSS NUMBER		{
+			if ($2 != 0 && get_number($2, TCP_MSS_MIN, MTU_MAX,
+			    "mss") == -1)
+				YYERROR;
+			conf->tcp.mss = (uint16_t)$2;
+		}
+		| PACE GAP NUMBER	{
+			if (get_number($3, 0, 1000000, "pace gap") == -1)
+				YYERROR;
+			conf->tcp.pace_gap = (uint32_t)$3;
+		}
+		| RECEIVE BUFFER NUMBER	{
+			if (get_number($3, 0, 1 << 30, "receive buffer") ==
+			    -1)
+				YYERROR;
+			conf->tcp.rcvbuf = (uint32_t)$3;
+		}
+		| SEND BUFFER NUMBER	{
+			if (get_number($3, 0, 1 << 30, "send buffer") == -1)
+				YYERROR;
+			conf->tcp.sndbuf = (uint32_t)$3;
+		}
+		| RECEIVE WINDOW NUMBER	{
+			if (get_number($3, 2048, TCP_WND_MAX,
+			    "receive window") == -1)
+				YYERROR;
+			conf->tcp.window = (uint32_t)$3;
+		}
+		| SACK yesno		{ conf->tcp.sack = (uint8_t)$2; }
+		| WINDOW SCALE NUMBER	{
+			if (get_number($3, 0, 14, "window scale") == -1)
+				YYERROR;
+			conf->tcp.wscale = (uint8_t)$3;
+		}
+		;
+
+udpopts		: udpopt optnl
+		| udpopts comma udpopt optnl
+		;
+
+udpopt		: TIMEOUT NUMBER	{
+			if (get_number($2, 1, 86400, "timeout") == -1)
+				YYERROR;
+			conf->udp_timeout = (uint32_t)$2;
+		}
+		| DNS TIMEOUT NUMBER	{
+			if (get_number($3, 1, 86400, "dns timeout") == -1)
+				YYERROR;
+			conf->dns_timeout = (uint32_t)$3;
+		}
+		| FILTERING STRING	{
+			static const char *const	 names[] = {
+			    "address-dependent", "address-and-port-dependent",
+			    "endpoint-independent" };
+			int	 i = get_choice($2, names, 3, "filtering");
+
+			if (i == -1)
+				YYERROR;
+			conf->filtering = (enum udp_filtering)i;
+		}
+		;
+
+peer		: PEER STRING		{
+			if (*$2 == '\0' || strlen($2) >= PEER_NAME_LEN) {
+				yyerror("peer name: 1 to %d characters",
+				    PEER_NAME_LEN - 1);
+				free($2);
+				YYERROR;
+			}
+			peer = config_peer_new(conf, $2);
+			peer->line = lex_line();
+			if ((peer->file = strdup(lex_file())) == NULL)
+				fatal(NULL);
+			free($2);
+		} '{' optnl peeropts '}'	{
+			peer = NULL;
+		}
+		;
+
+peeropts	: /* empty */
+		| peeropts peeropt nl
+		| peeropts peeropt
+		;
+
+peeropt		: PUBLIC KEY STRING	{
+			if (set_key($3, peer->public) == -1) {
+				yyerror("public key: not a key");
+				YYERROR;
+			}
+			peer->has_public = 1;
+		}
+		| PRESHARED KEY FILE_ STRING	{
+			if (read_key($4, peer->psk) == -1) {
+				free($4);
+				YYERROR;
+			}
+			peer->psk_from = SECRET_FILE;
+			free(peer->psk_file);
+			peer->psk_file = $4;
+		}
+		| PRESHARED KEY STRING	{
+			if (set_key($3, peer->psk) == -1) {
+				yyerror("preshared key: not a key");
+				YYERROR;
+			}
+			peer->psk_from = SECRET_INLINE;
+		}
+		| PRESHARED KEY REDACTED	{
+			peer->psk_from = SECRET_REDACTED;
+		}
+		| ALLOWED IPS allowedips
+		| ENDPOINT STRING port	{
+			if (strlen($2) >= HOST_NAME_LEN || *$2 == '\0') {
+				yyerror("endpoint: not a host name");
+				free($2);
+				YYERROR;
+			}
+			free(peer->ep_host);
+			peer->ep_host = $2;
+			peer->ep_port = $3 == 0 ? WGSLIRPD_PORT :
+			    (uint16_t)$3;
+		}
+		| PERSISTENT KEEPALIVE NUMBER	{
+			if (get_number($3, 0, UINT16_MAX,
+			    "persistent keepalive") == -1)
+				YYERROR;
+			peer->keepalive = (uint16_t)$3;
+		}
+		| MAX FLOWS NUMBER	{
+			if (get_number($3, 1, 1 << 20, "max flows") == -1)
+				YYERROR;
+			peer->max_flows = (uint32_t)$3;
+		}
+		| EXPIRES STRING	{
+			if (get_time($2, &peer->expires) == -1)
+				YYERROR;
+		}
+		| MAX NEW FLOWS NUMBER	{
+			if (get_number($4, 1, 1 << 20, "max new flows") == -1)
+				YYERROR;
+			peer->max_new = (uint32_t)$4;
+		}
+		| QUOTA string		{
+			if (get_size($2, &peer->quota, "quota") == -1)
+				YYERROR;
+		}
+		| RATE IN string	{
+			if (get_rate($3, &peer->rate_in) == -1)
+				YYERROR;
+		}
+		| RATE OUT string	{
+			if (get_rate($3, &peer->rate_out) == -1)
+				YYERROR;
+		}
+		| RESERVED '{' NUMBER comma NUMBER comma NUMBER '}' {
+			if (get_number($3, 0, 255, "reserved") == -1 ||
+			    get_number($5, 0, 255, "reserved") == -1 ||
+			    get_number($7, 0, 255, "reserved") == -1)
+				YYERROR;
+			peer->reserved[0] = (uint8_t)$3;
+			peer->reserved[1] = (uint8_t)$5;
+			peer->reserved[2] = (uint8_t)$7;
+		}
+		;
+
+allowedips	: allowedip
+		| '{' optnl '}'
+		| '{' optnl allowedip_l '}'
+		;
+
+allowedip_l	: allowedip optnl
+		| allowedip_l comma allowedip optnl
+		;
+
+allowedip	: STRING		{
+			struct ipprefix	 p;
+
+			if (ipprefix_parse(&p, $1) == -1) {
+				yyerror("allowed ips: not an "
+				    "address/length");
+				free($1);
+				YYERROR;
+			}
+			free($1);
+			ipprefix_mask(&p);
+			config_add_prefix(&peer->aips, &p);
+		}
+		;
+
+table		: TABLE '<' STRING '>'	{
+			if (bad_table_name($3)) {
+				free($3);
+				YYERROR;
+			}
+			table = config_table_new(conf, $3);
+			free($3);
+			if (table == NULL) {
+				yyerror("table is defined twice, or one too "
+				    "many");
+				YYERROR;
+			}
+		} tableparts
+		;
+
+tableparts	: tablepart
+		| tableparts tablepart
+		;
+
+tablepart	: '{' optnl '}'
+		| '{' optnl prefix_l '}'
+		| FILE_ STRING		{
+			if (table->path != NULL) {
+				yyerror("a table has one file");
+				free($2);
+				YYERROR;
+			}
+			table->path = $2;
+			if (read_table(table, $2) == -1)
+				YYERROR;
+		}
+		;
+
+prefix_l	: prefix optnl
+		| prefix_l comma prefix optnl
+		;
+
+prefix		: STRING		{
+			struct ipprefix	 p;
+
+			if (get_prefix($1, &p, "table") == -1)
+				YYERROR;
+			config_add_prefix(&table->prefixes, &p);
+		}
+		;
+
+service		: FORWARD transport FROM STRING PORT NUMBER TO STRING PORT
+		    NUMBER		{
+			struct ipaddr	 dst;
+
+			if (get_addr($8, &dst, "forward to") == -1) {
+				free($4);
+				YYERROR;
+			}
+			if (add_service(SERVICE_FORWARD, (int)$2, $4, $6) ==
+			    -1 || get_number($10, 1, UINT16_MAX, "port") ==
+			    -1)
+				YYERROR;
+			service->s.dst = dst;
+			service->s.dport = (uint16_t)$10;
+		} allow
+		| PROXY LISTEN ON STRING PORT NUMBER	{
+			if (add_service(SERVICE_PROXY, IPPROTO_TCP, $4, $6) ==
+			    -1)
+				YYERROR;
+		} users allow
+		| METRICS LISTEN ON STRING PORT NUMBER	{
+			if (add_service(SERVICE_METRICS, IPPROTO_TCP, $4,
+			    $6) == -1)
+				YYERROR;
+		}
+		;
+
+transport	: TCP			{ $$ = IPPROTO_TCP; }
+		| UDP			{ $$ = IPPROTO_UDP; }
+		;
+
+users		: /* empty */
+		| USERS FILE_ STRING	{
+			service->users_file = $3;
+			if (read_users(service, $3) == -1)
+				YYERROR;
+		}
+		;
+
+allow		: /* empty */
+		| ALLOW allowed
+		| ALLOW '{' optnl allowed_l '}'
+		;
+
+allowed_l	: allowed optnl
+		| allowed_l comma allowed optnl
+		;
+
+allowed		: STRING		{
+			struct ipprefix	 p;
+
+			if (get_prefix($1, &p, "allow") == -1)
+				YYERROR;
+			config_add_prefix(&service->allow, &p);
+		}
+		;
+
+rule		: action ruleparts	{
+			if (finish_rule() == -1)
+				YYERROR;
+		}
+		;
+
+action		: PASS			{ new_rule(1, ANSWER_PROHIBITED); }
+		| BLOCK answer		{ new_rule(0, (int)$2); }
+		;
+
+answer		: /* empty */		{ $$ = ANSWER_PROHIBITED; }
+		| RETURN_		{ $$ = ANSWER_RETURN; }
+		| DROP			{ $$ = ANSWER_DROP; }
+		;
+
+ruleparts	: /* empty */
+		| ruleparts rulepart
+		;
+
+rulepart	: OUT			{
+			if (rule_part(PART_OUT) == -1)
+				YYERROR;
+		}
+		| LOG			{
+			if (rule_part(PART_LOG) == -1)
+				YYERROR;
+			rule.rule.log = 1;
+		}
+		| QUICK			{
+			if (rule_part(PART_QUICK) == -1)
+				YYERROR;
+			rule.rule.quick = 1;
+		}
+		| PROTO proto		{
+			if (rule_part(PART_PROTO) == -1)
+				YYERROR;
+			rule.rule.proto = (uint8_t)$2;
+		}
+		| FROM {
+			if (rule_part(PART_FROM) == -1)
+				YYERROR;
+		} from
+		| TO {
+			if (rule_part(PART_TO) == -1)
+				YYERROR;
+		} to portspec
+		;
+
+from		: ANY
+		| PEER frompeer
+		| PEER '{' optnl frompeer_l '}'
+		| fromhost
+		| '{' optnl fromhost_l '}'
+		;
+
+frompeer_l	: frompeer optnl
+		| frompeer_l comma frompeer optnl
+		;
+
+frompeer	: string		{
+			struct item	*i = new_item(&froms);
+
+			if (strlcpy(i->name, $1, sizeof(i->name)) >=
+			    sizeof(i->name) || *$1 == '\0') {
+				yyerror("from peer: not a peer's name");
+				free($1);
+				YYERROR;
+			}
+			free($1);
+		}
+		;
+
+fromhost_l	: fromhost optnl
+		| fromhost_l comma fromhost optnl
+		;
+
+fromhost	: STRING		{
+			if (get_prefix($1, &new_item(&froms)->rule.from,
+			    "from") == -1)
+				YYERROR;
+		}
+		| '<' STRING '>'	{
+			if (get_table($2, new_item(&froms)) == -1)
+				YYERROR;
+		}
+		;
+
+proto		: TCP			{ $$ = IPPROTO_TCP; }
+		| UDP			{ $$ = IPPROTO_UDP; }
+		| ANY			{ $$ = 0; }
+		| STRING		{
+			if (strcmp($1, "icmp") == 0)
+				$$ = IPPROTO_ICMP;
+			else {
+				yyerror("proto: tcp, udp or icmp");
+				free($1);
+				YYERROR;
+			}
+			free($1);
+		}
+		;
+
+to		: ANY
+		| tohost
+		| '{' optnl tohost_l '}'
+		;
+
+tohost_l	: tohost optnl
+		| tohost_l comma tohost optnl
+		;
+
+tohost		: PRIVATE		{
+			new_item(&tos)->rule.private = 1;
+		}
+		| STRING		{
+			if (get_prefix($1, &new_item(&tos)->rule.to, "to") ==
+			    -1)
+				YYERROR;
+		}
+		| '<' STRING '>'	{
+			if (get_table($2, new_item(&tos)) == -1)
+				YYERROR;
+		}
+		;
+
+portspec	: /* empty */
+		| PORT portitem
+		| PORT '{' optnl portitem_l '}'
+		;
+
+portitem_l	: portitem optnl
+		| portitem_l comma portitem optnl
+		;
+
+portitem	: NUMBER		{
+			struct item	*i = new_item(&ports);
+
+			if (get_number($1, 1, UINT16_MAX, "port") == -1)
+				YYERROR;
+			i->rule.port_lo = i->rule.port_hi = (uint16_t)$1;
+		}
+		| STRING		{
+			if (get_port_range($1, &new_item(&ports)->rule) ==
+			    -1) {
+				yyerror("port: not a port or low:high");
+				free($1);
+				YYERROR;
+			}
+			free($1);
+		}
+		;
+
+%%
+
+static int
+get_number(int64_t v, int64_t lo, int64_t hi, const char *what)
+{
+	if (v >= lo && v <= hi)
+		return (0);
+	yyerror("%s: must be from %lld to %lld", what, (long long)lo,
+	    (long long)hi);
+	return (-1);
+}
+
+/* Takes the string; returns which of the names it is, or -1. */
+static int
+get_choice(char *s, const char *const *names, int n, const char *what)
+{
+	int	 i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(s, names[i]) == 0)
+			break;
+	free(s);
+	if (i < n)
+		return (i);
+	yyerror("%s: must be %s, %s or %s", what, names[0], names[1],
+	    names[2]);
+	return (-1);
+}
+
+static int
+get_port_range(const char *s, struct rule *r)
+{
+	char	 buf[16], *colon;
+
+	if (strlcpy(buf, s, sizeof(buf)) >= sizeof(buf) ||
+	    (colon = strchr(buf, ':')) == NULL)
+		return (-1);
+	*colon = '\0';
+	if (port_parse(buf, &r->port_lo) == -1 ||
+	    port_parse(colon + 1, &r->port_hi) == -1 ||
+	    r->port_lo > r->port_hi)
+		return (-1);
+	return (0);
+}
+
+/* Takes the string. */
+static int
+get_prefix(char *s, struct ipprefix *p, const char *what)
+{
+	int	 r = ipprefix_parse(p, s);
+
+	if (r == -1)
+		yyerror("%s: not an address/length", what);
+	else
+		ipprefix_mask(p);
+	free(s);
+	return (r);
+}
+
+static int
+get_addr(char *s, struct ipaddr *a, const char *what)
+{
+	int	 r = ipaddr_parse(a, s);
+
+	if (r == -1)
+		yyerror("%s: not an address", what);
+	free(s);
+	return (r);
+}
+
+/* A name that can be written without quotes. */
+static int
+bad_table_name(const char *s)
+{
+	const char	*p;
+
+	for (p = s; isalnum((unsigned char)*p) || *p == '_' || *p == '-'; p++)
+		continue;
+	if (*s != '\0' && *p == '\0' && p - s < TABLE_NAME_LEN)
+		return (0);
+	yyerror("table name: 1 to %d letters, digits, _ and -",
+	    TABLE_NAME_LEN - 1);
+	return (1);
+}
+
+static int
+get_table(char *s, struct item *i)
+{
+	i->is_table = 1;
+	if (bad_table_name(s)) {
+		free(s);
+		return (-1);
+	}
+	strlcpy(i->name, s, sizeof(i->name));
+	free(s);
+	return (0);
+}
+
+/* "address" or "address@port". */
+static int
+get_upstream(char *s)
+{
+	struct conf_upstream	*u, *x;
+	char			*at;
+	int			 n = 0, bad;
+
+	if ((u = calloc(1, sizeof(*u))) == NULL)
+		fatal(NULL);
+	u->u.port = 53;
+	bad = (at = strchr(s, '@')) != NULL &&
+	    port_parse(at + 1, &u->u.port) == -1;
+	if (at != NULL)
+		*at = '\0';
+	if (bad || ipaddr_parse(&u->u.addr, s) == -1) {
+		yyerror("upstream: not an address or address@port");
+		free(u);
+		free(s);
+		return (-1);
+	}
+	free(s);
+	TAILQ_FOREACH(x, &conf->upstreams, entry)
+		n++;
+	if (n >= MAX_UPSTREAMS) {
+		yyerror("upstream: no more than %d", MAX_UPSTREAMS);
+		free(u);
+		return (-1);
+	}
+	TAILQ_INSERT_TAIL(&conf->upstreams, u, entry);
+	return (0);
+}
+
+/* A number with K, M, G or T for thousands of each other. */
+static int
+get_size(char *s, uint64_t *v, const char *what)
+{
+	static const char	 units[] = "KMGT";
+	const char		*u, *errstr = NULL;
+	size_t			 n = strlen(s);
+	uint64_t		 scale = 1;
+	int			 i;
+
+	if (n > 0 && (u = strchr(units, toupper((unsigned char)s[n - 1]))) !=
+	    NULL) {
+		for (i = 0; i <= u - units; i++)
+			scale *= 1000;
+		s[n - 1] = '\0';
+	}
+	*v = (uint64_t)strtonum(s, 1, INT64_MAX / (int64_t)scale, &errstr) *
+	    scale;
+	free(s);
+	if (errstr == NULL)
+		return (0);
+	yyerror("%s: not a number, or one with K, M, G or T", what);
+	return (-1);
+}
+
+/* Bits a second. */
+static int
+get_rate(char *s, uint64_t *v)
+{
+	if (get_size(s, v, "rate") == -1)
+		return (-1);
+	if (*v >= RATE_MIN)
+		return (0);
+	yyerror("rate: at least %d bits a second", RATE_MIN);
+	return (-1);
+}
+
+/* RFC 3339, in UTC, with or without the time of day. */
+static int
+get_time(char *s, int64_t *v)
+{
+	struct tm	 tm;
+	const char	*end;
+	int		 ok, day, min;
+
+	memset(&tm, 0, sizeof(tm));
+	if ((end = strptime(s, "%Y-%m-%dT%H:%M:%SZ", &tm)) == NULL ||
+	    *end != '\0') {
+		memset(&tm, 0, sizeof(tm));
+		end = strptime(s, "%Y-%m-%d", &tm);
+	}
+	day = tm.tm_mday;
+	min = tm.tm_min;
+	ok = end != NULL && *end == '\0' && (*v = timegm(&tm)) > 0 &&
+	    tm.tm_mday == day && tm.tm_min == min;	/* it exists */
+	free(s);
+	if (ok)
+		return (0);
+	yyerror("expires: not a time as 2027-01-31T23:59:59Z");
+	return (-1);
+}
+
+/* Takes the string, which is wiped. */
+static int
+set_key(char *s, uint8_t key[KEY_LEN])
+{
+	int	 r = key_from_text(key, s);
+
+	freezero(s, strlen(s));
+	return (r);
+}
+
+static int
+read_key(const char *path, uint8_t key[KEY_LEN])
+{
+	const char	*reason;
+	int		 fd;
+
+	lex_note_path(path);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1) {
+		yyerror("key file %s: %s", path, strerror(errno));
+		return (-1);
+	}
+	if (key_read_file(key, fd, &reason) == -1) {
+		yyerror("key file %s %s", path, reason);
+		close(fd);
+		return (-1);
+	}
+	close(fd);
+	return (0);
+}
+
+/* A file with one thing a line, that others cannot write, or even read. */
+static FILE *
+open_list(const char *path, int secret)
+{
+	struct stat	 st;
+	FILE		*f;
+	int		 fd;
+
+	lex_note_path(path);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1 ||
+	    fstat(fd, &st) == -1) {
+		yyerror("%s: %s", path, strerror(errno));
+		goto fail;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		yyerror("%s: not a regular file", path);
+		goto fail;
+	}
+	if (st.st_mode & (secret ? S_IRWXG | S_IRWXO : S_IWGRP | S_IWOTH)) {
+		yyerror("%s: is accessible to others", path);
+		goto fail;
+	}
+	if ((f = fdopen(fd, "r")) == NULL)
+		fatal("%s", path);
+	return (f);
+ fail:
+	if (fd != -1)
+		close(fd);
+	return (NULL);
+}
+
+/* The next line of a list, without comment and space; NULL at its end. */
+static char *
+next_line(FILE *f, char *buf, size_t len, int *line, int comments)
+{
+	static char	 nothing[1];
+	char		*s, *end;
+
+	while (fgets(buf, (int)len, f) != NULL) {
+		(*line)++;
+		if (strchr(buf, '\n') == NULL && !feof(f))
+			return (nothing);	/* it is too long */
+		if (comments && (end = strchr(buf, '#')) != NULL)
+			*end = '\0';
+		for (s = buf; isspace((unsigned char)*s); s++)
+			continue;
+		for (end = s + strlen(s); end > s &&
+		    isspace((unsigned char)end[-1]); end--)
+			continue;
+		*end = '\0';
+		if (*s != '\0')
+			return (s);
+	}
+	return (NULL);
+}
+
+static int
+read_table(struct conf_table *t, const char *path)
+{
+	struct ipprefix	 p;
+	char		 buf[256], *s;
+	FILE		*f;
+	int		 line = 0;
+
+	if ((f = open_list(path, 0)) == NULL)
+		return (-1);
+	while ((s = next_line(f, buf, sizeof(buf), &line, 1)) != NULL) {
+		if (ipprefix_parse(&p, s) == -1) {
+			yyerror("%s:%d: not an address/length", path, line);
+			fclose(f);
+			return (-1);
+		}
+		ipprefix_mask(&p);
+		config_add_prefix(&t->loaded, &p);
+	}
+	fclose(f);
+	return (0);
+}
+
+/* Lines of "user:password". */
+static int
+read_users(struct conf_service *sv, const char *path)
+{
+	struct conf_user	*u;
+	char			 buf[2 * USER_LEN + 4], *s, *colon;
+	FILE			*f;
+	int			 line = 0, r = 0;
+
+	if ((f = open_list(path, 1)) == NULL)
+		return (-1);
+	setvbuf(f, NULL, _IONBF, 0);	/* no copy of it stays */
+	while (r == 0 && (s = next_line(f, buf, sizeof(buf), &line, 0)) !=
+	    NULL) {
+		if (*s == '#')
+			continue;
+		colon = strchr(s, ':');
+		if (colon == NULL || colon == s || colon - s >= USER_LEN ||
+		    colon[1] == '\0' || strlen(colon + 1) >= USER_LEN) {
+			yyerror("%s:%d: not user:password", path, line);
+			r = -1;
+			break;
+		}
+		*colon = '\0';
+		if ((u = calloc(1, sizeof(*u))) == NULL)
+			fatal(NULL);
+		strlcpy(u->user.name, s, sizeof(u->user.name));
+		strlcpy(u->user.password, colon + 1,
+		    sizeof(u->user.password));
+		TAILQ_INSERT_TAIL(&sv->users, u, entry);
+	}
+	explicit_bzero(buf, sizeof(buf));
+	fclose(f);
+	if (r == 0 && TAILQ_EMPTY(&sv->users)) {
+		yyerror("%s: no users", path);
+		r = -1;
+	}
+	return (r);
+}
+
+/* Takes the address. */
+static int
+add_service(enum service_kind kind, int proto, char *addr, int64_t port)
+{
+	struct ipaddr	 a;
+	int		 any = strcmp(addr, "*") == 0;
+
+	if (any)
+		free(addr);
+	else if (get_addr(addr, &a, "listen on") == -1)
+		return (-1);
+	if (get_number(port, 1, UINT16_MAX, "port") == -1)
+		return (-1);
+	service = config_service_new(conf, kind, (uint8_t)proto);
+	if (service == NULL) {
+		yyerror("no more than %d forwards and other services",
+		    MAX_SERVICES);
+		return (-1);
+	}
+	if (!any)
+		service->s.addr = a;
+	service->s.port = (uint16_t)port;
+	service->line = lex_line();
+	if ((service->file = strdup(lex_file())) == NULL)
+		fatal(NULL);
+	return (0);
+}
+
+static void
+free_items(struct items *l)
+{
+	struct item	*i;
+
+	while ((i = STAILQ_FIRST(l)) != NULL) {
+		STAILQ_REMOVE_HEAD(l, entry);
+		free(i);
+	}
+}
+
+/* One that an error left unfinished goes. */
+static void
+new_rule(int pass, int answer)
+{
+	free_items(&froms);
+	free_items(&tos);
+	free_items(&ports);
+	parts = 0;
+	memset(&rule, 0, sizeof(rule));
+	rule.line = yylval.lineno;
+	rule.rule.pass = (uint8_t)pass;
+	rule.rule.answer = (uint8_t)answer;
+	rule.rule.port_hi = UINT16_MAX;
+	rule.rule.from_table = rule.rule.to_table = RULE_NO_TABLE;
+}
+
+static int
+rule_part(int part)
+{
+	if (parts & part) {
+		yyerror("the same part of a rule twice");
+		return (-1);
+	}
+	parts |= part;
+	return (0);
+}
+
+static struct item *
+new_item(struct items *l)
+{
+	struct item	*i;
+
+	if ((i = calloc(1, sizeof(*i))) == NULL)
+		fatal(NULL);
+	STAILQ_INSERT_TAIL(l, i, entry);
+	return (i);
+}
+
+static void
+add_rule(const struct item *from, const struct item *to,
+    const struct item *port)
+{
+	struct conf_rule	*r;
+
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		fatal(NULL);
+	*r = rule;
+	if ((r->file = strdup(lex_file())) == NULL)
+		fatal(NULL);
+	if (from != NULL) {
+		r->rule.from = from->rule.from;
+		strlcpy(from->is_table ? r->from_table : r->peer, from->name,
+		    from->is_table ? sizeof(r->from_table) :
+		    sizeof(r->peer));
+	}
+	if (to != NULL) {
+		r->rule.to = to->rule.to;
+		r->rule.private = to->rule.private;
+		strlcpy(r->to_table, to->name, sizeof(r->to_table));
+	}
+	if (port != NULL) {
+		r->rule.port_lo = port->rule.port_lo;
+		r->rule.port_hi = port->rule.port_hi;
+	}
+	TAILQ_INSERT_TAIL(&conf->rules, r, entry);
+}
+
+/* A rule for every combination of what its lists have. */
+static int
+finish_rule(void)
+{
+	const struct item	*f, *t, *p;
+
+	if (!STAILQ_EMPTY(&ports) && rule.rule.proto != 0 &&
+	    rule.rule.proto != IPPROTO_TCP &&
+	    rule.rule.proto != IPPROTO_UDP) {
+		yyerror("port needs proto tcp or udp");
+		return (-1);
+	}
+	f = STAILQ_FIRST(&froms);
+	do {
+		t = STAILQ_FIRST(&tos);
+		do {
+			p = STAILQ_FIRST(&ports);
+			do {
+				add_rule(f, t, p);
+			} while (p != NULL &&
+			    (p = STAILQ_NEXT(p, entry)) != NULL);
+		} while (t != NULL && (t = STAILQ_NEXT(t, entry)) != NULL);
+	} while (f != NULL && (f = STAILQ_NEXT(f, entry)) != NULL);
+	new_rule(0, 0);
+	return (0);
+}
+
+/*
+ * Read a configuration file.  Returns NULL after telling about every
+ * error in it.  check_only: redacted keys are good enough.
+ */
+struct config *
+parse_config(const char *path, int check_only)
+{
+	struct config	*c;
+	const char	*what;
+	char		 err[512], line[640];
+	int		 last, bad;
+
+	c = conf = config_new();
+	conf->check_only = check_only;
+	if (lex_begin(path, NULL) == 0)
+		yyparse();
+	bad = lex_end(&last);
+	if (bad == 0 && (what = config_check(c, err, sizeof(err))) != NULL) {
+		bad++;
+		if (strchr(what, ':') == NULL) {
+			snprintf(line, sizeof(line), "%s:%d: %s", path, last,
+			    what);
+			what = line;
+		}
+		lex_fail(what);
+	}
+	new_rule(0, 0);
+	peer = NULL;
+	conf = NULL;
+	if (bad == 0)
+		return (c);
+	config_wipe(c);
+	config_free(c);
+	return (NULL);
+}
+
+/*
+ * Read statements into a configuration that goes on being made; name is
+ * what messages call the text.  -1 after telling what is wrong.
+ */
+int
+parse_text(struct config *c, const char *name, const char *text)
+{
+	int	 last, bad;
+
+	if (*text == '\0')
+		return (0);
+	conf = c;
+	if (lex_begin(name, text) == 0)
+		yyparse();
+	bad = lex_end(&last);
+	new_rule(0, 0);
+	peer = NULL;
+	conf = NULL;
+	return (bad == 0 ? 0 : -1);
+}

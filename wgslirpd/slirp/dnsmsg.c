@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * DNS messages (RFC 1035, 2308, 6891), read with libc's parser.  The
+ * OPT record is between two neighbours only, so the guest's never goes
+ * upstream and the upstream's never to the guest.
+ */
+
+#include <sys/types.h>
+#include <netinet/in.h>
+#include <arpa/nameser.h>
+
+#include <ctype.h>
+#include <resolv.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dnsmsg.h"
+
+#define TTL_MAX		86400
+#define TTL_NEGATIVE	3600	/* RFC 2308 5 */
+#define OPT_LEN		11
+#define DO_BIT		0x8000
+
+static void
+put_u16(uint8_t *p, unsigned int v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static void
+put_u32(uint8_t *p, uint32_t v)
+{
+	put_u16(p, v >> 16);
+	put_u16(p + 2, v & 0xffff);
+}
+
+/* Length of the name at off, if it is whole and uncompressed; else 0. */
+static size_t
+plain_name(const uint8_t *msg, size_t len, size_t off)
+{
+	size_t	 n = 0;
+
+	while (off + n < len && msg[off + n] != 0) {
+		if (msg[off + n] > NS_MAXLABEL)
+			return (0);
+		n += 1U + msg[off + n];
+		if (n >= DNS_NAME_MAX)
+			return (0);
+	}
+	return (off + n < len ? n + 1 : 0);
+}
+
+/* Take over what the guest's OPT record says. */
+static void
+parse_opt(ns_msg *m, struct dns_question *q)
+{
+	ns_rr	 rr;
+	int	 i;
+
+	for (i = 0; i < ns_msg_count(*m, ns_s_ar); i++) {
+		if (ns_parserr(m, ns_s_ar, i, &rr) == -1)
+			return;
+		if (ns_rr_type(rr) != ns_t_opt)
+			continue;
+		q->edns = 1;
+		q->dnssec = (ns_rr_ttl(rr) & DO_BIT) != 0;
+		q->size = ns_rr_class(rr);
+		if (q->size < DNS_UDP_MIN)
+			q->size = DNS_UDP_MIN;
+		if (q->size > DNS_UDP_OURS)
+			q->size = DNS_UDP_OURS;
+		return;
+	}
+}
+
+int
+dnsmsg_parse(const uint8_t *msg, size_t len, struct dns_question *q,
+    int *error)
+{
+	ns_msg	 m;
+	size_t	 n;
+
+	memset(q, 0, sizeof(*q));
+	*error = DNS_FORMERR;
+	if (len < DNS_HDR || len > DNS_MSG_MAX || msg[2] & 0x80)
+		return (-1);	/* never answer an answer */
+	q->id = (uint16_t)(msg[0] << 8 | msg[1]);
+	q->opcode = msg[2] >> 3 & 15;
+	q->rd = msg[2] & 1;
+	q->ad = msg[3] >> 5 & 1;
+	q->cd = msg[3] >> 4 & 1;
+	q->size = DNS_UDP_MIN;
+	if (q->opcode != ns_o_query) {
+		*error = DNS_NOTIMP;
+		return (1);
+	}
+	if ((msg[4] << 8 | msg[5]) != 1 ||
+	    (n = plain_name(msg, len, DNS_HDR)) == 0 ||
+	    DNS_HDR + n + 4 > len || ns_initparse(msg, (int)len, &m) == -1)
+		return (1);
+	q->namelen = (uint8_t)n;
+	memcpy(q->name, msg + DNS_HDR, n);
+	q->type = (uint16_t)(msg[DNS_HDR + n] << 8 | msg[DNS_HDR + n + 1]);
+	q->class = (uint16_t)(msg[DNS_HDR + n + 2] << 8 |
+	    msg[DNS_HDR + n + 3]);
+	parse_opt(&m, q);
+	return (0);
+}
+
+static int
+same_name(const uint8_t *a, const uint8_t *b, size_t n)
+{
+	size_t	 i;
+
+	/* a label's length is below any letter */
+	for (i = 0; i < n; i++)
+		if (tolower(a[i]) != tolower(b[i]))
+			return (0);
+	return (1);
+}
+
+int
+dnsmsg_same(const struct dns_question *a, const struct dns_question *b)
+{
+	return (a->type == b->type && a->class == b->class &&
+	    a->rd == b->rd && a->cd == b->cd && a->ad == b->ad &&
+	    a->dnssec == b->dnssec && a->namelen == b->namelen &&
+	    same_name(a->name, b->name, a->namelen));
+}
+
+static size_t
+put_opt(uint8_t *p, int dnssec)
+{
+	memset(p, 0, OPT_LEN);
+	put_u16(p + 1, ns_t_opt);
+	put_u16(p + 3, DNS_UDP_OURS);
+	if (dnssec)
+		put_u16(p + 7, DO_BIT);
+	return (OPT_LEN);
+}
+
+static size_t
+put_question(uint8_t *p, const struct dns_question *q)
+{
+	memcpy(p, q->name, q->namelen);
+	put_u16(p + q->namelen, q->type);
+	put_u16(p + q->namelen + 2, q->class);
+	return (q->namelen + 4U);
+}
+
+size_t
+dnsmsg_upstream(const struct dns_question *q, uint16_t id, uint8_t *p,
+    size_t room)
+{
+	size_t	 n = DNS_HDR;
+
+	if (room < DNS_HDR + q->namelen + 4U + OPT_LEN)
+		return (0);
+	memset(p, 0, DNS_HDR);
+	put_u16(p, id);
+	p[2] = q->rd;
+	p[3] = (uint8_t)(q->ad << 5 | q->cd << 4);
+	put_u16(p + 4, 1);
+	put_u16(p + 10, 1);
+	n += put_question(p + n, q);
+	n += put_opt(p + n, q->dnssec);
+	return (n);
+}
+
+/* How long a negative answer may be kept (RFC 2308 5). */
+static uint32_t
+negative_ttl(ns_msg *m)
+{
+	ns_rr		 rr;
+	const uint8_t	*min;
+	uint32_t	 ttl;
+	int		 i;
+
+	for (i = 0; i < ns_msg_count(*m, ns_s_ns); i++) {
+		if (ns_parserr(m, ns_s_ns, i, &rr) == -1)
+			break;
+		if (ns_rr_type(rr) != ns_t_soa || ns_rr_rdlen(rr) < 22)
+			continue;
+		min = ns_rr_rdata(rr) + ns_rr_rdlen(rr) - 4;
+		ttl = ns_get32(min);
+		if (ns_rr_ttl(rr) < ttl)
+			ttl = ns_rr_ttl(rr);
+		return (ttl < TTL_NEGATIVE ? ttl : TTL_NEGATIVE);
+	}
+	return (0);
+}
+
+/*
+ * The least time to live of what is before the OPT record, whose offset
+ * is stored; records begin at end.  -1 if the message is malformed.
+ */
+static int
+scan_records(ns_msg *m, size_t end, uint32_t *ttl, size_t *opt, int *nopt,
+    int *extended)
+{
+	static const ns_sect	 sections[] = { ns_s_an, ns_s_ns, ns_s_ar };
+	ns_rr			 rr;
+	int			 i, k;
+
+	*ttl = TTL_MAX;
+	*opt = 0;
+	*nopt = *extended = 0;
+	for (k = 0; k < 3; k++)
+		for (i = 0; i < ns_msg_count(*m, sections[k]); i++) {
+			if (ns_parserr(m, sections[k], i, &rr) == -1)
+				return (-1);
+			if (ns_rr_type(rr) == ns_t_opt) {
+				/* a code that does not fit the header */
+				if (ns_rr_ttl(rr) >> 24 != 0)
+					*extended = 1;
+				/* its name is the root: one byte */
+				*opt = (size_t)(ns_rr_rdata(rr) -
+				    ns_msg_base(*m)) - OPT_LEN;
+				if (k != 2 || *opt != end)
+					return (-1);
+				*nopt = ns_msg_count(*m, ns_s_ar) - i;
+				return (0);
+			}
+			end = (size_t)(ns_rr_rdata(rr) - ns_msg_base(*m)) +
+			    ns_rr_rdlen(rr);
+			if (ns_rr_ttl(rr) < *ttl)
+				*ttl = ns_rr_ttl(rr);
+		}
+	return (0);
+}
+
+ssize_t
+dnsmsg_check(uint8_t *msg, size_t len, const struct dns_question *q,
+    uint16_t id, uint32_t *ttl, int *tc)
+{
+	ns_msg	 m;
+	size_t	 opt;
+	int	 nopt, rcode, ar, extended;
+
+	if (len < DNS_HDR + q->namelen + 4U || len > DNS_MSG_MAX ||
+	    (msg[0] << 8 | msg[1]) != id || !(msg[2] & 0x80) ||
+	    (msg[2] >> 3 & 15) != ns_o_query ||
+	    (msg[4] << 8 | msg[5]) != 1 ||
+	    plain_name(msg, len, DNS_HDR) != q->namelen ||
+	    !same_name(msg + DNS_HDR, q->name, q->namelen) ||
+	    (msg[DNS_HDR + q->namelen] << 8 |
+	    msg[DNS_HDR + q->namelen + 1]) != q->type ||
+	    (msg[DNS_HDR + q->namelen + 2] << 8 |
+	    msg[DNS_HDR + q->namelen + 3]) != q->class)
+		return (-1);
+	*tc = msg[2] >> 1 & 1;
+	*ttl = 0;
+	if (*tc)
+		return ((ssize_t)len);
+	if (ns_initparse(msg, (int)len, &m) == -1 ||
+	    scan_records(&m, DNS_HDR + q->namelen + 4U, ttl, &opt, &nopt,
+	    &extended) == -1)
+		return (-1);
+	if (extended)
+		msg[3] = (uint8_t)((msg[3] & 0xf0) | DNS_SERVFAIL);
+	rcode = msg[3] & 15;
+	if (rcode == DNS_NXDOMAIN || (rcode == DNS_NOERROR &&
+	    ns_msg_count(m, ns_s_an) == 0)) {
+		/* an alias on the way may live shorter */
+		if (negative_ttl(&m) < *ttl)
+			*ttl = negative_ttl(&m);
+	} else if (rcode != DNS_NOERROR)
+		*ttl = 0;
+	if (opt != 0) {
+		/* with whatever follows it, which nobody has to have */
+		ar = ns_msg_count(m, ns_s_ar) - nopt;
+		put_u16(msg + 10, (unsigned int)ar);
+		len = opt;
+	}
+	return ((ssize_t)len);
+}
+
+/* The records have been here for a while. */
+static void
+age_records(uint8_t *msg, size_t len, uint32_t age)
+{
+	static const ns_sect	 sections[] = { ns_s_an, ns_s_ns, ns_s_ar };
+	ns_msg			 m;
+	ns_rr			 rr;
+	uint8_t			*p;
+	int			 i, k;
+
+	if (age == 0 || ns_initparse(msg, (int)len, &m) == -1)
+		return;
+	for (k = 0; k < 3; k++)
+		for (i = 0; i < ns_msg_count(m, sections[k]); i++) {
+			if (ns_parserr(&m, sections[k], i, &rr) == -1)
+				return;
+			p = msg + (ns_rr_rdata(rr) - ns_msg_base(m)) - 6;
+			put_u32(p, ns_rr_ttl(rr) > age ?
+			    ns_rr_ttl(rr) - age : 0);
+		}
+}
+
+/* Append an OPT record if who asked has one. */
+static size_t
+finish(uint8_t *p, size_t n, size_t room, const struct dns_question *q)
+{
+	if (!q->edns || n + OPT_LEN > room)
+		return (n);
+	put_u16(p + 10, (unsigned int)(p[10] << 8 | p[11]) + 1);
+	return (n + put_opt(p + n, q->dnssec));
+}
+
+size_t
+dnsmsg_error(const struct dns_question *q, int rcode, uint8_t *p,
+    size_t room)
+{
+	size_t	 n = DNS_HDR;
+
+	if (room < DNS_HDR + q->namelen + 4U)
+		return (0);
+	memset(p, 0, DNS_HDR);
+	put_u16(p, q->id);
+	p[2] = (uint8_t)(0x80 | q->opcode << 3 | q->rd);
+	p[3] = (uint8_t)(0x80 | q->cd << 4 | rcode);
+	if (q->namelen > 0) {
+		put_u16(p + 4, 1);
+		n += put_question(p + n, q);
+	}
+	return (finish(p, n, room, q));
+}
+
+size_t
+dnsmsg_answer(const uint8_t *msg, size_t len, const struct dns_question *q,
+    uint32_t age, int udp, uint8_t *p, size_t room)
+{
+	size_t	 max = len + (q->edns ? OPT_LEN : 0), n;
+
+	if (max > room || (udp && max > q->size)) {
+		/* cut short: ask again by TCP */
+		n = dnsmsg_error(q, msg[3] & 15, p, room);
+		if (n > 0)
+			p[2] |= 2;
+		return (n);
+	}
+	memcpy(p, msg, len);
+	put_u16(p, q->id);
+	p[2] = (uint8_t)((p[2] & ~0x07) | q->rd);	/* no AA, no TC */
+	p[3] = (uint8_t)((p[3] & 0x2f) | 0x80 | q->cd << 4);
+	put_question(p + DNS_HDR, q);
+	age_records(p, len, age);
+	return (finish(p, len, room, q));
+}
+
+size_t
+dnsmsg_address(const struct dns_question *q, const struct ipaddr *a,
+    size_t na, uint32_t ttl, int udp, uint8_t *p, size_t room)
+{
+	size_t	 n, i, alen, count = 0;
+	uint8_t	 af = q->type == DNS_TYPE_A ? 4 : 6;
+
+	/* some addresses are as good as all of them */
+	if (udp && room > q->size)
+		room = q->size - (q->edns ? OPT_LEN : 0U);
+
+	if ((n = DNS_HDR + q->namelen + 4U) > room)
+		return (0);
+	(void)dnsmsg_error(q, DNS_NOERROR, p, room);
+	p[2] |= 4;		/* this is the authority */
+	put_u16(p + 10, 0);
+	alen = af == 4 ? 4 : 16;
+	for (i = 0; i < na; i++) {
+		if (a[i].af != af || (q->type != DNS_TYPE_A &&
+		    q->type != DNS_TYPE_AAAA) || n + 12 + alen > room)
+			continue;
+		put_u16(p + n, 0xc000 | DNS_HDR);
+		put_u16(p + n + 2, q->type);
+		put_u16(p + n + 4, DNS_CLASS_IN);
+		put_u32(p + n + 6, ttl);
+		put_u16(p + n + 10, (unsigned int)alen);
+		memcpy(p + n + 12, a[i].a, alen);
+		n += 12 + alen;
+		count++;
+	}
+	put_u16(p + 6, (unsigned int)count);
+	return (finish(p, n, room + OPT_LEN, q));
+}
+
+size_t
+dnsmsg_pointer(const struct dns_question *q, const char *name, uint32_t ttl,
+    uint8_t *p, size_t room)
+{
+	uint8_t	 wire[NS_MAXCDNAME];
+	size_t	 n = DNS_HDR + q->namelen + 4U, k;
+
+	if (ns_name_pton(name, wire, sizeof(wire)) == -1 ||
+	    (k = plain_name(wire, sizeof(wire), 0)) == 0 ||
+	    n + 12 + k > room)
+		return (dnsmsg_error(q, DNS_SERVFAIL, p, room));
+	(void)dnsmsg_error(q, DNS_NOERROR, p, room);
+	p[2] |= 4;
+	put_u16(p + 6, 1);
+	put_u16(p + 10, 0);
+	put_u16(p + n, 0xc000 | DNS_HDR);
+	put_u16(p + n + 2, DNS_TYPE_PTR);
+	put_u16(p + n + 4, DNS_CLASS_IN);
+	put_u32(p + n + 6, ttl);
+	put_u16(p + n + 10, (unsigned int)k);
+	memcpy(p + n + 12, wire, k);
+	return (finish(p, n + 12 + k, room, q));
+}
+
+int
+dnsmsg_text(const struct dns_question *q, char *buf, size_t len)
+{
+	size_t	 i, k, o = 0;
+
+	for (i = 0; i < q->namelen && q->name[i] != 0; i += 1U + q->name[i]) {
+		for (k = 1; k <= q->name[i]; k++) {
+			if (o + 2 >= len || q->name[i + k] == '\0' ||
+			    q->name[i + k] == '.')
+				return (-1);
+			buf[o++] = (char)tolower(q->name[i + k]);
+		}
+		buf[o++] = '.';
+	}
+	if (o > 0)
+		o--;
+	buf[o] = '\0';
+	return (0);
+}

@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: ISC */
+
+#include <sys/types.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <linux/errqueue.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "forward.h"
+#include "hostsock.h"
+#include "names.h"
+
+/* From Linux' headers, which do not go with libc's. */
+#define MTU_DONT	0
+#define MTU_DO		2
+#define CONTROL_LEN	256
+#define TTL_SHORT	32	/* a guest that traces, not one that talks */
+
+#define EVENTS		64	/* taken at a time */
+
+static struct slirp	*engine;
+static int		 flows_ep = -1;
+static int		 offload = 1;	/* it is wanted */
+static int		 no_gso;	/* no trains of datagrams */
+
+/*
+ * The flows' sockets are in a set of their own, which libevent watches as
+ * one descriptor: an event structure for each took more memory than an
+ * idle flow may have in all.  What they are told carries the flow's id,
+ * for the flow may be gone before its turn comes.
+ */
+static void
+flows_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct epoll_event	 ev[EVENTS];
+	struct flow		*f;
+	int			 i, n, w;
+
+	(void)what;
+	(void)arg;
+	n = epoll_wait(fd, ev, EVENTS, 0);
+	engine->now = mono_now();
+	for (i = 0; i < n; i++) {
+		if ((f = flow_by_id(engine, ev[i].data.u64)) == NULL)
+			continue;
+		w = 0;
+		if (ev[i].events & EPOLLIN)
+			w |= HOST_READ;
+		if (ev[i].events & EPOLLOUT)
+			w |= HOST_WRITE;
+		/* whoever reads or writes learns which */
+		if (ev[i].events & (EPOLLERR | EPOLLHUP))
+			w |= HOST_READ | HOST_WRITE | HOST_ERROR;
+		slirp_host_event(engine, f, w);
+	}
+}
+
+/* Events are delivered to this engine.  -1 if they cannot be. */
+int
+slirp_host_init(struct slirp *s)
+{
+	struct event	*ev;
+
+	engine = s;
+	if ((flows_ep = epoll_create1(EPOLL_CLOEXEC)) == -1)
+		return (-1);
+	ev = event_new(evbase, flows_ep, EV_READ | EV_PERSIST, flows_event,
+	    NULL);
+	if (ev == NULL || event_add(ev, NULL) == -1)
+		return (-1);
+	return (0);
+}
+
+static void
+set_int(int fd, int level, int opt, int value)
+{
+	(void)setsockopt(fd, level, opt, &value, sizeof(value));
+}
+
+/* ICMP errors are queued, not only turned into errno. */
+static void
+want_errors(int fd, uint8_t af)
+{
+	if (af == 4)
+		set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
+	else
+		set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+}
+
+static int
+host_socket(uint8_t af, int type, int proto)
+{
+	return (socket(af == 4 ? AF_INET : AF_INET6,
+	    type | SOCK_NONBLOCK | SOCK_CLOEXEC, proto));
+}
+
+/* Have the flow's events told.  The descriptor is the flow's then. */
+static int
+attach(struct flow *f, int fd, uint32_t events)
+{
+	struct epoll_event	 ev;
+
+	memset(&ev, 0, sizeof(ev));
+	ev.events = events | EPOLLET;
+	ev.data.u64 = flow_id(f);
+	if (epoll_ctl(flows_ep, EPOLL_CTL_ADD, fd, &ev) == -1) {
+		errno = ENOMEM;
+		return (-1);
+	}
+	f->fd = fd;
+	return (0);
+}
+
+/* The same; on failure the descriptor is closed. */
+static int
+watch(struct flow *f, int fd, uint32_t events)
+{
+	if (attach(f, fd, events) == 0)
+		return (0);
+	close(fd);
+	errno = ENOMEM;
+	return (-1);
+}
+
+static uint32_t	 tcp_rcvbuf, tcp_sndbuf;
+
+/* Buffers of TCP sockets that are opened from now on; 0: the system's. */
+void
+slirp_host_buffers(uint32_t rcvbuf, uint32_t sndbuf)
+{
+	tcp_rcvbuf = rcvbuf;
+	tcp_sndbuf = sndbuf;
+}
+
+/* May the kernel cut trains of datagrams, and join those that come? */
+void
+slirp_host_offload(int on)
+{
+	offload = on;
+	no_gso = !on;
+}
+
+/* Connect the flow to the forwarder of names in this process. */
+static int
+open_dns(struct flow *f)
+{
+	int	 fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+	    0, fds) == -1)
+		return (-1);
+	if (resolver_tcp(fds[1], f->peer) == -1) {
+		close(fds[0]);
+		close(fds[1]);
+		errno = ECONNREFUSED;	/* too many of them */
+		return (-1);
+	}
+	return (watch(f, fds[0], EPOLLIN | EPOLLOUT));
+}
+
+/* Start to connect to the flow's destination, or what it stands for. */
+static int
+host_tcp_open(void *arg, struct flow *f, int ttl)
+{
+	struct sockaddr_storage	 ss;
+	socklen_t		 len;
+	int			 fd, save_errno;
+
+	(void)arg;
+	if (f->target == TARGET_DNS)
+		return (open_dns(f));
+	if ((fd = host_socket(f->dst.af, SOCK_STREAM, IPPROTO_TCP)) == -1)
+		return (-1);
+	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	if (tcp_rcvbuf != 0)
+		set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)tcp_rcvbuf);
+	if (tcp_sndbuf != 0)
+		set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)tcp_sndbuf);
+	want_errors(fd, f->dst.af);
+	f->short_ttl = ttl < TTL_SHORT;
+	if (f->short_ttl) {
+		if (f->dst.af == 4)
+			set_int(fd, IPPROTO_IP, IP_TTL, ttl);
+		else
+			set_int(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl);
+	}
+	len = sa_make(&ss, f->target == TARGET_LOOPBACK ?
+	    policy_loopback(f->dst.af) : &f->dst, f->dport);
+	if (connect(fd, (struct sockaddr *)&ss, len) == -1 &&
+	    errno != EINPROGRESS) {
+		save_errno = errno;
+		close(fd);
+		errno = save_errno;
+		return (-1);
+	}
+	return (watch(f, fd, EPOLLIN | EPOLLOUT));
+}
+
+/* A client's connected socket becomes the flow's. */
+static int
+host_adopt(void *arg, struct flow *f, int fd)
+{
+	(void)arg;
+	return (attach(f, fd, EPOLLIN | EPOLLOUT));
+}
+
+/*
+ * Is the connection really up?  Then its packets live as long as any
+ * other's, and ICMP errors about it are soft (RFC 5927).
+ */
+static int
+host_connected(void *arg, struct flow *f)
+{
+	struct tcp_info	 ti;
+	socklen_t	 len = sizeof(ti);
+
+	(void)arg;
+	if (f->target == TARGET_DNS)
+		return (1);
+	if (getsockopt(f->fd, IPPROTO_TCP, TCP_INFO, &ti, &len) == -1 ||
+	    (ti.tcpi_state != TCP_ESTABLISHED &&
+	    ti.tcpi_state != TCP_CLOSE_WAIT))
+		return (0);
+	if (f->dst.af == 4) {
+		if (f->short_ttl)
+			set_int(f->fd, IPPROTO_IP, IP_TTL, TTL_DEFAULT);
+		set_int(f->fd, IPPROTO_IP, IP_RECVERR, 0);
+	} else {
+		if (f->short_ttl)
+			set_int(f->fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS,
+			    TTL_DEFAULT);
+		set_int(f->fd, IPPROTO_IPV6, IPV6_RECVERR, 0);
+	}
+	return (1);
+}
+
+static int
+host_udp_open(void *arg, struct flow *f)
+{
+	int	 fd;
+
+	(void)arg;
+	if ((fd = host_socket(f->src.af, SOCK_DGRAM, IPPROTO_UDP)) == -1)
+		return (-1);
+	want_errors(fd, f->src.af);
+	/* what came together is taken together; older kernels do not know */
+	if (offload)
+		set_int(fd, IPPROTO_UDP, UDP_GRO, 1);
+	if (f->src.af == 4) {
+		set_int(fd, IPPROTO_IP, IP_RECVTOS, 1);
+		set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, MTU_DONT);
+	} else {
+		set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+		set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+	}
+	return (watch(f, fd, EPOLLIN));
+}
+
+static int
+host_icmp_open(void *arg, struct flow *f)
+{
+	int	 fd;
+
+	(void)arg;
+	fd = host_socket(f->src.af, SOCK_DGRAM,
+	    f->src.af == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+	if (fd == -1)
+		return (-1);
+	want_errors(fd, f->src.af);
+	if (f->src.af == 4)
+		set_int(fd, IPPROTO_IP, IP_RECVTOS, 1);
+	else
+		set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+	return (watch(f, fd, EPOLLIN));
+}
+
+/* Can ping sockets of this family (4 or 6) be had? */
+int
+slirp_host_probe_icmp(int af)
+{
+	int	 fd;
+
+	fd = host_socket((uint8_t)af, SOCK_DGRAM,
+	    af == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+	if (fd == -1)
+		return (0);
+	close(fd);
+	return (1);
+}
+
+/* reset: the other side shall see a reset instead of an orderly end. */
+static void
+host_close(void *arg, struct flow *f, int reset)
+{
+	struct linger	 l = { 1, 0 };
+
+	(void)arg;
+	if (f->fd == -1)
+		return;
+	if (reset)
+		(void)setsockopt(f->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	/* which takes it out of the set, too */
+	close(f->fd);
+	f->fd = -1;
+}
+
+static ssize_t
+host_readv(void *arg, struct flow *f, const struct iovec *iov, int n)
+{
+	(void)arg;
+	return (readv(f->fd, iov, n));
+}
+
+static ssize_t
+host_writev(void *arg, struct flow *f, const struct iovec *iov, int n)
+{
+	struct msghdr	 m;
+
+	(void)arg;
+	memset(&m, 0, sizeof(m));
+	m.msg_iov = (struct iovec *)(uintptr_t)iov;
+	m.msg_iovlen = (size_t)n;
+	return (sendmsg(f->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+static int
+host_shutdown(void *arg, struct flow *f)
+{
+	(void)arg;
+	return (shutdown(f->fd, SHUT_WR));
+}
+
+static int
+host_error(void *arg, struct flow *f)
+{
+	socklen_t	 len = sizeof(int);
+	int		 e = 0;
+
+	(void)arg;
+	if (getsockopt(f->fd, SOL_SOCKET, SO_ERROR, &e, &len) == -1)
+		return (errno);
+	return (e);
+}
+
+static void
+read_extended(struct cmsghdr *c, struct host_error *e)
+{
+	struct sock_extended_err	 ee;
+	struct sockaddr_storage		 ss;
+	size_t				 n;
+
+	if (c->cmsg_len < CMSG_LEN(sizeof(ee)))
+		return;
+	memcpy(&ee, CMSG_DATA(c), sizeof(ee));
+	e->error = (int)ee.ee_errno;
+	e->info = ee.ee_info;
+	e->type = ee.ee_type;
+	e->code = ee.ee_code;
+	if (ee.ee_origin == SO_EE_ORIGIN_ICMP)
+		e->af = 4;
+	else if (ee.ee_origin == SO_EE_ORIGIN_ICMP6)
+		e->af = 6;
+	else
+		return;
+	e->icmp = 1;
+	/* the offender's address follows */
+	n = c->cmsg_len - CMSG_LEN(sizeof(ee));
+	if (n > sizeof(ss))
+		n = sizeof(ss);
+	memset(&ss, 0, sizeof(ss));
+	memcpy(&ss, CMSG_DATA(c) + sizeof(ee), n);
+	(void)ipaddr_from_sa(&e->offender, (struct sockaddr *)&ss);
+}
+
+/* Take one error from the socket's queue.  -1 if there is none. */
+static int
+host_errqueue(void *arg, struct flow *f, struct host_error *e)
+{
+	_Alignas(struct cmsghdr) uint8_t	 control[CONTROL_LEN];
+	struct sockaddr_storage			 ss;
+	struct msghdr				 m;
+	struct cmsghdr				*c;
+	struct iovec				 iov;
+	ssize_t					 n;
+
+	(void)arg;
+	memset(e, 0, sizeof(*e));
+	memset(&m, 0, sizeof(m));
+	memset(&ss, 0, sizeof(ss));
+	iov.iov_base = e->data;
+	iov.iov_len = sizeof(e->data);
+	m.msg_iov = &iov;
+	m.msg_iovlen = 1;
+	m.msg_name = &ss;
+	m.msg_namelen = sizeof(ss);
+	m.msg_control = control;
+	m.msg_controllen = sizeof(control);
+	if ((n = recvmsg(f->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT)) == -1)
+		return (-1);
+	e->datalen = (size_t)n;
+	if (ipaddr_from_sa(&e->dst, (struct sockaddr *)&ss) == 0)
+		e->dport = sa_port((struct sockaddr *)&ss);
+	for (c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c))
+		if ((c->cmsg_level == IPPROTO_IP &&
+		    c->cmsg_type == IP_RECVERR) ||
+		    (c->cmsg_level == IPPROTO_IPV6 &&
+		    c->cmsg_type == IPV6_RECVERR))
+			read_extended(c, e);
+	return (0);
+}
+
+static void
+put_segment(struct msghdr *m, uint16_t size)
+{
+	struct cmsghdr	*c;
+
+	c = (struct cmsghdr *)((uint8_t *)m->msg_control +
+	    m->msg_controllen);
+	c->cmsg_level = IPPROTO_UDP;
+	c->cmsg_type = UDP_SEGMENT;
+	c->cmsg_len = CMSG_LEN(sizeof(size));
+	memcpy(CMSG_DATA(c), &size, sizeof(size));
+	m->msg_controllen += CMSG_SPACE(sizeof(size));
+}
+
+static void
+put_int(struct msghdr *m, int level, int type, int value)
+{
+	struct cmsghdr	*c;
+
+	c = (struct cmsghdr *)((uint8_t *)m->msg_control +
+	    m->msg_controllen);
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(sizeof(value));
+	memcpy(CMSG_DATA(c), &value, sizeof(value));
+	m->msg_controllen += CMSG_SPACE(sizeof(value));
+}
+
+/*
+ * One datagram, or a train of them; df: the path must not fragment it.  A
+ * kernel that cannot cut trains says so with an error, and is not asked
+ * again.
+ */
+static ssize_t
+host_sendto(void *arg, struct flow *f, const struct ipaddr *dst,
+    uint16_t port, const struct iovec *iov, int n, const struct dgram_opts *o)
+{
+	_Alignas(struct cmsghdr) uint8_t	 control[CONTROL_LEN];
+	struct sockaddr_storage			 ss;
+	struct msghdr				 m;
+	int					 want = o->df ? MTU_DO :
+						    MTU_DONT;
+	ssize_t					 r;
+
+	(void)arg;
+	if (n > 1 && o->segment != 0 && no_gso) {
+		errno = EOPNOTSUPP;
+		return (-1);
+	}
+	memset(&m, 0, sizeof(m));
+	memset(control, 0, sizeof(control));
+	m.msg_name = &ss;
+	m.msg_namelen = sa_make(&ss, dst, port);
+	m.msg_iov = (struct iovec *)(uintptr_t)iov;
+	m.msg_iovlen = (size_t)n;
+	m.msg_control = control;
+	if (dst->af == 4) {
+		if (f->df != want + 1) {
+			set_int(f->fd, IPPROTO_IP, IP_MTU_DISCOVER, want);
+			f->df = (uint8_t)(want + 1);
+		}
+		put_int(&m, IPPROTO_IP, IP_TTL, o->ttl);
+		put_int(&m, IPPROTO_IP, IP_TOS, o->tos);
+	} else {
+		put_int(&m, IPPROTO_IPV6, IPV6_HOPLIMIT, o->ttl);
+		put_int(&m, IPPROTO_IPV6, IPV6_TCLASS, o->tos);
+	}
+	if (o->segment != 0)
+		put_segment(&m, (uint16_t)o->segment);
+	r = sendmsg(f->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (r == -1 && o->segment != 0 && errno == EIO)
+		no_gso = 1;
+	return (r);
+}
+
+static ssize_t
+host_recvfrom(void *arg, struct flow *f, const struct iovec *iov, int n,
+    struct ipaddr *from, uint16_t *port, struct dgram_opts *o)
+{
+	_Alignas(struct cmsghdr) uint8_t	 control[CONTROL_LEN];
+	struct sockaddr_storage			 ss;
+	struct msghdr				 m;
+	struct cmsghdr				*c;
+	ssize_t					 r;
+	int					 v;
+
+	(void)arg;
+	memset(&m, 0, sizeof(m));
+	memset(&ss, 0, sizeof(ss));
+	m.msg_name = &ss;
+	m.msg_namelen = sizeof(ss);
+	m.msg_iov = (struct iovec *)(uintptr_t)iov;
+	m.msg_iovlen = (size_t)n;
+	m.msg_control = control;
+	m.msg_controllen = sizeof(control);
+	if ((r = recvmsg(f->fd, &m, MSG_DONTWAIT)) == -1)
+		return (-1);
+	memset(o, 0, sizeof(*o));
+	(void)ipaddr_from_sa(from, (struct sockaddr *)&ss);
+	*port = sa_port((struct sockaddr *)&ss);
+	for (c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)
+			o->tos = *CMSG_DATA(c);
+		else if (c->cmsg_level == IPPROTO_IPV6 &&
+		    c->cmsg_type == IPV6_TCLASS)
+			memcpy(&o->tos, CMSG_DATA(c), sizeof(o->tos));
+		else if (c->cmsg_level == IPPROTO_UDP &&
+		    c->cmsg_type == UDP_GRO) {
+			memcpy(&v, CMSG_DATA(c), sizeof(v));
+			o->segment = v > 0 ? (size_t)v : 0;
+		}
+	}
+	return (r);
+}
+
+const struct host_ops	 slirp_host_ops = {
+	.tcp_open = host_tcp_open,
+	.adopt = host_adopt,
+	.answered = fwd_answered,
+	.udp_open = host_udp_open,
+	.icmp_open = host_icmp_open,
+	.close = host_close,
+	.readv = host_readv,
+	.writev = host_writev,
+	.shutdown = host_shutdown,
+	.connected = host_connected,
+	.error = host_error,
+	.errqueue = host_errqueue,
+	.sendto = host_sendto,
+	.recvfrom = host_recvfrom,
+	.reply = fwd_reply,
+	.forget = fwd_forget
+};

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * How TCP connections begin.
+ *
+ * A guest's SYN is checked against policy and budgets, the host is
+ * connected first, and only then does the guest get its SYN-ACK; what a
+ * connect fails with is told as what it was.
+ *
+ * A client of the host, through a forward or the proxy, is the other way
+ * round: its socket is connected already, and the gateway sends a SYN into
+ * the tunnel, from its own address there, and again at 1, 3, 7 s and so on
+ * (RFC 9293 3.10.1, 3.10.7.3).  Nothing is read from the client before the
+ * guest has answered.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tcp.h"
+
+#define CONNECT_TIMEOUT	MONO_SEC(130)	/* longer than the kernel's */
+#define MAX_CONNECTING	1024		/* of one peer */
+#define MAX_DIALING	256		/* the same of host clients */
+#define SYN_TRIES	5
+#define PORT_TRIES	64
+#define PORT_FIRST	1024
+
+static void
+path_recall(struct slirp *s, struct tcpcb *t)
+{
+	const struct slirp_peer	*p = t->f.peer;
+
+	if (p->path_srtt == 0 || s->now - p->path_at >= PATH_AGE)
+		return;
+	/* of the SYN-ACK; what is measured replaces it */
+	t->rto = p->path_srtt + 4 * p->path_rttvar;
+	if (t->rto < TCP_RTO_MIN + p->path_srtt)
+		t->rto = TCP_RTO_MIN + p->path_srtt;
+	if (t->rto > TCP_RTO_INIT)
+		t->rto = TCP_RTO_INIT;
+}
+
+/* RFC 6528: a clock of 4 us and a keyed hash of the connection. */
+static uint32_t
+initial_seq(const struct slirp *s, const struct flow_key *k)
+{
+	return ((uint32_t)siphash24(&s->isnkey, k, sizeof(*k)) +
+	    (uint32_t)(MONO_TO_US(s->now) / 4));
+}
+
+/* What the guest may have in a segment, by its SYN and our MTU. */
+static uint16_t
+effective_mss(const struct slirp *s, const struct tcp_in *in, int ts)
+{
+	uint32_t	 mss = in->has_mss ? in->mss : TCP_MSS_DEFAULT, max;
+
+	max = ip_mtu(s, in->p->peer) - (uint32_t)ip_hdr_len(&in->p->src) -
+	    TCP_HDR;
+	if (mss > max)
+		mss = max;
+	if (s->conf.tcp.mss != 0 && mss > s->conf.tcp.mss)
+		mss = s->conf.tcp.mss;
+	if (ts)
+		mss = mss > TCP_TS_LEN ? mss - TCP_TS_LEN : 0;
+	return ((uint16_t)(mss < TCP_MSS_MIN ? TCP_MSS_MIN : mss));
+}
+
+static void
+init_xfer(const struct slirp *s, struct tcpcb *t)
+{
+	t->x->fack = t->x->scan = t->x->recover = t->x->dsack_round =
+	    t->snd_nxt;
+	t->x->tune_start = s->now;
+	t->x->tune_seq = t->host_nxt + t->rcv_wnd;
+}
+
+/*
+ * Before anything is done with a connection that may be quiet.  It begins
+ * anew with the initial window, as after any long pause (RFC 5681 4.1), but
+ * knows its round trip time.  -1 if there is no memory.
+ */
+int
+tcp_wake(struct slirp *s, struct tcpcb *t)
+{
+	mono_t	 rto = t->rto;
+
+	if (t->x != NULL)
+		return (0);
+	if ((t->x = zone_alloc(&s->xfers)) == NULL)
+		return (-1);
+	init_xfer(s, t);
+	cc_init(t, (enum cc_id)s->conf.tcp.cc, s->conf.tcp.iw, s->now);
+	t->rto = rto;
+	/* whatever woke it may come to nothing */
+	flow_schedule(s, &t->f, s->now + TCP_DOZE_NEW);
+	return (0);
+}
+
+/*
+ * When it may go quiet, 0 if it is busy.  What has never sent data has
+ * nothing to forget.
+ */
+mono_t
+tcp_doze_at(const struct slirp *s, const struct tcpcb *t)
+{
+	const struct tcp_xfer	*x = t->x;
+	mono_t			 last;
+
+	if ((t->state != TCPS_ESTABLISHED && t->state != TCPS_CLOSE_WAIT &&
+	    t->state != TCPS_FIN_WAIT_2) || t->dialing || x->seg_n > 0 ||
+	    t->f.readable || t->rq != NULL || t->dirty || t->ack_now ||
+	    t->rst_after || x->t_rexmt != 0 || x->t_persist != 0 ||
+	    x->t_delack != 0 || x->t_pace != 0 || x->t_reo != 0 ||
+	    x->t_tlp != 0 || x->t_rate != 0)
+		return (0);
+	last = t->last_rx > x->last_tx ? t->last_rx : x->last_tx;
+	return (last + (x->delivered > 0 || s->doze < TCP_DOZE_NEW ?
+	    s->doze : TCP_DOZE_NEW));
+}
+
+void
+tcp_doze(struct slirp *s, struct tcpcb *t)
+{
+	/* of what was measured since it was quiet last */
+	if (t->x->delivered > 0)
+		tcp_path_learn(s, t);
+	tcp_free_segs(s, t);
+	zone_free(&s->xfers, t->x);
+	t->x = NULL;
+	t->recovery = 0;
+	t->dupacks = 0;
+	t->undo = t->dsack_seen = t->tlp_out = t->tlp_rexmit = 0;
+	t->rexmit_now = t->cwnd_limited = 0;
+}
+
+/* What does not depend on the guest's SYN. */
+static void
+init_cb(struct slirp *s, struct tcpcb *t, const struct flow_key *k)
+{
+	t->iss = initial_seq(s, k);
+	t->snd_una = t->iss;
+	t->snd_nxt = t->iss + 1;
+	t->rcv_wnd = s->conf.tcp.window;
+	init_xfer(s, t);
+	t->ts_offset = (uint32_t)(siphash24(&s->isnkey, k, sizeof(*k)) >> 32);
+	t->last_rx = t->progress = s->now;
+}
+
+/* What the guest's SYN, or SYN-ACK, says. */
+static void
+learn_syn(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
+{
+	t->irs = in->seq;
+	t->rcv_nxt = t->host_nxt = t->last_ack = in->seq + 1;
+	t->rcv_adv = t->rcv_nxt;
+	t->x->tune_seq = t->rcv_nxt + t->rcv_wnd;
+	t->snd_wnd = t->max_wnd = in->wnd;
+	t->snd_wl1 = in->seq;
+	if (in->has_ws) {
+		/* what a SYN of ours has said stays so */
+		if (!t->ws_ok)
+			t->rcv_scale = s->conf.tcp.wscale;
+		t->ws_ok = 1;
+		t->snd_scale = in->ws;
+	} else
+		t->ws_ok = t->rcv_scale = 0;
+	t->sack_ok = in->has_sackok && s->conf.tcp.sack;
+	t->ts_ok = in->has_ts;
+	if (in->has_ts)
+		t->ts_recent = in->tsval;
+	t->mss = effective_mss(s, in, t->ts_ok);
+	cc_init(t, (enum cc_id)s->conf.tcp.cc, s->conf.tcp.iw, s->now);
+	path_recall(s, t);
+}
+
+/*
+ * The host connect failed: tell the guest what it has to know.
+ */
+static void
+connect_failed(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
+    int error, const struct host_error *he)
+{
+	struct host_error	 local;
+
+	if (t->dialing) {
+		/* the guest believes that it is connected */
+		s->count.tcp_refused++;
+		tcp_abort(s, t);
+		return;
+	}
+	switch (error) {
+	case ECONNREFUSED:
+	case ECONNRESET:
+		s->count.tcp_refused++;
+		if (s->conf.tcp.signal == SIGNAL_NONE)
+			break;
+		if (in != NULL)
+			tcp_reply_rst(s, in);
+		else {
+			t->snd_nxt = 0;
+			tcp_send_rst(s, t);
+		}
+		break;
+	case ETIMEDOUT:
+		s->count.tcp_timeouts++;
+		break;
+	case EHOSTUNREACH:
+	case EHOSTDOWN:
+	case ENETUNREACH:
+	case ENETDOWN:
+	case EACCES:
+	case EPERM:
+	case EPROTO:
+	case ENOPROTOOPT:
+		s->count.tcp_unreachable++;
+		if (s->conf.tcp.signal == SIGNAL_NONE)
+			break;
+		if (s->conf.tcp.signal == SIGNAL_RST) {
+			t->snd_nxt = 0;
+			tcp_send_rst(s, t);
+			break;
+		}
+		if (he == NULL || !he->icmp) {
+			memset(&local, 0, sizeof(local));
+			local.error = error == EPROTO ? EHOSTUNREACH : error;
+			he = &local;
+		}
+		icmp_relay(s, &t->f, IPPROTO_TCP, t->irs, he);
+		break;
+	default:
+		s->count.tcp_local_errors++;
+		if (log_allow(&s->loglimit, s->now))
+			log_warnx("tcp connect: %s", strerror(error));
+		break;
+	}
+	tcp_free(s, t, 0);
+}
+
+/*
+ * Where the guest's connection goes.  -1 if it goes nowhere, and the guest
+ * was told.
+ */
+static int
+find_target(struct slirp *s, const struct tcp_in *in)
+{
+	const struct ippkt	*p = in->p;
+	enum verdict		 v;
+
+	if (ip_is_local(s, &p->dst)) {
+		if (in->dport == DNS_PORT && s->dns != NULL)
+			return (TARGET_DNS);
+		if (policy_check_local(s, p->peer, &p->src, IPPROTO_TCP,
+		    in->dport))
+			return (TARGET_LOOPBACK);
+		/* nothing listens there */
+		s->count.ip_drop_policy++;
+		tcp_reply_rst(s, in);
+		return (-1);
+	}
+	v = policy_check(s, p->peer, &p->src, &p->dst, IPPROTO_TCP,
+	    in->dport);
+	if (v == VERDICT_PASS)
+		return (TARGET_HOST);
+	if (v == VERDICT_RETURN) {
+		s->count.ip_drop_policy++;
+		tcp_reply_rst(s, in);
+	} else
+		icmp_blocked(s, p, v);
+	return (-1);
+}
+
+/* A flow with a control block, entered in the table; NULL if refused. */
+static struct tcpcb *
+new_flow(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *src,
+    uint16_t sport, const struct ipaddr *dst, uint16_t dport,
+    const struct flow_key *k, enum flow_via via)
+{
+	struct tcpcb	*t;
+	struct flow	*f;
+
+	if ((via == VIA_GUEST ? peer->nconnecting >= MAX_CONNECTING :
+	    peer->ndialing >= MAX_DIALING) ||
+	    (t = calloc(1, sizeof(*t))) == NULL) {
+		s->count.ip_drop_budget++;
+		return (NULL);
+	}
+	if ((t->x = zone_alloc(&s->xfers)) == NULL) {
+		free(t);
+		return (NULL);
+	}
+	f = &t->f;
+	f->type = FLOW_TCP;
+	f->peer = peer;
+	f->src = *src;
+	f->dst = *dst;
+	f->sport = sport;
+	f->dport = dport;
+	f->via = (uint8_t)via;
+	if (flow_add(s, f, k) == -1) {
+		zone_free(&s->xfers, t->x);
+		free(t);
+		return (NULL);
+	}
+	init_cb(s, t, k);
+	s->count.tcp_opened++;
+	s->count.tcp_active++;
+	s->count.tcp_connecting++;
+	if (via == VIA_GUEST)
+		peer->nconnecting++;
+	else
+		peer->ndialing++;
+	return (t);
+}
+
+/* A SYN for no flow: check policy and budgets, connect. */
+void
+tcp_open(struct slirp *s, const struct tcp_in *in, const struct flow_key *k)
+{
+	const struct ippkt	*p = in->p;
+	struct tcpcb		*t;
+	int			 target;
+
+	if ((target = find_target(s, in)) == -1)
+		return;
+	if ((t = new_flow(s, p->peer, &p->src, in->sport, &p->dst,
+	    in->dport, k, VIA_GUEST)) == NULL)
+		return;
+	t->state = TCPS_CONNECTING;
+	t->f.target = (uint8_t)target;
+	learn_syn(s, t, in);
+	if (s->conf.copy_tos)
+		t->f.dscp = p->tos & 0xfc;
+	if (s->host->tcp_open(s->harg, &t->f, p->ttl) == -1) {
+		connect_failed(s, t, in, errno, NULL);
+		return;
+	}
+	t->t_keep = s->now + CONNECT_TIMEOUT;
+	if (s->conf.tcp.fast_dial != 0)
+		t->x->t_delack = s->now + MONO_MS(s->conf.tcp.fast_dial);
+	tcp_arm(s, t);
+}
+
+/* A free port of the gateway toward this service of a guest; 0 if none. */
+static uint16_t
+free_port(struct slirp *s, const struct slirp_peer *peer,
+    const struct ipaddr *to, uint16_t port, const struct ipaddr *from,
+    struct flow_key *k)
+{
+	uint16_t	 p;
+	int		 i;
+
+	for (i = 0; i < PORT_TRIES; i++) {
+		p = (uint16_t)(PORT_FIRST +
+		    arc4random_uniform(65536 - PORT_FIRST));
+		flow_key(k, peer, FLOW_TCP, to, port, from, p);
+		if (flow_find(s, k) == NULL)
+			return (p);
+	}
+	return (0);
+}
+
+/*
+ * Connect a client of the host, on the connected socket fd, to a service
+ * in the tunnel.  via says who made it, for host->answered().  The socket
+ * is the flow's then; on failure (-1) it stays the caller's.
+ */
+int
+tcp_dial(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *to,
+    uint16_t port, enum flow_via via, int fd)
+{
+	const struct ipaddr	*from = ip_local(s, to->af);
+	struct flow_key		 k;
+	struct tcpcb		*t;
+	uint16_t		 p;
+
+	if (from == NULL ||
+	    (p = free_port(s, peer, to, port, from, &k)) == 0 ||
+	    (t = new_flow(s, peer, to, port, from, p, &k, via)) == NULL)
+		return (-1);
+	t->state = TCPS_SYN_SENT;
+	t->sack_ok = s->conf.tcp.sack;
+	t->ts_ok = t->ws_ok = 1;
+	t->rcv_scale = s->conf.tcp.wscale;
+	t->mss = TCP_MSS_DEFAULT;
+	cc_init(t, (enum cc_id)s->conf.tcp.cc, s->conf.tcp.iw, s->now);
+	path_recall(s, t);
+	if (s->host->adopt(s->harg, &t->f, fd) == -1) {
+		tcp_free(s, t, 0);
+		return (-1);
+	}
+	s->count.tcp_forwarded++;
+	tcp_send_syn(s, t);
+	t->x->t_rexmt = s->now + t->rto;
+	tcp_arm(s, t);
+	return (0);
+}
+
+/* The guest does not answer, or refuses. */
+void
+tcp_dial_failed(struct slirp *s, struct tcpcb *t, int error)
+{
+	if (error == ETIMEDOUT)
+		s->count.tcp_timeouts++;
+	else if (error == ECONNREFUSED)
+		s->count.tcp_refused++;
+	else
+		s->count.tcp_unreachable++;
+	s->host->answered(s->harg, &t->f, error);
+	/* who has been told gets an orderly end */
+	tcp_free(s, t, t->f.via == VIA_FORWARD);
+}
+
+/* Returns 0 if the flow is gone. */
+int
+tcp_syn_timeout(struct slirp *s, struct tcpcb *t)
+{
+	if (++t->backoff > SYN_TRIES) {
+		tcp_dial_failed(s, t, ETIMEDOUT);
+		return (0);
+	}
+	s->count.tcp_retransmits++;
+	tcp_send_syn(s, t);
+	t->x->t_rexmt = s->now + (t->rto << t->backoff);
+	return (1);
+}
+
+/* A segment for a connection that this side has asked for. */
+void
+tcp_syn_sent(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
+{
+	if (in->flags & TH_ACK && in->ack != t->snd_nxt) {
+		tcp_reply_rst(s, in);
+		return;
+	}
+	if (in->flags & TH_RST) {
+		if (in->flags & TH_ACK) {
+			s->count.tcp_resets_rx++;
+			tcp_dial_failed(s, t, ECONNREFUSED);
+		}
+		return;
+	}
+	/* both at once is not how services begin */
+	if ((in->flags & (TH_SYN | TH_ACK)) != (TH_SYN | TH_ACK))
+		return;
+	t->f.peer->ndialing--;
+	s->count.tcp_connecting--;
+	learn_syn(s, t, in);
+	/* the SYN has told a window, which was not scaled */
+	t->rcv_adv = t->rcv_nxt + (t->rcv_wnd < UINT16_MAX ? t->rcv_wnd :
+	    UINT16_MAX);
+	tcp_established(s, t, in);
+	s->host->answered(s->harg, &t->f, 0);
+	tcp_send_ack(s, t);
+	tcp_arm(s, t);
+}
+
+/* The guest gets its SYN-ACK. */
+void
+tcp_answer_syn(struct slirp *s, struct tcpcb *t)
+{
+	t->state = TCPS_SYN_RCVD;
+	t->x->t_rexmt = s->now + t->rto;
+	t->progress = s->now;
+	tcp_send_synack(s, t);
+}
+
+/* The host side is connected: now the guest may know. */
+static void
+host_connected(struct slirp *s, struct tcpcb *t)
+{
+	t->f.peer->nconnecting--;
+	s->count.tcp_connecting--;
+	if (t->dialing) {
+		t->dialing = 0;
+		t->host_full = 0;
+		t->t_keep = s->now + TCP_KEEP_IDLE;
+		tcp_flush(s, t);
+		return;
+	}
+	t->t_keep = 0;
+	tcp_answer_syn(s, t);
+	tcp_arm(s, t);
+}
+
+void
+tcp_connect_event(struct slirp *s, struct tcpcb *t, int what)
+{
+	struct host_error	 he, e;
+	int			 error;
+
+	/* an error ends the attempt: who is connected has none */
+	if (what & HOST_WRITE && s->host->connected(s->harg, &t->f)) {
+		/* told once: there is something to read already */
+		if (what & HOST_READ)
+			t->f.readable = 1;
+		host_connected(s, t);
+		return;
+	}
+	/* the kernel forgets the error once its queue has been read */
+	memset(&he, 0, sizeof(he));
+	error = s->host->error(s->harg, &t->f);
+	while (s->host->errqueue(s->harg, &t->f, &e) == 0)
+		he = e;
+	if (error == 0)
+		error = he.error;
+	if (error != 0)
+		connect_failed(s, t, NULL, error, &he);
+}
+

@@ -30,13 +30,13 @@ LIBS_CTL =	-lcrypto -lbsd
 
 # What the files of a folder may include from elsewhere, in quotes.
 INC_wgslirpd/proc =		-iquote wgslirpd/msg
-INC_wgslirpd/parent =		-iquote wgslirpd/msg -iquote wgslirpd/slirp/net \
-				-iquote wgslirpd/slirp/tcp
-INC_wgslirpd/crypto =		-iquote wgslirpd/msg
-INC_wgslirpd/slirp =		-iquote wgslirpd/msg -iquote wgslirpd/slirp/net
+INC_process =			-iquote wgslirpd/msg -iquote wgslirpd/proc
+INC_wgslirpd/parent =		$(INC_process)
+INC_wgslirpd/crypto =		$(INC_process)
+INC_wgslirpd/slirp =		$(INC_process) -iquote wgslirpd/slirp/net
 INC_wgslirpd/slirp/net =	-iquote wgslirpd/msg
 INC_wgslirpd/slirp/tcp =	-iquote wgslirpd/msg -iquote wgslirpd/slirp/net
-INC_wgslirpd/control =		-iquote wgslirpd/msg
+INC_wgslirpd/control =		$(INC_process)
 # The tests see everything, each with the folder that it is in.
 INC_tests =			-iquote wgslirpd -iquote wgslirpd/msg \
 				-iquote wgslirpd/slirp/net
@@ -54,11 +54,15 @@ BASE =		common/pktq.o common/sandbox_$(PLATFORM).o \
 		common/shm_$(PLATFORM).o common/siphash.o common/wheel.o \
 		common/zone.o
 
-PARENT =	wgslirpd/parent/conf.o wgslirpd/parent/env.o \
-		wgslirpd/parent/rules.o wgslirpd/parent/set.o \
+# What the processes may say to each other, and what each is made of.
+MSG =		wgslirpd/msg/msg.o wgslirpd/msg/tcpconf.o
+PROC =		wgslirpd/proc/nap.o wgslirpd/proc/proc.o
+
+PARENT =	wgslirpd/parent/config.o wgslirpd/parent/env.o \
+		wgslirpd/parent/rules.o wgslirpd/parent/wgset.o \
 		wgslirpd/parent/lex.o wgslirpd/parent/listen.o \
 		wgslirpd/parent/listen_$(PLATFORM).o wgslirpd/parent/parse.o \
-		wgslirpd/parent/print.o wgslirpd/proc/proc.o wgslirpd/parent/main.o
+		wgslirpd/parent/print.o wgslirpd/parent/main.o
 
 WG =		wgslirpd/crypto/wg/aead.o wgslirpd/crypto/wg/allowedips.o \
 		wgslirpd/crypto/wg/cookie.o wgslirpd/crypto/wg/device.o \
@@ -85,7 +89,7 @@ SLIRP =		wgslirpd/slirp/main.o wgslirpd/slirp/lookup.o \
 CONTROL =	wgslirpd/control/main.o wgslirpd/control/http.o \
 		wgslirpd/control/uapi.o
 
-DAEMON =	$(BASE) $(PARENT) $(WG) $(CRYPTO) $(NET) $(TCP) $(SLIRP) \
+DAEMON =	$(BASE) $(MSG) $(PROC) $(PARENT) $(WG) $(CRYPTO) $(NET) $(TCP) $(SLIRP) \
 		$(CONTROL)
 
 CTL =		wgslirpctl/convert.o wgslirpctl/keys.o wgslirpctl/output.o \
@@ -99,7 +103,7 @@ UNIT_WG =	$(UNIT_BASE) common/key.o $(WG)
 UNIT_COMMON =	$(COMMON) common/pktq.o common/shm_$(PLATFORM).o \
 		common/siphash.o common/wheel.o common/zone.o
 UNIT_SLIRP =	$(UNIT_BASE) common/pktq.o common/shm_$(PLATFORM).o \
-		common/zone.o $(NET) $(TCP)
+		common/zone.o wgslirpd/msg/tcpconf.o $(NET) $(TCP)
 UNIT_DNS =	wgslirpd/slirp/dnsmsg.o common/addr.o
 UNIT_LOAD =	$(UNIT_WG) wgslirpd/slirp/net/cksum.o \
 		wgslirpd/crypto/udpio_$(PLATFORM).o
@@ -113,6 +117,7 @@ LINK_sim_tcp.t =	$(UNIT_SLIRP) -lbsd
 LINK_sim_wg.t =		$(UNIT_WG) -lcrypto -lbsd
 LINK_test_common.t =	$(UNIT_COMMON) -lcmocka -lbsd
 LINK_test_dns.t =	$(UNIT_DNS) -lcmocka -lresolv -lbsd
+LINK_test_msg.t =	$(MSG) -lcmocka
 LINK_test_router.t =	$(UNIT_SLIRP) -lcmocka -lbsd
 LINK_test_sandbox.t =	common/sandbox_$(PLATFORM).o
 LINK_test_slirp.t =	$(UNIT_SLIRP) -lcmocka -lbsd
@@ -122,9 +127,10 @@ LINK_test_wg.t =	$(UNIT_WG) -lcmocka -lcrypto -lbsd
 LINK_vectors.t =	$(UNIT_WG) -lcrypto -lbsd
 
 UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_dns.t \
-		regress/unit/test_router.t regress/unit/test_slirp.t \
-		regress/unit/test_tcp.t regress/unit/test_turns.t \
-		regress/unit/test_wg.t regress/unit/vectors.t
+		regress/unit/test_msg.t regress/unit/test_router.t \
+		regress/unit/test_slirp.t regress/unit/test_tcp.t \
+		regress/unit/test_turns.t regress/unit/test_wg.t \
+		regress/unit/vectors.t
 SIMS =		regress/sim/sim_tcp.t regress/sim/sim_wg.t
 BENCHES =	regress/bench/bench_wg.t regress/bench/limit.t \
 		regress/bench/load.t
@@ -201,6 +207,7 @@ wgslirpd/parent/parse.o wgslirpd/parent/lex.o: wgslirpd/parent/parse.c
 
 regress/unit/test_common.t: $(UNIT_COMMON)
 regress/unit/test_dns.t: $(UNIT_DNS)
+regress/unit/test_msg.t: $(MSG)
 regress/unit/test_router.t regress/unit/test_slirp.t \
     regress/unit/test_tcp.t regress/unit/test_turns.t \
     regress/sim/sim_many.t regress/sim/sim_tcp.t: $(UNIT_SLIRP)

@@ -1062,7 +1062,7 @@ goodput(char **v, int n)
 	int		 i, flows = n > 6 ? atoi(v[6]) : 1, cc;
 
 	begin(1);
-	if ((cc = cc_by_name(v[0])) == -1 || flows < 1 || flows > MAX_CONNS)
+	if ((cc = tcpconf_cc(v[0])) == -1 || flows < 1 || flows > MAX_CONNS)
 		return (1);
 	S.s.conf.tcp.cc = (uint8_t)cc;
 	S.down.delay = S.up.delay = (mono_t)(atof(v[1]) * 500000);

@@ -3,7 +3,7 @@
 #ifndef CONTROL_H
 #define CONTROL_H
 
-#include "wgslirpd.h"
+#include "proc.h"
 
 /*
  * Ask the engines as a client of the control socket would: fn gets each
@@ -16,5 +16,10 @@ int	 control_ask(uint32_t, control_record_fn *, void *);
 /* control_http.c */
 void	 http_stage(int);
 void	 http_commit(void);
+
+/* control_uapi.c */
+void	 uapi_start(int, struct imsgev *, struct imsgev *, uint32_t *);
+int	 uapi_answer(struct imsg *);
+void	 uapi_set_done(int);
 
 #endif

@@ -17,8 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf.h"
 #include "control.h"
 #include "log.h"
+#include "set.h"
 
 #define MAX_CLIENTS	32
 
@@ -65,36 +67,6 @@ static const struct route	 routes[] = {
 	{ CTL_SHOW_RULES, { PROC_SLIRP, PROC_MAX, PROC_MAX },
 	    { CTL_SHOW_RULES, 0 } },
 	{ CTL_FLUSH, { PROC_SLIRP, PROC_MAX, PROC_MAX }, { CTL_FLUSH, 0 } }
-};
-
-/* Which process may send which answer, and how long it is. */
-struct answer {
-	uint32_t	 type;
-	uint8_t		 from;		/* bits by enum proc_id */
-	size_t		 len;
-};
-#define FROM(p)	(1U << (p))
-
-static const struct answer	 answers[] = {
-	{ CTL_SUMMARY, FROM(PROC_CRYPTO), sizeof(struct ctl_summary) },
-	{ CTL_PEER, FROM(PROC_CRYPTO), sizeof(struct ctl_peer) },
-	{ CTL_AIP, FROM(PROC_CRYPTO), sizeof(struct ctl_aip) },
-	{ CTL_CRYPTO_COUNTERS, FROM(PROC_CRYPTO),
-	    sizeof(struct crypto_counters) },
-	{ CTL_PEERFLOWS, FROM(PROC_SLIRP), sizeof(struct ctl_peerflows) },
-	{ CTL_FLOW, FROM(PROC_SLIRP), sizeof(struct ctl_flow) },
-	{ CTL_RULE, FROM(PROC_SLIRP), sizeof(struct ctl_rule) },
-	{ CTL_SLIRP_COUNTERS, FROM(PROC_SLIRP),
-	    sizeof(struct slirp_counters) },
-	{ CTL_MORE, FROM(PROC_CRYPTO) | FROM(PROC_SLIRP),
-	    sizeof(struct ctl_more) },
-	/* for wg(8), which may be gone */
-	{ IMSG_UAPI_DEVICE, FROM(PROC_CRYPTO), sizeof(struct uapi_device) },
-	{ IMSG_UAPI_PEER, FROM(PROC_CRYPTO), sizeof(struct uapi_peer) },
-	{ CTL_END, FROM(PROC_CRYPTO) | FROM(PROC_SLIRP), 0 },
-	{ CTL_OK, FROM(PROC_PARENT) | FROM(PROC_SLIRP) | FROM(PROC_CRYPTO),
-	    0 },
-	{ CTL_FAIL, FROM(PROC_PARENT) | FROM(PROC_SLIRP), CTL_TEXT_LEN }
 };
 
 static struct {
@@ -359,21 +331,13 @@ client_by_id(uint32_t id)
 static void
 relay(struct imsgev *iev, struct imsg *imsg)
 {
-	const struct answer	*a = NULL;
 	struct client		*c;
 	struct ctl_more		 more;
 	struct ibuf		 buf;
 	uint32_t		 type = imsg_get_type(imsg);
-	size_t			 i;
 
 	if (co.uapi_fd != -1 && iev->peer == PROC_CRYPTO && uapi_answer(imsg))
 		return;
-	for (i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
-		if (answers[i].type == type)
-			a = &answers[i];
-	if (a == NULL || !(a->from & FROM(iev->peer)) ||
-	    imsg_get_len(imsg) != a->len)
-		bad_imsg(proc_title(iev->peer), type);
 	if ((c = client_by_id(imsg_get_id(imsg))) == NULL || c->type == 0)
 		return;		/* it did not wait */
 	switch (type) {
@@ -390,7 +354,7 @@ relay(struct imsgev *iev, struct imsg *imsg)
 		client_ask(c);
 		break;
 	default:
-		if (a->len == 0)
+		if (imsg_get_len(imsg) == 0)
 			client_send(c, type, NULL, 0);
 		else if (imsg_get_ibuf(imsg, &buf) == 0)
 			client_send(c, type, ibuf_data(&buf),
@@ -487,9 +451,6 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 			bad_imsg("parent", IMSG_CONF_SERVICE);
 		http_stage(imsg_take_fd(imsg));
 		break;
-	case IMSG_CONF_ALLOW:
-	case IMSG_CONF_USER:
-		bad_imsg("parent", imsg_get_type(imsg));
 	case IMSG_CONF_END:
 		imsgev_must(iev, IMSG_STAGED, 0, -1, NULL, 0);
 		break;

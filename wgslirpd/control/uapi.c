@@ -23,8 +23,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "control.h"
 #include "log.h"
-#include "wgslirpd.h"
+#include "set.h"
 
 #define MAX_CLIENTS	16
 #define LINE_MAX_LEN	1024

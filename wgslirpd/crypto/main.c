@@ -22,12 +22,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "conf.h"
 #include "log.h"
+#include "nap.h"
 #include "pktq.h"
+#include "proc.h"
+#include "set.h"
 #include "shm.h"
 #include "udpio.h"
 #include "wg/peer.h"
-#include "wgslirpd.h"
 
 #define RX_ROUNDS	4	/* receive calls a round */
 #define OUT_BATCH	64	/* packets of the slirp engine a round */

@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "env.h"
+#include "grammar.h"
 #include "log.h"
-#include "tcp.h"
-#include "wgslirpd.h"
 
 extern char	**environ;
 
@@ -411,7 +411,7 @@ env_tcp(struct env_parse *e, struct conf_tcp *c)
 		c->gate_log = (uint8_t)env_choice(e, "TCP_GATE_LOG", logs, 3,
 		    c->gate_log);
 	if ((v = env_get("TCP_CC")) != NULL) {
-		if ((cc = cc_by_name(v)) == -1)
+		if ((cc = tcpconf_cc(v)) == -1)
 			env_error(e, "TCP_CC: \"%s\" is not newreno, cubic, "
 			    "bbr or off", v);
 		else

@@ -23,7 +23,7 @@
 #include "lex.h"
 #include "log.h"
 #include "parse.h"
-#include "wgslirpd.h"
+#include "grammar.h"
 
 #define MAX_INCLUDES	16
 #define MAX_TOKEN	8096

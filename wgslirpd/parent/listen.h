@@ -3,7 +3,7 @@
 #ifndef LISTEN_H
 #define LISTEN_H
 
-#include "wgslirpd.h"
+#include "config.h"
 
 /* Bound WireGuard sockets, with what they are bound to. */
 struct listen_set {

@@ -30,11 +30,17 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "config.h"
+#include "env.h"
+#include "grammar.h"
 #include "listen.h"
 #include "log.h"
 #include "pktq.h"
+#include "print.h"
+#include "proc.h"
+#include "rules.h"
 #include "shm.h"
-#include "wgslirpd.h"
+#include "wgset.h"
 
 #define QUEUE_SLOTS_IN	8192	/* guest -> host: 16 MiB of slots */
 #define QUEUE_SLOTS_OUT	16384	/* host -> guest: 32 MiB of slots */
@@ -727,34 +733,26 @@ parent_dispatch(struct imsgev *iev, struct imsg *imsg)
 		break;
 	case CTL_RELOAD:
 	case CTL_LOG:
-		if (iev->peer != PROC_CONTROL)
-			goto bad;
 		parent_control(imsg);
 		break;
 	case IMSG_SET_BEGIN:
 	case IMSG_SET_PEER:
 	case IMSG_SET_AIP:
 	case IMSG_SET_END:
-		if (iev->peer != PROC_CONTROL || !env.started ||
-		    env.uapi_path[0] == '\0')
-			goto bad;
+		if (!env.started || env.uapi_path[0] == '\0')
+			bad_imsg(proc_title(iev->peer), imsg_get_type(imsg));
 		change_msg(imsg);
 		break;
 	case IMSG_SET_DONE:
-		if (iev->peer != PROC_CRYPTO || !env.set_sent)
-			goto bad;
+		if (!env.set_sent)
+			bad_imsg(proc_title(iev->peer), imsg_get_type(imsg));
 		imsg_is(imsg, &done, sizeof(done));
 		env.naips = done.naips;
 		change_done(done.error);
 		break;
 	default:
-		goto bad;
+		bad_imsg(proc_title(iev->peer), imsg_get_type(imsg));
 	}
-	return;
- bad:
-	log_warnx("%s sent message %u, which it may not",
-	    proc_title(iev->peer), imsg_get_type(imsg));
-	stop_all(1);
 }
 
 static void

@@ -21,10 +21,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "config.h"
+#include "grammar.h"
 #include "lex.h"
 #include "log.h"
-#include "tcp.h"
-#include "wgslirpd.h"
+#include "rules.h"
 
 /* A rule with lists stands for several rules; these are its lists. */
 struct item {
@@ -354,7 +355,7 @@ tcpopt		: ACK DELAY NUMBER	{
 			conf->tcp.ack_delay = (uint32_t)$3;
 		}
 		| CONGESTION STRING	{
-			int	 cc = cc_by_name($2);
+			int	 cc = tcpconf_cc($2);
 
 			free($2);
 			if (cc == -1) {

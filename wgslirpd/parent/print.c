@@ -13,8 +13,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "cc.h"
-#include "wgslirpd.h"
+#include "print.h"
+#include "rules.h"
 
 static void
 print_string(const char *s)
@@ -174,7 +174,7 @@ print_tcp(const struct conf_tcp *c)
 	static const char *const	 logs[] = { "off", "info", "debug" };
 
 	printf("tcp {\n\tack delay %u\n\tcongestion %s\n", c->ack_delay,
-	    cc_name((enum cc_id)c->cc));
+	    tcpconf_cc_name((enum cc_id)c->cc));
 	printf("\terror signal %s\n\tfast dial %u\n", signals[c->signal],
 	    c->fast_dial);
 	printf("\tgate log %s\n\tidle gate %u\n", logs[c->gate_log],

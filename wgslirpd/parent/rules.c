@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "log.h"
-#include "wgslirpd.h"
+#include "rules.h"
 
 /* A table without a content yet; NULL if there is one of that name. */
 struct conf_table *

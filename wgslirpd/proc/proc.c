@@ -20,10 +20,11 @@
 #include <unistd.h>
 
 #include "log.h"
-#include "wgslirpd.h"
+#include "proc.h"
 
 struct event_base		*evbase;
 
+static enum proc_id		 self = PROC_PARENT;
 static struct imsgev		*log_pipe;
 static int			 log_busy;
 
@@ -38,6 +39,20 @@ const char *
 proc_title(enum proc_id id)
 {
 	return (id < PROC_MAX ? titles[id] : "?");
+}
+
+/* What a sibling sends fits its line in the list, or it ends this process. */
+static void
+check_imsg(const struct imsgev *iev, struct imsg *imsg)
+{
+	const char	*wrong;
+	uint32_t	 type = imsg_get_type(imsg);
+
+	wrong = msg_wrong(iev->peer, self, type, imsg_get_len(imsg),
+	    ibuf_fd_avail(imsg->buf));
+	if (wrong != NULL)
+		fatalx("%s sent message %u (%s), %s", proc_title(iev->peer),
+		    type, msg_name(type), wrong);
 }
 
 static void
@@ -67,6 +82,7 @@ imsgev_dispatch(evutil_socket_t fd, short what, void *arg)
 				    proc_title(iev->peer));
 			if (r == 0)
 				break;
+			check_imsg(iev, &imsg);
 			iev->fn(iev, &imsg);
 			imsg_free(&imsg);
 		}
@@ -172,10 +188,12 @@ imsg_take_fd(struct imsg *imsg)
 	return (fd);
 }
 
+/* A message that the sender may send, but not now, or not like this. */
 void
 bad_imsg(const char *from, uint32_t type)
 {
-	fatalx("%s sent message %u, which it may not", from, type);
+	fatalx("%s sent message %u (%s) at a wrong time or with a wrong "
+	    "content", from, type, msg_name(type));
 }
 
 /* A daemon's child logs through the parent. */
@@ -247,6 +265,7 @@ child_init(enum proc_id id, int foreground, struct imsgev *parent,
 {
 	char	 err[256];
 
+	self = id;
 	log_procname(proc_title(id));
 	if (sandbox_early(err, sizeof(err)) == -1)
 		fatalx("%s", err);
@@ -308,33 +327,6 @@ accept_or_pause(int fd, struct event *ev, struct event *timer)
 		event_add(timer, &tv);
 	}
 	return (s);
-}
-
-/* After a round that handled so many packets: nap rather than sleep? */
-int
-nap_wanted(struct nap *n, uint64_t packets)
-{
-	if (packets >= NAP_TRAFFIC)
-		n->rounds = NAP_ROUNDS;
-	else if (n->rounds > 0)
-		n->rounds--;
-	/* the more there is, the more is worth waiting for */
-	n->time = NAP_LEAST + packets * NAP_PACKET;
-	if (n->time > NAP_MOST)
-		n->time = NAP_MOST;
-	return (n->rounds > 0);
-}
-
-/* Until the time is over, or the doorbell rings. */
-void
-nap_take(const struct nap *n, int bell)
-{
-	struct pollfd	 pfd = { bell, POLLIN, 0 };
-	struct timespec	 ts = { 0, (long)n->time };
-
-	(void)ppoll(&pfd, 1, &ts, NULL);
-	/* once: otherwise a socket that is always readable keeps it */
-	event_base_loop(evbase, EVLOOP_NONBLOCK | EVLOOP_ONCE);
 }
 
 /* What every child understands from the parent. */

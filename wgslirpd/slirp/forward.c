@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "proc.h"
 #include "forward.h"
 
 #define MAX_ROUTES	512	/* questions under way */

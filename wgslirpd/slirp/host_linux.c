@@ -16,6 +16,7 @@
 #include "forward.h"
 #include "hostsock.h"
 #include "names.h"
+#include "proc.h"
 
 /* From Linux' headers, which do not go with libc's. */
 #define MTU_DONT	0

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "proc.h"
 #include "lookup.h"
 
 #define RETRY_MIN	2	/* seconds */

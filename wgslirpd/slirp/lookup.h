@@ -5,7 +5,8 @@
 
 #include <event2/util.h>
 
-#include "wgslirpd.h"
+#include "conf.h"
+#include "mono.h"
 
 typedef void	dns_result_fn(const struct endpoint_msg *);
 typedef void	dns_lookup_fn(int, struct evutil_addrinfo *, void *);

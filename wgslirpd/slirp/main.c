@@ -17,13 +17,14 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "nap.h"
+#include "proc.h"
 #include "shm.h"
 #include "net/slirp.h"
 #include "lookup.h"
 #include "forward.h"
 #include "hostsock.h"
 #include "names.h"
-#include "tcp/cc.h"
 
 #define IN_BATCH	256	/* packets of the guests a round */
 #define RUN_BATCH	64	/* flows that get a turn a round */

@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "proc.h"
 #include "lookup.h"
 #include "dnsmsg.h"
 #include "names.h"

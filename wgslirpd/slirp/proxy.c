@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "proc.h"
 #include "lookup.h"
 #include "forward.h"
 #include "names.h"

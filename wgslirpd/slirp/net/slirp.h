@@ -12,12 +12,12 @@
 
 #include "addr.h"
 #include "bucket.h"
+#include "conf.h"
 #include "counters.h"
 #include "log.h"
 #include "mono.h"
 #include "pktq.h"
 #include "siphash.h"
-#include "wgslirpd.h"
 #include "wheel.h"
 #include "zone.h"
 
@@ -34,7 +34,6 @@
 #define SLOT_ROOM	(PKTQ_SLOT_SIZE - SLOT_PAYLOAD)
 #define HDR_COPY	192	/* of a packet from the guest, private */
 #define DGRAM_MAX	65535
-#define TTL_DEFAULT	64
 
 #define TRAIN_SEGS	45	/* what one GSO send takes at MTU 1420 */
 #define SLOTS_RESERVED	1024	/* for everything that is not bulk */
@@ -624,7 +623,6 @@ void		 udp_answer(struct slirp *, struct slirp_peer *, struct flow *,
 
 /* slirp_tcp.c and its siblings: see slirp_tcp.h */
 int		 tcp_init(struct slirp *);
-void		 tcp_defaults(struct conf_tcp *);
 void		 tcp_fini(struct slirp *);
 void		 tcp_input(struct slirp *, struct ippkt *);
 void		 tcp_event(struct slirp *, struct flow *, int);

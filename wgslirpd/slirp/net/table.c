@@ -89,7 +89,7 @@ slirp_init(struct slirp *s, const struct host_ops *ops, void *harg,
 	s->maxflows = maxflows;
 	s->count.flows_max = maxflows;
 	s->conf.mtu = MTU_DEFAULT;
-	tcp_defaults(&s->conf.tcp);
+	tcpconf_defaults(&s->conf.tcp);
 	s->conf.udp_timeout = MONO_SEC(300);
 	s->conf.dns_timeout = MONO_SEC(10);
 	s->policy = 1;

@@ -29,24 +29,6 @@ static const struct cc_ops *const	 all[CC_MAX] = {
 	[CC_OFF] = &cc_off
 };
 
-/* Returns an enum cc_id, or -1. */
-int
-cc_by_name(const char *name)
-{
-	int	 i;
-
-	for (i = 0; i < CC_MAX; i++)
-		if (strcmp(all[i]->name, name) == 0)
-			return (i);
-	return (-1);
-}
-
-const char *
-cc_name(enum cc_id id)
-{
-	return (all[id]->name);
-}
-
 /* A new connection, with an initial window of so many segments. */
 void
 cc_init(struct tcpcb *t, enum cc_id id, uint32_t segs, mono_t now)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "mono.h"
+#include "tcpconf.h"
 
 struct tcpcb;
 
@@ -44,15 +45,6 @@ struct cc_ops {
 	void		 (*recovered)(struct tcpcb *);
 	void		 (*idle)(struct tcpcb *, mono_t);
 };
-
-enum cc_id {
-	CC_NEWRENO,
-	CC_CUBIC,
-	CC_BBR,
-	CC_OFF,
-	CC_MAX
-};
-#define CC_DEFAULT	CC_BBR
 
 /* Slow start's end before loss (RFC 9406, HyStart++). */
 struct hystart {
@@ -117,8 +109,6 @@ extern const struct cc_ops	 cc_newreno, cc_cubic, cc_bbr, cc_off;
 /* slirp_tcp_cc.c */
 void	 cc_init(struct tcpcb *, enum cc_id, uint32_t, mono_t);
 void	 cc_rtt(struct tcpcb *, mono_t, mono_t);
-int	 cc_by_name(const char *);
-const char	*cc_name(enum cc_id);
 void	 cc_halve(struct tcpcb *, uint32_t);
 void	 cc_pace(struct tcpcb *);
 void	 cc_prr(struct tcpcb *, const struct cc_sample *);

@@ -71,22 +71,6 @@ static const char *const	 state_names[] = {
 	[TCPS_LAST_ACK] = "last-ack"
 };
 
-/* What can be set about TCP, where nobody has. */
-void
-tcp_defaults(struct conf_tcp *c)
-{
-	memset(c, 0, sizeof(*c));
-	c->ack_delay = 10;
-	c->cc = CC_DEFAULT;
-	c->gate_log = GATE_INFO;
-	c->idle_gate = 6000;
-	c->idle_fail = 120;
-	c->iw = TCP_IW_SEGS;
-	c->sack = 1;
-	c->window = TCP_WND_START;
-	c->wscale = TCP_WSCALE;
-}
-
 int
 tcp_init(struct slirp *s)
 {

@@ -13,17 +13,12 @@
 #define TH_ACK		0x10
 
 #define TCP_HDR		20
-#define TCP_MSS_MIN	88
 #define TCP_MSS_DEFAULT	536
-#define TCP_WSCALE	8
 #define TCP_TS_LEN	12		/* timestamps option with padding */
 #define TCP_MAX_SEGS	4096		/* in a send queue */
 #define TCP_MAX_SMALL	32		/* short ones among them */
-#define TCP_WND_START	65536
-#define TCP_WND_MAX	(4 * 1024 * 1024)
 #define TCP_RANGES	32		/* out of order, a flow */
 #define TCP_SACK_BLOCKS	4
-#define TCP_IW_SEGS	10		/* RFC 6928 */
 
 #define TCP_TS_UNIT	MONO_MS(1)
 #define TCP_RTO_INIT	MONO_SEC(1)

@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
 #include "log.h"
-#include "slirp.h"
-#include "wgslirpd.h"
+#include "rules.h"
 
 static int	 cmp_peer_key(const struct conf_peer *,
 		    const struct conf_peer *);
@@ -48,7 +48,7 @@ config_new(void)
 	TAILQ_INIT(&c->upstreams);
 	TAILQ_INIT(&c->excludes);
 	c->mtu = MTU_DEFAULT;
-	tcp_defaults(&c->tcp);
+	tcpconf_defaults(&c->tcp);
 	c->ttl = TTL_DEFAULT;
 	c->udp_timeout = UDP_TIMEOUT_DEFAULT;
 	c->dns_timeout = DNS_TIMEOUT_DEFAULT;

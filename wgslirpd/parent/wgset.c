@@ -21,7 +21,7 @@
 #include <string.h>
 
 #include "log.h"
-#include "wgslirpd.h"
+#include "wgset.h"
 
 #define MAX_SET_AIPS	(1U << 20)
 

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef CONF_H
+#define CONF_H
+
+#include <sys/types.h>
+
+#include <stdint.h>
+
+#include "addr.h"
+#include "key.h"
+#include "msg.h"
+#include "tcpconf.h"
+
+/*
+ * The configuration as the parent sends it to the engines.
+ */
+#define WGSLIRPD_PORT		51820
+#define TTL_DEFAULT		64	/* of packets that are made here */
+
+/* Inner packets have to fit a slot with headroom for our headers. */
+#define MTU_MIN			576
+#define MTU_MAX			1800
+#define MTU_DEFAULT		1420
+
+/* Whose datagrams a UDP mapping takes (RFC 4787 5). */
+enum udp_filtering {
+	FILTER_ADDRESS,		/* hosts that the guest has sent to */
+	FILTER_PORT,		/* their ports, too */
+	FILTER_NONE		/* everybody: endpoint-independent */
+};
+
+/* What wg(8) gets to see. */
+enum uapi_mode {
+	UAPI_OFF,
+	UAPI_ON,
+	UAPI_NO_SECRETS		/* no private and no preshared key */
+};
+
+struct conf_global {
+	uint16_t	 mtu;
+	uint16_t	 port;
+	uint16_t	 overlay;
+	uint8_t		 copy_tos;
+	uint8_t		 ttl;
+	struct conf_tcp	 tcp;
+	uint32_t	 udp_timeout;	/* seconds */
+	uint32_t	 dns_timeout;	/* of mappings that only do DNS */
+	uint32_t	 max_flows;	/* 0: what the descriptors allow */
+	uint32_t	 max_new;	/* flows a second and peer, 0: any */
+	uint32_t	 uapi;		/* enum uapi_mode */
+	uint8_t		 filtering;	/* enum udp_filtering */
+	uint8_t		 dns;		/* answer on the gateway's address */
+	uint8_t		 offload;	/* have the kernel cut and join */
+	char		 domain[DOMAIN_LEN];	/* of the peers' names */
+};
+
+struct conf_peer_msg {
+	uint32_t	 id;
+	uint16_t	 keepalive;
+	uint16_t	 has_endpoint;
+	uint32_t	 max_flows;	/* 0: no limit of its own */
+	uint32_t	 max_new;	/* 0: what is so for all */
+	uint64_t	 rate_in;	/* bytes a second, 0: any */
+	uint64_t	 rate_out;
+	uint64_t	 quota;		/* bytes, 0: none */
+	int64_t		 expires;	/* Unix seconds, 0: never */
+	char		 name[PEER_NAME_LEN];
+	uint8_t		 public_key[KEY_LEN];
+	uint8_t		 psk[KEY_LEN];
+	struct ipaddr	 ep_addr;
+	uint16_t	 ep_port;
+	uint8_t		 reserved[3];
+	uint8_t		 keep;		/* wg(8) made it: leave it as it is */
+};
+
+struct conf_aip {
+	uint32_t	 id;
+	struct ipprefix	 prefix;
+};
+
+struct resolve_msg {
+	uint32_t	 id;
+	uint16_t	 port;
+	uint16_t	 pad;
+	char		 host[HOST_NAME_LEN];
+};
+
+/* Egress policy; evaluated in the slirp engine. */
+#define RULE_ANY_PEER	UINT32_MAX
+#define RULE_NO_TABLE	UINT16_MAX
+
+/* How a guest learns that it was blocked. */
+enum rule_answer {
+	ANSWER_PROHIBITED,	/* ICMP, administratively prohibited */
+	ANSWER_RETURN,		/* a reset for TCP, else the same */
+	ANSWER_DROP		/* not at all */
+};
+
+struct rule {
+	uint32_t	 peer;		/* id, or RULE_ANY_PEER */
+	uint8_t		 pass;
+	uint8_t		 answer;	/* enum rule_answer, of a block */
+	uint8_t		 quick;
+	uint8_t		 log;
+	uint8_t		 proto;		/* 0: any */
+	uint8_t		 private;	/* to private: instead of "to" */
+	uint16_t	 from_table;	/* index, or RULE_NO_TABLE */
+	uint16_t	 to_table;
+	struct ipprefix	 from;		/* af 0: any */
+	struct ipprefix	 to;		/* af 0: any */
+	uint16_t	 port_lo;	/* 0 to 65535: any */
+	uint16_t	 port_hi;
+};
+
+struct rule_msg {
+	struct rule	 rule;
+	char		 text[RULE_TEXT_LEN];
+};
+
+/* Something that listens on the host, on behalf of the tunnel. */
+enum service_kind {
+	SERVICE_FORWARD,	/* into the tunnel */
+	SERVICE_PROXY,		/* the same, by SOCKS or HTTP CONNECT */
+	SERVICE_METRICS		/* of the control engine */
+};
+
+struct service {
+	uint8_t		 kind;		/* enum service_kind */
+	uint8_t		 proto;		/* IPPROTO_TCP, IPPROTO_UDP */
+	uint16_t	 port;
+	uint16_t	 dport;
+	uint16_t	 pad;
+	struct ipaddr	 addr;
+	struct ipaddr	 dst;		/* of a forward: in the tunnel */
+};
+
+struct service_user {
+	char		 name[USER_LEN];
+	char		 password[USER_LEN];
+};
+
+struct upstream {
+	struct ipaddr	 addr;
+	uint16_t	 port;
+	uint16_t	 pad;
+};
+
+/* A name of the tunnel, without its domain. */
+struct name_msg {
+	char		 name[PEER_NAME_LEN];
+	struct ipaddr	 addr;
+};
+
+#endif

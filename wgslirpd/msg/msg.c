@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Who may say what to whom.  See the list in msg.h.
+ */
+
+#include <sys/types.h>
+
+#include "conf.h"
+#include "msg.h"
+#include "sandbox.h"
+#include "set.h"
+
+struct rule_of_msg {
+	uint32_t	 type;
+	const char	*name;
+	size_t		 len;
+	uint64_t	 ways;		/* WAY() of each that is allowed */
+	int		 fd;
+};
+
+#define IMSG_RULE(type, len, ways, fd)	{ type, #type, len, ways, fd },
+
+/* The processes' own, by type. */
+static const struct rule_of_msg	 imsgs[IMSG_MAX] = {
+	{ IMSG_NONE, "IMSG_NONE", 0, 0, 0 },
+	IMSGS(IMSG_RULE)
+};
+
+/* What they pass on of the control protocol (ctl.h). */
+#define REQUEST(type, ways) \
+	{ type, #type, sizeof(struct ctl_request), ways, NO_FD }
+#define ANSWER(type, len, ways)	{ type, #type, len, ways, NO_FD }
+#define BOTH	(WAY(CRYPTO, CONTROL) | WAY(SLIRP, CONTROL))
+
+static const struct rule_of_msg	 ctls[] = {
+	REQUEST(CTL_SHOW_SUMMARY, WAY(CONTROL, CRYPTO)),
+	REQUEST(CTL_SHOW_PEERS, WAY(CONTROL, CRYPTO)),
+	REQUEST(CTL_PAUSE, WAY(CONTROL, CRYPTO)),
+	REQUEST(CTL_RESUME, WAY(CONTROL, CRYPTO)),
+	REQUEST(CTL_SHOW_COUNTERS, WAY(CONTROL, CRYPTO) |
+	    WAY(CONTROL, SLIRP)),
+	REQUEST(CTL_SHOW_PEERFLOWS, WAY(CONTROL, SLIRP)),
+	REQUEST(CTL_SHOW_FLOWS, WAY(CONTROL, SLIRP)),
+	REQUEST(CTL_SHOW_RULES, WAY(CONTROL, SLIRP)),
+	REQUEST(CTL_KILL_FLOW, WAY(CONTROL, SLIRP)),
+	REQUEST(CTL_REFRESH, WAY(CONTROL, SLIRP)),
+	REQUEST(CTL_FLUSH, WAY(CONTROL, SLIRP)),
+	REQUEST(CTL_LOG, WAY(CONTROL, PARENT)),
+	REQUEST(CTL_RELOAD, WAY(CONTROL, PARENT)),
+	ANSWER(CTL_SUMMARY, sizeof(struct ctl_summary),
+	    WAY(CRYPTO, CONTROL)),
+	ANSWER(CTL_PEER, sizeof(struct ctl_peer), WAY(CRYPTO, CONTROL)),
+	ANSWER(CTL_AIP, sizeof(struct ctl_aip), WAY(CRYPTO, CONTROL)),
+	ANSWER(CTL_CRYPTO_COUNTERS, sizeof(struct crypto_counters),
+	    WAY(CRYPTO, CONTROL)),
+	ANSWER(CTL_PEERFLOWS, sizeof(struct ctl_peerflows),
+	    WAY(SLIRP, CONTROL)),
+	ANSWER(CTL_FLOW, sizeof(struct ctl_flow), WAY(SLIRP, CONTROL)),
+	ANSWER(CTL_RULE, sizeof(struct ctl_rule), WAY(SLIRP, CONTROL)),
+	ANSWER(CTL_SLIRP_COUNTERS, sizeof(struct slirp_counters),
+	    WAY(SLIRP, CONTROL)),
+	ANSWER(CTL_MORE, sizeof(struct ctl_more), BOTH),
+	ANSWER(CTL_END, 0, BOTH),
+	ANSWER(CTL_OK, 0, BOTH | WAY(PARENT, CONTROL)),
+	ANSWER(CTL_FAIL, CTL_TEXT_LEN, WAY(SLIRP, CONTROL) |
+	    WAY(PARENT, CONTROL))
+};
+
+static const struct rule_of_msg *
+find(uint32_t type)
+{
+	size_t	 i;
+
+	if (type > IMSG_NONE && type < IMSG_MAX)
+		return (&imsgs[type]);
+	for (i = 0; i < sizeof(ctls) / sizeof(ctls[0]); i++)
+		if (ctls[i].type == type)
+			return (&ctls[i]);
+	return (NULL);
+}
+
+const char *
+msg_wrong(enum proc_id from, enum proc_id to, uint32_t type, size_t len,
+    int has_fd)
+{
+	const struct rule_of_msg	*r = find(type);
+
+	if (r == NULL || from >= PROC_MAX || to >= PROC_MAX ||
+	    !(r->ways & 1ULL << ((int)from * PROC_MAX + (int)to)))
+		return ("which it may not");
+	if (len != r->len)
+		return ("which has a wrong length");
+	if (!has_fd != !r->fd)
+		return (has_fd ? "with a descriptor" :
+		    "without its descriptor");
+	return (NULL);
+}
+
+const char *
+msg_name(uint32_t type)
+{
+	const struct rule_of_msg	*r = find(type);
+
+	return (r != NULL ? r->name : "?");
+}

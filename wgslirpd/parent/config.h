@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+#include <stdint.h>
+
+#include "addr.h"
+#include "conf.h"
+#include "key.h"
+#include "proc.h"
+
+#define WGSLIRPD_CONF		"/etc/wgslirpd/wgslirpd.conf"
+#define TABLE_NAME_LEN		32
+#define UAPI_NAME_LEN		16	/* of an interface, with the NUL */
+#define UAPI_DIR		"/var/run/wireguard"
+
+/* Configuration, as the parent has it. */
+struct conf_listen {
+	TAILQ_ENTRY(conf_listen)	 entry;
+	struct ipaddr			 addr;	/* af 0: all */
+	uint16_t			 port;
+};
+TAILQ_HEAD(conf_listens, conf_listen);
+
+struct conf_prefix {
+	TAILQ_ENTRY(conf_prefix)	 entry;
+	struct ipprefix			 prefix;
+};
+TAILQ_HEAD(conf_prefixes, conf_prefix);
+
+struct conf_table {
+	TAILQ_ENTRY(conf_table)		 entry;
+	char				 name[TABLE_NAME_LEN];
+	struct conf_prefixes		 prefixes;
+	struct conf_prefixes		 loaded;	/* from the file */
+	char				*path;
+};
+TAILQ_HEAD(conf_tables, conf_table);
+
+struct conf_rule {
+	TAILQ_ENTRY(conf_rule)		 entry;
+	struct rule			 rule;
+	char				 peer[PEER_NAME_LEN];
+	char				 from_table[TABLE_NAME_LEN];
+	char				 to_table[TABLE_NAME_LEN];
+	char				*file;	/* where it is */
+	int				 line;
+};
+TAILQ_HEAD(conf_rules, conf_rule);
+
+struct conf_user {
+	TAILQ_ENTRY(conf_user)		 entry;
+	struct service_user		 user;
+};
+
+struct conf_service {
+	TAILQ_ENTRY(conf_service)	 entry;
+	struct service			 s;
+	struct conf_prefixes		 allow;		/* none: all */
+	TAILQ_HEAD(, conf_user)		 users;
+	char				*users_file;
+	char				*file;		/* where it is */
+	int				 line;
+};
+TAILQ_HEAD(conf_services, conf_service);
+
+struct conf_upstream {
+	TAILQ_ENTRY(conf_upstream)	 entry;
+	struct upstream			 u;
+};
+TAILQ_HEAD(conf_upstreams, conf_upstream);
+
+/* How a secret was given; it is printed as that. */
+enum secret_from {
+	SECRET_NONE,
+	SECRET_INLINE,
+	SECRET_FILE,
+	SECRET_REDACTED		/* output of -nv: good for -n only */
+};
+
+struct conf_peer {
+	TAILQ_ENTRY(conf_peer)		 entry;
+	RB_ENTRY(conf_peer)		 key_entry;
+	uint32_t			 id;
+	uint8_t				 uapi;	/* wg(8) made it */
+	uint8_t				 gone;	/* a change takes it away */
+	uint8_t				 fresh;	/* or has brought it */
+	char				 name[PEER_NAME_LEN];
+	char				*file;	/* where it is defined */
+	int				 line;
+	int				 has_public;
+	uint8_t				 public[KEY_LEN];
+	uint8_t				 psk[KEY_LEN];
+	enum secret_from		 psk_from;
+	char				*psk_file;
+	struct conf_prefixes		 aips;
+	char				*ep_host;
+	uint16_t			 ep_port;
+	uint16_t			 keepalive;
+	uint8_t				 reserved[3];
+	uint32_t			 max_flows;
+	uint32_t			 max_new;
+	uint64_t			 rate_in;
+	uint64_t			 rate_out;
+	uint64_t			 quota;
+	int64_t				 expires;
+};
+TAILQ_HEAD(conf_peers, conf_peer);
+RB_HEAD(conf_keys, conf_peer);
+
+struct config {
+	struct conf_listens		 listens;
+	struct conf_prefixes		 addresses;
+	struct conf_peers		 peers;
+	struct conf_peers		 removed;	/* by wg(8) */
+	struct conf_keys		 bykey;	/* once it was checked */
+	struct conf_rules		 rules;
+	struct conf_tables		 tables;
+	struct conf_services		 services;
+	struct conf_upstreams		 upstreams;
+	int				 offload;
+	int				 dns;
+	char				 domain[DOMAIN_LEN];
+	uint8_t				 key[KEY_LEN];
+	enum secret_from		 key_from;
+	char				*key_file;
+	uint16_t			 mtu;
+	struct conf_tcp			 tcp;
+	int				 copy_tos;
+	uint8_t				 ttl;
+	uint32_t			 udp_timeout;
+	uint32_t			 dns_timeout;
+	enum udp_filtering		 filtering;
+	uint32_t			 max_flows;
+	uint32_t			 max_new;
+	uint32_t			 npeers;
+	int				 overlay;
+	struct conf_prefixes		 excludes;
+	enum uapi_mode			 uapi;
+	char				 uapi_name[UAPI_NAME_LEN];
+	int				 verbose;
+	int				 check_only;
+};
+
+struct config	*config_new(void);
+void		 config_wipe(struct config *);
+void		 config_free_prefixes(struct conf_prefixes *);
+void		 config_free(struct config *);
+void		 config_peer_remove(struct config *, struct conf_peer *);
+struct conf_peer	*config_peer_new(struct config *, const char *);
+void		 config_add_prefix(struct conf_prefixes *,
+		    const struct ipprefix *);
+void		 config_add_listen(struct config *, const struct ipaddr *,
+		    uint16_t);
+struct conf_peer	*config_peer_by_key(struct config *,
+		    const uint8_t [KEY_LEN]);
+int		 config_peer_index(struct config *, struct conf_peer *);
+struct conf_peer	*config_peer_restore(struct config *,
+		    const uint8_t [KEY_LEN]);
+uint32_t	 config_count_aips(const struct config *);
+int		 config_twice_listen(const struct config *);
+const char	*config_check(struct config *, char *, size_t);
+int		 config_merge(struct config *, struct config *);
+int		 uapi_name_valid(const char *);
+void		 send_peer_name(struct imsgev *, uint32_t,
+		    const struct conf_peer *);
+void		 config_send(const struct config *, struct imsgev *,
+		    struct imsgev *, struct imsgev *);
+void		 config_send_hostaddrs(struct imsgev *);
+
+#endif

@@ -55,18 +55,23 @@ BASE =		common/pktq.o common/sandbox_$(PLATFORM).o \
 		common/zone.o
 
 # What the processes may say to each other, and what each is made of.
-MSG =		wgslirpd/msg/msg.o wgslirpd/msg/tcpconf.o
+MSG =		wgslirpd/msg/check.o wgslirpd/msg/tcpconf.o
 PROC =		wgslirpd/proc/nap.o wgslirpd/proc/proc.o
 
-PARENT =	wgslirpd/parent/config.o wgslirpd/parent/env.o \
-		wgslirpd/parent/rules.o wgslirpd/parent/wgset.o \
+PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
+		wgslirpd/parent/config.o wgslirpd/parent/env.o \
 		wgslirpd/parent/lex.o wgslirpd/parent/listen.o \
-		wgslirpd/parent/listen_$(PLATFORM).o wgslirpd/parent/parse.o \
-		wgslirpd/parent/print.o wgslirpd/parent/main.o
+		wgslirpd/parent/main.o wgslirpd/parent/parse.o \
+		wgslirpd/parent/print.o wgslirpd/parent/reload.o \
+		wgslirpd/parent/rules.o wgslirpd/parent/send.o \
+		wgslirpd/parent/sockopt_$(PLATFORM).o \
+		wgslirpd/parent/wgset.o
 
 WG =		wgslirpd/crypto/wg/aead.o wgslirpd/crypto/wg/allowedips.o \
 		wgslirpd/crypto/wg/cookie.o wgslirpd/crypto/wg/device.o \
-		wgslirpd/crypto/wg/noise.o wgslirpd/crypto/wg/peer.o wgslirpd/crypto/wg/replay.o \
+		wgslirpd/crypto/wg/limit.o wgslirpd/crypto/wg/noise.o \
+		wgslirpd/crypto/wg/output.o wgslirpd/crypto/wg/overlay.o \
+		wgslirpd/crypto/wg/peer.o wgslirpd/crypto/wg/replay.o \
 		wgslirpd/crypto/wg/timers.o
 
 CRYPTO =	wgslirpd/crypto/main.o wgslirpd/crypto/udpio_$(PLATFORM).o
@@ -86,7 +91,8 @@ SLIRP =		wgslirpd/slirp/main.o wgslirpd/slirp/lookup.o \
 		wgslirpd/slirp/host_$(PLATFORM).o wgslirpd/slirp/proxy.o \
 		wgslirpd/slirp/names.o
 
-CONTROL =	wgslirpd/control/main.o wgslirpd/control/http.o \
+CONTROL =	wgslirpd/control/ask.o wgslirpd/control/client.o \
+		wgslirpd/control/http.o wgslirpd/control/main.o \
 		wgslirpd/control/uapi.o
 
 DAEMON =	$(BASE) $(MSG) $(PROC) $(PARENT) $(WG) $(CRYPTO) $(NET) $(TCP) $(SLIRP) \
@@ -203,7 +209,7 @@ wgslirpctl/wgslirpctl: $(COMMON) $(CTL)
 # The header comes with the source, and no .d file knows it the first time.
 wgslirpd/parent/parse.c: wgslirpd/parent/parse.y
 	$(YACC) -d -o $@ wgslirpd/parent/parse.y
-wgslirpd/parent/parse.o wgslirpd/parent/lex.o: wgslirpd/parent/parse.c
+wgslirpd/parent/parse.o: wgslirpd/parent/parse.c
 
 regress/unit/test_common.t: $(UNIT_COMMON)
 regress/unit/test_dns.t: $(UNIT_DNS)

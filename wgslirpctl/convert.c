@@ -16,8 +16,8 @@
 #include <string.h>
 
 #include "addr.h"
+#include "convert.h"
 #include "key.h"
-#include "wgslirpctl.h"
 
 #define LINE_LEN	8192
 #define NAME_LEN	64

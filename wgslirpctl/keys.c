@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "key.h"
-#include "wgslirpctl.h"
+#include "keys.h"
 
 static void
 print_key(uint8_t key[KEY_LEN])

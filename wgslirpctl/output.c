@@ -13,7 +13,7 @@
 #include <time.h>
 
 #include "ometric.h"
-#include "wgslirpctl.h"
+#include "output.h"
 
 static int	 records;
 

@@ -12,7 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "wgslirpctl.h"
+#include "convert.h"
+#include "keys.h"
+#include "output.h"
 
 /* A peer's answer comes in parts, which are shown together. */
 struct collect {

@@ -14,7 +14,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "crypto/wg/peer.h"
+#include "crypto/wg/device.h"
+#include "crypto/wg/limit.h"
+#include "crypto/wg/output.h"
+#include "crypto/wg/overlay.h"
 
 #define NPEERS		3000
 #define NJUNK		200000

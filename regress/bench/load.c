@@ -49,7 +49,10 @@
 #include "key.h"
 #include "slirp/net/slirp.h"
 #include "crypto/udpio.h"
-#include "crypto/wg/peer.h"
+#include "crypto/wg/device.h"
+#include "crypto/wg/limit.h"
+#include "crypto/wg/output.h"
+#include "crypto/wg/overlay.h"
 
 #define MSS		1380
 #define TRAIN		45

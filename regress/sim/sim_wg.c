@@ -34,7 +34,10 @@
 #include <string.h>
 
 #include "sim.h"
-#include "crypto/wg/peer.h"
+#include "crypto/wg/device.h"
+#include "crypto/wg/limit.h"
+#include "crypto/wg/output.h"
+#include "crypto/wg/overlay.h"
 
 #define MAX_MSG		1600
 #define TICK		MONO_MS(10)

@@ -9,8 +9,8 @@
 
 #include <string.h>
 
+#include "check.h"
 #include "conf.h"
-#include "msg.h"
 #include "set.h"
 
 /* Every message has a name of its own and at least one way. */

@@ -13,7 +13,10 @@
 
 #include "key.h"
 #include "unit.h"
-#include "crypto/wg/peer.h"
+#include "crypto/wg/device.h"
+#include "crypto/wg/limit.h"
+#include "crypto/wg/output.h"
+#include "crypto/wg/overlay.h"
 
 static int
 setup(void **state)

@@ -20,7 +20,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "control.h"
+#include "ask.h"
+#include "http.h"
 #include "log.h"
 #include "ometric.h"
 
@@ -33,9 +34,9 @@
 
 struct conn {
 	TAILQ_ENTRY(conn)	 entry;
-	struct bufferevent	*bev;		/* NULL: it is gone */
+	struct bufferevent	*bev;
 	struct event		*timer;
-	int			 busy;		/* the engines are being asked */
+	struct question		*q;		/* to the engines, or NULL */
 	int			 scrape;	/* it counts as one */
 	int			 step;		/* peers, then counters */
 	int			 failed;
@@ -76,17 +77,13 @@ watch_sockets(int on)
 static void
 conn_free(struct conn *c)
 {
-	if (c->bev != NULL) {
-		bufferevent_free(c->bev);
-		event_free(c->timer);
-		c->bev = NULL;
-		TAILQ_REMOVE(&conns, c, entry);
-		if (nconns-- == MAX_CONNS)
-			watch_sockets(1);
-	}
-	/* an answer that is still to come finds nobody */
-	if (c->busy)
-		return;
+	bufferevent_free(c->bev);
+	event_free(c->timer);
+	TAILQ_REMOVE(&conns, c, entry);
+	if (nconns-- == MAX_CONNS)
+		watch_sockets(1);
+	if (c->q != NULL)
+		ask_cancel(c->q);
 	if (c->scrape)
 		nscrapes--;
 	ometric_free(&c->om);
@@ -115,13 +112,8 @@ say(struct conn *c, const char *status, const char *type, const char *text,
 static void
 scrape_done(struct conn *c)
 {
-	c->busy = 0;
 	if (!c->failed)
 		ometric_end(&c->om);
-	if (c->bev == NULL) {
-		conn_free(c);
-		return;
-	}
 	if (c->failed || fflush(c->f) == EOF || ferror(c->f))
 		say(c, "503 Service Unavailable", NULL, NULL, 0);
 	else
@@ -158,14 +150,18 @@ scrape_record(void *arg, uint32_t type, const void *data, size_t len)
 		memcpy(&sc, data, sizeof(sc));
 		ometric_slirp(&c->om, &sc);
 		break;
+	case CTL_MORE:
+		ask_next(c->q);
+		break;
 	case CTL_FAIL:
 		c->failed = 1;
 		/* FALLTHROUGH */
 	case CTL_END:
-		if (c->step++ == 0 && !c->failed && c->bev != NULL) {
+		c->q = NULL;
+		if (c->step++ == 0 && !c->failed) {
 			ometric_peers(&c->om);
-			if (control_ask(CTL_SHOW_COUNTERS, scrape_record,
-			    c) == 0)
+			c->q = ask(CTL_SHOW_COUNTERS, NULL, scrape_record, c);
+			if (c->q != NULL)
 				return;
 			c->failed = 1;
 		}
@@ -183,9 +179,10 @@ begin_scrape(struct conn *c)
 		return;
 	}
 	nscrapes++;
-	c->scrape = c->busy = 1;
+	c->scrape = 1;
 	ometric_begin(&c->om, c->f);
-	if (control_ask(CTL_SHOW_PEERS, scrape_record, c) == -1) {
+	c->q = ask(CTL_SHOW_PEERS, NULL, scrape_record, c);
+	if (c->q == NULL) {
 		c->failed = 1;
 		scrape_done(c);
 	}
@@ -249,7 +246,7 @@ conn_written(struct bufferevent *bev, void *arg)
 	uint8_t		 b[4096];
 	int		 i, fd = bufferevent_getfd(bev);
 
-	if (c->busy)
+	if (c->q != NULL)
 		return;
 	/* what is left unread would make a reset of the end */
 	for (i = 0; i < 16 && recv(fd, b, sizeof(b), MSG_DONTWAIT) > 0; i++)

@@ -23,9 +23,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "control.h"
+#include "ask.h"
 #include "log.h"
 #include "set.h"
+#include "uapi.h"
 
 #define MAX_CLIENTS	16
 #define LINE_MAX_LEN	1024
@@ -53,12 +54,11 @@ struct uapi_client {
 	TAILQ_ENTRY(uapi_client)	 entry;
 	struct event		*ev;
 	int			 fd;
-	uint32_t		 id;
+	struct question		*q;		/* of a get, or NULL */
 	enum uapi_state		 state;
 	int			 error;		/* of the set, an errno */
 	int			 eof;
 	int			 more;
-	struct ctl_request	 req;
 	struct set_device	 dev;
 	struct uapi_step	*steps;
 	uint32_t		 nsteps;
@@ -77,8 +77,6 @@ static struct {
 	struct event		*accept_ev;
 	struct event		*pause_ev;
 	struct imsgev		*parent;
-	struct imsgev		*crypto;
-	uint32_t		*last_id;
 	int			 fd;
 	int			 nclients;
 	int			 changing;	/* somebody's is with parent */
@@ -86,6 +84,7 @@ static struct {
 } ua;
 
 static void	 client_event(evutil_socket_t, short, void *);
+static void	 get_record(void *, uint32_t, const void *, size_t);
 
 /* Forget the set; it holds keys. */
 static void
@@ -104,6 +103,8 @@ set_reset(struct uapi_client *c)
 static void
 client_close(struct uapi_client *c)
 {
+	if (c->q != NULL)
+		ask_cancel(c->q);
 	TAILQ_REMOVE(&ua.clients, c, entry);
 	ua.nclients--;
 	event_free(c->ev);
@@ -448,20 +449,20 @@ uapi_set_done(int error)
 static void
 get_ask(struct uapi_client *c)
 {
-	c->more = 0;
-	if (imsgev_send(ua.crypto, IMSG_UAPI_GET, c->id, -1, &c->req,
-	    sizeof(c->req)) == -1) {
+	c->state = STATE_ANSWER;
+	c->q = ask(IMSG_UAPI_GET, NULL, get_record, c);
+	if (c->q == NULL) {
 		put(c, "errno=%d\n\n", EIO);
 		c->state = STATE_IDLE;
 	}
 }
 
 static void
-put_device(struct uapi_client *c, struct imsg *imsg)
+put_device(struct uapi_client *c, const void *data)
 {
 	struct uapi_device	 m;
 
-	imsg_is(imsg, &m, sizeof(m));
+	memcpy(&m, data, sizeof(m));
 	if (m.has_key)
 		put_key(c, "private_key", m.private_key);
 	put(c, "listen_port=%u\n", m.listen_port);
@@ -469,13 +470,13 @@ put_device(struct uapi_client *c, struct imsg *imsg)
 }
 
 static void
-put_peer(struct uapi_client *c, struct imsg *imsg)
+put_peer(struct uapi_client *c, const void *data)
 {
 	struct sockaddr_storage	 ss;
 	struct uapi_peer	 m;
 	char			 buf[ADDR_STRLEN];
 
-	imsg_is(imsg, &m, sizeof(m));
+	memcpy(&m, data, sizeof(m));
 	put_key(c, "public_key", m.public_key);
 	if (!key_is_zero(m.psk))
 		put_key(c, "preshared_key", m.psk);
@@ -499,58 +500,49 @@ put_peer(struct uapi_client *c, struct imsg *imsg)
 }
 
 static void
-put_aip(struct uapi_client *c, struct imsg *imsg)
+put_aip(struct uapi_client *c, const void *data)
 {
 	struct ctl_aip	 m;
 	char		 buf[ADDR_STRLEN];
 
-	imsg_is(imsg, &m, sizeof(m));
+	memcpy(&m, data, sizeof(m));
 	put(c, "allowed_ip=%s\n", ipprefix_str(&m.prefix, buf, sizeof(buf)));
 }
 
-/*
- * An answer of the crypto engine; returns whether it was for a client
- * here.
- */
-int
-uapi_answer(struct imsg *imsg)
+/* A record of the answer of the crypto engine, or its end. */
+static void
+get_record(void *arg, uint32_t type, const void *data, size_t len)
 {
-	struct uapi_client	*c;
-	struct ctl_more		 more;
+	struct uapi_client	*c = arg;
 
-	TAILQ_FOREACH(c, &ua.clients, entry)
-		if (c->id == imsg_get_id(imsg))
-			break;
-	if (c == NULL)
-		return (0);
-	if (c->state != STATE_ANSWER)
-		bad_imsg("crypto", imsg_get_type(imsg));
-	switch (imsg_get_type(imsg)) {
+	(void)len;		/* checked by its type */
+	switch (type) {
 	case IMSG_UAPI_DEVICE:
-		put_device(c, imsg);
+		put_device(c, data);
 		break;
 	case IMSG_UAPI_PEER:
-		put_peer(c, imsg);
+		put_peer(c, data);
 		break;
 	case CTL_AIP:
-		put_aip(c, imsg);
+		put_aip(c, data);
 		break;
 	case CTL_MORE:
-		imsg_is(imsg, &more, sizeof(more));
-		c->req.cursor = more.cursor;
-		c->more = 1;
-		if (c->outlen == 0)
-			get_ask(c);
+		if (c->outlen > 0)
+			c->more = 1;
+		else
+			ask_next(c->q);
 		break;
 	case CTL_END:
-		put(c, "errno=0\n\n");
+	case CTL_FAIL:
+		c->q = NULL;
+		c->more = 0;
+		put(c, "errno=%d\n\n", type == CTL_END ? 0 : EIO);
 		c->state = STATE_IDLE;
 		break;
 	default:
-		bad_imsg("crypto", imsg_get_type(imsg));
+		bad_imsg("crypto", type);
 	}
 	client_arm(c);
-	return (1);
 }
 
 /* ---- clients */
@@ -571,8 +563,6 @@ client_line(struct uapi_client *c, char *line)
 	case STATE_GET:
 		if (*line != '\0')
 			return (-1);
-		memset(&c->req, 0, sizeof(c->req));
-		c->state = STATE_ANSWER;
 		get_ask(c);
 		break;
 	case STATE_SET:
@@ -624,8 +614,10 @@ client_write(struct uapi_client *c)
 		return (0);
 	explicit_bzero(c->out, c->outlen);
 	c->outpos = c->outlen = 0;
-	if (c->more)
-		get_ask(c);
+	if (c->more) {
+		c->more = 0;
+		ask_next(c->q);
+	}
 	return (0);
 }
 
@@ -702,26 +694,16 @@ accept_client(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	event_add(c->ev, NULL);
-	c->id = ++*ua.last_id;
-	if (c->id == 0)
-		c->id = ++*ua.last_id;
 	TAILQ_INSERT_TAIL(&ua.clients, c, entry);
 	ua.nclients++;
 }
 
-/*
- * Serve wg(8) on a listening socket; ids of requests come from last_id,
- * which is shared with the control socket.
- */
 void
-uapi_start(int fd, struct imsgev *parent, struct imsgev *crypto,
-    uint32_t *last_id)
+uapi_start(int fd, struct imsgev *parent)
 {
 	TAILQ_INIT(&ua.clients);
 	ua.fd = fd;
 	ua.parent = parent;
-	ua.crypto = crypto;
-	ua.last_id = last_id;
 	ua.accept_ev = event_new(evbase, fd, EV_READ | EV_PERSIST,
 	    accept_client, NULL);
 	ua.pause_ev = evtimer_new(evbase, accept_resume, NULL);

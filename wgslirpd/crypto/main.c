@@ -30,7 +30,10 @@
 #include "set.h"
 #include "shm.h"
 #include "udpio.h"
-#include "wg/peer.h"
+#include "wg/device.h"
+#include "wg/limit.h"
+#include "wg/output.h"
+#include "wg/overlay.h"
 
 #define RX_ROUNDS	4	/* receive calls a round */
 #define OUT_BATCH	64	/* packets of the slirp engine a round */

@@ -37,7 +37,7 @@ enum proc_id {
 /*
  * Every message between the processes: its name, the length of what it
  * carries, who may send it to whom, and whether a descriptor comes with
- * it.  This list and that of the control protocol, in msg.c, are all that
+ * it.  This list and that of the control protocol, in check.c, are all that
  * they can say to each other; a message that does not fit its line ends
  * the receiver before anybody looks into it.
  */
@@ -155,14 +155,5 @@ struct route_msg {
 	uint32_t	 id;		/* of the peer; ROUTE_NOBODY */
 	struct ipaddr	 addr;
 };
-
-/*
- * What is wrong with a message of this type and length, with a descriptor
- * or without, from one process to the other; NULL if it may be sent.
- */
-const char	*msg_wrong(enum proc_id, enum proc_id, uint32_t, size_t, int);
-
-/* A message's name, for logs. */
-const char	*msg_name(uint32_t);
 
 #endif

@@ -12,7 +12,6 @@
 #include "addr.h"
 #include "conf.h"
 #include "key.h"
-#include "proc.h"
 
 #define WGSLIRPD_CONF		"/etc/wgslirpd/wgslirpd.conf"
 #define TABLE_NAME_LEN		32
@@ -160,17 +159,13 @@ void		 config_add_listen(struct config *, const struct ipaddr *,
 struct conf_peer	*config_peer_by_key(struct config *,
 		    const uint8_t [KEY_LEN]);
 int		 config_peer_index(struct config *, struct conf_peer *);
+struct conf_peer	*config_find_removed(struct config *,
+		    const uint8_t [KEY_LEN]);
 struct conf_peer	*config_peer_restore(struct config *,
 		    const uint8_t [KEY_LEN]);
 uint32_t	 config_count_aips(const struct config *);
-int		 config_twice_listen(const struct config *);
-const char	*config_check(struct config *, char *, size_t);
-int		 config_merge(struct config *, struct config *);
-int		 uapi_name_valid(const char *);
-void		 send_peer_name(struct imsgev *, uint32_t,
-		    const struct conf_peer *);
-void		 config_send(const struct config *, struct imsgev *,
-		    struct imsgev *, struct imsgev *);
-void		 config_send_hostaddrs(struct imsgev *);
+struct conf_table	*config_table_new(struct config *, const char *);
+struct conf_service	*config_service_new(struct config *, enum service_kind,
+		    uint8_t);
 
 #endif

@@ -16,8 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "env.h"
 #include "grammar.h"
+#include "lex.h"
 #include "log.h"
 
 extern char	**environ;
@@ -349,7 +351,7 @@ env_rules(struct env_parse *e, const char *name, const char *action)
 	}
 	fclose(f);
 	if (parse_text(e->conf, name, text) == -1)
-		env_error(e, "%s", parse_error());
+		env_error(e, "%s", lex_error());
 	free(text);
 	free(copy);
 }
@@ -482,7 +484,7 @@ config_env(int check_only, char *err, size_t errlen)
 	env_rules(&e, "WG_PASS", "pass");
 	if (!e.failed && (v = env_get("WG_CONF")) != NULL &&
 	    parse_text(e.conf, "WG_CONF", v) == -1)
-		env_error(&e, "%s", parse_error());
+		env_error(&e, "%s", lex_error());
 	env_unused();
 	if (!e.failed &&
 	    (what = config_check(e.conf, err, errlen)) != NULL) {

@@ -5,11 +5,11 @@
 
 #include "config.h"
 
-/* parse.y: the grammar of wgslirpd.conf(5) */
+/*
+ * parse.y: the grammar of wgslirpd.conf(5).  What is wrong is told at once,
+ * and lex_error() has the first of it.
+ */
 struct config	*parse_config(const char *, int);
 int		 parse_text(struct config *, const char *, const char *);
-int		 cmdline_symset(const char *);
-const char	*parse_error(void);
-void		 parse_paths(void (*)(const char *, void *), void *);
 
 #endif

@@ -22,8 +22,6 @@
 
 #include "lex.h"
 #include "log.h"
-#include "parse.h"
-#include "grammar.h"
 
 #define MAX_INCLUDES	16
 #define MAX_TOKEN	8096
@@ -59,14 +57,11 @@ static TAILQ_HEAD(, path)	 seen = TAILQ_HEAD_INITIALIZER(seen);
 
 static char			 first_error[512];
 static int			 errors;
+static int			 token_line;	/* of the last word */
+static const struct lex_words	*words;
 
 static const char		*symget(const char *);
 static int			 popfile(void);
-
-struct keyword {
-	const char	*name;
-	int		 token;
-};
 
 /* What is wrong, and where: one line. */
 int
@@ -81,14 +76,14 @@ yyerror(const char *fmt, ...)
 	va_end(ap);
 	if (first_error[0] == '\0')
 		snprintf(first_error, sizeof(first_error), "%s:%d: %s",
-		    file->name, yylval.lineno, msg);
-	log_warnx("%s:%d: %s", file->name, yylval.lineno, msg);
+		    file->name, token_line, msg);
+	log_warnx("%s:%d: %s", file->name, token_line, msg);
 	return (0);
 }
 
 /* The first thing that was wrong with the last configuration. */
 const char *
-parse_error(void)
+lex_error(void)
 {
 	return (first_error);
 }
@@ -108,101 +103,15 @@ kw_cmp(const void *k, const void *e)
 	return (strcmp(k, ((const struct keyword *)e)->name));
 }
 
+/* The reader's token for a word. */
 static int
 lookup(const char *s)
 {
-	/* has to be sorted */
-	static const struct keyword	 keywords[] = {
-		{ "ack",	ACK },
-		{ "address",	ADDRESS },
-		{ "allow",	ALLOW },
-		{ "allowed",	ALLOWED },
-		{ "any",	ANY },
-		{ "block",	BLOCK },
-		{ "brief",	BRIEF },
-		{ "buffer",	BUFFER },
-		{ "congestion",	CONGESTION },
-		{ "copy",	COPY },
-		{ "delay",	DELAY },
-		{ "dial",	DIAL },
-		{ "dns",	DNS },
-		{ "domain",	DOMAIN },
-		{ "drop",	DROP },
-		{ "endpoint",	ENDPOINT },
-		{ "error",	ERRORS },
-		{ "exclude",	EXCLUDE },
-		{ "expires",	EXPIRES },
-		{ "fail",	FAIL },
-		{ "fast",	FAST },
-		{ "file",	FILE_ },
-		{ "filtering",	FILTERING },
-		{ "flows",	FLOWS },
-		{ "forward",	FORWARD },
-		{ "from",	FROM },
-		{ "gap",	GAP },
-		{ "gate",	GATE },
-		{ "idle",	IDLE },
-		{ "in",	IN },
-		{ "include",	INCLUDE },
-		{ "inflight",	INFLIGHT },
-		{ "initial",	INITIAL },
-		{ "interface",	INTERFACE },
-		{ "ips",	IPS },
-		{ "keepalive",	KEEPALIVE },
-		{ "key",	KEY },
-		{ "listen",	LISTEN },
-		{ "log",	LOG },
-		{ "max",	MAX },
-		{ "metrics",	METRICS },
-		{ "mss",	MSS },
-		{ "mtu",	MTU },
-		{ "new",	NEW },
-		{ "no",		NO },
-		{ "no-private-key", NOPRIVATEKEY },
-		{ "offload",	OFFLOAD },
-		{ "on",		ON },
-		{ "out",	OUT },
-		{ "overlay",	OVERLAY },
-		{ "pace",	PACE },
-		{ "pass",	PASS },
-		{ "peer",	PEER },
-		{ "persistent",	PERSISTENT },
-		{ "port",	PORT },
-		{ "preshared",	PRESHARED },
-		{ "private",	PRIVATE },
-		{ "proto",	PROTO },
-		{ "proxy",	PROXY },
-		{ "public",	PUBLIC },
-		{ "quick",	QUICK },
-		{ "quota",	QUOTA },
-		{ "rate",	RATE },
-		{ "receive",	RECEIVE },
-		{ "redacted",	REDACTED },
-		{ "reserved",	RESERVED },
-		{ "return",	RETURN_ },
-		{ "sack",	SACK },
-		{ "scale",	SCALE },
-		{ "send",	SEND },
-		{ "signal",	SIGNAL },
-		{ "table",	TABLE },
-		{ "tcp",	TCP },
-		{ "timeout",	TIMEOUT },
-		{ "to",		TO },
-		{ "tos",	TOS },
-		{ "ttl",	TTL },
-		{ "uapi",	UAPI },
-		{ "udp",	UDP },
-		{ "upstream",	UPSTREAM },
-		{ "users",	USERS },
-		{ "verbose",	VERBOSE },
-		{ "window",	WINDOW },
-		{ "yes",	YES }
-	};
-	const struct keyword		*k;
+	const struct keyword	*k;
 
-	k = bsearch(s, keywords, sizeof(keywords) / sizeof(keywords[0]),
-	    sizeof(keywords[0]), kw_cmp);
-	return (k != NULL ? k->token : STRING);
+	k = bsearch(s, words->keywords, words->nkeywords,
+	    sizeof(words->keywords[0]), kw_cmp);
+	return (k != NULL ? k->token : words->string);
 }
 
 static void
@@ -263,11 +172,11 @@ findeol(void)
 		continue;
 	if (c == '\n')
 		file->lineno++;
-	return (ERROR);
+	return (words->error);
 }
 
 static int
-lex_quoted(int quote)
+lex_quoted(YYSTYPE *lval, int quote)
 {
 	char	 buf[MAX_TOKEN], *p = buf;
 	int	 c, next;
@@ -294,10 +203,10 @@ lex_quoted(int quote)
 		*p++ = (char)c;
 	}
 	*p = '\0';
-	if ((yylval.v.string = strdup(buf)) == NULL)
+	if ((lval->v.string = strdup(buf)) == NULL)
 		fatal(NULL);
 	explicit_bzero(buf, sizeof(buf));
-	return (STRING);
+	return (words->string);
 }
 
 static int
@@ -308,7 +217,7 @@ in_word(int c)
 }
 
 static int
-lex_word(int c)
+lex_word(YYSTYPE *lval, int c)
 {
 	char		 buf[MAX_TOKEN], *p = buf;
 	const char	*errstr;
@@ -324,15 +233,15 @@ lex_word(int c)
 	lungetc(c);
 	*p = '\0';
 	if (buf[strspn(buf, "0123456789")] == '\0') {
-		yylval.v.number = strtonum(buf, 0, INT64_MAX, &errstr);
+		lval->v.number = strtonum(buf, 0, INT64_MAX, &errstr);
 		if (errstr != NULL) {
 			yyerror("number is %s", errstr);
 			return (findeol());
 		}
-		return (NUMBER);
+		return (words->number);
 	}
-	if ((token = lookup(buf)) == STRING &&
-	    (yylval.v.string = strdup(buf)) == NULL)
+	if ((token = lookup(buf)) == words->string &&
+	    (lval->v.string = strdup(buf)) == NULL)
 		fatal(NULL);
 	explicit_bzero(buf, sizeof(buf));
 	return (token);
@@ -376,14 +285,14 @@ lex_macro(void)
 }
 
 int
-yylex(void)
+yylex(YYSTYPE *lval)
 {
 	int	 c, token;
 
 	for (;;) {
 		while ((c = lgetc(0)) == ' ' || c == '\t' || c == '\r')
 			continue;
-		yylval.lineno = file->lineno;
+		token_line = file->lineno;
 		if (c == '#') {
 			while ((c = lgetc(0)) != '\n' && c != EOF)
 				continue;
@@ -394,7 +303,7 @@ yylex(void)
 			continue;
 		}
 		if (c == '"' || c == '\'')
-			return (lex_quoted(c));
+			return (lex_quoted(lval, c));
 		if (c == EOF) {
 			/* the end of a file ends its last line, too */
 			if (!file->ended) {
@@ -406,7 +315,7 @@ yylex(void)
 			continue;
 		}
 		if (in_word(c))
-			return (lex_word(c));
+			return (lex_word(lval, c));
 		if (c == '\n')
 			file->lineno++;
 		return (c);
@@ -427,7 +336,7 @@ lex_note_path(const char *path)
 
 /* Every file that the last configuration was read from. */
 void
-parse_paths(void (*fn)(const char *, void *), void *arg)
+lex_paths(void (*fn)(const char *, void *), void *arg)
 {
 	struct path	*p;
 
@@ -555,10 +464,11 @@ forget(void)
 
 /* Begin to read a file, or the text if that is not NULL. */
 int
-lex_begin(const char *name, const char *text)
+lex_begin(const char *name, const char *text, const struct lex_words *w)
 {
 	FILE	*stream;
 
+	words = w;
 	forget();
 	errors = 0;
 	first_error[0] = '\0';
@@ -604,6 +514,13 @@ lex_file(void)
 	return (file->name);
 }
 
+/* The line of the word that was read last. */
+int
+lex_token_line(void)
+{
+	return (token_line);
+}
+
 /* The line that is being read. */
 int
 lex_line(void)
@@ -643,7 +560,7 @@ lex_define(const char *name, const char *value)
 
 /* "-D name=value".  Returns -1 if it is not that. */
 int
-cmdline_symset(const char *s)
+lex_cmdline(const char *s)
 {
 	const char	*eq;
 	char		*name;

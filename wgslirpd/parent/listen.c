@@ -19,6 +19,7 @@
 
 #include "listen.h"
 #include "log.h"
+#include "sockopt.h"
 
 #define ACTIVATED_FD	3	/* first descriptor, by sd_listen_fds(3) */
 
@@ -81,7 +82,7 @@ add_socket(struct listen_set *set, const struct listen_set *old,
 	if ((fd = find_old(old, addr, port)) == -1) {
 		if ((fd = bind_socket(SOCK_DGRAM, addr, port)) == -1)
 			return (-1);
-		listen_options(fd, addr->af == 4 ? AF_INET : AF_INET6,
+		sockopt_wireguard(fd, addr->af == 4 ? AF_INET : AF_INET6,
 		    offload);
 	}
 	set->fd[set->n] = fd;
@@ -267,7 +268,7 @@ listen_tune(struct listen_set *set, int offload)
 		if ((fl = fcntl(set->fd[i], F_GETFL)) == -1 ||
 		    fcntl(set->fd[i], F_SETFL, fl | O_NONBLOCK) == -1)
 			fatal("fcntl");
-		listen_options(set->fd[i], ss.ss_family, offload);
+		sockopt_wireguard(set->fd[i], ss.ss_family, offload);
 	}
 }
 

@@ -43,7 +43,4 @@ void	 listen_tune(struct listen_set *, int);
 int	 listen_activated(struct listen_given *);
 int	 listen_control(const char *, char *, size_t);
 
-/* listen_linux.c, listen_openbsd.c */
-void	 listen_options(int, int, int);
-
 #endif

@@ -16,12 +16,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -30,70 +27,19 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "config.h"
+#include "children.h"
 #include "env.h"
 #include "grammar.h"
+#include "lex.h"
 #include "listen.h"
 #include "log.h"
-#include "pktq.h"
 #include "print.h"
 #include "proc.h"
-#include "rules.h"
-#include "shm.h"
-#include "wgset.h"
+#include "reload.h"
+#include "send.h"
+#include "state.h"
 
-#define QUEUE_SLOTS_IN	8192	/* guest -> host: 16 MiB of slots */
-#define QUEUE_SLOTS_OUT	16384	/* host -> guest: 32 MiB of slots */
-#define STOP_TIMEOUT	5	/* seconds for the children to end */
 #define HOSTADDR_POLL	30	/* seconds between looks at interfaces */
-
-struct child {
-	struct imsgev		 iev;
-	struct sandbox_level	 level;
-	pid_t			 pid;
-	int			 ready;
-	int			 staged;
-};
-
-static struct {
-	struct child		 child[PROC_MAX];
-	struct config		*conf;
-	struct config		*staged;
-	struct listen_set	 listens;
-	struct listen_set	 staged_listens;
-	struct service_set	 services;
-	struct service_set	 staged_services;
-	struct event		*poll_ev;
-	struct sandbox_level	 level;
-	const char		*path;
-	const char		*argv0;
-	char			 socket[sizeof(((struct sockaddr_un *)0)->
-				    sun_path)];
-	char			 uapi_path[sizeof(((struct sockaddr_un *)0)->
-				    sun_path)];
-	int			 socket_made;
-	int			 uapi_made;
-	int			 control_fd;
-	int			 uapi_fd;
-	int			 activated_udp;
-	int			 from_env;
-	int			 foreground;
-	int			 verbose_flag;
-	int			 started;
-	int			 quitting;
-	int			 again;		/* reload once more */
-	int			 reload_id;	/* control client, 0: none */
-	struct conf_set		*set;		/* by wg(8) */
-	int			 set_ended;	/* it is complete */
-	int			 set_sent;	/* it is with the crypto engine */
-	int			 set_failed;	/* too much of it */
-	uint32_t		 naips;		/* allowed IPs, at most */
-} env;
-
-static void	 parent_dispatch(struct imsgev *, struct imsg *);
-static void	 reload(void);
-static void	 reload_next(void);
-static void	 change(void);
 
 static void
 usage(void)
@@ -113,530 +59,13 @@ cleanup(void)
 	env.socket_made = env.uapi_made = 0;
 }
 
-/* End every child that is left and go, without waiting for ever. */
-static void
-stop_all(int status)
-{
-	struct child	*c;
-	pid_t		 pid;
-	int		 i, tries;
-
-	env.quitting = 1;
-	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
-		imsgev_clear(&env.child[i].iev);
-	for (tries = 0; tries < STOP_TIMEOUT * 100; tries++) {
-		for (i = PROC_CRYPTO; i < PROC_MAX; i++) {
-			c = &env.child[i];
-			if (c->pid > 0) {
-				pid = waitpid(c->pid, NULL, WNOHANG);
-				if (pid == c->pid ||
-				    (pid == -1 && errno == ECHILD))
-					c->pid = 0;
-			}
-		}
-		for (i = PROC_CRYPTO; i < PROC_MAX; i++)
-			if (env.child[i].pid > 0)
-				break;
-		if (i == PROC_MAX)
-			break;
-		poll(NULL, 0, 10);
-	}
-	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
-		if (env.child[i].pid > 0)
-			kill(env.child[i].pid, SIGKILL);
-	cleanup();
-	if (status == 0)
-		log_info("stopped");
-	exit(status);
-}
-
-static enum proc_id
-child_by_pid(pid_t pid)
-{
-	int	 i;
-
-	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
-		if (env.child[i].pid == pid)
-			return ((enum proc_id)i);
-	return (PROC_MAX);
-}
-
-static void
-sig_child(evutil_socket_t sig, short what, void *arg)
-{
-	enum proc_id	 id;
-	pid_t		 pid;
-	int		 status;
-
-	(void)sig;
-	(void)what;
-	(void)arg;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if ((id = child_by_pid(pid)) == PROC_MAX)
-			continue;
-		env.child[id].pid = 0;
-		if (env.quitting)
-			continue;
-		if (WIFSIGNALED(status))
-			log_warnx("%s engine terminated by signal %d (%s)%s",
-			    proc_title(id), WTERMSIG(status),
-			    strsignal(WTERMSIG(status)),
-			    WTERMSIG(status) == SIGSYS ?
-			    ": it made a system call that it may not" : "");
-		else
-			log_warnx("%s engine exited with status %d",
-			    proc_title(id), WEXITSTATUS(status));
-		stop_all(1);
-	}
-}
-
 static void
 sig_stop(evutil_socket_t sig, short what, void *arg)
 {
 	(void)sig;
 	(void)what;
 	(void)arg;
-	stop_all(0);
-}
-
-/* Path of this program, to execute it again. */
-static const char *
-self_path(void)
-{
-	static char	 path[1024];
-	ssize_t		 n;
-
-	n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	if (n > 0) {
-		path[n] = '\0';
-		if (access(path, X_OK) == 0)
-			return (path);
-	}
-	return (env.argv0);
-}
-
-/*
- * Execute this program again as one of the children: a fresh address
- * space that never held the configuration.
- */
-static void
-start_child(enum proc_id id)
-{
-	static char	*const	 no_env[] = { NULL };
-	const char	*args[6];
-	const char	*path = self_path();
-	int		 fds[2], n = 0;
-	pid_t		 pid;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-	    fds) == -1)
-		fatal("socketpair");
-	args[n++] = env.argv0;
-	args[n++] = "-P";
-	args[n++] = proc_title(id);
-	if (env.foreground)
-		args[n++] = "-d";
-	args[n] = NULL;
-	switch (pid = fork()) {
-	case -1:
-		fatal("fork");
-	case 0:
-		/* the parent's to remove */
-		env.socket_made = env.uapi_made = 0;
-		if (fds[1] == PROC_PARENT_FD) {
-			if (fcntl(fds[1], F_SETFD, 0) == -1)
-				fatal("fcntl");
-		} else if (dup2(fds[1], PROC_PARENT_FD) == -1)
-			fatal("dup2");
-		closefrom(PROC_PARENT_FD + 1);
-		/* nor does it get the environment, which may hold a key */
-		execve(path, (char *const *)(uintptr_t)args, no_env);
-		fatal("exec %s", path);
-	}
-	close(fds[1]);
-	env.child[id].pid = pid;
-	if (imsgev_init(&env.child[id].iev, fds[0], id, parent_dispatch,
-	    NULL) == -1)
-		fatal("pipe to %s", proc_title(id));
-}
-
-/* The two ends of a pipe, to two children. */
-static void
-connect_children(enum proc_id a, enum proc_id b)
-{
-	uint32_t	 ida = a, idb = b;
-	int		 fds[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-	    fds) == -1)
-		fatal("socketpair");
-	imsgev_must(&env.child[a].iev, IMSG_PIPE, 0, fds[0], &idb,
-	    sizeof(idb));
-	imsgev_must(&env.child[b].iev, IMSG_PIPE, 0, fds[1], &ida,
-	    sizeof(ida));
-}
-
-static int
-dup_fd(int fd)
-{
-	int	 n;
-
-	if ((n = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
-		fatal("dup");
-	return (n);
-}
-
-/* Packet queues and doorbells between the two engines. */
-static void
-connect_queues(void)
-{
-	struct imsgev		*c = &env.child[PROC_CRYPTO].iev;
-	struct imsgev		*s = &env.child[PROC_SLIRP].iev;
-	struct queue_msg	 q;
-	struct bell_msg		 mine = { 1 }, theirs = { 0 };
-	int			 fd, bell[2], dir;
-
-	for (dir = 0; dir < 2; dir++) {
-		/* 0 wakes crypto, 1 wakes slirp */
-		if (bell_create(bell) == -1)
-			fatal("doorbell");
-		imsgev_must(dir == 0 ? c : s, IMSG_BELL, 0, bell[0], &mine,
-		    sizeof(mine));
-		imsgev_must(dir == 0 ? s : c, IMSG_BELL, 0, bell[1], &theirs,
-		    sizeof(theirs));
-	}
-	for (dir = 0; dir < 2; dir++) {
-		memset(&q, 0, sizeof(q));
-		q.guest_to_host = dir == 0;
-		q.nslots = dir == 0 ? QUEUE_SLOTS_IN : QUEUE_SLOTS_OUT;
-		if ((fd = pktq_area_create(q.nslots)) == -1)
-			fatal("packet queue");
-		imsgev_must(c, IMSG_QUEUE, 0, dup_fd(fd), &q, sizeof(q));
-		imsgev_must(s, IMSG_QUEUE, 0, fd, &q, sizeof(q));
-	}
-}
-
-static void
-send_all(uint32_t type, const void *data, size_t len)
-{
-	int	 i;
-
-	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
-		imsgev_must(&env.child[i].iev, type, 0, -1, data, len);
-}
-
-/* Send a configuration for staging, with the sockets to listen on. */
-static void
-stage(struct config *conf, struct listen_set *set,
-    const struct service_set *services)
-{
-	int	 i;
-
-	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
-		env.child[i].staged = 0;
-	config_send(conf, &env.child[PROC_CRYPTO].iev,
-	    &env.child[PROC_SLIRP].iev, &env.child[PROC_CONTROL].iev);
-	for (i = 0; i < set->n; i++)
-		imsgev_must(&env.child[PROC_CRYPTO].iev, IMSG_SOCKET, 0,
-		    dup_fd(set->fd[i]), NULL, 0);
-	for (i = 0; i < services->n; i++)
-		config_service_send(services->v[i].s, &services->v[i].addr,
-		    dup_fd(services->v[i].fd), &env.child[
-		    services->v[i].s->s.kind == SERVICE_METRICS ?
-		    PROC_CONTROL : PROC_SLIRP].iev);
-	config_send_hostaddrs(&env.child[PROC_SLIRP].iev);
-	send_all(IMSG_CONF_END, NULL, 0);
-	/* the keys are with the crypto engine now */
-	config_wipe(conf);
-}
-
-/* Every child is locked in: hand out sockets and configuration. */
-static void
-all_ready(void)
-{
-	struct ctl_process	 m;
-	int			 i;
-
-	for (i = PROC_PARENT; i < PROC_MAX; i++) {
-		memset(&m, 0, sizeof(m));
-		strlcpy(m.title, proc_title((enum proc_id)i),
-		    sizeof(m.title));
-		m.pid = i == PROC_PARENT ? getpid() : env.child[i].pid;
-		m.seccomp = i == PROC_PARENT ? env.level.seccomp :
-		    env.child[i].level.seccomp;
-		m.landlock = i == PROC_PARENT ? env.level.landlock :
-		    env.child[i].level.landlock;
-		imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_PROCESS, 0,
-		    -1, &m, sizeof(m));
-	}
-	imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_SOCKET, 0,
-	    env.control_fd, NULL, 0);
-	env.control_fd = -1;
-	if (env.uapi_fd != -1)
-		imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_UAPI_SOCKET,
-		    0, env.uapi_fd, NULL, 0);
-	env.uapi_fd = -1;
-	send_all(IMSG_VERBOSE, &env.conf->verbose,
-	    sizeof(env.conf->verbose));
-	env.naips = config_count_aips(env.conf);
-	stage(env.conf, &env.listens, &env.services);
-}
-
-static void
-reload_answer(const char *error)
-{
-	char	 text[CTL_TEXT_LEN];
-
-	if (env.reload_id == 0)
-		return;
-	if (error == NULL)
-		imsgev_must(&env.child[PROC_CONTROL].iev, CTL_OK,
-		    (uint32_t)env.reload_id, -1, NULL, 0);
-	else {
-		memset(text, 0, sizeof(text));
-		strlcpy(text, error, sizeof(text));
-		imsgev_must(&env.child[PROC_CONTROL].iev, CTL_FAIL,
-		    (uint32_t)env.reload_id, -1, text, sizeof(text));
-	}
-	env.reload_id = 0;
-}
-
-/* Every child understood the configuration: it takes effect. */
-static void
-all_staged(void)
-{
-	send_all(IMSG_CONF_COMMIT, NULL, 0);
-	if (!env.started) {
-		send_all(IMSG_START, NULL, 0);
-		env.started = 1;
-		log_info("started, %u peers", env.conf->npeers);
-		return;
-	}
-	config_free(env.conf);
-	env.conf = env.staged;
-	env.staged = NULL;
-	listen_close(&env.listens, &env.staged_listens);
-	env.listens = env.staged_listens;
-	memset(&env.staged_listens, 0, sizeof(env.staged_listens));
-	service_close(&env.services, &env.staged_services);
-	env.services = env.staged_services;
-	env.staged_services.n = 0;
-	log_setverbose(env.conf->verbose);
-	send_all(IMSG_VERBOSE, &env.conf->verbose,
-	    sizeof(env.conf->verbose));
-	log_info("configuration reloaded, %u peers", env.conf->npeers);
-	reload_next();
-}
-
-/* What had to wait for the reload. */
-static void
-reload_next(void)
-{
-	if (env.again) {
-		env.again = 0;
-		reload();
-		if (env.staged != NULL)
-			return;
-	} else
-		reload_answer(NULL);
-	if (env.set_ended && !env.set_sent)
-		change();
-}
-
-/* Give up the reload that was asked for. */
-static void
-reload_fail(struct config *conf, const char *error)
-{
-	log_warnx("configuration not reloaded: %s", error);
-	reload_answer(error);
-	config_wipe(conf);
-	config_free(conf);
-}
-
-static void
-change_done(int error)
-{
-	struct set_done	 r = { error, env.naips };
-
-	set_free(env.set);
-	env.set = NULL;
-	env.set_ended = env.set_sent = env.set_failed = 0;
-	imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_SET_DONE, 0, -1, &r,
-	    sizeof(r));
-	if (env.again) {
-		env.again = 0;
-		reload();
-	}
-}
-
-static void
-free_listens(struct conf_listens *list)
-{
-	struct conf_listen	*l;
-
-	while ((l = TAILQ_FIRST(list)) != NULL) {
-		TAILQ_REMOVE(list, l, entry);
-		free(l);
-	}
-}
-
-/*
- * Bind another port for wg(8), in the place of the first one; an empty
- * set is no change.  Returns 0, or an errno and nothing has changed.
- */
-static int
-change_port(uint16_t port, struct listen_set *set)
-{
-	struct conf_listen	*l;
-	struct config		 tmp;
-	uint16_t		 old;
-	char			 err[CTL_TEXT_LEN];
-	int			 error;
-
-	if (port != 0 && port == listen_port(&env.listens))
-		return (0);
-	if (env.activated_udp)
-		return (EOPNOTSUPP);	/* the service manager's */
-	memset(&tmp, 0, sizeof(tmp));
-	tmp.offload = env.conf->offload;
-	TAILQ_INIT(&tmp.listens);
-	old = TAILQ_FIRST(&env.conf->listens)->port;
-	TAILQ_FOREACH(l, &env.conf->listens, entry)
-		config_add_listen(&tmp, l->addr.af != 0 ? &l->addr : NULL,
-		    l->port == old ? port : l->port);
-	if (config_twice_listen(&tmp)) {
-		free_listens(&tmp.listens);
-		return (EADDRINUSE);
-	}
-	if (listen_open(&tmp, set, &env.listens, 0, err, sizeof(err)) ==
-	    -1) {
-		error = errno;
-		log_warnx("wg: %s", err);
-		free_listens(&tmp.listens);
-		return (error);
-	}
-	free_listens(&env.conf->listens);
-	TAILQ_CONCAT(&env.conf->listens, &tmp.listens, entry);
-	listen_close(&env.listens, set);
-	env.listens = *set;
-	return (0);
-}
-
-/* Make the change of wg(8) that is complete, all of it or nothing. */
-static void
-change(void)
-{
-	struct set_device	*d = set_device(env.set);
-	struct listen_set	 set;
-	int			 error, i;
-
-	memset(&set, 0, sizeof(set));
-	error = env.set_failed ? ENOSPC : set_check(env.set, env.conf,
-	    env.naips);
-	if (error == 0 && d->flags & SET_LISTEN_PORT)
-		error = change_port(d->listen_port, &set);
-	if (error != 0) {
-		change_done(error);
-		return;
-	}
-	imsgev_must(&env.child[PROC_CRYPTO].iev, IMSG_SET_BEGIN, 0, -1, d,
-	    sizeof(*d));
-	for (i = 0; i < set.n; i++)
-		imsgev_must(&env.child[PROC_CRYPTO].iev, IMSG_SOCKET, 0,
-		    dup_fd(set.fd[i]), NULL, 0);
-	set_commit(env.set, env.conf, &env.child[PROC_CRYPTO].iev,
-	    &env.child[PROC_SLIRP].iev);
-	env.set_sent = 1;
-}
-
-/* The change comes in from the control engine. */
-static void
-change_msg(struct imsg *imsg)
-{
-	struct set_device	 d;
-	struct set_peer		 p;
-	struct set_aip		 a;
-	uint32_t		 type = imsg_get_type(imsg);
-
-	if ((type == IMSG_SET_BEGIN) != (env.set == NULL) || env.set_ended)
-		bad_imsg("control", type);
-	switch (type) {
-	case IMSG_SET_BEGIN:
-		imsg_is(imsg, &d, sizeof(d));
-		env.set = set_new(&d);
-		explicit_bzero(&d, sizeof(d));
-		break;
-	case IMSG_SET_PEER:
-		imsg_is(imsg, &p, sizeof(p));
-		if (set_add(env.set, &p) == -1)
-			env.set_failed = 1;
-		explicit_bzero(&p, sizeof(p));
-		break;
-	case IMSG_SET_AIP:
-		imsg_is(imsg, &a, sizeof(a));
-		if (set_add_aip(env.set, &a) == -1)
-			env.set_failed = 1;
-		break;
-	case IMSG_SET_END:
-		env.set_ended = 1;
-		/* a reload under way comes first */
-		if (env.staged == NULL)
-			change();
-		break;
-	}
-}
-
-/*
- * Read the configuration again.  Nothing changes unless all of it is
- * right and everything that it needs can be bound.
- */
-static void
-reload(void)
-{
-	struct config	*conf;
-	char		 err[CTL_TEXT_LEN];
-
-	if (env.staged != NULL || env.set_sent) {
-		env.again = 1;	/* this one read what was there before */
-		return;
-	}
-	if (env.from_env) {
-		log_warnx("not reloaded: the configuration is from the "
-		    "environment");
-		reload_answer("the configuration is from the environment");
-		return;
-	}
-	if ((conf = parse_config(env.path, 0)) == NULL) {
-		log_warnx("configuration not reloaded");
-		reload_answer(parse_error());
-		return;
-	}
-	if (env.verbose_flag)
-		conf->verbose = 1;
-	if ((conf->uapi != UAPI_OFF) != (env.conf->uapi != UAPI_OFF) ||
-	    strcmp(conf->uapi_name, env.conf->uapi_name) != 0) {
-		reload_fail(conf, "uapi interface: takes a restart to "
-		    "change");
-		return;
-	}
-	if (config_merge(conf, env.conf) == -1) {
-		reload_fail(conf, "too many peers, with those of wg(8)");
-		return;
-	}
-	if (listen_open(conf, &env.staged_listens, &env.listens,
-	    env.activated_udp, err, sizeof(err)) == -1) {
-		reload_fail(conf, err);
-		return;
-	}
-	if (service_open(conf, &env.staged_services, &env.services, err,
-	    sizeof(err)) == -1) {
-		listen_close(&env.staged_listens, &env.listens);
-		reload_fail(conf, err);
-		return;
-	}
-	env.staged = conf;
-	env.naips += config_count_aips(conf);
-	stage(conf, &env.staged_listens, &env.staged_services);
+	children_stop(0);
 }
 
 static void
@@ -693,7 +122,7 @@ parent_control(struct imsg *imsg)
 	case CTL_LOG:
 		v = req.arg != 0;
 		log_setverbose(v);
-		send_all(IMSG_VERBOSE, &v, sizeof(v));
+		children_send(IMSG_VERBOSE, &v, sizeof(v));
 		imsgev_must(&env.child[PROC_CONTROL].iev, CTL_OK,
 		    imsg_get_id(imsg), -1, NULL, 0);
 		break;
@@ -717,13 +146,13 @@ parent_dispatch(struct imsgev *iev, struct imsg *imsg)
 		if (c->ready)
 			bad_imsg(proc_title(iev->peer), IMSG_READY);
 		imsg_is(imsg, &c->level, sizeof(c->level));
-		count_child(&c->ready, all_ready,
+		count_child(&c->ready, reload_ready,
 		    offsetof(struct child, ready));
 		break;
 	case IMSG_STAGED:
 		if (c->staged || !c->ready)
 			bad_imsg(proc_title(iev->peer), IMSG_STAGED);
-		count_child(&c->staged, all_staged,
+		count_child(&c->staged, reload_staged,
 		    offsetof(struct child, staged));
 		break;
 	case IMSG_LOG:
@@ -807,7 +236,7 @@ parent_sandbox(void)
 	char	 err[256];
 
 	if (!env.from_env)
-		parse_paths(add_read_path, NULL);
+		lex_paths(add_read_path, NULL);
 	if (env.socket_made)
 		add_path(env.socket, 1);
 	if (env.uapi_made)
@@ -932,7 +361,7 @@ main(int argc, char *argv[])
 	while ((ch = getopt(argc, argv, "D:P:def:hns:v")) != -1) {
 		switch (ch) {
 		case 'D':
-			if (cmdline_symset(optarg) == -1)
+			if (lex_cmdline(optarg) == -1)
 				errx(1, "-D %s: not macro=value", optarg);
 			break;
 		case 'P':
@@ -1001,18 +430,18 @@ main(int argc, char *argv[])
 	log_setverbose(env.conf->verbose);
 	if ((evbase = event_base_new()) == NULL)
 		fatalx("event_base_new failed");
-	watch_signal(SIGCHLD, sig_child);
+	watch_signal(SIGCHLD, children_died);
 	watch_signal(SIGTERM, sig_stop);
 	watch_signal(SIGINT, sig_stop);
 	watch_signal(SIGHUP, sig_hup);
 	atexit(cleanup);
 	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
-		start_child((enum proc_id)i);
+		children_start((enum proc_id)i, parent_dispatch);
 	/* they read none of it before they are locked in */
-	connect_children(PROC_CONTROL, PROC_CRYPTO);
-	connect_children(PROC_CONTROL, PROC_SLIRP);
-	connect_children(PROC_CRYPTO, PROC_SLIRP);
-	connect_queues();
+	children_connect(PROC_CONTROL, PROC_CRYPTO);
+	children_connect(PROC_CONTROL, PROC_SLIRP);
+	children_connect(PROC_CRYPTO, PROC_SLIRP);
+	children_queues();
 	env.poll_ev = event_new(evbase, -1, EV_PERSIST, poll_hostaddrs, NULL);
 	if (env.poll_ev == NULL || event_add(env.poll_ev, &tv) == -1)
 		fatalx("cannot start a timer");

@@ -21,11 +21,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "config.h"
 #include "grammar.h"
 #include "lex.h"
 #include "log.h"
-#include "rules.h"
 
 /* A rule with lists stands for several rules; these are its lists. */
 struct item {
@@ -78,6 +78,8 @@ static int	 get_port_range(const char *, struct rule *);
 static int	 add_service(enum service_kind, int, char *, int64_t);
 
 %}
+
+%pure-parser
 
 %token	ACK ADDRESS ALLOW ALLOWED ANY
 %token	BLOCK BRIEF BUFFER
@@ -854,6 +856,99 @@ portitem	: NUMBER		{
 
 %%
 
+/* Has to be sorted. */
+static const struct keyword	 keywords[] = {
+	{ "ack",	ACK },
+	{ "address",	ADDRESS },
+	{ "allow",	ALLOW },
+	{ "allowed",	ALLOWED },
+	{ "any",	ANY },
+	{ "block",	BLOCK },
+	{ "brief",	BRIEF },
+	{ "buffer",	BUFFER },
+	{ "congestion",	CONGESTION },
+	{ "copy",	COPY },
+	{ "delay",	DELAY },
+	{ "dial",	DIAL },
+	{ "dns",	DNS },
+	{ "domain",	DOMAIN },
+	{ "drop",	DROP },
+	{ "endpoint",	ENDPOINT },
+	{ "error",	ERRORS },
+	{ "exclude",	EXCLUDE },
+	{ "expires",	EXPIRES },
+	{ "fail",	FAIL },
+	{ "fast",	FAST },
+	{ "file",	FILE_ },
+	{ "filtering",	FILTERING },
+	{ "flows",	FLOWS },
+	{ "forward",	FORWARD },
+	{ "from",	FROM },
+	{ "gap",	GAP },
+	{ "gate",	GATE },
+	{ "idle",	IDLE },
+	{ "in",	IN },
+	{ "include",	INCLUDE },
+	{ "inflight",	INFLIGHT },
+	{ "initial",	INITIAL },
+	{ "interface",	INTERFACE },
+	{ "ips",	IPS },
+	{ "keepalive",	KEEPALIVE },
+	{ "key",	KEY },
+	{ "listen",	LISTEN },
+	{ "log",	LOG },
+	{ "max",	MAX },
+	{ "metrics",	METRICS },
+	{ "mss",	MSS },
+	{ "mtu",	MTU },
+	{ "new",	NEW },
+	{ "no",		NO },
+	{ "no-private-key", NOPRIVATEKEY },
+	{ "offload",	OFFLOAD },
+	{ "on",		ON },
+	{ "out",	OUT },
+	{ "overlay",	OVERLAY },
+	{ "pace",	PACE },
+	{ "pass",	PASS },
+	{ "peer",	PEER },
+	{ "persistent",	PERSISTENT },
+	{ "port",	PORT },
+	{ "preshared",	PRESHARED },
+	{ "private",	PRIVATE },
+	{ "proto",	PROTO },
+	{ "proxy",	PROXY },
+	{ "public",	PUBLIC },
+	{ "quick",	QUICK },
+	{ "quota",	QUOTA },
+	{ "rate",	RATE },
+	{ "receive",	RECEIVE },
+	{ "redacted",	REDACTED },
+	{ "reserved",	RESERVED },
+	{ "return",	RETURN_ },
+	{ "sack",	SACK },
+	{ "scale",	SCALE },
+	{ "send",	SEND },
+	{ "signal",	SIGNAL },
+	{ "table",	TABLE },
+	{ "tcp",	TCP },
+	{ "timeout",	TIMEOUT },
+	{ "to",		TO },
+	{ "tos",	TOS },
+	{ "ttl",	TTL },
+	{ "uapi",	UAPI },
+	{ "udp",	UDP },
+	{ "upstream",	UPSTREAM },
+	{ "users",	USERS },
+	{ "verbose",	VERBOSE },
+	{ "window",	WINDOW },
+	{ "yes",	YES }
+};
+
+static const struct lex_words	 words = {
+	keywords, sizeof(keywords) / sizeof(keywords[0]), STRING, NUMBER,
+	ERROR
+};
+
 static int
 get_number(int64_t v, int64_t lo, int64_t hi, const char *what)
 {
@@ -1242,7 +1337,7 @@ new_rule(int pass, int answer)
 	free_items(&ports);
 	parts = 0;
 	memset(&rule, 0, sizeof(rule));
-	rule.line = yylval.lineno;
+	rule.line = lex_token_line();
 	rule.rule.pass = (uint8_t)pass;
 	rule.rule.answer = (uint8_t)answer;
 	rule.rule.port_hi = UINT16_MAX;
@@ -1341,7 +1436,7 @@ parse_config(const char *path, int check_only)
 
 	c = conf = config_new();
 	conf->check_only = check_only;
-	if (lex_begin(path, NULL) == 0)
+	if (lex_begin(path, NULL, &words) == 0)
 		yyparse();
 	bad = lex_end(&last);
 	if (bad == 0 && (what = config_check(c, err, sizeof(err))) != NULL) {
@@ -1375,7 +1470,7 @@ parse_text(struct config *c, const char *name, const char *text)
 	if (*text == '\0')
 		return (0);
 	conf = c;
-	if (lex_begin(name, text) == 0)
+	if (lex_begin(name, text, &words) == 0)
 		yyparse();
 	bad = lex_end(&last);
 	new_rule(0, 0);

@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "send.h"
 #include "wgset.h"
 
 #define MAX_SET_AIPS	(1U << 20)

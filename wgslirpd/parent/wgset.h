@@ -4,6 +4,7 @@
 #define WGSET_H
 
 #include "config.h"
+#include "proc.h"
 #include "set.h"
 
 /* A change by wg(8), as the parent sees it. */

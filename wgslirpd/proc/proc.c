@@ -19,6 +19,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "log.h"
 #include "proc.h"
 

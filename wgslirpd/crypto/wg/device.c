@@ -21,21 +21,15 @@
 
 #include <openssl/crypto.h>
 
-#include "peer.h"
+#include "device.h"
+#include "output.h"
+#include "overlay.h"
 
 #define LOAD_STICKY		MONO_SEC(1)
 #define INITIATION_INTERVAL	MONO_MS(20)
-#define TOS_HANDSHAKE		0x88	/* AF41, as Linux does */
 #define REKEY_LAST_MINUTE	(REJECT_AFTER_TIME - KEEPALIVE_TIMEOUT - \
 				REKEY_TIMEOUT)
-#define PADDING			16
-#define LOST_EVERY		4	/* initiations without an answer */
-#define LOST_AFTER		2
 #define ECN_CE			3
-
-static void	 send_initiation(struct wg_device *, struct wg_peer *, int,
-		    mono_t);
-static void	 send_staged(struct wg_device *, struct wg_peer *, mono_t);
 
 static uint32_t
 get32(const uint8_t *p)
@@ -55,72 +49,12 @@ get64(const uint8_t *p)
 	return (le64toh(v));
 }
 
-static mono_t
-jitter(struct wg_device *d)
-{
-	uint32_t	 r;
-
-	d->ops->random(d->arg, &r, sizeof(r));
-	return (r % REKEY_TIMEOUT_JITTER);
-}
-
-/* The peer with reserved bytes at this address, or NULL. */
-static const struct wg_peer *
-reserved_peer(const struct wg_device *d, const struct wg_endpoint *ep)
-{
-	const struct wg_peer	*p;
-
-	LIST_FOREACH(p, &d->reserved, reserved_entry)
-		if (sa_equal(&p->ep.remote.sa, &ep->remote.sa))
-			return (p);
-	return (NULL);
-}
-
-/*
- * Send one whole message to an endpoint.  Reserved bytes go in last, so
- * that no MAC covers them.
- */
-static int
-send_message(struct wg_device *d, const struct wg_endpoint *ep,
-    const void *msg, size_t len)
-{
-	const struct wg_peer	*p;
-	uint8_t			*buf;
-
-	if ((buf = d->ops->tx_buf(d->arg, ep, len, TOS_HANDSHAKE)) == NULL)
-		return (-1);
-	memcpy(buf, msg, len);
-	if ((p = reserved_peer(d, ep)) != NULL)
-		memcpy(buf + 1, p->reserved, sizeof(p->reserved));
-	d->ops->tx_done(d->arg, len);
-	return (0);
-}
-
-/* Has the peer used up what it may? */
-static void
-note_quota(struct wg_device *d, struct wg_peer *p)
-{
-	/* its session may be in use: it ends after this round */
-	if (p->quota != 0 && p->rx_bytes + p->tx_bytes >= p->quota)
-		p->over = d->over = 1;
-}
-
-/* What every authenticated packet does to the timers. */
-static void
-note_sent(struct wg_device *d, struct wg_peer *p, size_t len, mono_t now)
-{
-	p->tx_bytes += len;
-	note_quota(d, p);
-	timers_any_sent(&p->timers);
-	timers_any_traversal(&p->timers, now);
-}
-
 static void
 note_received(struct wg_device *d, struct wg_peer *p, size_t len,
     mono_t now)
 {
 	p->rx_bytes += len;
-	note_quota(d, p);
+	wg_note_quota(d, p);
 	timers_any_received(&p->timers);
 	timers_any_traversal(&p->timers, now);
 }
@@ -132,182 +66,6 @@ move_endpoint(struct wg_peer *p, const struct wg_endpoint *from)
 	    !sa_equal(&p->ep.remote.sa, &from->remote.sa) ||
 	    ipaddr_cmp(&p->ep.local, &from->local) != 0)
 		p->ep = *from;
-}
-
-/*
- * Start a handshake, unless one was sent within the last 5 s.  retry: it
- * continues an attempt, whose count goes on.
- */
-static void
-send_initiation(struct wg_device *d, struct wg_peer *p, int retry,
-    mono_t now)
-{
-	struct wg_initiation	 m;
-	struct timespec		 ts;
-	uint8_t			 tai[NOISE_TAI64N_LEN], e[DH_LEN];
-	int			 ok;
-
-	if (!retry)
-		p->timers.attempts = 0;
-	if (!d->has_key || d->paused || p->cut ||
-	    !timers_may_initiate(&p->timers, now))
-		return;
-	timers_handshake_initiated(&p->timers, now, jitter(d));
-	if (p->ep.remote.sa.sa_family == AF_UNSPEC) {
-		/* it may still come to us; give up in time otherwise */
-		wg_peer_schedule(d, p);
-		return;
-	}
-	wg_handshake_forget(p);
-	wg_index_new(d, &p->hs_index, p, NULL);
-	p->indexed = 1;
-	d->ops->wall(d->arg, &ts);
-	noise_tai64n(tai, (uint64_t)ts.tv_sec, (uint32_t)ts.tv_nsec);
-	d->ops->random(d->arg, e, sizeof(e));
-	ok = noise_create_initiation(&d->local, &p->noise, tai, e,
-	    p->hs_index.index, &m);
-	OPENSSL_cleanse(e, sizeof(e));
-	if (ok == 0 && cookie_sign(&p->cookie, &m, sizeof(m), now) == 0) {
-		timers_handshake_sent(&p->timers, now);
-		note_sent(d, p, sizeof(m), now);
-		if (send_message(d, &p->ep, &m, sizeof(m)) == 0)
-			d->count.wg_tx_initiations++;
-		if (p->timers.unanswered % LOST_EVERY == LOST_AFTER &&
-		    d->ops->lost != NULL)
-			d->ops->lost(d->arg, p);
-	}
-	wg_peer_schedule(d, p);
-}
-
-static void
-send_response(struct wg_device *d, struct wg_peer *p, mono_t now)
-{
-	struct wg_response	 m;
-	uint8_t			 e[DH_LEN];
-	int			 ok;
-
-	if (p->indexed)
-		wg_index_drop(&p->hs_index);
-	wg_index_new(d, &p->hs_index, p, NULL);
-	p->indexed = 1;
-	d->ops->random(d->arg, e, sizeof(e));
-	ok = noise_create_response(&p->noise, e, p->hs_index.index, &m);
-	OPENSSL_cleanse(e, sizeof(e));
-	if (ok == -1 || cookie_sign(&p->cookie, &m, sizeof(m), now) == -1 ||
-	    wg_session_derive(d, p, now) == -1) {
-		wg_handshake_forget(p);
-		return;
-	}
-	timers_session_derived(&p->timers, now);
-	timers_handshake_sent(&p->timers, now);
-	note_sent(d, p, sizeof(m), now);
-	if (send_message(d, &p->ep, &m, sizeof(m)) == 0)
-		d->count.wg_tx_responses++;
-}
-
-static int
-session_usable(const struct wg_keypair *kp, mono_t now)
-{
-	return (kp != NULL && now - kp->birth < REJECT_AFTER_TIME &&
-	    kp->counter < REJECT_AFTER_MESSAGES);
-}
-
-/*
- * Encrypt one packet with the current session, len 0 for a keepalive.
- * Plaintext is padded to 16 bytes, but not past the MTU.  Returns -1 if
- * there is no room to send it now.
- */
-static int
-send_data(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
-    size_t len, int ecn, mono_t now)
-{
-	struct wg_keypair	*kp = p->current;
-	uint32_t		 w;
-	uint64_t		 c;
-	uint8_t			*buf;
-	size_t			 padded;
-
-	padded = (len + PADDING - 1) / PADDING * PADDING;
-	if (padded > d->mtu)
-		padded = len > d->mtu ? len : d->mtu;
-	buf = d->ops->tx_buf(d->arg, &p->ep, padded + WG_DATA_OVERHEAD, ecn);
-	if (buf == NULL)
-		return (-1);
-	w = htole32(WG_MSG_DATA);
-	memcpy(buf, &w, 4);
-	memcpy(buf + 1, p->reserved, sizeof(p->reserved));
-	w = htole32(kp->remote_index);
-	memcpy(buf + 4, &w, 4);
-	c = htole64(kp->counter);
-	memcpy(buf + 8, &c, 8);
-	if (aead_seal(kp->send, kp->counter++, pkt, len, padded,
-	    buf + WG_DATA_HDR_LEN) == -1) {
-		d->count.wg_drop_send++;
-		return (0);
-	}
-	d->ops->tx_done(d->arg, padded + WG_DATA_OVERHEAD);
-	note_sent(d, p, padded + WG_DATA_OVERHEAD, now);
-	if (len > 0) {
-		if (p->timers.data_sent == 0)
-			timers_data_sent(&p->timers, now, jitter(d));
-		d->count.wg_tx_packets++;
-	} else
-		d->count.wg_tx_keepalives++;
-	if (kp->counter > REKEY_AFTER_MESSAGES ||
-	    (kp->initiator && now - kp->birth >= REKEY_AFTER_TIME))
-		send_initiation(d, p, 0, now);
-	wg_peer_schedule(d, p);
-	return (0);
-}
-
-/*
- * Send a packet to a peer, or keep a copy of it and start a handshake if
- * there is no session.  Returns -1 if the network takes nothing now; the
- * caller tries again.
- */
-int
-wg_output(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
-    size_t len, int ecn, mono_t now)
-{
-	if (d->paused) {
-		d->count.wg_drop_paused++;
-		return (0);
-	}
-	if (p->cut) {
-		d->count.wg_drop_cut++;
-		return (0);
-	}
-	if (session_usable(p->current, now) &&
-	    p->ep.remote.sa.sa_family != AF_UNSPEC)
-		return (send_data(d, p, pkt, len, ecn, now));
-	wg_stage(d, p, pkt, len, ecn);
-	send_initiation(d, p, 0, now);
-	return (0);
-}
-
-/* A keepalive, or what waits; starts a handshake if there is no session. */
-static void
-send_keepalive(struct wg_device *d, struct wg_peer *p, mono_t now)
-{
-	if (!session_usable(p->current, now))
-		send_initiation(d, p, 0, now);
-	else if (!TAILQ_EMPTY(&p->staged))
-		send_staged(d, p, now);
-	else if (send_data(d, p, NULL, 0, 0, now) == -1)
-		d->count.wg_drop_send++;
-}
-
-static void
-send_staged(struct wg_device *d, struct wg_peer *p, mono_t now)
-{
-	struct wg_staged	*s;
-
-	while (session_usable(p->current, now) &&
-	    (s = wg_unstage(d, p)) != NULL) {
-		if (send_data(d, p, s->data, s->len, s->ecn, now) == -1)
-			d->count.wg_drop_send++;
-		free(s);
-	}
 }
 
 static void
@@ -345,7 +103,7 @@ input_initiation(struct wg_device *d, const struct wg_initiation *m,
 	d->count.wg_rx_initiations++;
 	move_endpoint(p, from);
 	note_received(d, p, sizeof(*m), now);
-	send_response(d, p, now);
+	wg_send_response(d, p, now);
 	wg_peer_schedule(d, p);
 }
 
@@ -373,7 +131,7 @@ input_response(struct wg_device *d, const struct wg_response *m,
 	timers_session_derived(&p->timers, now);
 	handshake_done(d, p);
 	/* the responder may only send once it has heard from us */
-	send_keepalive(d, p, now);
+	wg_send_keepalive(d, p, now);
 	wg_peer_schedule(d, p);
 }
 
@@ -423,7 +181,7 @@ admit_handshake(struct wg_device *d, const struct wg_pending *q, mono_t now)
 	    now) != COOKIE_MAC2) {
 		if (cookie_reply(&d->checker, q->msg, q->len,
 		    get32(q->msg + 4), &q->from.remote.sa, now,
-		    &reply) == 0 && send_message(d, &q->from, &reply,
+		    &reply) == 0 && wg_send_message(d, &q->from, &reply,
 		    sizeof(reply)) == 0)
 			d->count.wg_tx_cookies++;
 		return (0);
@@ -433,13 +191,6 @@ admit_handshake(struct wg_device *d, const struct wg_pending *q, mono_t now)
 		return (0);
 	}
 	return (1);
-}
-
-/* Drop queued handshakes: the sockets they came by are not the same. */
-void
-wg_forget_pending(struct wg_device *d)
-{
-	d->ptail = d->phead;
 }
 
 /*
@@ -503,186 +254,6 @@ check_inner(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
 	return (want);
 }
 
-/*
- * Take nothing and send nothing until wg_resume(), and forget every
- * session.  Sockets, endpoints and the guests' flows stay.
- */
-void
-wg_pause(struct wg_device *d)
-{
-	struct wg_peer	*p;
-
-	d->paused = 1;
-	wg_forget_pending(d);
-	TAILQ_FOREACH(p, &d->peers, entry) {
-		timers_stop(&p->timers);
-		wg_peer_zero(d, p);
-		wg_stage_purge(d, p);
-	}
-}
-
-/*
- * What a peer may use: bytes both ways, 0 for any, and until when, in Unix
- * seconds, 0 for ever.  Who was shut out may be let in by that.
- */
-void
-wg_peer_limit(struct wg_device *d, struct wg_peer *p, uint64_t quota,
-    int64_t expires)
-{
-	struct timespec	 ts;
-
-	p->quota = quota;
-	p->expires = expires;
-	p->over = 0;
-	note_quota(d, p);
-	d->ops->wall(d->arg, &ts);
-	if (!p->over && (expires == 0 || (int64_t)ts.tv_sec < expires))
-		p->cut = 0;
-	d->over = 1;
-}
-
-/*
- * Shut out every peer whose quota or time is over: no session, and no
- * handshake any more.  To be called after a round, and now and then.
- */
-void
-wg_cut_peers(struct wg_device *d)
-{
-	struct timespec	 ts;
-	struct wg_peer	*p;
-
-	d->over = 0;
-	d->ops->wall(d->arg, &ts);
-	TAILQ_FOREACH(p, &d->peers, entry) {
-		if (p->cut || (!p->over && (p->expires == 0 ||
-		    (int64_t)ts.tv_sec < p->expires)))
-			continue;
-		p->cut = 1;
-		timers_stop(&p->timers);
-		wg_peer_zero(d, p);
-		wg_stage_purge(d, p);
-		d->count.wg_peers_cut++;
-		if (d->ops->cut != NULL)
-			d->ops->cut(d->arg, p);
-	}
-}
-
-/* Go on; peers with a persistent keepalive are contacted at once. */
-void
-wg_resume(struct wg_device *d, mono_t now)
-{
-	struct wg_peer	*p;
-
-	d->paused = 0;
-	TAILQ_FOREACH(p, &d->peers, entry) {
-		/* the network may be another one */
-		memset(&p->ep.local, 0, sizeof(p->ep.local));
-		p->ep.ifindex = 0;
-		if (p->cut)
-			continue;
-		wg_peer_poke(d, p, now);
-		wg_peer_schedule(d, p);
-	}
-}
-
-/* A prefix whose packets go to the host, whatever the peers have. */
-int
-wg_exclude(struct wg_device *d, const struct ipprefix *p)
-{
-	return (aip_insert(&d->excludes, p, d, &d->excluded));
-}
-
-void
-wg_exclude_clear(struct wg_device *d)
-{
-	aip_remove_owner(&d->excludes, &d->excluded);
-}
-
-/* Where an inner packet goes peer to peer; NULL: to the host. */
-static struct wg_peer *
-overlay_route(struct wg_device *d, const uint8_t *pkt)
-{
-	if (pkt[0] >> 4 == 4)
-		return (aip_lookup4(&d->excludes, pkt + 16) != NULL ? NULL :
-		    aip_route4(&d->aips, pkt + 16));
-	return (aip_lookup6(&d->excludes, pkt + 24) != NULL ? NULL :
-	    aip_route6(&d->aips, pkt + 24));
-}
-
-/* Add to the IPv4 header's checksum (RFC 1624). */
-static void
-adjust_cksum(uint8_t *pkt, uint32_t add)
-{
-	uint32_t	 sum = ((uint32_t)pkt[10] << 8 | pkt[11]) + add;
-
-	sum = (sum & 0xffff) + (sum >> 16);
-	pkt[10] = (uint8_t)(sum >> 8);
-	pkt[11] = (uint8_t)sum;
-}
-
-/*
- * One hop less to live, with the IPv4 checksum adjusted (RFC 1624).  -1
- * if it ends here.
- */
-static int
-decrement_ttl(uint8_t *pkt)
-{
-	if (pkt[0] >> 4 == 6) {
-		if (pkt[7] <= 1)
-			return (-1);
-		pkt[7]--;
-		return (0);
-	}
-	if (pkt[8] <= 1)
-		return (-1);
-	pkt[8]--;
-	adjust_cksum(pkt, 0x100);
-	return (0);
-}
-
-/*
- * The path marked the outer header: carry that inside (RFC 6040 4.2).
- * -1 if the packet does not take part and has to be dropped.
- */
-static int
-carry_ce(uint8_t *pkt)
-{
-	int	 ecn = pkt[0] >> 4 == 4 ? pkt[1] & 3 : pkt[1] >> 4 & 3;
-
-	if (ecn == ECN_CE)
-		return (0);
-	if (ecn == 0)
-		return (-1);
-	if (pkt[0] >> 4 == 6)
-		pkt[1] |= ECN_CE << 4;
-	else {
-		adjust_cksum(pkt, 0x10000U - 1 - (uint32_t)(ECN_CE - ecn));
-		pkt[1] |= ECN_CE;
-	}
-	return (0);
-}
-
-/*
- * Send an inner packet straight on to another peer, sealed from where it
- * was opened.  Returns 0 if it is for the slirp engine, which also tells
- * a guest whose time to live ends.
- */
-static int
-overlay(struct wg_device *d, uint8_t *pkt, size_t len, mono_t now)
-{
-	struct wg_peer	*to;
-
-	if (!d->overlay || (to = overlay_route(d, pkt)) == NULL ||
-	    decrement_ttl(pkt) == -1)
-		return (0);
-	if (wg_output(d, to, pkt, len, pkt[0] >> 4 == 4 ? pkt[1] & 3 :
-	    pkt[1] >> 4 & 3, now) == -1)
-		d->count.wg_drop_send++;
-	else
-		d->count.wg_overlay_packets++;
-	return (1);
-}
-
 static void
 input_data(struct wg_device *d, const uint8_t *msg, size_t len,
     const struct wg_endpoint *from, int ecn, mono_t now)
@@ -726,18 +297,18 @@ input_data(struct wg_device *d, const uint8_t *msg, size_t len,
 	note_received(d, p, len, now);
 	if (wg_session_confirm(p, kp)) {
 		handshake_done(d, p);
-		send_staged(d, p, now);
+		wg_send_staged(d, p, now);
 	}
 	if (plain > 0) {
 		if (p->timers.data_received == 0 ||
 		    !p->timers.another_keepalive)
 			timers_data_received(&p->timers, now);
 		plain = check_inner(d, p, out, plain);
-		if (plain > 0 && ecn == ECN_CE && carry_ce(out) == -1) {
+		if (plain > 0 && ecn == ECN_CE && wg_carry_ce(out) == -1) {
 			d->count.wg_drop_ecn++;
 			plain = 0;
 		}
-		if (plain > 0 && overlay(d, out, plain, now))
+		if (plain > 0 && wg_overlay_input(d, out, plain, now))
 			plain = 0;
 		if (plain > 0 && out == d->scratch)
 			d->count.wg_drop_noslot++;
@@ -750,7 +321,7 @@ input_data(struct wg_device *d, const uint8_t *msg, size_t len,
 	if (kp == p->current && kp->initiator && !kp->rekeyed &&
 	    now - kp->birth >= REKEY_LAST_MINUTE) {
 		kp->rekeyed = 1;
-		send_initiation(d, p, 0, now);
+		wg_send_initiation(d, p, 0, now);
 	}
 	wg_peer_schedule(d, p);
 }
@@ -770,7 +341,7 @@ wg_input(struct wg_device *d, uint8_t *msg, size_t len,
 	}
 	/* only from a peer that is known to use them */
 	if (len >= 4 && (msg[1] | msg[2] | msg[3]) != 0 &&
-	    reserved_peer(d, from) != NULL)
+	    wg_reserved_peer(d, from) != NULL)
 		memset(msg + 1, 0, 3);
 	if (len >= WG_DATA_MIN_LEN) {
 		switch (get32(msg)) {
@@ -809,25 +380,8 @@ wg_route(struct wg_device *d, const uint8_t *pkt, size_t len)
 	return (NULL);
 }
 
-/* Set the persistent keepalive, in seconds; one that is new starts now. */
-void
-wg_peer_keepalive(struct wg_device *d, struct wg_peer *p, uint16_t interval,
-    mono_t now)
-{
-	timers_set_keepalive(&p->timers, interval, now);
-	wg_peer_schedule(d, p);
-}
-
-/* The peer's endpoint became known: send what waited for it. */
-void
-wg_peer_poke(struct wg_device *d, struct wg_peer *p, mono_t now)
-{
-	if (p->timers.keepalive_interval != 0 || !TAILQ_EMPTY(&p->staged))
-		send_keepalive(d, p, now);
-}
-
 /* The wheel's callback: some timer of a peer may be due. */
-void
+static void
 wg_expire(void *arg, struct wheel_timer *t, mono_t now)
 {
 	struct wg_device	*d = arg;
@@ -844,9 +398,105 @@ wg_expire(void *arg, struct wheel_timer *t, mono_t now)
 		/* our own address may be what stopped working */
 		memset(&p->ep.local, 0, sizeof(p->ep.local));
 		p->ep.ifindex = 0;
-		send_initiation(d, p, (actions & WG_DO_RETRY) != 0, now);
+		wg_send_initiation(d, p, (actions & WG_DO_RETRY) != 0, now);
 	}
 	if (actions & WG_DO_KEEPALIVE)
-		send_keepalive(d, p, now);
+		wg_send_keepalive(d, p, now);
 	wg_peer_schedule(d, p);
+}
+
+/* A device without a key and without peers, or NULL. */
+struct wg_device *
+wg_device_new(const struct wg_ops *ops, void *arg, mono_t now)
+{
+	struct wg_device	*d;
+
+	if ((d = calloc(1, sizeof(*d))) == NULL)
+		return (NULL);
+	d->pending = calloc(WG_HANDSHAKE_QUEUE, sizeof(*d->pending));
+	if (d->pending == NULL || wg_table_grow(d) == -1) {
+		free(d->pending);
+		free(d);
+		return (NULL);
+	}
+	d->ops = ops;
+	d->arg = arg;
+	TAILQ_INIT(&d->peers);
+	LIST_INIT(&d->reserved);
+	aip_init(&d->aips);
+	aip_init(&d->excludes);
+	TAILQ_INIT(&d->excluded);
+	ratelimit_init(&d->limit);
+	ops->random(arg, &d->hashkey, sizeof(d->hashkey));
+	wheel_init(&d->wheel, now, wg_expire, d);
+	return (d);
+}
+
+void
+wg_device_free(struct wg_device *d)
+{
+	struct wg_peer	*p;
+
+	if (d == NULL)
+		return;
+	while ((p = TAILQ_FIRST(&d->peers)) != NULL)
+		wg_peer_remove(d, p);
+	aip_free(&d->aips);
+	aip_free(&d->excludes);
+	noise_local_clear(&d->local);
+	OPENSSL_cleanse(&d->checker, sizeof(d->checker));
+	free(d->pending);
+	free(d->byid);
+	free(d->bykey);
+	free(d->byindex);
+	free(d);
+}
+
+/*
+ * Set or change the private key.  A change ends every handshake and every
+ * session, because both were made with the old one.
+ */
+int
+wg_device_set_key(struct wg_device *d, const uint8_t private[KEY_LEN])
+{
+	struct noise_local	 l;
+	struct wg_peer		*p;
+
+	if (noise_local_init(&l, private) == -1)
+		return (-1);
+	if (d->has_key &&
+	    memcmp(l.public, d->local.public, KEY_LEN) == 0) {
+		noise_local_clear(&l);
+		return (0);
+	}
+	if (cookie_checker_init(&d->checker, l.public) == -1) {
+		noise_local_clear(&l);
+		return (-1);
+	}
+	wg_forget_pending(d);
+	noise_local_clear(&d->local);
+	d->local = l;
+	d->has_key = 1;
+	TAILQ_FOREACH(p, &d->peers, entry) {
+		timers_stop(&p->timers);
+		wg_peer_zero(d, p);
+		noise_remote_rekey(&d->local, &p->noise);
+	}
+	return (0);
+}
+
+/* Without a private key: no handshake, no session. */
+void
+wg_device_clear_key(struct wg_device *d)
+{
+	struct wg_peer	*p;
+
+	wg_forget_pending(d);
+	noise_local_clear(&d->local);
+	d->has_key = 0;
+	TAILQ_FOREACH(p, &d->peers, entry) {
+		timers_stop(&p->timers);
+		wg_peer_zero(d, p);
+		noise_remote_rekey(&d->local, &p->noise);
+	}
 }

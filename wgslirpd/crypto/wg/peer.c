@@ -23,104 +23,6 @@
 
 #define MIN_BUCKETS	64
 
-static int	 table_grow(struct wg_device *);
-
-/* A device without a key and without peers, or NULL. */
-struct wg_device *
-wg_device_new(const struct wg_ops *ops, void *arg, mono_t now)
-{
-	struct wg_device	*d;
-
-	if ((d = calloc(1, sizeof(*d))) == NULL)
-		return (NULL);
-	d->pending = calloc(WG_HANDSHAKE_QUEUE, sizeof(*d->pending));
-	if (d->pending == NULL || table_grow(d) == -1) {
-		free(d->pending);
-		free(d);
-		return (NULL);
-	}
-	d->ops = ops;
-	d->arg = arg;
-	TAILQ_INIT(&d->peers);
-	LIST_INIT(&d->reserved);
-	aip_init(&d->aips);
-	aip_init(&d->excludes);
-	TAILQ_INIT(&d->excluded);
-	ratelimit_init(&d->limit);
-	ops->random(arg, &d->hashkey, sizeof(d->hashkey));
-	wheel_init(&d->wheel, now, wg_expire, d);
-	return (d);
-}
-
-void
-wg_device_free(struct wg_device *d)
-{
-	struct wg_peer	*p;
-
-	if (d == NULL)
-		return;
-	while ((p = TAILQ_FIRST(&d->peers)) != NULL)
-		wg_peer_remove(d, p);
-	aip_free(&d->aips);
-	aip_free(&d->excludes);
-	noise_local_clear(&d->local);
-	OPENSSL_cleanse(&d->checker, sizeof(d->checker));
-	free(d->pending);
-	free(d->byid);
-	free(d->bykey);
-	free(d->byindex);
-	free(d);
-}
-
-/*
- * Set or change the private key.  A change ends every handshake and every
- * session, because both were made with the old one.
- */
-int
-wg_device_set_key(struct wg_device *d, const uint8_t private[KEY_LEN])
-{
-	struct noise_local	 l;
-	struct wg_peer		*p;
-
-	if (noise_local_init(&l, private) == -1)
-		return (-1);
-	if (d->has_key &&
-	    memcmp(l.public, d->local.public, KEY_LEN) == 0) {
-		noise_local_clear(&l);
-		return (0);
-	}
-	if (cookie_checker_init(&d->checker, l.public) == -1) {
-		noise_local_clear(&l);
-		return (-1);
-	}
-	wg_forget_pending(d);
-	noise_local_clear(&d->local);
-	d->local = l;
-	d->has_key = 1;
-	TAILQ_FOREACH(p, &d->peers, entry) {
-		timers_stop(&p->timers);
-		wg_peer_zero(d, p);
-		noise_remote_rekey(&d->local, &p->noise);
-	}
-	return (0);
-}
-
-/* Without a private key: no handshake, no session. */
-void
-wg_device_clear_key(struct wg_device *d)
-{
-	struct wg_peer	*p;
-
-	wg_forget_pending(d);
-	noise_local_clear(&d->local);
-	d->has_key = 0;
-	TAILQ_FOREACH(p, &d->peers, entry) {
-		timers_stop(&p->timers);
-		wg_peer_zero(d, p);
-		noise_remote_rekey(&d->local, &p->noise);
-	}
-}
-
 static uint32_t
 key_bucket(const struct wg_device *d, const uint8_t public[KEY_LEN])
 {
@@ -129,8 +31,8 @@ key_bucket(const struct wg_device *d, const uint8_t public[KEY_LEN])
 }
 
 /* Double both tables; indices and keys are hashed anew. */
-static int
-table_grow(struct wg_device *d)
+int
+wg_table_grow(struct wg_device *d)
 {
 	struct wg_peer_bucket	*bykey;
 	struct wg_index_bucket	*byindex, *old = d->byindex;
@@ -176,7 +78,7 @@ wg_peer_add(struct wg_device *d, uint32_t id,
 	struct wg_peer	*p, **byid;
 	uint32_t	 n;
 
-	if (d->npeers >= d->nbuckets && table_grow(d) == -1)
+	if (d->npeers >= d->nbuckets && wg_table_grow(d) == -1)
 		return (NULL);
 	if (id >= d->nbyid) {
 		for (n = d->nbyid == 0 ? 64 : d->nbyid; n <= id; n *= 2)
@@ -459,4 +361,23 @@ wg_stage_purge(struct wg_device *d, struct wg_peer *p)
 
 	while ((s = wg_unstage(d, p)) != NULL)
 		free(s);
+}
+
+/* Drop queued handshakes: the sockets they came by are not the same. */
+void
+wg_forget_pending(struct wg_device *d)
+{
+	d->ptail = d->phead;
+}
+
+/* The peer with reserved bytes at this address, or NULL. */
+const struct wg_peer *
+wg_reserved_peer(const struct wg_device *d, const struct wg_endpoint *ep)
+{
+	const struct wg_peer	*p;
+
+	LIST_FOREACH(p, &d->reserved, reserved_entry)
+		if (sa_equal(&p->ep.remote.sa, &ep->remote.sa))
+			return (p);
+	return (NULL);
 }

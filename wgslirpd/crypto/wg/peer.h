@@ -173,19 +173,22 @@ struct wg_device {
 	struct crypto_counters	 count;
 };
 
-/* wg_peer.c: peers, sessions, indices */
-struct wg_device	*wg_device_new(const struct wg_ops *, void *, mono_t);
-void		 wg_device_free(struct wg_device *);
-int		 wg_device_set_key(struct wg_device *,
-		    const uint8_t [KEY_LEN]);
-void		 wg_device_clear_key(struct wg_device *);
+/* Has the peer used up what it may?  Its session ends after this round. */
+static inline void
+wg_note_quota(struct wg_device *d, struct wg_peer *p)
+{
+	if (p->quota != 0 && p->rx_bytes + p->tx_bytes >= p->quota)
+		p->over = d->over = 1;
+}
+
+int		 wg_table_grow(struct wg_device *);
 struct wg_peer	*wg_peer_add(struct wg_device *, uint32_t,
 		    const uint8_t [KEY_LEN], const uint8_t *);
-void		 wg_peer_remove(struct wg_device *, struct wg_peer *);
-struct wg_peer	*wg_peer_by_key(struct wg_device *,
-		    const uint8_t [KEY_LEN]);
-struct wg_peer	*wg_peer_by_id(struct wg_device *, uint32_t);
+void		 wg_handshake_forget(struct wg_peer *);
 void		 wg_peer_zero(struct wg_device *, struct wg_peer *);
+void		 wg_peer_remove(struct wg_device *, struct wg_peer *);
+struct wg_peer	*wg_peer_by_key(struct wg_device *, const uint8_t [KEY_LEN]);
+struct wg_peer	*wg_peer_by_id(struct wg_device *, uint32_t);
 void		 wg_peer_set_endpoint(struct wg_peer *,
 		    const struct sockaddr *);
 void		 wg_peer_set_reserved(struct wg_device *, struct wg_peer *,
@@ -195,7 +198,6 @@ struct wg_index	*wg_index_find(struct wg_device *, uint32_t);
 void		 wg_index_new(struct wg_device *, struct wg_index *,
 		    struct wg_peer *, struct wg_keypair *);
 void		 wg_index_drop(struct wg_index *);
-void		 wg_handshake_forget(struct wg_peer *);
 int		 wg_session_derive(struct wg_device *, struct wg_peer *,
 		    mono_t);
 int		 wg_session_confirm(struct wg_peer *, struct wg_keypair *);
@@ -203,25 +205,8 @@ void		 wg_stage(struct wg_device *, struct wg_peer *,
 		    const uint8_t *, size_t, int);
 struct wg_staged	*wg_unstage(struct wg_device *, struct wg_peer *);
 void		 wg_stage_purge(struct wg_device *, struct wg_peer *);
-
-/* wg_device.c: the protocol */
-void		 wg_input(struct wg_device *, uint8_t *, size_t,
-		    const struct wg_endpoint *, int, mono_t);
 void		 wg_forget_pending(struct wg_device *);
-int		 wg_run_handshakes(struct wg_device *, int, mono_t);
-int		 wg_output(struct wg_device *, struct wg_peer *,
-		    const uint8_t *, size_t, int, mono_t);
-struct wg_peer	*wg_route(struct wg_device *, const uint8_t *, size_t);
-void		 wg_peer_limit(struct wg_device *, struct wg_peer *, uint64_t,
-		    int64_t);
-void		 wg_cut_peers(struct wg_device *);
-void		 wg_peer_keepalive(struct wg_device *, struct wg_peer *,
-		    uint16_t, mono_t);
-void		 wg_pause(struct wg_device *);
-void		 wg_resume(struct wg_device *, mono_t);
-int		 wg_exclude(struct wg_device *, const struct ipprefix *);
-void		 wg_exclude_clear(struct wg_device *);
-void		 wg_peer_poke(struct wg_device *, struct wg_peer *, mono_t);
-void		 wg_expire(void *, struct wheel_timer *, mono_t);
+const struct wg_peer	*wg_reserved_peer(const struct wg_device *,
+		    const struct wg_endpoint *);
 
 #endif

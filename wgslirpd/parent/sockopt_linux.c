@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 
-#include "listen.h"
+#include "sockopt.h"
 
 #define UDP_BUFFER	(4 * 1024 * 1024)
 
@@ -22,7 +22,7 @@ set_int(int fd, int level, int opt, int value)
  * what is sent, since WireGuard's own MTU is the user's to set.
  */
 void
-listen_options(int fd, int family, int offload)
+sockopt_wireguard(int fd, int family, int offload)
 {
 	set_int(fd, SOL_SOCKET, SO_RCVBUF, UDP_BUFFER);
 	set_int(fd, SOL_SOCKET, SO_SNDBUF, UDP_BUFFER);

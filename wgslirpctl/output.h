@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
-#ifndef WGSLIRPCTL_H
-#define WGSLIRPCTL_H
+#ifndef OUTPUT_H
+#define OUTPUT_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -27,12 +27,5 @@ struct output {
 extern const struct output	 output_text;
 extern const struct output	 output_json;
 extern const struct output	 output_ometric;
-
-/* convert.c */
-void	 convert(const char *);
-
-/* keys.c */
-void	 key_generate(int);
-int	 key_public(void);
 
 #endif

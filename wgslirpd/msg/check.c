@@ -6,12 +6,12 @@
 
 #include <sys/types.h>
 
+#include "check.h"
 #include "conf.h"
-#include "msg.h"
 #include "sandbox.h"
 #include "set.h"
 
-struct rule_of_msg {
+struct msg_rule {
 	uint32_t	 type;
 	const char	*name;
 	size_t		 len;
@@ -22,7 +22,7 @@ struct rule_of_msg {
 #define IMSG_RULE(type, len, ways, fd)	{ type, #type, len, ways, fd },
 
 /* The processes' own, by type. */
-static const struct rule_of_msg	 imsgs[IMSG_MAX] = {
+static const struct msg_rule	 imsgs[IMSG_MAX] = {
 	{ IMSG_NONE, "IMSG_NONE", 0, 0, 0 },
 	IMSGS(IMSG_RULE)
 };
@@ -33,7 +33,7 @@ static const struct rule_of_msg	 imsgs[IMSG_MAX] = {
 #define ANSWER(type, len, ways)	{ type, #type, len, ways, NO_FD }
 #define BOTH	(WAY(CRYPTO, CONTROL) | WAY(SLIRP, CONTROL))
 
-static const struct rule_of_msg	 ctls[] = {
+static const struct msg_rule	 ctls[] = {
 	REQUEST(CTL_SHOW_SUMMARY, WAY(CONTROL, CRYPTO)),
 	REQUEST(CTL_SHOW_PEERS, WAY(CONTROL, CRYPTO)),
 	REQUEST(CTL_PAUSE, WAY(CONTROL, CRYPTO)),
@@ -67,7 +67,7 @@ static const struct rule_of_msg	 ctls[] = {
 	    WAY(PARENT, CONTROL))
 };
 
-static const struct rule_of_msg *
+static const struct msg_rule *
 find(uint32_t type)
 {
 	size_t	 i;
@@ -84,7 +84,7 @@ const char *
 msg_wrong(enum proc_id from, enum proc_id to, uint32_t type, size_t len,
     int has_fd)
 {
-	const struct rule_of_msg	*r = find(type);
+	const struct msg_rule	*r = find(type);
 
 	if (r == NULL || from >= PROC_MAX || to >= PROC_MAX ||
 	    !(r->ways & 1ULL << ((int)from * PROC_MAX + (int)to)))
@@ -100,7 +100,7 @@ msg_wrong(enum proc_id from, enum proc_id to, uint32_t type, size_t len,
 const char *
 msg_name(uint32_t type)
 {
-	const struct rule_of_msg	*r = find(type);
+	const struct msg_rule	*r = find(type);
 
 	return (r != NULL ? r->name : "?");
 }

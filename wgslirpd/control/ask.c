@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: ISC */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ask.h"
+
+struct question {
+	TAILQ_ENTRY(question)	 entry;
+	uint32_t		 id;
+	uint32_t		 type;
+	int			 step;		/* of its route */
+	struct ctl_request	 req;
+	ask_fn			*fn;
+	void			*arg;
+};
+
+/* Who answers a request, in order; PROC_MAX ends the list. */
+struct route {
+	uint32_t	 type;
+	enum proc_id	 to[3];
+	uint32_t	 as[2];
+};
+
+#define ONE(type, to)	{ type, { to, PROC_MAX, PROC_MAX }, { type, 0 } }
+
+static const struct route	 routes[] = {
+	ONE(CTL_SHOW_SUMMARY, PROC_CRYPTO),
+	{ CTL_SHOW_PEERS, { PROC_SLIRP, PROC_CRYPTO, PROC_MAX },
+	    { CTL_SHOW_PEERFLOWS, CTL_SHOW_PEERS } },
+	ONE(CTL_SHOW_FLOWS, PROC_SLIRP),
+	{ CTL_SHOW_COUNTERS, { PROC_CRYPTO, PROC_SLIRP, PROC_MAX },
+	    { CTL_SHOW_COUNTERS, CTL_SHOW_COUNTERS } },
+	ONE(CTL_LOG, PROC_PARENT),
+	ONE(CTL_RELOAD, PROC_PARENT),
+	ONE(CTL_KILL_FLOW, PROC_SLIRP),
+	ONE(CTL_PAUSE, PROC_CRYPTO),
+	ONE(CTL_RESUME, PROC_CRYPTO),
+	ONE(CTL_REFRESH, PROC_SLIRP),
+	ONE(CTL_SHOW_RULES, PROC_SLIRP),
+	ONE(CTL_FLUSH, PROC_SLIRP),
+	ONE(IMSG_UAPI_GET, PROC_CRYPTO)
+};
+
+static struct imsgev			*pipes;
+static TAILQ_HEAD(, question)	 questions =
+    TAILQ_HEAD_INITIALIZER(questions);
+static uint32_t				 last_id;
+
+void
+ask_init(struct imsgev *p)
+{
+	pipes = p;
+}
+
+static const struct route *
+find_route(uint32_t type)
+{
+	size_t	 i;
+
+	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+		if (routes[i].type == type)
+			return (&routes[i]);
+	return (NULL);
+}
+
+int
+ask_known(uint32_t type)
+{
+	return (find_route(type) != NULL);
+}
+
+/* Send the question to whoever is next.  -1 if that cannot be done. */
+static int
+send_question(struct question *q)
+{
+	const struct route	*r = find_route(q->type);
+
+	return (imsgev_send(&pipes[r->to[q->step]], r->as[q->step], q->id,
+	    -1, &q->req, sizeof(q->req)));
+}
+
+/* The last that the asker hears. */
+static void
+end(struct question *q, uint32_t type, const void *data, size_t len)
+{
+	TAILQ_REMOVE(&questions, q, entry);
+	q->fn(q->arg, type, data, len);
+	free(q);
+}
+
+static void
+fail(struct question *q)
+{
+	char	 text[CTL_TEXT_LEN] = "not answering";
+
+	end(q, CTL_FAIL, text, sizeof(text));
+}
+
+struct question *
+ask(uint32_t type, const struct ctl_request *req, ask_fn *fn, void *arg)
+{
+	struct question	*q;
+
+	if (find_route(type) == NULL || (q = calloc(1, sizeof(*q))) == NULL)
+		return (NULL);
+	if (++last_id == 0)
+		++last_id;
+	q->id = last_id;
+	q->type = type;
+	if (req != NULL)
+		q->req = *req;
+	q->req.cursor = 0;
+	q->fn = fn;
+	q->arg = arg;
+	if (send_question(q) == -1) {
+		free(q);
+		return (NULL);
+	}
+	TAILQ_INSERT_TAIL(&questions, q, entry);
+	return (q);
+}
+
+void
+ask_next(struct question *q)
+{
+	if (send_question(q) == -1)
+		fail(q);
+}
+
+void
+ask_cancel(struct question *q)
+{
+	TAILQ_REMOVE(&questions, q, entry);
+	free(q);
+}
+
+void
+ask_answer(struct imsg *imsg)
+{
+	struct question	*q;
+	struct ctl_more	 more;
+	struct ibuf	 buf;
+	const void	*data = NULL;
+	uint32_t	 type = imsg_get_type(imsg);
+	size_t		 len = imsg_get_len(imsg);
+
+	TAILQ_FOREACH(q, &questions, entry)
+		if (q->id == imsg_get_id(imsg))
+			break;
+	if (q == NULL)
+		return;		/* the asker did not wait */
+	if (len > 0) {
+		if (imsg_get_ibuf(imsg, &buf) == -1)
+			return;
+		data = ibuf_data(&buf);
+	}
+	switch (type) {
+	case CTL_MORE:
+		imsg_is(imsg, &more, sizeof(more));
+		q->req.cursor = more.cursor;
+		q->fn(q->arg, type, data, len);
+		break;
+	case CTL_END:
+		q->req.cursor = 0;
+		if (find_route(q->type)->to[++q->step] == PROC_MAX)
+			end(q, type, NULL, 0);
+		else
+			ask_next(q);
+		break;
+	case CTL_OK:
+	case CTL_FAIL:
+		end(q, type, data, len);
+		break;
+	default:
+		q->fn(q->arg, type, data, len);
+		break;
+	}
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef CLIENT_H
+#define CLIENT_H
+
+#include "ctl.h"
+
+/* A process, for those who ask which there are; in the order of showing. */
+void	 client_process(const struct ctl_process *);
+
+/* Serve wgslirpctl(8) on a listening socket, which is this module's then. */
+void	 client_start(int);
+
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * What goes out: handshake messages, packets and keepalives of one peer.
+ */
+
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "output.h"
+
+#define TOS_HANDSHAKE		0x88	/* AF41, as Linux does */
+#define PADDING			16
+#define LOST_EVERY		4	/* initiations without an answer */
+#define LOST_AFTER		2
+
+static mono_t
+jitter(struct wg_device *d)
+{
+	uint32_t	 r;
+
+	d->ops->random(d->arg, &r, sizeof(r));
+	return (r % REKEY_TIMEOUT_JITTER);
+}
+
+/*
+ * Send one whole message to an endpoint.  Reserved bytes go in last, so
+ * that no MAC covers them.
+ */
+int
+wg_send_message(struct wg_device *d, const struct wg_endpoint *ep,
+    const void *msg, size_t len)
+{
+	const struct wg_peer	*p;
+	uint8_t			*buf;
+
+	if ((buf = d->ops->tx_buf(d->arg, ep, len, TOS_HANDSHAKE)) == NULL)
+		return (-1);
+	memcpy(buf, msg, len);
+	if ((p = wg_reserved_peer(d, ep)) != NULL)
+		memcpy(buf + 1, p->reserved, sizeof(p->reserved));
+	d->ops->tx_done(d->arg, len);
+	return (0);
+}
+
+/* What every authenticated packet does to the timers. */
+static void
+note_sent(struct wg_device *d, struct wg_peer *p, size_t len, mono_t now)
+{
+	p->tx_bytes += len;
+	wg_note_quota(d, p);
+	timers_any_sent(&p->timers);
+	timers_any_traversal(&p->timers, now);
+}
+
+/*
+ * Start a handshake, unless one was sent within the last 5 s.  retry: it
+ * continues an attempt, whose count goes on.
+ */
+void
+wg_send_initiation(struct wg_device *d, struct wg_peer *p, int retry,
+    mono_t now)
+{
+	struct wg_initiation	 m;
+	struct timespec		 ts;
+	uint8_t			 tai[NOISE_TAI64N_LEN], e[DH_LEN];
+	int			 ok;
+
+	if (!retry)
+		p->timers.attempts = 0;
+	if (!d->has_key || d->paused || p->cut ||
+	    !timers_may_initiate(&p->timers, now))
+		return;
+	timers_handshake_initiated(&p->timers, now, jitter(d));
+	if (p->ep.remote.sa.sa_family == AF_UNSPEC) {
+		/* it may still come to us; give up in time otherwise */
+		wg_peer_schedule(d, p);
+		return;
+	}
+	wg_handshake_forget(p);
+	wg_index_new(d, &p->hs_index, p, NULL);
+	p->indexed = 1;
+	d->ops->wall(d->arg, &ts);
+	noise_tai64n(tai, (uint64_t)ts.tv_sec, (uint32_t)ts.tv_nsec);
+	d->ops->random(d->arg, e, sizeof(e));
+	ok = noise_create_initiation(&d->local, &p->noise, tai, e,
+	    p->hs_index.index, &m);
+	OPENSSL_cleanse(e, sizeof(e));
+	if (ok == 0 && cookie_sign(&p->cookie, &m, sizeof(m), now) == 0) {
+		timers_handshake_sent(&p->timers, now);
+		note_sent(d, p, sizeof(m), now);
+		if (wg_send_message(d, &p->ep, &m, sizeof(m)) == 0)
+			d->count.wg_tx_initiations++;
+		if (p->timers.unanswered % LOST_EVERY == LOST_AFTER &&
+		    d->ops->lost != NULL)
+			d->ops->lost(d->arg, p);
+	}
+	wg_peer_schedule(d, p);
+}
+
+void
+wg_send_response(struct wg_device *d, struct wg_peer *p, mono_t now)
+{
+	struct wg_response	 m;
+	uint8_t			 e[DH_LEN];
+	int			 ok;
+
+	if (p->indexed)
+		wg_index_drop(&p->hs_index);
+	wg_index_new(d, &p->hs_index, p, NULL);
+	p->indexed = 1;
+	d->ops->random(d->arg, e, sizeof(e));
+	ok = noise_create_response(&p->noise, e, p->hs_index.index, &m);
+	OPENSSL_cleanse(e, sizeof(e));
+	if (ok == -1 || cookie_sign(&p->cookie, &m, sizeof(m), now) == -1 ||
+	    wg_session_derive(d, p, now) == -1) {
+		wg_handshake_forget(p);
+		return;
+	}
+	timers_session_derived(&p->timers, now);
+	timers_handshake_sent(&p->timers, now);
+	note_sent(d, p, sizeof(m), now);
+	if (wg_send_message(d, &p->ep, &m, sizeof(m)) == 0)
+		d->count.wg_tx_responses++;
+}
+
+static int
+session_usable(const struct wg_keypair *kp, mono_t now)
+{
+	return (kp != NULL && now - kp->birth < REJECT_AFTER_TIME &&
+	    kp->counter < REJECT_AFTER_MESSAGES);
+}
+
+/*
+ * Encrypt one packet with the current session, len 0 for a keepalive.
+ * Plaintext is padded to 16 bytes, but not past the MTU.  Returns -1 if
+ * there is no room to send it now.
+ */
+static int
+send_data(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
+    size_t len, int ecn, mono_t now)
+{
+	struct wg_keypair	*kp = p->current;
+	uint32_t		 w;
+	uint64_t		 c;
+	uint8_t			*buf;
+	size_t			 padded;
+
+	padded = (len + PADDING - 1) / PADDING * PADDING;
+	if (padded > d->mtu)
+		padded = len > d->mtu ? len : d->mtu;
+	buf = d->ops->tx_buf(d->arg, &p->ep, padded + WG_DATA_OVERHEAD, ecn);
+	if (buf == NULL)
+		return (-1);
+	w = htole32(WG_MSG_DATA);
+	memcpy(buf, &w, 4);
+	memcpy(buf + 1, p->reserved, sizeof(p->reserved));
+	w = htole32(kp->remote_index);
+	memcpy(buf + 4, &w, 4);
+	c = htole64(kp->counter);
+	memcpy(buf + 8, &c, 8);
+	if (aead_seal(kp->send, kp->counter++, pkt, len, padded,
+	    buf + WG_DATA_HDR_LEN) == -1) {
+		d->count.wg_drop_send++;
+		return (0);
+	}
+	d->ops->tx_done(d->arg, padded + WG_DATA_OVERHEAD);
+	note_sent(d, p, padded + WG_DATA_OVERHEAD, now);
+	if (len > 0) {
+		if (p->timers.data_sent == 0)
+			timers_data_sent(&p->timers, now, jitter(d));
+		d->count.wg_tx_packets++;
+	} else
+		d->count.wg_tx_keepalives++;
+	if (kp->counter > REKEY_AFTER_MESSAGES ||
+	    (kp->initiator && now - kp->birth >= REKEY_AFTER_TIME))
+		wg_send_initiation(d, p, 0, now);
+	wg_peer_schedule(d, p);
+	return (0);
+}
+
+/*
+ * Send a packet to a peer, or keep a copy of it and start a handshake if
+ * there is no session.  Returns -1 if the network takes nothing now; the
+ * caller tries again.
+ */
+int
+wg_output(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
+    size_t len, int ecn, mono_t now)
+{
+	if (d->paused) {
+		d->count.wg_drop_paused++;
+		return (0);
+	}
+	if (p->cut) {
+		d->count.wg_drop_cut++;
+		return (0);
+	}
+	if (session_usable(p->current, now) &&
+	    p->ep.remote.sa.sa_family != AF_UNSPEC)
+		return (send_data(d, p, pkt, len, ecn, now));
+	wg_stage(d, p, pkt, len, ecn);
+	wg_send_initiation(d, p, 0, now);
+	return (0);
+}
+
+void
+wg_send_staged(struct wg_device *d, struct wg_peer *p, mono_t now)
+{
+	struct wg_staged	*s;
+
+	while (session_usable(p->current, now) &&
+	    (s = wg_unstage(d, p)) != NULL) {
+		if (send_data(d, p, s->data, s->len, s->ecn, now) == -1)
+			d->count.wg_drop_send++;
+		free(s);
+	}
+}
+
+/* A keepalive, or what waits; starts a handshake if there is no session. */
+void
+wg_send_keepalive(struct wg_device *d, struct wg_peer *p, mono_t now)
+{
+	if (!session_usable(p->current, now))
+		wg_send_initiation(d, p, 0, now);
+	else if (!TAILQ_EMPTY(&p->staged))
+		wg_send_staged(d, p, now);
+	else if (send_data(d, p, NULL, 0, 0, now) == -1)
+		d->count.wg_drop_send++;
+}
+
+/* Set the persistent keepalive, in seconds; one that is new starts now. */
+void
+wg_peer_keepalive(struct wg_device *d, struct wg_peer *p, uint16_t interval,
+    mono_t now)
+{
+	timers_set_keepalive(&p->timers, interval, now);
+	wg_peer_schedule(d, p);
+}
+
+/* The peer's endpoint became known: send what waited for it. */
+void
+wg_peer_poke(struct wg_device *d, struct wg_peer *p, mono_t now)
+{
+	if (p->timers.keepalive_interval != 0 || !TAILQ_EMPTY(&p->staged))
+		wg_send_keepalive(d, p, now);
+}

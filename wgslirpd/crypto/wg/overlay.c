@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * From peer to peer, without leaving this process.
+ */
+
+#include <sys/types.h>
+
+#include "output.h"
+#include "overlay.h"
+
+#define ECN_CE	3
+
+/* A prefix whose packets go to the host, whatever the peers have. */
+int
+wg_exclude(struct wg_device *d, const struct ipprefix *p)
+{
+	return (aip_insert(&d->excludes, p, d, &d->excluded));
+}
+
+void
+wg_exclude_clear(struct wg_device *d)
+{
+	aip_remove_owner(&d->excludes, &d->excluded);
+}
+
+/* Where an inner packet goes peer to peer; NULL: to the host. */
+static struct wg_peer *
+overlay_route(struct wg_device *d, const uint8_t *pkt)
+{
+	if (pkt[0] >> 4 == 4)
+		return (aip_lookup4(&d->excludes, pkt + 16) != NULL ? NULL :
+		    aip_route4(&d->aips, pkt + 16));
+	return (aip_lookup6(&d->excludes, pkt + 24) != NULL ? NULL :
+	    aip_route6(&d->aips, pkt + 24));
+}
+
+/* Add to the IPv4 header's checksum (RFC 1624). */
+static void
+adjust_cksum(uint8_t *pkt, uint32_t add)
+{
+	uint32_t	 sum = ((uint32_t)pkt[10] << 8 | pkt[11]) + add;
+
+	sum = (sum & 0xffff) + (sum >> 16);
+	pkt[10] = (uint8_t)(sum >> 8);
+	pkt[11] = (uint8_t)sum;
+}
+
+/*
+ * One hop less to live, with the IPv4 checksum adjusted (RFC 1624).  -1
+ * if it ends here.
+ */
+static int
+decrement_ttl(uint8_t *pkt)
+{
+	if (pkt[0] >> 4 == 6) {
+		if (pkt[7] <= 1)
+			return (-1);
+		pkt[7]--;
+		return (0);
+	}
+	if (pkt[8] <= 1)
+		return (-1);
+	pkt[8]--;
+	adjust_cksum(pkt, 0x100);
+	return (0);
+}
+
+/*
+ * The path marked the outer header: carry that inside (RFC 6040 4.2).
+ * -1 if the packet does not take part and has to be dropped.
+ */
+int
+wg_carry_ce(uint8_t *pkt)
+{
+	int	 ecn = pkt[0] >> 4 == 4 ? pkt[1] & 3 : pkt[1] >> 4 & 3;
+
+	if (ecn == ECN_CE)
+		return (0);
+	if (ecn == 0)
+		return (-1);
+	if (pkt[0] >> 4 == 6)
+		pkt[1] |= ECN_CE << 4;
+	else {
+		adjust_cksum(pkt, 0x10000U - 1 - (uint32_t)(ECN_CE - ecn));
+		pkt[1] |= ECN_CE;
+	}
+	return (0);
+}
+
+/*
+ * Send an inner packet straight on to another peer, sealed from where it
+ * was opened.  Returns 0 if it is for the slirp engine, which also tells
+ * a guest whose time to live ends.
+ */
+int
+wg_overlay_input(struct wg_device *d, uint8_t *pkt, size_t len, mono_t now)
+{
+	struct wg_peer	*to;
+
+	if (!d->overlay || (to = overlay_route(d, pkt)) == NULL ||
+	    decrement_ttl(pkt) == -1)
+		return (0);
+	if (wg_output(d, to, pkt, len, pkt[0] >> 4 == 4 ? pkt[1] & 3 :
+	    pkt[1] >> 4 & 3, now) == -1)
+		d->count.wg_drop_send++;
+	else
+		d->count.wg_overlay_packets++;
+	return (1);
+}

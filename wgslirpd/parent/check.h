@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef CHECK_H
+#define CHECK_H
+
+#include "config.h"
+
+const struct conf_rule	*config_resolve_rules(struct config *);
+int		 config_twice_listen(const struct config *);
+const char	*config_check(struct config *, char *, size_t);
+int		 uapi_name_valid(const char *);
+int		 config_merge(struct config *, struct config *);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The children: starting them, joining them by pipes and packet queues, and
+ * the end of the daemon when one of them dies.
+ */
+
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "children.h"
+#include "log.h"
+#include "pktq.h"
+#include "shm.h"
+#include "state.h"
+
+#define QUEUE_SLOTS_IN	8192	/* guest -> host: 16 MiB of slots */
+#define QUEUE_SLOTS_OUT	16384	/* host -> guest: 32 MiB of slots */
+#define STOP_TIMEOUT	5	/* seconds for the children to end */
+
+struct parent_state	 env;
+
+/* End every child that is left and go, without waiting for ever. */
+void
+children_stop(int status)
+{
+	struct child	*c;
+	pid_t		 pid;
+	int		 i, tries;
+
+	env.quitting = 1;
+	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+		imsgev_clear(&env.child[i].iev);
+	for (tries = 0; tries < STOP_TIMEOUT * 100; tries++) {
+		for (i = PROC_CRYPTO; i < PROC_MAX; i++) {
+			c = &env.child[i];
+			if (c->pid > 0) {
+				pid = waitpid(c->pid, NULL, WNOHANG);
+				if (pid == c->pid ||
+				    (pid == -1 && errno == ECHILD))
+					c->pid = 0;
+			}
+		}
+		for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+			if (env.child[i].pid > 0)
+				break;
+		if (i == PROC_MAX)
+			break;
+		poll(NULL, 0, 10);
+	}
+	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+		if (env.child[i].pid > 0)
+			kill(env.child[i].pid, SIGKILL);
+	if (status == 0)
+		log_info("stopped");
+	exit(status);
+}
+
+static enum proc_id
+child_by_pid(pid_t pid)
+{
+	int	 i;
+
+	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+		if (env.child[i].pid == pid)
+			return ((enum proc_id)i);
+	return (PROC_MAX);
+}
+
+void
+children_died(evutil_socket_t sig, short what, void *arg)
+{
+	enum proc_id	 id;
+	pid_t		 pid;
+	int		 status;
+
+	(void)sig;
+	(void)what;
+	(void)arg;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if ((id = child_by_pid(pid)) == PROC_MAX)
+			continue;
+		env.child[id].pid = 0;
+		if (env.quitting)
+			continue;
+		if (WIFSIGNALED(status))
+			log_warnx("%s engine terminated by signal %d (%s)%s",
+			    proc_title(id), WTERMSIG(status),
+			    strsignal(WTERMSIG(status)),
+			    WTERMSIG(status) == SIGSYS ?
+			    ": it made a system call that it may not" : "");
+		else
+			log_warnx("%s engine exited with status %d",
+			    proc_title(id), WEXITSTATUS(status));
+		children_stop(1);
+	}
+}
+
+/* Path of this program, to execute it again. */
+static const char *
+self_path(void)
+{
+	static char	 path[1024];
+	ssize_t		 n;
+
+	n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	if (n > 0) {
+		path[n] = '\0';
+		if (access(path, X_OK) == 0)
+			return (path);
+	}
+	return (env.argv0);
+}
+
+/*
+ * Execute this program again as one of the children: a fresh address
+ * space that never held the configuration.  fn gets what it says.
+ */
+void
+children_start(enum proc_id id, imsgev_fn *fn)
+{
+	static char	*const	 no_env[] = { NULL };
+	const char	*args[6];
+	const char	*path = self_path();
+	int		 fds[2], n = 0;
+	pid_t		 pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+	    fds) == -1)
+		fatal("socketpair");
+	args[n++] = env.argv0;
+	args[n++] = "-P";
+	args[n++] = proc_title(id);
+	if (env.foreground)
+		args[n++] = "-d";
+	args[n] = NULL;
+	switch (pid = fork()) {
+	case -1:
+		fatal("fork");
+	case 0:
+		/* the parent's to remove */
+		env.socket_made = env.uapi_made = 0;
+		if (fds[1] == PROC_PARENT_FD) {
+			if (fcntl(fds[1], F_SETFD, 0) == -1)
+				fatal("fcntl");
+		} else if (dup2(fds[1], PROC_PARENT_FD) == -1)
+			fatal("dup2");
+		closefrom(PROC_PARENT_FD + 1);
+		/* nor does it get the environment, which may hold a key */
+		execve(path, (char *const *)(uintptr_t)args, no_env);
+		fatal("exec %s", path);
+	}
+	close(fds[1]);
+	env.child[id].pid = pid;
+	if (imsgev_init(&env.child[id].iev, fds[0], id, fn, NULL) == -1)
+		fatal("pipe to %s", proc_title(id));
+}
+
+/* The two ends of a pipe, to two children. */
+void
+children_connect(enum proc_id a, enum proc_id b)
+{
+	uint32_t	 ida = a, idb = b;
+	int		 fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+	    fds) == -1)
+		fatal("socketpair");
+	imsgev_must(&env.child[a].iev, IMSG_PIPE, 0, fds[0], &idb,
+	    sizeof(idb));
+	imsgev_must(&env.child[b].iev, IMSG_PIPE, 0, fds[1], &ida,
+	    sizeof(ida));
+}
+
+/* Another descriptor for the same, for one more receiver. */
+int
+children_dup(int fd)
+{
+	int	 n;
+
+	if ((n = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
+		fatal("dup");
+	return (n);
+}
+
+/* Packet queues and doorbells between the two engines. */
+void
+children_queues(void)
+{
+	struct imsgev		*c = &env.child[PROC_CRYPTO].iev;
+	struct imsgev		*s = &env.child[PROC_SLIRP].iev;
+	struct queue_msg	 q;
+	struct bell_msg		 mine = { 1 }, theirs = { 0 };
+	int			 fd, bell[2], dir;
+
+	for (dir = 0; dir < 2; dir++) {
+		/* 0 wakes crypto, 1 wakes slirp */
+		if (bell_create(bell) == -1)
+			fatal("doorbell");
+		imsgev_must(dir == 0 ? c : s, IMSG_BELL, 0, bell[0], &mine,
+		    sizeof(mine));
+		imsgev_must(dir == 0 ? s : c, IMSG_BELL, 0, bell[1], &theirs,
+		    sizeof(theirs));
+	}
+	for (dir = 0; dir < 2; dir++) {
+		memset(&q, 0, sizeof(q));
+		q.guest_to_host = dir == 0;
+		q.nslots = dir == 0 ? QUEUE_SLOTS_IN : QUEUE_SLOTS_OUT;
+		if ((fd = pktq_area_create(q.nslots)) == -1)
+			fatal("packet queue");
+		imsgev_must(c, IMSG_QUEUE, 0, children_dup(fd), &q, sizeof(q));
+		imsgev_must(s, IMSG_QUEUE, 0, fd, &q, sizeof(q));
+	}
+}
+
+void
+children_send(uint32_t type, const void *data, size_t len)
+{
+	int	 i;
+
+	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+		imsgev_must(&env.child[i].iev, type, 0, -1, data, len);
+}

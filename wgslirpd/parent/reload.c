@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Configurations on their way into force, the first one and those of a
+ * reload, and changes by wg(8): each is checked, staged in every child and
+ * then committed, one after the other.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "children.h"
+#include "grammar.h"
+#include "lex.h"
+#include "log.h"
+#include "reload.h"
+#include "send.h"
+#include "state.h"
+
+static void	 reload_next(void);
+static void	 change(void);
+
+/* Send a configuration for staging, with the sockets to listen on. */
+static void
+stage(struct config *conf, struct listen_set *set,
+    const struct service_set *services)
+{
+	int	 i;
+
+	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+		env.child[i].staged = 0;
+	config_send(conf, &env.child[PROC_CRYPTO].iev,
+	    &env.child[PROC_SLIRP].iev, &env.child[PROC_CONTROL].iev);
+	for (i = 0; i < set->n; i++)
+		imsgev_must(&env.child[PROC_CRYPTO].iev, IMSG_SOCKET, 0,
+		    children_dup(set->fd[i]), NULL, 0);
+	for (i = 0; i < services->n; i++)
+		config_service_send(services->v[i].s, &services->v[i].addr,
+		    children_dup(services->v[i].fd), &env.child[
+		    services->v[i].s->s.kind == SERVICE_METRICS ?
+		    PROC_CONTROL : PROC_SLIRP].iev);
+	config_send_hostaddrs(&env.child[PROC_SLIRP].iev);
+	children_send(IMSG_CONF_END, NULL, 0);
+	/* the keys are with the crypto engine now */
+	config_wipe(conf);
+}
+
+/* Every child is locked in: hand out sockets and configuration. */
+void
+reload_ready(void)
+{
+	struct ctl_process	 m;
+	int			 i;
+
+	for (i = PROC_PARENT; i < PROC_MAX; i++) {
+		memset(&m, 0, sizeof(m));
+		strlcpy(m.title, proc_title((enum proc_id)i),
+		    sizeof(m.title));
+		m.pid = i == PROC_PARENT ? getpid() : env.child[i].pid;
+		m.seccomp = i == PROC_PARENT ? env.level.seccomp :
+		    env.child[i].level.seccomp;
+		m.landlock = i == PROC_PARENT ? env.level.landlock :
+		    env.child[i].level.landlock;
+		imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_PROCESS, 0,
+		    -1, &m, sizeof(m));
+	}
+	imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_SOCKET, 0,
+	    env.control_fd, NULL, 0);
+	env.control_fd = -1;
+	if (env.uapi_fd != -1)
+		imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_UAPI_SOCKET,
+		    0, env.uapi_fd, NULL, 0);
+	env.uapi_fd = -1;
+	children_send(IMSG_VERBOSE, &env.conf->verbose,
+	    sizeof(env.conf->verbose));
+	env.naips = config_count_aips(env.conf);
+	stage(env.conf, &env.listens, &env.services);
+}
+
+static void
+reload_answer(const char *error)
+{
+	char	 text[CTL_TEXT_LEN];
+
+	if (env.reload_id == 0)
+		return;
+	if (error == NULL)
+		imsgev_must(&env.child[PROC_CONTROL].iev, CTL_OK,
+		    (uint32_t)env.reload_id, -1, NULL, 0);
+	else {
+		memset(text, 0, sizeof(text));
+		strlcpy(text, error, sizeof(text));
+		imsgev_must(&env.child[PROC_CONTROL].iev, CTL_FAIL,
+		    (uint32_t)env.reload_id, -1, text, sizeof(text));
+	}
+	env.reload_id = 0;
+}
+
+/* Every child understood the configuration: it takes effect. */
+void
+reload_staged(void)
+{
+	children_send(IMSG_CONF_COMMIT, NULL, 0);
+	if (!env.started) {
+		children_send(IMSG_START, NULL, 0);
+		env.started = 1;
+		log_info("started, %u peers", env.conf->npeers);
+		return;
+	}
+	config_free(env.conf);
+	env.conf = env.staged;
+	env.staged = NULL;
+	listen_close(&env.listens, &env.staged_listens);
+	env.listens = env.staged_listens;
+	memset(&env.staged_listens, 0, sizeof(env.staged_listens));
+	service_close(&env.services, &env.staged_services);
+	env.services = env.staged_services;
+	env.staged_services.n = 0;
+	log_setverbose(env.conf->verbose);
+	children_send(IMSG_VERBOSE, &env.conf->verbose,
+	    sizeof(env.conf->verbose));
+	log_info("configuration reloaded, %u peers", env.conf->npeers);
+	reload_next();
+}
+
+/* What had to wait for the reload. */
+static void
+reload_next(void)
+{
+	if (env.again) {
+		env.again = 0;
+		reload();
+		if (env.staged != NULL)
+			return;
+	} else
+		reload_answer(NULL);
+	if (env.set_ended && !env.set_sent)
+		change();
+}
+
+/* Give up the reload that was asked for. */
+static void
+reload_fail(struct config *conf, const char *error)
+{
+	log_warnx("configuration not reloaded: %s", error);
+	reload_answer(error);
+	config_wipe(conf);
+	config_free(conf);
+}
+
+void
+change_done(int error)
+{
+	struct set_done	 r = { error, env.naips };
+
+	set_free(env.set);
+	env.set = NULL;
+	env.set_ended = env.set_sent = env.set_failed = 0;
+	imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_SET_DONE, 0, -1, &r,
+	    sizeof(r));
+	if (env.again) {
+		env.again = 0;
+		reload();
+	}
+}
+
+static void
+free_listens(struct conf_listens *list)
+{
+	struct conf_listen	*l;
+
+	while ((l = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, l, entry);
+		free(l);
+	}
+}
+
+/*
+ * Bind another port for wg(8), in the place of the first one; an empty
+ * set is no change.  Returns 0, or an errno and nothing has changed.
+ */
+static int
+change_port(uint16_t port, struct listen_set *set)
+{
+	struct conf_listen	*l;
+	struct config		 tmp;
+	uint16_t		 old;
+	char			 err[CTL_TEXT_LEN];
+	int			 error;
+
+	if (port != 0 && port == listen_port(&env.listens))
+		return (0);
+	if (env.activated_udp)
+		return (EOPNOTSUPP);	/* the service manager's */
+	memset(&tmp, 0, sizeof(tmp));
+	tmp.offload = env.conf->offload;
+	TAILQ_INIT(&tmp.listens);
+	old = TAILQ_FIRST(&env.conf->listens)->port;
+	TAILQ_FOREACH(l, &env.conf->listens, entry)
+		config_add_listen(&tmp, l->addr.af != 0 ? &l->addr : NULL,
+		    l->port == old ? port : l->port);
+	if (config_twice_listen(&tmp)) {
+		free_listens(&tmp.listens);
+		return (EADDRINUSE);
+	}
+	if (listen_open(&tmp, set, &env.listens, 0, err, sizeof(err)) ==
+	    -1) {
+		error = errno;
+		log_warnx("wg: %s", err);
+		free_listens(&tmp.listens);
+		return (error);
+	}
+	free_listens(&env.conf->listens);
+	TAILQ_CONCAT(&env.conf->listens, &tmp.listens, entry);
+	listen_close(&env.listens, set);
+	env.listens = *set;
+	return (0);
+}
+
+/* Make the change of wg(8) that is complete, all of it or nothing. */
+static void
+change(void)
+{
+	struct set_device	*d = set_device(env.set);
+	struct listen_set	 set;
+	int			 error, i;
+
+	memset(&set, 0, sizeof(set));
+	error = env.set_failed ? ENOSPC : set_check(env.set, env.conf,
+	    env.naips);
+	if (error == 0 && d->flags & SET_LISTEN_PORT)
+		error = change_port(d->listen_port, &set);
+	if (error != 0) {
+		change_done(error);
+		return;
+	}
+	imsgev_must(&env.child[PROC_CRYPTO].iev, IMSG_SET_BEGIN, 0, -1, d,
+	    sizeof(*d));
+	for (i = 0; i < set.n; i++)
+		imsgev_must(&env.child[PROC_CRYPTO].iev, IMSG_SOCKET, 0,
+		    children_dup(set.fd[i]), NULL, 0);
+	set_commit(env.set, env.conf, &env.child[PROC_CRYPTO].iev,
+	    &env.child[PROC_SLIRP].iev);
+	env.set_sent = 1;
+}
+
+/* The change comes in from the control engine. */
+void
+change_msg(struct imsg *imsg)
+{
+	struct set_device	 d;
+	struct set_peer		 p;
+	struct set_aip		 a;
+	uint32_t		 type = imsg_get_type(imsg);
+
+	if ((type == IMSG_SET_BEGIN) != (env.set == NULL) || env.set_ended)
+		bad_imsg("control", type);
+	switch (type) {
+	case IMSG_SET_BEGIN:
+		imsg_is(imsg, &d, sizeof(d));
+		env.set = set_new(&d);
+		explicit_bzero(&d, sizeof(d));
+		break;
+	case IMSG_SET_PEER:
+		imsg_is(imsg, &p, sizeof(p));
+		if (set_add(env.set, &p) == -1)
+			env.set_failed = 1;
+		explicit_bzero(&p, sizeof(p));
+		break;
+	case IMSG_SET_AIP:
+		imsg_is(imsg, &a, sizeof(a));
+		if (set_add_aip(env.set, &a) == -1)
+			env.set_failed = 1;
+		break;
+	case IMSG_SET_END:
+		env.set_ended = 1;
+		/* a reload under way comes first */
+		if (env.staged == NULL)
+			change();
+		break;
+	}
+}
+
+/*
+ * Read the configuration again.  Nothing changes unless all of it is
+ * right and everything that it needs can be bound.
+ */
+void
+reload(void)
+{
+	struct config	*conf;
+	char		 err[CTL_TEXT_LEN];
+
+	if (env.staged != NULL || env.set_sent) {
+		env.again = 1;	/* this one read what was there before */
+		return;
+	}
+	if (env.from_env) {
+		log_warnx("not reloaded: the configuration is from the "
+		    "environment");
+		reload_answer("the configuration is from the environment");
+		return;
+	}
+	if ((conf = parse_config(env.path, 0)) == NULL) {
+		log_warnx("configuration not reloaded");
+		reload_answer(lex_error());
+		return;
+	}
+	if (env.verbose_flag)
+		conf->verbose = 1;
+	if ((conf->uapi != UAPI_OFF) != (env.conf->uapi != UAPI_OFF) ||
+	    strcmp(conf->uapi_name, env.conf->uapi_name) != 0) {
+		reload_fail(conf, "uapi interface: takes a restart to "
+		    "change");
+		return;
+	}
+	if (config_merge(conf, env.conf) == -1) {
+		reload_fail(conf, "too many peers, with those of wg(8)");
+		return;
+	}
+	if (listen_open(conf, &env.staged_listens, &env.listens,
+	    env.activated_udp, err, sizeof(err)) == -1) {
+		reload_fail(conf, err);
+		return;
+	}
+	if (service_open(conf, &env.staged_services, &env.services, err,
+	    sizeof(err)) == -1) {
+		listen_close(&env.staged_listens, &env.listens);
+		reload_fail(conf, err);
+		return;
+	}
+	env.staged = conf;
+	env.naips += config_count_aips(conf);
+	stage(conf, &env.staged_listens, &env.staged_services);
+}

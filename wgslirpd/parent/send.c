@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * A configuration on its way to the engines, which stage it.  Each gets what
+ * it needs and nothing else: keys go to crypto alone, rules to slirp alone.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include <ifaddrs.h>
+#include <string.h>
+
+#include "log.h"
+#include "rules.h"
+#include "send.h"
+
+static void
+send_prefixes(const struct conf_prefixes *list, struct imsgev *to,
+    uint32_t type)
+{
+	const struct conf_prefix	*p;
+
+	TAILQ_FOREACH(p, list, entry)
+		imsgev_must(to, type, 0, -1, &p->prefix, sizeof(p->prefix));
+}
+
+/* Tables in the order of their indices, and the rules. */
+static void
+config_rules_send(const struct config *c, struct imsgev *slirp)
+{
+	const struct conf_table	*t;
+	const struct conf_rule	*r;
+	struct rule_msg		 m;
+
+	TAILQ_FOREACH(t, &c->tables, entry) {
+		imsgev_must(slirp, IMSG_CONF_TABLE, 0, -1, NULL, 0);
+		send_prefixes(&t->prefixes, slirp, IMSG_CONF_TABLE_PREFIX);
+		send_prefixes(&t->loaded, slirp, IMSG_CONF_TABLE_PREFIX);
+	}
+	TAILQ_FOREACH(r, &c->rules, entry) {
+		memset(&m, 0, sizeof(m));
+		m.rule = r->rule;
+		rule_text(r, m.text, sizeof(m.text));
+		imsgev_must(slirp, IMSG_CONF_RULE, 0, -1, &m, sizeof(m));
+	}
+}
+
+/*
+ * A service on a socket that listens for it; the descriptor is the
+ * receiver's then.
+ */
+void
+config_service_send(const struct conf_service *s, const struct ipaddr *addr,
+    int fd, struct imsgev *to)
+{
+	struct conf_user	*u;
+	struct service		 m = s->s;
+
+	m.addr = *addr;
+	imsgev_must(to, IMSG_CONF_SERVICE, 0, fd, &m, sizeof(m));
+	send_prefixes(&s->allow, to, IMSG_CONF_ALLOW);
+	TAILQ_FOREACH(u, &s->users, entry)
+		imsgev_must(to, IMSG_CONF_USER, 0, -1, &u->user,
+		    sizeof(u->user));
+}
+
+/* Does the prefix hold a single address? */
+static int
+is_host(const struct ipprefix *p)
+{
+	return (p->len == ipaddr_bits(&p->addr));
+}
+
+/* Whom to ask, and what the peers are called. */
+static void
+config_dns_send(const struct config *c, struct imsgev *slirp)
+{
+	const struct conf_upstream	*u;
+	const struct conf_prefix	*x;
+	const struct conf_peer		*p;
+	struct name_msg			 m;
+
+	if (!c->dns)
+		return;
+	TAILQ_FOREACH(u, &c->upstreams, entry)
+		imsgev_must(slirp, IMSG_CONF_UPSTREAM, 0, -1, &u->u,
+		    sizeof(u->u));
+	TAILQ_FOREACH(p, &c->peers, entry)
+		TAILQ_FOREACH(x, &p->aips, entry) {
+			if (!is_host(&x->prefix))
+				continue;
+			memset(&m, 0, sizeof(m));
+			strlcpy(m.name, p->name, sizeof(m.name));
+			m.addr = x->prefix.addr;
+			imsgev_must(slirp, IMSG_CONF_NAME, 0, -1, &m,
+			    sizeof(m));
+		}
+}
+
+/* What the slirp engine knows of a peer: a name and limits, no keys. */
+void
+send_peer_name(struct imsgev *slirp, uint32_t type,
+    const struct conf_peer *p)
+{
+	struct conf_peer_msg	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.id = p->id;
+	m.max_flows = p->max_flows;
+	m.max_new = p->max_new;
+	m.rate_in = p->rate_in / 8;
+	m.rate_out = p->rate_out / 8;
+	strlcpy(m.name, p->name, sizeof(m.name));
+	imsgev_must(slirp, type, 0, -1, &m, sizeof(m));
+}
+
+static void
+send_peer(const struct conf_peer *p, struct imsgev *crypto,
+    struct imsgev *slirp)
+{
+	const struct conf_prefix	*x;
+	struct conf_peer_msg		 m;
+	struct conf_aip			 a;
+	struct resolve_msg		 res;
+
+	send_peer_name(slirp, IMSG_CONF_PEER, p);
+	memset(&m, 0, sizeof(m));
+	m.id = p->id;
+	m.keep = p->uapi;
+	m.keepalive = p->keepalive;
+	m.quota = p->quota;
+	m.expires = p->expires;
+	strlcpy(m.name, p->name, sizeof(m.name));
+	if (p->ep_host != NULL) {
+		m.has_endpoint = 1;
+		m.ep_port = p->ep_port;
+		if (ipaddr_parse(&m.ep_addr, p->ep_host) == -1) {
+			memset(&res, 0, sizeof(res));
+			res.id = p->id;
+			res.port = p->ep_port;
+			strlcpy(res.host, p->ep_host, sizeof(res.host));
+			imsgev_must(slirp, IMSG_CONF_RESOLVE, 0, -1, &res,
+			    sizeof(res));
+		}
+	}
+	memcpy(m.public_key, p->public, KEY_LEN);
+	memcpy(m.psk, p->psk, KEY_LEN);
+	memcpy(m.reserved, p->reserved, sizeof(m.reserved));
+	imsgev_must(crypto, IMSG_CONF_PEER, 0, -1, &m, sizeof(m));
+	explicit_bzero(&m, sizeof(m));
+	TAILQ_FOREACH(x, &p->aips, entry) {
+		memset(&a, 0, sizeof(a));
+		a.id = p->id;
+		a.prefix = x->prefix;
+		imsgev_must(crypto, IMSG_CONF_AIP, 0, -1, &a, sizeof(a));
+	}
+}
+
+/* Length of a netmask's prefix. */
+static uint8_t
+mask_len(const struct sockaddr *sa)
+{
+	struct ipaddr	 m;
+	uint8_t		 n = 0;
+	int		 i;
+
+	if (sa == NULL || ipaddr_from_sa(&m, sa) == -1)
+		return (0);
+	for (i = 0; i < ipaddr_bits(&m) / 8; i++)
+		n += (uint8_t)__builtin_popcount(m.a[i]);
+	return (n);
+}
+
+/*
+ * What is never sent from peer to peer: the prefixes of the configuration,
+ * the gateway's own addresses, and the networks that the host is in.
+ */
+static void
+send_excludes(const struct config *c, struct imsgev *crypto)
+{
+	const struct conf_prefix	*x;
+	struct ifaddrs			*ifs, *i;
+	struct ipprefix			 p;
+
+	TAILQ_FOREACH(x, &c->excludes, entry)
+		imsgev_must(crypto, IMSG_CONF_EXCLUDE, 0, -1, &x->prefix,
+		    sizeof(x->prefix));
+	TAILQ_FOREACH(x, &c->addresses, entry) {
+		p = x->prefix;
+		p.len = (uint8_t)ipaddr_bits(&p.addr);
+		imsgev_must(crypto, IMSG_CONF_EXCLUDE, 0, -1, &p, sizeof(p));
+	}
+	if (getifaddrs(&ifs) == -1) {
+		log_warn("getifaddrs");
+		return;
+	}
+	for (i = ifs; i != NULL; i = i->ifa_next) {
+		memset(&p, 0, sizeof(p));
+		if (i->ifa_addr == NULL || i->ifa_flags & IFF_LOOPBACK ||
+		    ipaddr_from_sa(&p.addr, i->ifa_addr) == -1 ||
+		    (p.len = mask_len(i->ifa_netmask)) == 0)
+			continue;
+		ipprefix_mask(&p);
+		imsgev_must(crypto, IMSG_CONF_EXCLUDE, 0, -1, &p, sizeof(p));
+	}
+	freeifaddrs(ifs);
+}
+
+/* Send all of it for staging, except sockets and the end mark. */
+void
+config_send(const struct config *c, struct imsgev *crypto,
+    struct imsgev *slirp, struct imsgev *control)
+{
+	const struct conf_listen	*l = TAILQ_FIRST(&c->listens);
+	const struct conf_prefix	*x;
+	const struct conf_peer		*p;
+	struct conf_global		 g;
+
+	memset(&g, 0, sizeof(g));
+	g.mtu = c->mtu;
+	g.port = l != NULL ? l->port : 0;
+	g.tcp = c->tcp;
+	g.copy_tos = c->copy_tos != 0;
+	g.ttl = c->ttl;
+	g.overlay = (uint16_t)c->overlay;
+	g.udp_timeout = c->udp_timeout;
+	g.dns_timeout = c->dns_timeout;
+	g.filtering = (uint8_t)c->filtering;
+	g.dns = c->dns != 0;
+	g.offload = c->offload != 0;
+	strlcpy(g.domain, c->domain, sizeof(g.domain));
+	g.max_flows = c->max_flows;
+	g.max_new = c->max_new;
+	g.uapi = c->uapi;
+	imsgev_must(crypto, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
+	imsgev_must(slirp, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
+	imsgev_must(control, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
+	imsgev_must(crypto, IMSG_CONF_KEY, 0, -1, c->key, KEY_LEN);
+	TAILQ_FOREACH(p, &c->peers, entry)
+		send_peer(p, crypto, slirp);
+	if (c->overlay)
+		send_excludes(c, crypto);
+	TAILQ_FOREACH(x, &c->addresses, entry)
+		imsgev_must(slirp, IMSG_CONF_ADDRESS, 0, -1, &x->prefix,
+		    sizeof(x->prefix));
+	config_rules_send(c, slirp);
+	config_dns_send(c, slirp);
+}
+
+/* Tell the slirp engine which addresses are the host's own. */
+void
+config_send_hostaddrs(struct imsgev *slirp)
+{
+	struct ifaddrs	*ifs, *i;
+	struct ipaddr	 ip;
+
+	/* without an answer the old ones stay */
+	if (getifaddrs(&ifs) == -1) {
+		log_warn("getifaddrs");
+		return;
+	}
+	imsgev_must(slirp, IMSG_HOSTADDRS, 0, -1, NULL, 0);
+	for (i = ifs; i != NULL; i = i->ifa_next) {
+		if (i->ifa_addr == NULL ||
+		    ipaddr_from_sa(&ip, i->ifa_addr) == -1)
+			continue;
+		imsgev_must(slirp, IMSG_CONF_HOSTADDR, 0, -1, &ip,
+		    sizeof(ip));
+	}
+	freeifaddrs(ifs);
+	imsgev_must(slirp, IMSG_HOSTADDRS_END, 0, -1, NULL, 0);
+}

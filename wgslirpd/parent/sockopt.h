@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef SOCKOPT_H
+#define SOCKOPT_H
+
+/*
+ * What a platform can do for a socket: one file for each, sockopt_*.c.
+ */
+
+/* A WireGuard socket of the family; offload: have the kernel join and cut. */
+void	 sockopt_wireguard(int, int, int);
+
+#endif

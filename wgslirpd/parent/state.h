@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef STATE_H
+#define STATE_H
+
+#include <sys/un.h>
+
+#include "config.h"
+#include "listen.h"
+#include "proc.h"
+#include "wgset.h"
+
+/*
+ * What the parent knows: its children, the configuration in force and the
+ * one that is being staged, what it has opened, and a change by wg(8).
+ */
+struct child {
+	struct imsgev		 iev;
+	struct sandbox_level	 level;
+	pid_t			 pid;
+	int			 ready;
+	int			 staged;
+};
+
+struct parent_state {
+	struct child		 child[PROC_MAX];
+	struct config		*conf;
+	struct config		*staged;
+	struct listen_set	 listens;
+	struct listen_set	 staged_listens;
+	struct service_set	 services;
+	struct service_set	 staged_services;
+	struct event		*poll_ev;
+	struct sandbox_level	 level;
+	const char		*path;
+	const char		*argv0;
+	char			 socket[sizeof(((struct sockaddr_un *)0)->
+				    sun_path)];
+	char			 uapi_path[sizeof(((struct sockaddr_un *)0)->
+				    sun_path)];
+	int			 socket_made;
+	int			 uapi_made;
+	int			 control_fd;
+	int			 uapi_fd;
+	int			 activated_udp;
+	int			 from_env;
+	int			 foreground;
+	int			 verbose_flag;
+	int			 started;
+	int			 quitting;
+	int			 again;		/* reload once more */
+	int			 reload_id;	/* control client, 0: none */
+	struct conf_set		*set;		/* by wg(8) */
+	int			 set_ended;	/* it is complete */
+	int			 set_sent;	/* it is with the crypto engine */
+	int			 set_failed;	/* too much of it */
+	uint32_t		 naips;		/* allowed IPs, at most */
+};
+
+extern struct parent_state	 env;
+
+#endif

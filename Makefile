@@ -74,7 +74,12 @@ WG =		wgslirpd/crypto/wg/aead.o wgslirpd/crypto/wg/allowedips.o \
 		wgslirpd/crypto/wg/peer.o wgslirpd/crypto/wg/replay.o \
 		wgslirpd/crypto/wg/timers.o
 
-CRYPTO =	wgslirpd/crypto/main.o wgslirpd/crypto/udpio_$(PLATFORM).o
+CRYPTO =	wgslirpd/crypto/change.o wgslirpd/crypto/clock.o \
+		wgslirpd/crypto/config.o wgslirpd/crypto/endpoint.o \
+		wgslirpd/crypto/main.o wgslirpd/crypto/queue.o \
+		wgslirpd/crypto/show.o wgslirpd/crypto/sockets.o \
+		wgslirpd/crypto/state.o \
+		wgslirpd/crypto/udpio_$(PLATFORM).o
 
 NET =		wgslirpd/slirp/net/cksum.o wgslirpd/slirp/net/table.o \
 		wgslirpd/slirp/net/frag.o wgslirpd/slirp/net/icmp.o \

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The configuration: staged while it comes in, put in force at once.  Peers
+ * that did not change keep their sessions.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "config.h"
+#include "endpoint.h"
+#include "log.h"
+#include "sockets.h"
+#include "state.h"
+#include "udpio.h"
+#include "wg/limit.h"
+#include "wg/output.h"
+#include "wg/overlay.h"
+
+struct staged_aip {
+	STAILQ_ENTRY(staged_aip)	 entry;
+	struct conf_aip			 aip;
+};
+
+struct staged_peer {
+	STAILQ_ENTRY(staged_peer)	 entry;
+	struct conf_peer_msg		 m;
+};
+
+struct staged_exclude {
+	STAILQ_ENTRY(staged_exclude)	 entry;
+	struct ipprefix			 prefix;
+};
+
+static uint8_t				 key[KEY_LEN];
+static STAILQ_HEAD(, staged_peer)	 peers = STAILQ_HEAD_INITIALIZER(peers);
+static STAILQ_HEAD(, staged_aip)	 aips = STAILQ_HEAD_INITIALIZER(aips);
+static STAILQ_HEAD(, staged_exclude)	 excludes =
+    STAILQ_HEAD_INITIALIZER(excludes);
+
+/* A peer with this side's own key is no peer. */
+void
+config_drop_own_key(void)
+{
+	struct wg_peer	*p;
+
+	if (ce.dev->has_key && (p = wg_peer_by_key(ce.dev,
+	    ce.dev->local.public)) != NULL)
+		wg_peer_remove(ce.dev, p);
+}
+
+/* Bring one peer to what the configuration says. */
+static void
+commit_peer(const struct conf_peer_msg *m, mono_t now)
+{
+	struct sockaddr_storage	 ss;
+	struct wg_endpoint	 old;
+	struct wg_peer		*p;
+
+	if (memcmp(m->public_key, ce.dev->local.public, KEY_LEN) == 0) {
+		log_warnx("peer \"%s\" has this gateway's own key: ignored",
+		    m->name);
+		return;
+	}
+	if ((p = wg_peer_by_key(ce.dev, m->public_key)) == NULL) {
+		p = wg_peer_add(ce.dev, m->id, m->public_key, m->psk);
+		if (p == NULL)
+			fatal("peer");
+	} else
+		memcpy(p->noise.psk, m->psk, KEY_LEN);
+	p->mark = 1;
+	aip_remove_owner(&ce.dev->aips, &p->aips);
+	wg_peer_set_reserved(ce.dev, p, m->reserved);
+	p->by_name = m->has_endpoint && m->ep_addr.af == 0;
+	strlcpy(p->name, m->name, sizeof(p->name));
+	if (!p->noise.ss_valid)
+		log_warnx("peer \"%s\" has an unusable public key",
+		    p->name);
+	if (m->has_endpoint && m->ep_addr.af != 0) {
+		old = p->configured;
+		sa_make(&ss, &m->ep_addr, m->ep_port);
+		if (!sa_equal(&old.remote.sa, (struct sockaddr *)&ss)) {
+			wg_peer_set_endpoint(p, (struct sockaddr *)&ss);
+			p->configured = p->ep;
+		}
+	}
+	wg_peer_limit(ce.dev, p, m->quota, m->expires);
+	wg_peer_keepalive(ce.dev, p, m->keepalive, now);
+}
+
+/* Configuration messages, which are kept until the commit. */
+void
+config_stage(struct imsg *imsg)
+{
+	struct staged_exclude	*sx;
+	struct staged_peer	*sp;
+	struct staged_aip	*sa;
+
+	switch (imsg_get_type(imsg)) {
+	case IMSG_CONF_KEY:
+		imsg_is(imsg, key, sizeof(key));
+		break;
+	case IMSG_CONF_PEER:
+		if ((sp = calloc(1, sizeof(*sp))) == NULL)
+			fatal(NULL);
+		imsg_is(imsg, &sp->m, sizeof(sp->m));
+		sp->m.name[sizeof(sp->m.name) - 1] = '\0';
+		if (sp->m.id >= MAX_PEER_ID)
+			fatalx("peer id out of range");
+		STAILQ_INSERT_TAIL(&peers, sp, entry);
+		break;
+	case IMSG_CONF_AIP:
+		if ((sa = calloc(1, sizeof(*sa))) == NULL)
+			fatal(NULL);
+		imsg_is(imsg, &sa->aip, sizeof(sa->aip));
+		STAILQ_INSERT_TAIL(&aips, sa, entry);
+		break;
+	case IMSG_CONF_EXCLUDE:
+		if ((sx = calloc(1, sizeof(*sx))) == NULL)
+			fatal(NULL);
+		imsg_is(imsg, &sx->prefix, sizeof(sx->prefix));
+		STAILQ_INSERT_TAIL(&excludes, sx, entry);
+		break;
+	case IMSG_SOCKET:
+		sockets_stage(imsg_take_fd(imsg));
+		break;
+	case IMSG_CONF_END:
+		imsgev_must(&ce.parent, IMSG_STAGED, 0, -1, NULL, 0);
+		break;
+	}
+}
+
+/* The staged configuration takes effect; who did not change keeps all. */
+void
+config_commit(void)
+{
+	struct staged_peer	*sp;
+	struct staged_aip	*sa;
+	struct staged_exclude	*sx;
+	struct wg_peer		*p, *next;
+	mono_t			 now = mono_now();
+
+	ce.dev->mtu = ce.global.mtu;
+	udpio_offload(ce.global.offload);
+	if (wg_device_set_key(ce.dev, key) == -1)
+		fatalx("the private key is not usable");
+	explicit_bzero(key, sizeof(key));
+	config_drop_own_key();
+	TAILQ_FOREACH(p, &ce.dev->peers, entry)
+		p->mark = 0;
+	while ((sp = STAILQ_FIRST(&peers)) != NULL) {
+		STAILQ_REMOVE_HEAD(&peers, entry);
+		if (!sp->m.keep)
+			commit_peer(&sp->m, now);
+		else if ((p = wg_peer_by_id(ce.dev, sp->m.id)) != NULL)
+			p->mark = 1;
+		freezero(sp, sizeof(*sp));
+	}
+	TAILQ_FOREACH_SAFE(p, &ce.dev->peers, entry, next)
+		if (!p->mark)
+			wg_peer_remove(ce.dev, p);
+	while ((sa = STAILQ_FIRST(&aips)) != NULL) {
+		STAILQ_REMOVE_HEAD(&aips, entry);
+		p = wg_peer_by_id(ce.dev, sa->aip.id);
+		if (p != NULL && aip_insert(&ce.dev->aips, &sa->aip.prefix, p,
+		    &p->aips) == -1)
+			fatal("allowed ips");
+		free(sa);
+	}
+	ce.dev->overlay = ce.global.overlay != 0;
+	wg_exclude_clear(ce.dev);
+	while ((sx = STAILQ_FIRST(&excludes)) != NULL) {
+		STAILQ_REMOVE_HEAD(&excludes, entry);
+		if (wg_exclude(ce.dev, &sx->prefix) == -1)
+			fatal("overlay");
+		free(sx);
+	}
+	sockets_open();
+	clock_watch();
+	ce.staging = 0;
+	endpoint_flush();
+}

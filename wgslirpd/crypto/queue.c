@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Between the protocol and the slirp engine: what was opened goes into packet
+ * slots, what slirp has published is sealed.  slirp is not trusted: its
+ * descriptors were checked by pktq, its headers are decided upon from a copy.
+ */
+
+#include <sys/types.h>
+#include <netinet/in.h>
+
+#include <string.h>
+#include <time.h>
+
+#include "log.h"
+#include "queue.h"
+#include "sockets.h"
+#include "state.h"
+#include "wg/output.h"
+
+#define OUT_BATCH	64	/* packets of the slirp engine a round */
+#define URGENT_LEN	256	/* bytes, at most, of what is not TCP */
+
+static uint32_t		 slot = PKTQ_NOSLOT;	/* being filled */
+static struct pktq_desc	 batch[OUT_BATCH];
+static int		 nbatch;
+static int		 ibatch;
+
+static uint8_t *
+op_tx_buf(void *arg, const struct wg_endpoint *ep, size_t len, int tos)
+{
+	(void)arg;
+	return (train_room(ep, len, tos));
+}
+
+static void
+op_tx_done(void *arg, size_t len)
+{
+	(void)arg;
+	train_add(len);
+}
+
+static uint8_t *
+op_rx_buf(void *arg, size_t len)
+{
+	(void)arg;
+	if (len > PKTQ_SLOT_SIZE)
+		return (NULL);
+	if (slot == PKTQ_NOSLOT) {
+		if ((slot = pktq_alloc(&ce.in)) == PKTQ_NOSLOT) {
+			if (pktq_reclaim(&ce.in) == -1)
+				fatalx("slirp broke the packet queue");
+			slot = pktq_alloc(&ce.in);
+		}
+		if (slot == PKTQ_NOSLOT)
+			return (NULL);
+	}
+	return (pktq_slot(&ce.in, slot));
+}
+
+/* Acknowledgements are small, too, and in no hurry. */
+static int
+is_tcp(const uint8_t *p, size_t len)
+{
+	return (len >= 20 && p[p[0] >> 4 == 4 ? 9 : 6] == IPPROTO_TCP);
+}
+
+static void
+op_rx_done(void *arg, struct wg_peer *p, size_t len, int ecn, mono_t now)
+{
+	struct pktq_desc	 d;
+
+	(void)arg;
+	memset(&d, 0, sizeof(d));
+	d.time = now;
+	d.slot = slot;
+	d.peer = p->id;
+	d.len = (uint16_t)len;
+	d.flags = (uint32_t)ecn & PKTQ_ECN_MASK;
+	if (pktq_publish(&ce.in, &d, PKTQ_BULK) == 0) {
+		if (len <= URGENT_LEN && !is_tcp(pktq_slot(&ce.in, slot),
+		    len))
+			pktq_urgent(&ce.in);
+		pktq_release(&ce.in, slot);
+	}
+	slot = PKTQ_NOSLOT;
+}
+
+static void
+op_wall(void *arg, struct timespec *ts)
+{
+	(void)arg;
+	clock_gettime(CLOCK_REALTIME, ts);
+}
+
+static void
+op_random(void *arg, void *p, size_t len)
+{
+	(void)arg;
+	rand_bytes(p, len);
+}
+
+/* Its name may mean another address by now; slirp resolves names. */
+static void
+op_lost(void *arg, struct wg_peer *p)
+{
+	(void)arg;
+	if (p->by_name)
+		imsgev_send(&ce.slirp, IMSG_LOST, 0, -1, &p->id,
+		    sizeof(p->id));
+}
+
+/* The peer is shut out; so are its flows. */
+static void
+op_cut(void *arg, struct wg_peer *p)
+{
+	(void)arg;
+	if (p->over)
+		log_info("peer \"%s\": its quota of %llu bytes is used up",
+		    p->name, (unsigned long long)p->quota);
+	else
+		log_info("peer \"%s\" has expired", p->name);
+	imsgev_send(&ce.slirp, IMSG_CUT, 0, -1, &p->id, sizeof(p->id));
+}
+
+const struct wg_ops	 queue_ops = {
+	.rx_buf = op_rx_buf,
+	.rx_done = op_rx_done,
+	.tx_buf = op_tx_buf,
+	.tx_done = op_tx_done,
+	.wall = op_wall,
+	.random = op_random,
+	.lost = op_lost,
+	.cut = op_cut
+};
+
+/*
+ * Seal a batch of the slirp engine's packets.  When the network takes no
+ * more, the rest of the batch waits: that is the backpressure.  Returns
+ * whether there may be more.
+ */
+int
+queue_take(mono_t now)
+{
+	const struct pktq_desc	*d;
+	const uint8_t		*pkt;
+	struct wg_peer		*p;
+	uint8_t			 hdr[40];
+	size_t			 hlen;
+
+	if (ibatch == nbatch) {
+		ibatch = 0;
+		nbatch = pktq_fetch(&ce.out, batch, OUT_BATCH);
+		if (nbatch == -1)
+			fatalx("slirp broke the packet queue");
+	}
+	for (; ibatch < nbatch; ibatch++) {
+		d = &batch[ibatch];
+		pkt = pktq_slot(&ce.out, d->slot) + d->off;
+		/* slirp may change it meanwhile: decide from a copy */
+		hlen = d->len < sizeof(hdr) ? d->len : sizeof(hdr);
+		memcpy(hdr, pkt, hlen);
+		p = wg_route(ce.dev, hdr, hlen);
+		/* the address may have moved to another peer meanwhile */
+		if (p == NULL || p->id != d->peer)
+			ce.dev->count.wg_drop_nopeer++;
+		else if (wg_output(ce.dev, p, pkt, d->len,
+		    hdr[0] >> 4 == 4 ? hdr[1] & 3 : hdr[1] >> 4 & 3,
+		    now) == -1)
+			return (0);
+		if (pktq_return(&ce.out, d->slot) == -1)
+			fatalx("packet queue: slot not held");
+	}
+	return (nbatch == OUT_BATCH);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef SOCKETS_H
+#define SOCKETS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wg/peer.h"
+
+void		 train_send(void);
+uint8_t		*train_room(const struct wg_endpoint *, size_t, int);
+void		 train_add(size_t);
+size_t		 train_len(void);
+void		 sockets_open(void);
+void		 sockets_stage(int);
+int		 sockets_staged(void);
+void		 sockets_start(void);
+int		 sockets_blocked(void);
+int		 sockets_more(void);
+uint16_t	 sockets_port(void);
+
+#endif

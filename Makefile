@@ -39,10 +39,11 @@ INC_wgslirpd/slirp/tcp =	-iquote wgslirpd/msg -iquote wgslirpd/slirp/net
 INC_wgslirpd/control =		$(INC_process)
 # The tests see everything, each with the folder that it is in.
 INC_tests =			-iquote wgslirpd -iquote wgslirpd/msg \
-				-iquote wgslirpd/slirp/net
-INC_regress/unit =		$(INC_tests)
-INC_regress/sim =		$(INC_tests)
+				-iquote wgslirpd/slirp/net -iquote regress/lib
 INC_regress/bench =		$(INC_tests)
+INC_regress/lib =		$(INC_tests)
+INC_regress/sim =		$(INC_tests)
+INC_regress/unit =		$(INC_tests)
 
 # What both programs link.
 COMMON =	common/addr.o common/compat/imsg-buffer.o \
@@ -81,20 +82,38 @@ CRYPTO =	wgslirpd/crypto/change.o wgslirpd/crypto/clock.o \
 		wgslirpd/crypto/state.o \
 		wgslirpd/crypto/udpio_$(PLATFORM).o
 
-NET =		wgslirpd/slirp/net/cksum.o wgslirpd/slirp/net/table.o \
-		wgslirpd/slirp/net/frag.o wgslirpd/slirp/net/icmp.o \
-		wgslirpd/slirp/net/ip.o wgslirpd/slirp/net/policy.o \
-		wgslirpd/slirp/net/udp.o
+NET =		wgslirpd/slirp/net/cksum.o wgslirpd/slirp/net/engine.o \
+		wgslirpd/slirp/net/error.o wgslirpd/slirp/net/frag.o \
+		wgslirpd/slirp/net/icmp.o wgslirpd/slirp/net/ip.o \
+		wgslirpd/slirp/net/out.o wgslirpd/slirp/net/peer.o \
+		wgslirpd/slirp/net/policy.o wgslirpd/slirp/net/rate.o \
+		wgslirpd/slirp/net/remotes.o wgslirpd/slirp/net/slirp.o \
+		wgslirpd/slirp/net/table.o wgslirpd/slirp/net/turns.o \
+		wgslirpd/slirp/net/udp.o wgslirpd/slirp/net/udpfwd.o \
+		wgslirpd/slirp/net/udpout.o
 
-TCP =		wgslirpd/slirp/tcp/tcp.o wgslirpd/slirp/tcp/cc_bbr.o \
-		wgslirpd/slirp/tcp/cc.o wgslirpd/slirp/tcp/loss.o \
-		wgslirpd/slirp/tcp/open.o wgslirpd/slirp/tcp/out.o \
-		wgslirpd/slirp/tcp/rcv.o
+TCP =		wgslirpd/slirp/tcp/cc.o wgslirpd/slirp/tcp/cc_bbr.o \
+		wgslirpd/slirp/tcp/cc_cubic.o wgslirpd/slirp/tcp/cc_reno.o \
+		wgslirpd/slirp/tcp/ccset.o wgslirpd/slirp/tcp/end.o \
+		wgslirpd/slirp/tcp/loss.o wgslirpd/slirp/tcp/open.o \
+		wgslirpd/slirp/tcp/output.o wgslirpd/slirp/tcp/pace.o \
+		wgslirpd/slirp/tcp/parse.o wgslirpd/slirp/tcp/rcv.o \
+		wgslirpd/slirp/tcp/rcvq.o wgslirpd/slirp/tcp/segment.o \
+		wgslirpd/slirp/tcp/sendq.o wgslirpd/slirp/tcp/tcb.o \
+		wgslirpd/slirp/tcp/tcp.o wgslirpd/slirp/tcp/timewait.o
 
-SLIRP =		wgslirpd/slirp/main.o wgslirpd/slirp/lookup.o \
-		wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/forward.o \
-		wgslirpd/slirp/host_$(PLATFORM).o wgslirpd/slirp/proxy.o \
-		wgslirpd/slirp/names.o
+SLIRP =		wgslirpd/slirp/config.o wgslirpd/slirp/dnscache.o \
+		wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/fds.o \
+		wgslirpd/slirp/forward.o wgslirpd/slirp/fwdudp.o \
+		wgslirpd/slirp/host_$(PLATFORM).o wgslirpd/slirp/httpconnect.o \
+		wgslirpd/slirp/listener.o wgslirpd/slirp/lookup.o \
+		wgslirpd/slirp/main.o wgslirpd/slirp/names.o \
+		wgslirpd/slirp/protocols.o wgslirpd/slirp/proxy.o \
+		wgslirpd/slirp/proxyconn.o wgslirpd/slirp/route.o \
+		wgslirpd/slirp/service.o wgslirpd/slirp/show.o \
+		wgslirpd/slirp/socks.o wgslirpd/slirp/socksudp.o \
+		wgslirpd/slirp/state.o wgslirpd/slirp/tunnelnames.o \
+		wgslirpd/slirp/upstream.o
 
 CONTROL =	wgslirpd/control/ask.o wgslirpd/control/client.o \
 		wgslirpd/control/http.o wgslirpd/control/main.o \
@@ -114,7 +133,10 @@ UNIT_WG =	$(UNIT_BASE) common/key.o $(WG)
 UNIT_COMMON =	$(COMMON) common/pktq.o common/shm_$(PLATFORM).o \
 		common/siphash.o common/wheel.o common/zone.o
 UNIT_SLIRP =	$(UNIT_BASE) common/pktq.o common/shm_$(PLATFORM).o \
-		common/zone.o wgslirpd/msg/tcpconf.o $(NET) $(TCP)
+		common/zone.o wgslirpd/msg/tcpconf.o \
+		wgslirpd/slirp/protocols.o $(NET) $(TCP)
+UNIT_WORLD =	regress/lib/guest.o regress/lib/world.o $(UNIT_SLIRP)
+UNIT_SIM =	regress/lib/queues.o $(UNIT_SLIRP)
 UNIT_DNS =	wgslirpd/slirp/dnsmsg.o common/addr.o
 UNIT_LOAD =	$(UNIT_WG) wgslirpd/slirp/net/cksum.o \
 		wgslirpd/crypto/udpio_$(PLATFORM).o
@@ -123,17 +145,17 @@ LINK_bench_wg.t =	$(UNIT_WG) -lcrypto -lbsd
 LINK_limit.t =		$(UNIT_WG) -lcrypto -lbsd
 LINK_load.t =		$(UNIT_LOAD) -lcrypto -lbsd
 LINK_relay.t =		-lbsd
-LINK_sim_many.t =	$(UNIT_SLIRP) -lbsd
-LINK_sim_tcp.t =	$(UNIT_SLIRP) -lbsd
+LINK_sim_many.t =	$(UNIT_SIM) -lbsd
+LINK_sim_tcp.t =	$(UNIT_SIM) -lbsd
 LINK_sim_wg.t =		$(UNIT_WG) -lcrypto -lbsd
 LINK_test_common.t =	$(UNIT_COMMON) -lcmocka -lbsd
 LINK_test_dns.t =	$(UNIT_DNS) -lcmocka -lresolv -lbsd
 LINK_test_msg.t =	$(MSG) -lcmocka
-LINK_test_router.t =	$(UNIT_SLIRP) -lcmocka -lbsd
+LINK_test_router.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_sandbox.t =	common/sandbox_$(PLATFORM).o
-LINK_test_slirp.t =	$(UNIT_SLIRP) -lcmocka -lbsd
-LINK_test_tcp.t =	$(UNIT_SLIRP) -lcmocka -lbsd
-LINK_test_turns.t =	$(UNIT_SLIRP) -lcmocka -lbsd
+LINK_test_slirp.t =	$(UNIT_WORLD) -lcmocka -lbsd
+LINK_test_tcp.t =	$(UNIT_WORLD) -lcmocka -lbsd
+LINK_test_turns.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_wg.t =	$(UNIT_WG) -lcmocka -lcrypto -lbsd
 LINK_vectors.t =	$(UNIT_WG) -lcrypto -lbsd
 
@@ -149,7 +171,8 @@ TESTS =		$(UNIT_TESTS) $(SIMS) regress/sim/sim_many.t \
 		regress/sandbox/test_sandbox.t regress/e2e/relay.t
 
 OBJS =		$(COMMON) $(DAEMON) $(CTL)
-TEST_OBJS =	$(TESTS:.t=.o) $(BENCHES:.t=.o)
+TEST_OBJS =	$(TESTS:.t=.o) $(BENCHES:.t=.o) regress/lib/guest.o \
+		regress/lib/queues.o regress/lib/world.o
 GENERATED =	wgslirpd/parent/parse.c wgslirpd/parent/parse.h
 
 all: $(PROGS)
@@ -220,8 +243,8 @@ regress/unit/test_common.t: $(UNIT_COMMON)
 regress/unit/test_dns.t: $(UNIT_DNS)
 regress/unit/test_msg.t: $(MSG)
 regress/unit/test_router.t regress/unit/test_slirp.t \
-    regress/unit/test_tcp.t regress/unit/test_turns.t \
-    regress/sim/sim_many.t regress/sim/sim_tcp.t: $(UNIT_SLIRP)
+    regress/unit/test_tcp.t regress/unit/test_turns.t: $(UNIT_WORLD)
+regress/sim/sim_many.t regress/sim/sim_tcp.t: $(UNIT_SIM)
 regress/unit/test_wg.t regress/unit/vectors.t regress/sim/sim_wg.t \
     regress/bench/bench_wg.t regress/bench/limit.t: $(UNIT_WG)
 regress/bench/load.t: $(UNIT_LOAD)

@@ -47,6 +47,9 @@
 #include <unistd.h>
 
 #include "key.h"
+#include "slirp/net/bytes.h"
+#include "slirp/net/cksum.h"
+#include "slirp/net/packet.h"
 #include "slirp/net/slirp.h"
 #include "crypto/udpio.h"
 #include "crypto/wg/device.h"

@@ -21,7 +21,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine.h"
+#include "queues.h"
+#include "sim.h"
+#include "slirp/net/bytes.h"
+#include "slirp/net/cksum.h"
+#include "slirp/net/engine.h"
+#include "slirp/net/out.h"
+#include "slirp/net/packet.h"
+#include "slirp/net/table.h"
+#include "slirp/net/turns.h"
+#include "slirp/protocols.h"
+#include "slirp/tcp/parse.h"
+#include "slirp/tcp/rcvq.h"
+#include "slirp/tcp/sendq.h"
+#include "slirp/tcp/tcpcb.h"
 
 #define SLOTS		32768
 #define PEERS		100
@@ -135,7 +148,7 @@ guest_send(uint32_t i, uint8_t flags, uint32_t seq, uint32_t ack)
 	ipaddr_parse(&src, "10.77.0.2");
 	ipaddr_parse(&dst, "192.0.2.2");
 	src.a[2] = (uint8_t)(i % PEERS + 1);
-	ip_header(&M.s, p, &src, &dst, IPPROTO_TCP, 20, 0, 0);
+	out_header(&M.s, p, &src, &dst, IPPROTO_TCP, 20, 0, 0);
 	t = p + 20;
 	memset(t, 0, 20);
 	put16(t, 10000 + i / PEERS);
@@ -219,7 +232,7 @@ memory(void)
 {
 	struct mallinfo2	 mi = mallinfo2();
 
-	return (mi.uordblks + mi.hblkhd + M.s.xfers.nslabs * SLAB);
+	return (mi.uordblks + mi.hblkhd + M.s.tcp->xfers.nslabs * SLAB);
 }
 
 static void
@@ -233,7 +246,7 @@ begin(void)
 	M.una = calloc(M.n, sizeof(*M.una));
 	if (M.f == NULL || M.una == NULL ||
 	    slirp_init(&M.s, &many_ops, NULL, MONO_SEC(1000),
-	    2 * M.n) == -1 ||
+	    2 * M.n, NULL) == -1 || protocols_register(&M.s, NULL) == -1 ||
 	    (M.s.conf.addrs = calloc(1, sizeof(struct ipprefix))) == NULL)
 		abort();
 	M.s.in = &M.in_c;
@@ -243,7 +256,7 @@ begin(void)
 	ipprefix_parse(&M.s.conf.addrs[0], "10.77.0.1/16");
 	for (i = 0; i < PEERS; i++) {
 		snprintf(name, sizeof(name), "peer%u", i);
-		if (slirp_peer_set(&M.s, i, name) == NULL)
+		if (peer_set(&M.s, i, name) == NULL)
 			abort();
 	}
 }
@@ -274,7 +287,7 @@ main(int argc, char *argv[])
 		run();
 		if (M.opened != i + 1)
 			fail("connection %u was not opened", i);
-		slirp_host_event(&M.s, M.f[i], HOST_WRITE);
+		slirp_host_event(&M.s, flow_id(M.f[i]), HOST_WRITE);
 		run();
 		if (i % 100 == 0)	/* 100,000 a second */
 			pass(1);
@@ -288,7 +301,7 @@ main(int argc, char *argv[])
 		fail("that is more than may be");
 	for (i = 0; i < M.n; i++) {
 		M.f[i]->dscp = 1;
-		slirp_host_event(&M.s, M.f[i], HOST_READ);
+		slirp_host_event(&M.s, flow_id(M.f[i]), HOST_READ);
 		if (i % 64 == 0)
 			run();
 	}
@@ -305,8 +318,8 @@ main(int argc, char *argv[])
 			run();
 	}
 	run();
-	if (M.closed != M.n || M.s.nflows != 0 || M.s.xfers.nused != 0)
-		fail("%u flows are left", M.s.nflows);
+	if (M.closed != M.n || table_count(&M.s) != 0 || M.s.tcp->xfers.nused != 0)
+		fail("%u flows are left", table_count(&M.s));
 	/* the tables stay as large as they were */
 	if ((n = say("gone", before)) > M.n * 40)
 		fail("%zu bytes are left", n);

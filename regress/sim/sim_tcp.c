@@ -26,7 +26,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine.h"
+#include "queues.h"
+#include "sim.h"
+#include "slirp/net/bytes.h"
+#include "slirp/net/cksum.h"
+#include "slirp/net/engine.h"
+#include "slirp/net/out.h"
+#include "slirp/net/packet.h"
+#include "slirp/net/table.h"
+#include "slirp/net/turns.h"
+#include "slirp/protocols.h"
+#include "slirp/tcp/parse.h"
+#include "slirp/tcp/rcvq.h"
+#include "slirp/tcp/sendq.h"
+#include "slirp/tcp/tcpcb.h"
 
 #define SLOTS		16384
 #define MAX_CONNS	64
@@ -444,7 +457,7 @@ g_send(struct conn *c, uint8_t flags, uint32_t seq, size_t len)
 	sum = cksum_fold(cksum_add(h, l4, cksum_pseudo(&src, &S.dst,
 	    IPPROTO_TCP, l4)));
 	memcpy(h + 16, &sum, 2);
-	ip_header(&S.s, b, &src, &S.dst, IPPROTO_TCP, l4, 0, 0x4000);
+	out_header(&S.s, b, &src, &S.dst, IPPROTO_TCP, l4, 0, 0x4000);
 	transmit(&S.up, 0, b, 20 + l4);
 	c->unacked = 0;
 	c->delack = 0;
@@ -825,7 +838,7 @@ engine_run(void)
 	for (i = 0; i < 1000 && more; i++) {
 		more = slirp_run(&S.s, 64);
 		collect();
-		if (S.s.nwaiting > 0)
+		if (turns_any(&S.s, TURN_WAITING))
 			more = 1;
 	}
 	if (more)
@@ -873,14 +886,14 @@ conn_events(struct conn *c)
 		g_timeout(c);
 	}
 	if (c->f != NULL && c->connect_at != 0 && c->connect_at <= now) {
-		slirp_host_event(&S.s, c->f, HOST_WRITE);
+		slirp_host_event(&S.s, flow_id(c->f), HOST_WRITE);
 		c->connect_at = 0;
 		if (c->f != NULL)
-			slirp_host_event(&S.s, c->f, HOST_READ);
+			slirp_host_event(&S.s, flow_id(c->f), HOST_READ);
 	}
 	if (c->f != NULL && c->writable_at != 0 && c->writable_at <= now) {
 		c->writable_at = 0;
-		slirp_host_event(&S.s, c->f, HOST_WRITE);
+		slirp_host_event(&S.s, flow_id(c->f), HOST_WRITE);
 	}
 	if (c->delack != 0 && c->delack <= now)
 		g_ack(c);
@@ -919,13 +932,15 @@ run_until(mono_t end)
 static void
 begin(uint64_t seed)
 {
+	struct siphash_key	 key;
+
 	memset(&S, 0, sizeof(S));
+	memset(&key, (int)seed, sizeof(key));
 	seed_with(seed);
 	open_queues(SLOTS, &S.in_p, &S.in_c, &S.out_p, &S.out_c);
-	if (slirp_init(&S.s, &sim_ops, NULL, MONO_SEC(1000), 1000) == -1)
+	if (slirp_init(&S.s, &sim_ops, NULL, MONO_SEC(1000), 1000, &key) ==
+	    -1 || protocols_register(&S.s, &key) == -1)
 		abort();
-	memset(&S.s.hashkey, (int)seed, sizeof(S.s.hashkey));
-	memset(&S.s.isnkey, (int)seed + 1, sizeof(S.s.isnkey));
 	S.s.in = &S.in_c;
 	S.s.out = &S.out_p;
 	S.s.conf.mtu = 1420;
@@ -936,7 +951,7 @@ begin(uint64_t seed)
 		abort();
 	ipprefix_parse(&S.s.conf.addrs[0], "10.77.0.1/24");
 	ipaddr_parse(&S.dst, "192.0.2.2");
-	S.peer = slirp_peer_set(&S.s, 3, "laptop");
+	S.peer = peer_set(&S.s, 3, "laptop");
 }
 
 static void
@@ -948,7 +963,7 @@ finish(void)
 	collect();
 	if (pktq_reclaim(&S.out_p) == -1 || S.out_p.nfree != SLOTS)
 		fail("%u slots are missing", SLOTS - S.out_p.nfree);
-	if (S.s.rcvbuf != 0 || S.peer->rcvbuf != 0 || S.peer->nslots != 0)
+	if (S.s.tcp->rcvbuf != 0 || S.peer->rcvbuf != 0 || S.peer->nslots != 0)
 		fail("buffers are left");
 	slirp_free(&S.s);
 	pktq_detach(&S.in_p);
@@ -1020,7 +1035,7 @@ run_seed(uint64_t seed)
 		S.down.mtu = 700 + rnd() % 700;
 	/* now and then every pause is long enough to forget the path */
 	if (chance(300))
-		S.s.doze = rnd() % MONO_MS(50);
+		S.s.tcp->doze = rnd() % MONO_MS(50);
 	n = 1 + (int)(rnd() % 4);
 	for (i = 0; i < n; i++) {
 		c = add_conn(chance(200) ? 0 : rnd() % 1500000,
@@ -1047,8 +1062,8 @@ run_seed(uint64_t seed)
 		if (c->closed != 1)
 			fail("conn %d: host socket %d", i, c->closed);
 	}
-	if (S.s.nflows != 0)
-		fail("%u flows are left", S.s.nflows);
+	if (table_count(&S.s) != 0)
+		fail("%u flows are left", table_count(&S.s));
 	finish();
 }
 

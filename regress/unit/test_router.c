@@ -162,7 +162,7 @@ answers(void **state)
 	assert_int_equal(W.npkts, 0);
 	assert_int_equal(W.s.count.ip_drop_policy, 5);
 	assert_int_equal(W.s.conf.rule_info[0].matches, 5);
-	assert_int_equal(W.s.nflows, 0);
+	assert_int_equal(table_count(&W.s), 0);
 	/* what passes is decided once for each destination */
 	r = add_rule(1, "192.0.2.2/32", 6000);
 	udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, "x", 1);
@@ -464,14 +464,14 @@ eviction(void **state)
 	/* a full table: who has little takes from who has most */
 	w_open();
 	W.s.conf.max_flows = 50;
-	other = slirp_peer_set(&W.s, 4, "other");
+	other = peer_set(&W.s, 4, "other");
 	for (i = 0; i < 50; i++) {
 		udp_send("10.77.0.2", "192.0.2.2", (uint16_t)(2000 + i),
 		    6000, "x", 1);
 		udp_says(&W.fs[i], "192.0.2.2", 6000, "y", 1);
 		W.npkts = 0;
 	}
-	assert_int_equal(W.s.nflows, 50);
+	assert_int_equal(table_count(&W.s), 50);
 	w_addr(&a, "10.77.0.3");
 	w_addr(&d, "192.0.2.9");
 	for (i = 0; i < 10; i++) {
@@ -829,7 +829,7 @@ dialing(void **state)
 		assert_int_equal(x->outlen, 6);
 		/* both ends */
 		x->eof = 1;
-		slirp_host_event(&W.s, x->f, HOST_READ);
+		slirp_host_event(&W.s, flow_id(x->f), HOST_READ);
 		w_run();
 		while (g_next(&s))
 			if (s.flags & TH_FIN)
@@ -876,7 +876,7 @@ dial_fails(void **state)
 	w_time(32010);
 	assert_int_equal(W.fs[0].answered, ETIMEDOUT);
 	assert_int_equal(W.fs[0].closed, 1);
-	assert_int_equal(W.s.nflows, 0);
+	assert_int_equal(table_count(&W.s), 0);
 	w_close();
 	/* unreachable, says a router of the guest's, about this SYN */
 	w_open();
@@ -885,13 +885,13 @@ dial_fails(void **state)
 		memset(m, 0, sizeof(m));
 		m[0] = 3;
 		m[1] = 1;
-		ip_header(&W.s, m + 8, &g.dst, &g.a, IPPROTO_TCP, 20, 0, 0);
+		out_header(&W.s, m + 8, &g.dst, &g.a, IPPROTO_TCP, 20, 0, 0);
 		put16(m + 28, t->f.dport);
 		put16(m + 30, 80);
 		put32(m + 32, i == 0 ? t->iss + 77 : t->iss);
 		n = w_ip(p, &g.a, &g.dst, IPPROTO_ICMP, m, 36, 2);
 		w_inject(p, n);
-		assert_int_equal(W.s.nflows, i == 0);
+		assert_int_equal(table_count(&W.s), i == 0);
 	}
 	assert_int_equal(W.fs[0].answered, EHOSTUNREACH);
 	w_close();
@@ -899,7 +899,7 @@ dial_fails(void **state)
 	w_open();
 	dial(&g, 0, VIA_SOCKS);
 	slirp_peer_clear(&W.s, W.peer);
-	assert_int_equal(W.s.nflows, 0);
+	assert_int_equal(table_count(&W.s), 0);
 	w_close();
 }
 
@@ -942,7 +942,7 @@ forwarding(void **state)
 	assert_int_equal(W.forgotten, 0);
 	w_jump(2000);
 	assert_int_equal(W.forgotten, 1);
-	assert_int_equal(W.s.nflows, 0);
+	assert_int_equal(table_count(&W.s), 0);
 	w_close();
 }
 
@@ -979,7 +979,7 @@ too_big(void **state)
 		m[0] = 3;
 		m[1] = 4;
 		put16(m + 6, 700);
-		ip_header(&W.s, m + 8, &g.dst, &g.a, IPPROTO_TCP, 1000, 0,
+		out_header(&W.s, m + 8, &g.dst, &g.a, IPPROTO_TCP, 1000, 0,
 		    0x4000);
 		put16(m + 28, g.dport);
 		put16(m + 30, i == 0 ? g.port + 1U : g.port);
@@ -995,7 +995,7 @@ too_big(void **state)
 	/* sent again, in pieces that fit */
 	assert_in_range(most, 500, 660);
 	assert_int_equal(W.s.count.icmp_rx_errors, 3);
-	assert_int_equal(ip_mtu(&W.s, W.peer), 700);
+	assert_int_equal(out_mtu(&W.s, W.peer), 700);
 	for (i = 0; i < 3000 && got < sizeof(data); i++) {
 		g_send(&g, TH_ACK, g.seq, NULL, 0);
 		w_time(20);
@@ -1013,8 +1013,8 @@ too_big(void **state)
 	}
 	assert_int_equal(got, sizeof(data));
 	/* no host has to take less than this */
-	ip_learn_mtu(&W.s, W.peer, 4, 20);
-	assert_int_equal(ip_mtu(&W.s, W.peer), 576);
+	out_learn_mtu(&W.s, W.peer, 4, 20);
+	assert_int_equal(out_mtu(&W.s, W.peer), 576);
 	w_close();
 }
 

@@ -53,7 +53,7 @@ connect_first(void **state)
 		assert_int_equal(s.seq, iss + 7);
 		g.ack = iss + 1;
 		g_send(&g, TH_ACK, g.seq + 1, NULL, 0);
-		assert_string_equal(flow_state(x->f), "established");
+		assert_string_equal(flow_state(&W.s, x->f), "established");
 		w_close();
 	}
 }
@@ -87,7 +87,7 @@ connect_fails(void **state)
 			g_send(&g, TH_SYN, g.seq, NULL, 0);
 			if (!sync) {
 				W.fs[0].error = c[i].error;
-				slirp_host_event(&W.s, W.fs[0].f,
+				slirp_host_event(&W.s, flow_id(W.fs[0].f),
 				    HOST_READ | HOST_WRITE);
 				w_run();
 			}
@@ -113,7 +113,7 @@ connect_fails(void **state)
 				W.npkts = 0;
 			}
 			assert_int_equal(W.npkts, 0);
-			assert_int_equal(W.s.nflows, 0);
+			assert_int_equal(table_count(&W.s), 0);
 			w_close();
 		}
 	}
@@ -134,13 +134,13 @@ connect_fails_by_icmp(void **state)
 	g_init(&g, 0, 5000);
 	g_send(&g, TH_SYN, g.seq, NULL, 0);
 	W.fs[0].error = W.fs[0].queued = EHOSTUNREACH;
-	slirp_host_event(&W.s, W.fs[0].f, HOST_READ | HOST_WRITE);
+	slirp_host_event(&W.s, flow_id(W.fs[0].f), HOST_READ | HOST_WRITE);
 	w_run();
 	assert_int_equal(W.npkts, 1);
 	assert_int_equal(W.pkts[0].b[9], IPPROTO_ICMP);
 	assert_memory_equal(W.pkts[0].b + 12, router, 4);
 	assert_int_equal(be32(W.pkts[0].b + 52), 5000);
-	assert_int_equal(W.s.nflows, 0);
+	assert_int_equal(table_count(&W.s), 0);
 	w_close();
 }
 
@@ -222,7 +222,7 @@ out_of_order(void **state)
 	assert_int_equal(s.optlen, 0);
 	assert_int_equal(x->outlen, 3000);
 	assert_memory_equal(x->out, data, 3000);
-	assert_int_equal(W.s.rcvbuf, 0);
+	assert_int_equal(W.s.tcp->rcvbuf, 0);
 	w_close();
 }
 
@@ -246,7 +246,7 @@ half_close_guest(void **state)
 	assert_true(g_next(&s));
 	assert_int_equal(s.ack, g.seq + 4);
 	g.seq += 4;
-	assert_string_equal(flow_state(x->f), "close-wait");
+	assert_string_equal(flow_state(&W.s, x->f), "close-wait");
 	/* the other direction goes on, ACKs count */
 	fill(data, sizeof(data), 0);
 	first = g.ack;
@@ -257,11 +257,11 @@ half_close_guest(void **state)
 	}
 	g_send(&g, TH_ACK, g.seq, NULL, 0);
 	x->eof = 1;
-	slirp_host_event(&W.s, x->f, HOST_READ);
+	slirp_host_event(&W.s, flow_id(x->f), HOST_READ);
 	w_run();
 	assert_true(g_next(&s));
 	assert_int_equal(s.flags & TH_FIN, TH_FIN);
-	assert_string_equal(flow_state(x->f), "last-ack");
+	assert_string_equal(flow_state(&W.s, x->f), "last-ack");
 	/* the FIN is sent again until it is acknowledged */
 	w_time(1500);
 	assert_true(g_next(&s));
@@ -286,14 +286,14 @@ half_close_host(void **state)
 	x = g_connect(&g, 0);
 	host_says(x, "data", 4);
 	x->eof = 1;
-	slirp_host_event(&W.s, x->f, HOST_READ);
+	slirp_host_event(&W.s, flow_id(x->f), HOST_READ);
 	w_run();
 	/* data, then FIN; neither is lost with the other's ACK missing */
 	assert_true(g_next(&s));
 	assert_int_equal(s.len, 4);
 	assert_true(g_next(&s));
 	assert_int_equal(s.flags & TH_FIN, TH_FIN);
-	assert_string_equal(flow_state(x->f), "fin-wait-1");
+	assert_string_equal(flow_state(&W.s, x->f), "fin-wait-1");
 	w_time(1500);
 	assert_true(g_next(&s));
 	assert_int_equal(s.len, 4);
@@ -303,7 +303,7 @@ half_close_host(void **state)
 		continue;
 	g.ack++;
 	g_send(&g, TH_ACK, g.seq, NULL, 0);
-	assert_string_equal(flow_state(x->f), "fin-wait-2");
+	assert_string_equal(flow_state(&W.s, x->f), "fin-wait-2");
 	/* the guest may go on for long */
 	g_send(&g, TH_ACK, g.seq, "more", 4);
 	assert_int_equal(x->outlen, 4);
@@ -334,18 +334,18 @@ guest_gone(void **state)
 	g_init(&g, 0, 1000);
 	x = g_connect(&g, 0);
 	x->eof = 1;
-	slirp_host_event(&W.s, x->f, HOST_READ);
+	slirp_host_event(&W.s, flow_id(x->f), HOST_READ);
 	w_run();
 	g.ack++;
 	g_send(&g, TH_ACK, g.seq, NULL, 0);
-	assert_string_equal(flow_state(x->f), "fin-wait-2");
+	assert_string_equal(flow_state(&W.s, x->f), "fin-wait-2");
 	/* half-closed and silent: asked, then given up */
 	w_time(58000);
 	W.npkts = 0;
 	w_time(5000);
 	assert_int_equal(W.npkts, 1);
 	w_time(90000);
-	assert_int_equal(W.s.nflows, 0);
+	assert_int_equal(table_count(&W.s), 0);
 	assert_int_equal(x->closed, 2);
 	w_close();
 }
@@ -420,7 +420,7 @@ retransmission(void **state)
 	}
 	/* and the guest that never answers is given up */
 	w_time(200000);
-	assert_int_equal(W.s.nflows, 0);
+	assert_int_equal(table_count(&W.s), 0);
 	assert_int_equal(x->closed, 2);
 	w_close();
 }
@@ -461,7 +461,7 @@ zero_window(void **state)
 		}
 	}
 	assert_true(probes >= 8 && probes < 200);
-	assert_int_equal(W.s.nflows, 1);
+	assert_int_equal(table_count(&W.s), 1);
 	/* a lost window update is found out by a probe */
 	g.wnd = 60000;
 	for (i = 0; i < 200000 && got < sizeof(data); i++) {
@@ -519,14 +519,14 @@ host_backpressure(void **state)
 	g_send(&g, TH_ACK, (uint32_t)(base + sent), data + sent, 1000);
 	while (g_next(&s))
 		assert_int_equal(s.ack, base + sent);
-	assert_true(W.s.rcvbuf > 0 && W.s.rcvbuf <= 131072);
+	assert_true(W.s.tcp->rcvbuf > 0 && W.s.tcp->rcvbuf <= 131072);
 	/* it drains: all arrives, and the guest is told of the room */
 	x->cap = FBUF;
-	slirp_host_event(&W.s, x->f, HOST_WRITE);
+	slirp_host_event(&W.s, flow_id(x->f), HOST_WRITE);
 	w_run();
 	assert_int_equal(x->outlen, sent);
 	assert_memory_equal(x->out, data, sent);
-	assert_int_equal(W.s.rcvbuf, 0);
+	assert_int_equal(W.s.tcp->rcvbuf, 0);
 	assert_true(g_next(&s));
 	assert_int_equal(s.ack, base + sent);
 	assert_true(s.wnd >= 32000);
@@ -570,7 +570,7 @@ resets(void **state)
 	assert_int_equal(x->outlen, 0);
 	/* the exact one ends it, and the host sees a reset */
 	g_send(&g, TH_RST, g.seq, NULL, 0);
-	assert_int_equal(W.s.nflows, 0);
+	assert_int_equal(table_count(&W.s), 0);
 	assert_int_equal(x->closed, 2);
 	W.npkts = 0;
 	/* a segment for nothing is answered with a reset, a reset is not */
@@ -595,7 +595,7 @@ resets(void **state)
 	assert_true(g_next(&s));
 	assert_int_equal(s.flags & TH_RST, TH_RST);
 	assert_int_equal(s.seq, g.ack);
-	assert_int_equal(W.s.nflows, 0);
+	assert_int_equal(table_count(&W.s), 0);
 	w_close();
 }
 
@@ -848,9 +848,9 @@ reassembly(void **state)
 			W.fs[v6].shut = 0;
 		for (i = 0; i < k; i++) {
 			hl = v6 ? 48 : 20;
-			W.s.ip_id = (uint16_t)round;
-			ip_header(&W.s, p, &a, &b, v6 ? 44 : IPPROTO_UDP,
-			    len[i] + (v6 ? 8 : 0), 0, v6 ? 0 :
+			W.ip_id = (uint16_t)round;
+			w_header(p, &a, &b, v6 ? 44 : IPPROTO_UDP,
+			    len[i] + (v6 ? 8 : 0), v6 ? 0 :
 			    (int)(off[i] / 8) |
 			    (off[i] + len[i] < total ? 0x2000 : 0));
 			if (v6) {
@@ -893,8 +893,8 @@ fragment_flood(void **state)
 	w_addr(&a, "10.77.0.2");
 	w_addr(&b, "192.0.2.2");
 	for (i = 0; i < 5000; i++) {
-		W.s.ip_id = (uint16_t)i;
-		ip_header(&W.s, p, &a, &b, IPPROTO_UDP, 1400 - 24, 0,
+		W.ip_id = (uint16_t)i;
+		w_header(p, &a, &b, IPPROTO_UDP, 1400 - 24,
 		    0x2000 | 170 * (i % 40));
 		w_inject(p, 20 + 1400 - 24);
 		assert_true(W.peer->nfrags <= 64);
@@ -922,7 +922,7 @@ nested_fragments(void **state)
 	put16(inner + 2, 8 | 1);
 	put32(inner + 4, 7);
 	for (i = 0; i < 2; i++) {
-		ip_header(&W.s, p, &a, &b, IPPROTO_FRAGMENT6, 8 + 16, 0, 0);
+		out_header(&W.s, p, &a, &b, IPPROTO_FRAGMENT6, 8 + 16, 0, 0);
 		p[40] = IPPROTO_FRAGMENT6;
 		p[41] = 0;
 		put16(p + 42, (uint32_t)(i * 16) | (i == 0));
@@ -951,7 +951,7 @@ reset_after_eof(void **state)
 		g_init(&g, 0, 1000);
 		x = g_connect(&g, 0);
 		x->eof = 1;
-		slirp_host_event(&W.s, x->f, HOST_READ);
+		slirp_host_event(&W.s, flow_id(x->f), HOST_READ);
 		w_run();
 		g.ack++;
 		g_send(&g, TH_ACK, g.seq, NULL, 0);
@@ -961,13 +961,13 @@ reset_after_eof(void **state)
 		} else {
 			x->connected = 0;
 			x->error = ECONNRESET;
-			slirp_host_event(&W.s, x->f, HOST_READ);
+			slirp_host_event(&W.s, flow_id(x->f), HOST_READ);
 			w_run();
 		}
 		for (rst = 0; g_next(&s);)
 			rst |= s.flags & TH_RST;
 		assert_true(rst);
-		assert_int_equal(W.s.nflows, 0);
+		assert_int_equal(table_count(&W.s), 0);
 		w_close();
 	}
 }
@@ -1058,7 +1058,7 @@ icmp_echo(void **state)
 		assert_int_equal(W.pkts[0].b[v6 ? 40 : 20], v6 ? 3 : 11);
 		W.npkts = 0;
 		w_time(61000);
-		assert_int_equal(W.s.nflows, 0);
+		assert_int_equal(table_count(&W.s), 0);
 		w_close();
 	}
 }
@@ -1155,6 +1155,8 @@ policy_table(void **state)
 static void
 hostile_packets(void **state)
 {
+	struct flow	*f;
+	uint64_t	 at;
 	static uint8_t	 p[2100];
 	struct guest	 g;
 	struct fsock	*x;
@@ -1210,12 +1212,12 @@ hostile_packets(void **state)
 		W.npkts = 0;
 		if (i % 100 == 0)
 			w_time(20);
-		assert_true(W.s.nflows <= 1000);
+		assert_true(table_count(&W.s) <= 1000);
 		if (W.nfs == MAXF) {
 			/* start over */
-			for (n = 0; n < (int)W.s.capflows; n++)
-				if (W.s.flows[n] != NULL)
-					flow_kill(&W.s, W.s.flows[n]);
+			at = 0;
+			while ((f = table_next(&W.s, &at)) != NULL)
+				flow_kill(&W.s, f);
 			W.npkts = 0;
 			W.nfs = 0;
 			g.seq += 1000000;

@@ -198,12 +198,12 @@ error_signal(void **state)
 		g_init(&g, 0, 5000);
 		g_send(&g, TH_SYN, g.seq, NULL, 0);
 		W.fs[0].error = c[i].error;
-		slirp_host_event(&W.s, W.fs[0].f, HOST_READ | HOST_WRITE);
+		slirp_host_event(&W.s, flow_id(W.fs[0].f), HOST_READ | HOST_WRITE);
 		w_run();
 		assert_int_equal(W.npkts, c[i].proto != 0);
 		if (c[i].proto != 0)
 			assert_int_equal(W.pkts[0].b[9], c[i].proto);
-		assert_int_equal(W.s.nflows, 0);
+		assert_int_equal(table_count(&W.s), 0);
 		w_close();
 	}
 }
@@ -239,12 +239,12 @@ fast_dial(void **state)
 			assert_int_equal(s.flags, TH_ACK);
 		if (refused) {
 			x->error = ECONNREFUSED;
-			slirp_host_event(&W.s, x->f, HOST_READ |
+			slirp_host_event(&W.s, flow_id(x->f), HOST_READ |
 			    HOST_WRITE);
 			w_run();
 			assert_true(g_next(&s));
 			assert_int_equal(s.flags & TH_RST, TH_RST);
-			assert_int_equal(W.s.nflows, 0);
+			assert_int_equal(table_count(&W.s), 0);
 		} else {
 			host_up(x);
 			assert_int_equal(x->outlen, 5);
@@ -322,14 +322,14 @@ idle_gate(void **state)
 	g_send(&g, TH_ACK, g.seq, NULL, 0);
 	w_time(10);
 	assert_true(x->inpos > pos);
-	assert_int_equal(W.s.nflows, 1);
+	assert_int_equal(table_count(&W.s), 1);
 	W.npkts = 0;
-	for (pos = 0; pos < 100 && W.s.nflows > 0; pos++) {
+	for (pos = 0; pos < 100 && table_count(&W.s) > 0; pos++) {
 		w_time(1000);
-		if (W.s.nflows > 0)
+		if (table_count(&W.s) > 0)
 			W.npkts = 0;
 	}
-	assert_int_equal(W.s.nflows, 0);
+	assert_int_equal(table_count(&W.s), 0);
 	assert_in_range(pos, 28, 50);
 	do {
 		assert_true(g_next(&s));

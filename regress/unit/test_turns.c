@@ -12,7 +12,7 @@ udp_pending(struct fsock *x, const char *data)
 	x->inlen = strlen(data);
 	memcpy(x->in, data, x->inlen);
 	x->eof = 1;
-	slirp_host_event(&W.s, x->f, HOST_READ);
+	slirp_host_event(&W.s, flow_id(x->f), HOST_READ);
 }
 
 /* Datagrams that wait toward the guest, by their first letters. */
@@ -49,7 +49,7 @@ small_passes(void **state)
 	W.npkts = 0;
 	/* one turn each: first the download, then an answer */
 	x->inlen = 20000;
-	slirp_host_event(&W.s, x->f, HOST_READ);
+	slirp_host_event(&W.s, flow_id(x->f), HOST_READ);
 	udp_pending(u, "a");
 	slirp_run(&W.s, 2);
 	w_collect();
@@ -68,7 +68,7 @@ small_passes(void **state)
 	w_collect();
 	assert_string_equal(udp_order(), "bbbbbbbbbbcd");
 	/* when that has gone, it is in no queue again */
-	slirp_host_event(&W.s, x->f, HOST_READ);
+	slirp_host_event(&W.s, flow_id(x->f), HOST_READ);
 	w_run();
 	W.npkts = 0;
 	g.ack += 10000;
@@ -92,7 +92,7 @@ peers_take_turns(void **state)
 
 	(void)state;
 	w_open();
-	assert_non_null(slirp_peer_set(&W.s, 4, "phone"));
+	assert_non_null(peer_set(&W.s, 4, "phone"));
 	for (i = 0; i < 5; i++) {
 		W.from = i < 3 ? 3 : 4;
 		udp_send(i < 3 ? "10.77.0.2" : "10.77.0.3", "192.0.2.9",
@@ -113,8 +113,8 @@ peers_take_turns(void **state)
 	slirp_run(&W.s, 64);
 	assert_int_equal(W.out_p.nout[PKTQ_BULK], 0);
 	W.s.now += EXPRESS_ROUND;
-	W.peer->nround = EXPRESS_PEER;
-	W.peer->round = W.s.round + 1;
+	W.peer->lane.nround = EXPRESS_PEER;
+	W.peer->lane.round++;	/* that of the next round */
 	udp_pending(u[0], "z");
 	udp_pending(u[4], "w");
 	slirp_run(&W.s, 64);
@@ -217,6 +217,8 @@ take_all(struct guest *g, size_t want)
 static void
 quiet_is_small(void **state)
 {
+	struct guest_error	 old = { .mtu = 576, .af = 4, .type = 3,
+				    .code = 4 };
 	static uint8_t	 data[20000];
 	struct guest	 g;
 	struct fsock	*x;
@@ -260,7 +262,8 @@ quiet_is_small(void **state)
 	assert_int_equal(s.ack, g.seq);
 	w_time(2000);
 	assert_null(t->x);
-	tcp_icmp(&W.s, x->f, t->snd_una - 100, 576, 3, 4);
+	old.seq = t->snd_una - 100;
+	W.s.flow_ops[FLOW_TCP]->told(&W.s, x->f, &old);
 	assert_null(t->x);
 	/* what comes to nothing does not keep it awake */
 	g_send(&g, TH_SYN, g.seq, NULL, 0);
@@ -277,17 +280,17 @@ quiet_is_small(void **state)
 	assert_null(t->x);
 	/* the host ends it, the guest later */
 	x->eof = 1;
-	slirp_host_event(&W.s, x->f, HOST_READ);
+	slirp_host_event(&W.s, flow_id(x->f), HOST_READ);
 	w_run();
 	assert_true(g_next(&s));
 	assert_int_equal(s.flags & TH_FIN, TH_FIN);
 	g.ack++;
 	g_send(&g, TH_ACK, g.seq, NULL, 0);
 	w_time(12000);
-	assert_string_equal(tcp_state_name(x->f), "fin-wait-2");
+	assert_string_equal(flow_state(&W.s, x->f), "fin-wait-2");
 	assert_null(t->x);
 	g_send(&g, TH_ACK | TH_FIN, g.seq, NULL, 0);
-	assert_int_equal(W.s.nflows, 0);
+	assert_int_equal(table_count(&W.s), 0);
 	/* one that is killed in its sleep says so */
 	W.npkts = 0;
 	g_init(&g, 0, 2000);
@@ -359,7 +362,7 @@ greedy_peer(void **state)
 
 	(void)state;
 	w_open();
-	other = slirp_peer_set(&W.s, 4, "other");
+	other = peer_set(&W.s, 4, "other");
 	assert_non_null(other);
 	for (i = 0; i < 60; i++) {
 		g_init(&g, 0, 1000);

@@ -153,17 +153,18 @@ ask_answer(struct imsg *imsg)
 			break;
 	if (q == NULL)
 		return;		/* the asker did not wait */
+	if (type == CTL_MORE) {
+		imsg_is(imsg, &more, sizeof(more));
+		q->req.cursor = more.cursor;
+		q->fn(q->arg, type, NULL, 0);
+		return;
+	}
 	if (len > 0) {
 		if (imsg_get_ibuf(imsg, &buf) == -1)
 			return;
 		data = ibuf_data(&buf);
 	}
 	switch (type) {
-	case CTL_MORE:
-		imsg_is(imsg, &more, sizeof(more));
-		q->req.cursor = more.cursor;
-		q->fn(q->arg, type, data, len);
-		break;
 	case CTL_END:
 		q->req.cursor = 0;
 		if (find_route(q->type)->to[++q->step] == PROC_MAX)

@@ -44,7 +44,7 @@ change_key(const uint8_t key[KEY_LEN])
 		wg_device_clear_key(ce.dev);
 	else if (wg_device_set_key(ce.dev, key) == -1)
 		fatalx("the private key is not usable");
-	config_drop_own_key();
+	crypto_config_drop_own_key();
 }
 
 /* Returns the peer that the change is about, or NULL. */

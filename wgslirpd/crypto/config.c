@@ -46,7 +46,7 @@ static STAILQ_HEAD(, staged_exclude)	 excludes =
 
 /* A peer with this side's own key is no peer. */
 void
-config_drop_own_key(void)
+crypto_config_drop_own_key(void)
 {
 	struct wg_peer	*p;
 
@@ -96,7 +96,7 @@ commit_peer(const struct conf_peer_msg *m, mono_t now)
 
 /* Configuration messages, which are kept until the commit. */
 void
-config_stage(struct imsg *imsg)
+crypto_config_stage(struct imsg *imsg)
 {
 	struct staged_exclude	*sx;
 	struct staged_peer	*sp;
@@ -138,7 +138,7 @@ config_stage(struct imsg *imsg)
 
 /* The staged configuration takes effect; who did not change keeps all. */
 void
-config_commit(void)
+crypto_config_commit(void)
 {
 	struct staged_peer	*sp;
 	struct staged_aip	*sa;
@@ -151,7 +151,7 @@ config_commit(void)
 	if (wg_device_set_key(ce.dev, key) == -1)
 		fatalx("the private key is not usable");
 	explicit_bzero(key, sizeof(key));
-	config_drop_own_key();
+	crypto_config_drop_own_key();
 	TAILQ_FOREACH(p, &ce.dev->peers, entry)
 		p->mark = 0;
 	while ((sp = STAILQ_FIRST(&peers)) != NULL) {

@@ -5,8 +5,8 @@
 
 #include "proc.h"
 
-void		 config_drop_own_key(void);
-void		 config_stage(struct imsg *);
-void		 config_commit(void);
+void		 crypto_config_drop_own_key(void);
+void		 crypto_config_stage(struct imsg *);
+void		 crypto_config_commit(void);
 
 #endif

@@ -149,7 +149,7 @@ take_pipe(struct imsg *imsg)
 	imsg_is(imsg, &who, sizeof(who));
 	fd = imsg_take_fd(imsg);
 	if (who == PROC_CONTROL && ce.control.ev == NULL)
-		r = imsgev_init(&ce.control, fd, PROC_CONTROL, show_request,
+		r = imsgev_init(&ce.control, fd, PROC_CONTROL, crypto_show_request,
 		    NULL);
 	else if (who == PROC_SLIRP && ce.slirp.ev == NULL)
 		r = imsgev_init(&ce.slirp, fd, PROC_SLIRP, endpoint_input, NULL);
@@ -210,12 +210,12 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_CONF_END:
 		if (!ce.staging)
 			bad_imsg("parent", type);
-		config_stage(imsg);
+		crypto_config_stage(imsg);
 		break;
 	case IMSG_SOCKET:
 		if (!ce.staging && !ce.setting)
 			bad_imsg("parent", type);
-		config_stage(imsg);
+		crypto_config_stage(imsg);
 		break;
 	case IMSG_SET_BEGIN:
 	case IMSG_SET_PEER:
@@ -226,7 +226,7 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_CONF_COMMIT:
 		if (!ce.staging)
 			bad_imsg("parent", type);
-		config_commit();
+		crypto_config_commit();
 		break;
 	case IMSG_START:
 		if (ce.started)

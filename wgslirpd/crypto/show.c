@@ -208,7 +208,7 @@ show_summary(struct imsgev *iev, uint32_t id)
 }
 
 void
-show_request(struct imsgev *iev, struct imsg *imsg)
+crypto_show_request(struct imsgev *iev, struct imsg *imsg)
 {
 	struct ctl_request	 req;
 	uint32_t		 id;

@@ -5,6 +5,6 @@
 
 #include "proc.h"
 
-void		 show_request(struct imsgev *, struct imsg *);
+void		 crypto_show_request(struct imsgev *, struct imsg *);
 
 #endif

@@ -13,9 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "forward.h"
 #include "hostsock.h"
-#include "names.h"
+#include "net/policy.h"
 #include "proc.h"
 
 /* From Linux' headers, which do not go with libc's. */
@@ -27,6 +26,7 @@
 #define EVENTS		64	/* taken at a time */
 
 static struct slirp	*engine;
+static hostsock_event_fn	*tell;
 static int		 flows_ep = -1;
 static int		 offload = 1;	/* it is wanted */
 static int		 no_gso;	/* no trains of datagrams */
@@ -41,7 +41,6 @@ static void
 flows_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct epoll_event	 ev[EVENTS];
-	struct flow		*f;
 	int			 i, n, w;
 
 	(void)what;
@@ -49,8 +48,6 @@ flows_event(evutil_socket_t fd, short what, void *arg)
 	n = epoll_wait(fd, ev, EVENTS, 0);
 	engine->now = mono_now();
 	for (i = 0; i < n; i++) {
-		if ((f = flow_by_id(engine, ev[i].data.u64)) == NULL)
-			continue;
 		w = 0;
 		if (ev[i].events & EPOLLIN)
 			w |= HOST_READ;
@@ -59,17 +56,17 @@ flows_event(evutil_socket_t fd, short what, void *arg)
 		/* whoever reads or writes learns which */
 		if (ev[i].events & (EPOLLERR | EPOLLHUP))
 			w |= HOST_READ | HOST_WRITE | HOST_ERROR;
-		slirp_host_event(engine, f, w);
+		tell(engine, ev[i].data.u64, w);
 	}
 }
 
-/* Events are delivered to this engine.  -1 if they cannot be. */
 int
-slirp_host_init(struct slirp *s)
+hostsock_init(struct slirp *s, hostsock_event_fn *fn)
 {
 	struct event	*ev;
 
 	engine = s;
+	tell = fn;
 	if ((flows_ep = epoll_create1(EPOLL_CLOEXEC)) == -1)
 		return (-1);
 	ev = event_new(evbase, flows_ep, EV_READ | EV_PERSIST, flows_event,
@@ -134,7 +131,7 @@ static uint32_t	 tcp_rcvbuf, tcp_sndbuf;
 
 /* Buffers of TCP sockets that are opened from now on; 0: the system's. */
 void
-slirp_host_buffers(uint32_t rcvbuf, uint32_t sndbuf)
+hostsock_buffers(uint32_t rcvbuf, uint32_t sndbuf)
 {
 	tcp_rcvbuf = rcvbuf;
 	tcp_sndbuf = sndbuf;
@@ -142,7 +139,7 @@ slirp_host_buffers(uint32_t rcvbuf, uint32_t sndbuf)
 
 /* May the kernel cut trains of datagrams, and join those that come? */
 void
-slirp_host_offload(int on)
+hostsock_offload(int on)
 {
 	offload = on;
 	no_gso = !on;
@@ -152,18 +149,11 @@ slirp_host_offload(int on)
 static int
 open_dns(struct flow *f)
 {
-	int	 fds[2];
+	int	 fd;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-	    0, fds) == -1)
+	if ((fd = engine->names->stream(f->peer)) == -1)
 		return (-1);
-	if (resolver_tcp(fds[1], f->peer) == -1) {
-		close(fds[0]);
-		close(fds[1]);
-		errno = ECONNREFUSED;	/* too many of them */
-		return (-1);
-	}
-	return (watch(f, fds[0], EPOLLIN | EPOLLOUT));
+	return (watch(f, fd, EPOLLIN | EPOLLOUT));
 }
 
 /* Start to connect to the flow's destination, or what it stands for. */
@@ -284,7 +274,7 @@ host_icmp_open(void *arg, struct flow *f)
 
 /* Can ping sockets of this family (4 or 6) be had? */
 int
-slirp_host_probe_icmp(int af)
+hostsock_probe_icmp(int af)
 {
 	int	 fd;
 
@@ -532,10 +522,9 @@ host_recvfrom(void *arg, struct flow *f, const struct iovec *iov, int n,
 	return (r);
 }
 
-const struct host_ops	 slirp_host_ops = {
+const struct host_ops	 hostsock_ops = {
 	.tcp_open = host_tcp_open,
 	.adopt = host_adopt,
-	.answered = fwd_answered,
 	.udp_open = host_udp_open,
 	.icmp_open = host_icmp_open,
 	.close = host_close,
@@ -546,7 +535,5 @@ const struct host_ops	 slirp_host_ops = {
 	.error = host_error,
 	.errqueue = host_errqueue,
 	.sendto = host_sendto,
-	.recvfrom = host_recvfrom,
-	.reply = fwd_reply,
-	.forget = fwd_forget
+	.recvfrom = host_recvfrom
 };

@@ -1,16 +1,30 @@
 /* SPDX-License-Identifier: ISC */
 
-#ifndef SLIRP_HOST_H
-#define SLIRP_HOST_H
+#ifndef HOSTSOCK_H
+#define HOSTSOCK_H
+
+#include <stdint.h>
 
 #include "net/slirp.h"
 
-/* The real host sockets. */
-extern const struct host_ops	 slirp_host_ops;
+/*
+ * The real host sockets, of a platform; host_linux.c.
+ */
+extern const struct host_ops	 hostsock_ops;
 
-void	 slirp_host_buffers(uint32_t, uint32_t);
-void	 slirp_host_offload(int);
-int	 slirp_host_init(struct slirp *);
-int	 slirp_host_probe_icmp(int);
+/* What happened (HOST_READ and so on) on the socket of the flow with an id. */
+typedef void	 hostsock_event_fn(struct slirp *, uint64_t, int);
+
+/* Events are delivered to this engine.  -1 if they cannot be. */
+int	 hostsock_init(struct slirp *, hostsock_event_fn *);
+
+/* Buffers of TCP sockets that are opened from now on; 0: the system's. */
+void	 hostsock_buffers(uint32_t, uint32_t);
+
+/* May the kernel cut trains of datagrams, and join those that come? */
+void	 hostsock_offload(int);
+
+/* Can ping sockets of this family (4 or 6) be had? */
+int	 hostsock_probe_icmp(int);
 
 #endif

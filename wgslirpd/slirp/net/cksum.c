@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "cpu.h"
-#include "slirp.h"
+#include "cksum.h"
 
 #define SHORT	96	/* bytes */
 
@@ -96,4 +96,18 @@ cksum_pseudo(const struct ipaddr *src, const struct ipaddr *dst,
 	sum += (uint16_t)~cksum_fold(cksum_add(dst->a, n, 0));
 	sum += (uint16_t)~cksum_fold(cksum_add(tail, sizeof(tail), 0));
 	return (sum);
+}
+
+void
+cksum_icmp(uint8_t *m, size_t len, const struct ipaddr *src,
+    const struct ipaddr *dst)
+{
+	uint32_t	 sum = 0;
+	uint16_t	 c;
+
+	m[2] = m[3] = 0;
+	if (src->af == 6)
+		sum = cksum_pseudo(src, dst, IPPROTO_ICMPV6, len);
+	c = cksum_fold(cksum_add(m, len, sum));
+	memcpy(m + 2, &c, 2);
 }

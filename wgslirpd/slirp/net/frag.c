@@ -17,7 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "slirp.h"
+#include "cksum.h"
+#include "frag.h"
+#include "out.h"
 
 #define MAX_RANGES	64
 #define PEER_DGRAMS	64
@@ -143,7 +145,7 @@ dgram_get(struct slirp *s, const struct ippkt *p, uint32_t id)
 	d->expires = s->now + (p->src.af == 4 ? TIMEOUT4 : TIMEOUT6);
 	p->peer->nfrags++;
 	TAILQ_INSERT_TAIL(&s->frags->all, d, entry);
-	slirp_housekeeping(s);
+	slirp_house(s);
 	return (d);
 }
 
@@ -211,40 +213,40 @@ complete(const struct dgram *d)
 	return (at == d->total);
 }
 
-/* All of it is there: go on as if it had come in one piece. */
+/* All of it is there: as if it had come in one piece. */
 static void
-deliver(struct slirp *s, struct dgram *d)
+assemble(struct slirp *s, struct dgram *d, struct ippkt *p)
 {
-	struct ippkt	 p;
 	size_t		 hlen = ip_hdr_len(&d->src);
 	uint8_t		*start = d->buf + HEADROOM - hlen;
 
-	memset(&p, 0, sizeof(p));
-	ip_header(s, start, &d->src, &d->dst, d->proto, d->total, d->tos, 0);
-	p.data = start;
-	p.len = hlen + d->total;
-	p.hdrlen = p.len < sizeof(p.hdr) ? p.len : sizeof(p.hdr);
-	memcpy(p.hdr, start, p.hdrlen);
-	p.peer = d->peer;
-	p.src = d->src;
-	p.dst = d->dst;
-	p.time = s->now;
-	p.l4 = hlen;
-	p.l4len = d->total;
-	p.proto = d->proto;
-	p.ttl = d->ttl;
-	p.tos = d->tos;
+	memset(p, 0, sizeof(*p));
+	out_header(s, start, &d->src, &d->dst, d->proto, d->total, d->tos, 0);
+	p->data = start;
+	p->len = hlen + d->total;
+	p->hdrlen = p->len < sizeof(p->hdr) ? p->len : sizeof(p->hdr);
+	memcpy(p->hdr, start, p->hdrlen);
+	p->peer = d->peer;
+	p->src = d->src;
+	p->dst = d->dst;
+	p->time = s->now;
+	p->l4 = hlen;
+	p->l4len = d->total;
+	p->proto = d->proto;
+	p->ttl = d->ttl;
+	p->tos = d->tos;
+	p->frag = d;
 	s->count.frag_reassembled++;
-	ip_resume(s, &p);
 }
 
 /*
  * A fragment: len bytes at pos of the packet belong at off of datagram
- * id; more: it is not the last one.
+ * id; more: it is not the last one.  Returns 1 if that completes it: then
+ * whole is all of it, until frag_done().
  */
-void
-frag_input(struct slirp *s, struct ippkt *p, uint32_t id, size_t off,
-    int more, size_t pos, size_t len)
+int
+frag_input(struct slirp *s, const struct ippkt *p, uint32_t id, size_t off,
+    int more, size_t pos, size_t len, struct ippkt *whole)
 {
 	struct dgram	*d;
 	size_t		 end = off + len;
@@ -255,14 +257,14 @@ frag_input(struct slirp *s, struct ippkt *p, uint32_t id, size_t off,
 	    end + ip_hdr_len(&p->src) > DGRAM_MAX ||
 	    (d = dgram_get(s, p, id)) == NULL) {
 		s->count.frag_drop++;
-		return;
+		return (0);
 	}
 	if ((d->total != 0 && (end > d->total ||
 	    (!more && end != d->total))) ||
 	    (r = range_add(d, (uint32_t)off, (uint32_t)end)) == -1)
 		goto drop;
 	if (r == 0)
-		return;
+		return (0);
 	if (!more) {
 		if (d->range[d->nranges - 1].end > end)
 			goto drop;
@@ -280,12 +282,22 @@ frag_input(struct slirp *s, struct ippkt *p, uint32_t id, size_t off,
 	if (complete(d)) {
 		/* what is delivered must not find it again */
 		dgram_unlink(s, d);
-		deliver(s, d);
-		free(d->buf);
-		free(d);
+		assemble(s, d, whole);
+		return (1);
 	}
-	return;
+	return (0);
  drop:
 	s->count.frag_drop++;
 	dgram_free(s, d);
+	return (0);
+}
+
+/* What was put together has been dealt with. */
+void
+frag_done(struct ippkt *whole)
+{
+	struct dgram	*d = whole->frag;
+
+	free(d->buf);
+	free(d);
 }

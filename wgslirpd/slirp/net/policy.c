@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "slirp.h"
+#include "policy.h"
 
 /* A table is kept as ranges of addresses, in order and apart. */
 struct addr_range {
@@ -128,7 +128,7 @@ policy_nowhere(const struct slirp *s, const struct ipaddr *dst)
 
 	for (i = 0; i < s->conf.naddrs; i++)
 		if (ipprefix_match(&s->conf.addrs[i], dst))
-			return (!ip_is_local(s, dst));
+			return (!own_address(s, dst));
 	return (0);
 }
 

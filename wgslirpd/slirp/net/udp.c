@@ -7,10 +7,6 @@
  * dependent filtering), unless the configuration asks for another kind;
  * what the kernel learns from ICMP comes through the socket's error queue
  * and goes on to the guest.
- *
- * A client of the host, through a forward or the proxy, has a flow without
- * a socket of its own: its datagrams come and go on the one that listens,
- * and appear in the tunnel from a port of the gateway.
  */
 
 #include <sys/types.h>
@@ -20,15 +16,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "slirp.h"
+#include "bytes.h"
+#include "cksum.h"
+#include "error.h"
+#include "ip.h"
+#include "out.h"
+#include "rate.h"
+#include "remotes.h"
+#include "table.h"
+#include "turns.h"
+#include "udp.h"
+#include "udpfwd.h"
+#include "udpout.h"
 
-#define UDP_HDR		8
+#define UDP_HDR		UDP_HDR_LEN
 #define RECV_BUDGET	64
 #define RECV_TRAIN	64		/* datagrams that come together */
 #define RECV_SINGLES	8		/* so many alone, and no train is due */
 #define TRAIN_BYTES	65000
-#define PORT_TRIES	64
-#define PORT_FIRST	1024
+#define IDLE		MONO_SEC(30)	/* then it makes room for others */
+
+/* Datagrams of one batch that can go to the host with one call. */
+#define UDP_TRAIN	64
+struct udp_state {
+	struct flow		*f;		/* NULL: empty */
+	struct slirp_peer	*peer;
+	struct ipaddr		 dst;
+	uint16_t		 dport;
+	uint8_t			 closed;	/* the last one was short */
+	uint8_t			 n;
+	struct dgram_opts	 o;
+	size_t			 total;
+	struct iovec		 iov[UDP_TRAIN];
+	/* the packets that they were in */
+	const uint8_t		*pkt[UDP_TRAIN];
+	uint16_t		 pktlen[UDP_TRAIN];
+};
 
 struct udp_flow {
 	struct flow	 f;
@@ -49,39 +72,38 @@ struct arrival {
 	uint32_t		 nslots;
 };
 
+static void	 udp_flush(struct slirp *);
+
 static mono_t
 timeout(const struct slirp *s, const struct flow *f)
 {
 	const struct udp_flow	*u = (const struct udp_flow *)f;
 
-	if (f->type == FLOW_UDP && !u->other &&
+	if (!u->other &&
 	    s->conf.dns_timeout < s->conf.udp_timeout)
 		return (s->conf.dns_timeout);
 	return (s->conf.udp_timeout);
 }
 
-void
+static void
 udp_close(struct slirp *s, struct flow *f)
 {
-	if (s->train.f == f)
+	if (s->udp->f == f)
 		udp_flush(s);
-	if (f->type == FLOW_UDP) {
-		s->host->close(s->harg, f, 0);
-		remotes_free(&((struct udp_flow *)f)->remotes);
-	} else
-		s->host->forget(s->harg, (struct forward_flow *)f);
+	s->host->close(s->harg, f, 0);
+	remotes_free(&((struct udp_flow *)f)->remotes);
 	flow_remove(s, f);
 	s->count.udp_active--;
 	free(f);
 }
 
-void
+static void
 udp_timer(struct slirp *s, struct flow *f)
 {
 	/* what waited for the peer's rate */
 	if (f->readable) {
 		f->readable = 0;
-		flow_ready(s, f);
+		turns_ready(s, f);
 	}
 	if (s->now - f->active >= timeout(s, f))
 		udp_close(s, f);
@@ -150,21 +172,21 @@ send_one(struct slirp *s, struct flow *f, const struct ippkt *p,
 			break;
 		if (errno == EMSGSIZE) {
 			/* the queued error has the MTU */
-			icmp_drain(s, f);
+			error_drain(s, f);
 			break;
 		}
-		if (i == 1 && icmp_map_errno(errno, p->src.af, &type,
+		if (i == 1 && error_of_errno(errno, p->src.af, &type,
 		    &code) == 0)
-			icmp_unreach(s, p, type, code, 0);
+			error_unreach(s, p, type, code, 0);
 		if (i == 0)
-			icmp_drain(s, f);
+			error_drain(s, f);
 	}
 	s->count.udp_drop_send++;
 }
 
 /* What an error about a packet of the train needs to know of it. */
 static void
-train_packet(const struct udp_train *t, int i, struct ippkt *p)
+train_packet(const struct udp_state *t, int i, struct ippkt *p)
 {
 	memset(p, 0, sizeof(*p));
 	p->data = t->pkt[i];
@@ -178,10 +200,10 @@ train_packet(const struct udp_train *t, int i, struct ippkt *p)
 }
 
 /* Send the datagrams that were gathered, while their slots are held. */
-void
+static void
 udp_flush(struct slirp *s)
 {
-	struct udp_train	*t = &s->train;
+	struct udp_state	*t = s->udp;
 	struct flow		*f = t->f;
 	const struct ipaddr	*dst;
 	struct dgram_opts	 o = t->o;
@@ -190,7 +212,7 @@ udp_flush(struct slirp *s)
 
 	if (f == NULL)
 		return;
-	dst = ip_is_local(s, &t->dst) ? policy_loopback(t->dst.af) : &t->dst;
+	dst = own_address(s, &t->dst) ? policy_loopback(t->dst.af) : &t->dst;
 	if (t->n > 1 && s->host->sendto(s->harg, f, dst, t->dport, t->iov,
 	    t->n, &o) != -1)
 		note_sent(s, f, t->total, t->n);
@@ -214,7 +236,7 @@ static void
 udp_send(struct slirp *s, struct flow *f, const struct ippkt *p,
     uint16_t dport, size_t len)
 {
-	struct udp_train	*t = &s->train;
+	struct udp_state	*t = s->udp;
 
 	if (t->f != NULL && (t->f != f || t->closed || t->n == UDP_TRAIN ||
 	    len == 0 || len > t->o.segment || t->dport != dport ||
@@ -256,34 +278,25 @@ local_input(struct slirp *s, struct ippkt *p, uint16_t sport,
     uint16_t dport, size_t len)
 {
 	const uint8_t	*data = p->data + p->l4 + UDP_HDR;
-	struct flow_key	 k;
-	struct flow	*f;
 	int		 v4 = p->src.af == 4;
 
-	flow_key(&k, p->peer, FLOW_FORWARD, &p->src, sport, &p->dst, dport);
-	if (p->peer->nvia > 0 && (f = flow_find(s, &k)) != NULL) {
-		f->active = s->now;
-		f->rx_bytes += len;
-		s->count.udp_rx_datagrams++;
-		s->count.udp_rx_bytes += len;
-		s->host->reply(s->harg, (struct forward_flow *)f, data, len);
+	if (udp_forward_input(s, p, sport, dport, data, len))
 		return (0);
-	}
-	if (dport == DNS_PORT && s->dns != NULL) {
+	if (dport == DNS_PORT && s->names != NULL) {
 		/* what is decided upon is copied first */
 		memcpy(s->dgram, data, len);
-		s->dns(s, p->peer, &p->src, sport, &p->dst, s->dgram, len);
+		s->names->datagram(s, p->peer, &p->src, sport, &p->dst, s->dgram, len);
 		return (0);
 	}
 	if (policy_check_local(s, p->peer, &p->src, IPPROTO_UDP, dport))
 		return (1);
 	/* nothing listens there */
 	s->count.ip_drop_policy++;
-	icmp_unreach(s, p, v4 ? 3 : 1, v4 ? 3 : 4, 0);
+	error_unreach(s, p, v4 ? 3 : 1, v4 ? 3 : 4, 0);
 	return (0);
 }
 
-void
+static void
 udp_input(struct slirp *s, struct ippkt *p)
 {
 	const uint8_t	*h;
@@ -313,9 +326,9 @@ udp_input(struct slirp *s, struct ippkt *p)
 		s->count.ip_drop_malformed++;
 		return;
 	}
-	if (flow_over_rate(s, p->peer, len))
+	if (rate_over(s, p->peer, len))
 		return;
-	local = ip_is_local(s, &p->dst);
+	local = own_address(s, &p->dst);
 	if (local && !local_input(s, p, sport, dport, len))
 		return;
 	flow_key(&k, p->peer, FLOW_UDP, &p->src, sport, NULL, 0);
@@ -325,7 +338,7 @@ udp_input(struct slirp *s, struct ippkt *p)
 	if (!local && (r == NULL || r->passed != s->policy) &&
 	    (v = policy_check(s, p->peer, &p->src, &p->dst, IPPROTO_UDP,
 	    dport)) != VERDICT_PASS) {
-		icmp_blocked(s, p, v);
+		error_blocked(s, p, v);
 		return;
 	}
 	if (f == NULL && (f = udp_open(s, p, sport, &k)) == NULL) {
@@ -344,102 +357,13 @@ udp_input(struct slirp *s, struct ippkt *p)
 	udp_send(s, f, p, dport, len);
 }
 
-void
+static void
 udp_event(struct slirp *s, struct flow *f, int what)
 {
 	if (what & HOST_ERROR)
-		icmp_drain(s, f);
+		error_drain(s, f);
 	if (what & HOST_READ)
-		flow_ready(s, f);
-}
-
-/* Put a header before len bytes of payload at p + UDP_HDR. */
-static void
-udp_header(uint8_t *p, const struct ipaddr *from, uint16_t port,
-    const struct ipaddr *to, uint16_t tport, size_t len)
-{
-	uint16_t	 c;
-
-	put16(p, port);
-	put16(p + 2, tport);
-	put16(p + 4, (uint32_t)(len + UDP_HDR));
-	put16(p + 6, 0);
-	c = cksum_fold(cksum_add(p, len + UDP_HDR,
-	    cksum_pseudo(from, to, IPPROTO_UDP, len + UDP_HDR)));
-	if (c == 0)
-		c = 0xffff;
-	memcpy(p + 6, &c, 2);
-}
-
-/*
- * Send a datagram to a guest that answers no mapping's socket.  data has
- * len bytes and as much room before them as a UDP header takes.
- */
-void
-udp_answer(struct slirp *s, struct slirp_peer *peer, struct flow *f,
-    const struct ipaddr *from, uint16_t port, const struct ipaddr *to,
-    uint16_t tport, uint8_t *data, size_t len)
-{
-	udp_header(data - UDP_HDR, from, port, to, tport, len);
-	ip_send(s, peer, f, from, to, IPPROTO_UDP, data - UDP_HDR,
-	    len + UDP_HDR, 0);
-	s->count.udp_tx_datagrams++;
-	s->count.udp_tx_bytes += len;
-}
-
-/* A flow for a client of the host, to a service in the tunnel, or NULL. */
-struct forward_flow *
-udp_forward_open(struct slirp *s, struct slirp_peer *peer,
-    const struct ipaddr *to, uint16_t port, enum flow_via via)
-{
-	const struct ipaddr	*from = ip_local(s, to->af);
-	struct forward_flow	*w;
-	struct flow_key		 k;
-	uint16_t		 p = 0;
-	int			 i;
-
-	for (i = 0; from != NULL && i < PORT_TRIES && p == 0; i++) {
-		p = (uint16_t)(PORT_FIRST +
-		    arc4random_uniform(65536 - PORT_FIRST));
-		flow_key(&k, peer, FLOW_FORWARD, to, port, from, p);
-		if (flow_find(s, &k) != NULL)
-			p = 0;
-	}
-	if (p == 0 || (w = calloc(1, sizeof(*w))) == NULL)
-		return (NULL);
-	w->f.type = FLOW_FORWARD;
-	w->f.peer = peer;
-	w->f.src = *to;
-	w->f.dst = *from;
-	w->f.sport = port;
-	w->f.dport = p;
-	w->f.via = (uint8_t)via;
-	if (flow_add(s, &w->f, &k) == -1) {
-		free(w);
-		return (NULL);
-	}
-	s->count.udp_opened++;
-	s->count.udp_active++;
-	flow_schedule(s, &w->f, s->now + s->conf.udp_timeout);
-	return (w);
-}
-
-/* What the client sends; room before data as for udp_answer(). */
-void
-udp_forward_send(struct slirp *s, struct forward_flow *w, uint8_t *data,
-    size_t len)
-{
-	struct flow	*f = &w->f;
-
-	if (!rate_open(&f->peer->out, s->now, f->peer->rate_out)) {
-		s->count.udp_drop_rate++;
-		return;
-	}
-	f->active = s->now;
-	f->tx_bytes += len;
-	s->count.udp_forwarded++;
-	udp_answer(s, f->peer, f, &f->dst, f->dport, &f->src, f->sport, data,
-	    len);
+		turns_ready(s, f);
 }
 
 /* Does the policy let the guest talk to this one still? */
@@ -449,7 +373,7 @@ still_passes(const struct slirp *s, const struct udp_flow *u,
 {
 	if (r->passed != s->policy) {
 		if (!policy_would_pass(s, u->f.peer, &u->f.src, &r->addr,
-		    IPPROTO_UDP, r->port, ip_is_local(s, &r->addr)))
+		    IPPROTO_UDP, r->port, own_address(s, &r->addr)))
 			return (0);
 		r->passed = s->policy;
 	}
@@ -473,7 +397,7 @@ known_sender(const struct slirp *s, struct udp_flow *u,
 		return (0);
 	for (i = 0; i < u->remotes.n; i++) {
 		r = &u->remotes.v[i];
-		if (lo ? r->port != port || !ip_is_local(s, &r->addr) :
+		if (lo ? r->port != port || !own_address(s, &r->addr) :
 		    ipaddr_cmp(&r->addr, from) != 0 ||
 		    (s->conf.filtering == FILTER_PORT && r->port != port))
 			continue;
@@ -498,9 +422,10 @@ send_slot(struct slirp *s, struct flow *f, uint32_t slot,
 	uint8_t	*p = pktq_slot(s->out, slot) + SLOT_PAYLOAD;
 
 	udp_header(p - UDP_HDR, &a->from, a->port, &f->src, f->sport, len);
-	ip_header(s, p - hlen, &a->from, &f->src, IPPROTO_UDP, len + UDP_HDR,
+	out_header(s, p - hlen, &a->from, &f->src, IPPROTO_UDP, len + UDP_HDR,
 	    (uint8_t)a->o.tos, 0);
-	ip_publish(s, slot, SLOT_PAYLOAD - hlen, hlen + len, f->peer, f);
+	out_publish(s, slot, SLOT_PAYLOAD - hlen, hlen + len, f->peer,
+	    &f->lane);
 }
 
 /* One of len bytes behind room for a header. */
@@ -510,15 +435,15 @@ send_copy(struct slirp *s, struct flow *f, uint8_t *data,
 {
 	uint32_t	 slot;
 
-	if (ip_hdr_len(&f->src) + UDP_HDR + len > ip_mtu(s, f->peer)) {
+	if (ip_hdr_len(&f->src) + UDP_HDR + len > out_mtu(s, f->peer)) {
 		/* the header goes over what has gone */
 		udp_header(data - UDP_HDR, &a->from, a->port, &f->src,
 		    f->sport, len);
-		ip_send(s, f->peer, f, &a->from, &f->src, IPPROTO_UDP,
+		out_send(s, f->peer, &f->lane, &a->from, &f->src, IPPROTO_UDP,
 		    data - UDP_HDR, len + UDP_HDR, (uint8_t)a->o.tos);
 		return;
 	}
-	if ((slot = ip_slot(s, 1)) == PKTQ_NOSLOT) {
+	if ((slot = out_slot(s, 1)) == PKTQ_NOSLOT) {
 		s->count.ip_drop_noslot++;
 		return;
 	}
@@ -541,7 +466,7 @@ receive(struct slirp *s, struct flow *f, struct arrival *a)
 	size_t			 room;
 	ssize_t			 n;
 
-	room = ip_mtu(s, f->peer) - ip_hdr_len(&f->src) - UDP_HDR;
+	room = out_mtu(s, f->peer) - ip_hdr_len(&f->src) - UDP_HDR;
 	a->size = room;
 	if (u->segment != 0 && u->segment <= room) {
 		a->size = u->segment;
@@ -550,7 +475,7 @@ receive(struct slirp *s, struct flow *f, struct arrival *a)
 			most = RECV_TRAIN;
 	}
 	for (a->nslots = 0; a->nslots < most; a->nslots++) {
-		if ((a->slot[a->nslots] = ip_slot(s, 1)) == PKTQ_NOSLOT)
+		if ((a->slot[a->nslots] = out_slot(s, 1)) == PKTQ_NOSLOT)
 			break;
 		iov[a->nslots].iov_base = pktq_slot(s->out,
 		    a->slot[a->nslots]) + SLOT_PAYLOAD;
@@ -595,7 +520,7 @@ pass_on(struct slirp *s, struct flow *f, struct arrival *a)
 	} else if (++u->singles == RECV_SINGLES)
 		u->segment = u->singles = 0;
 	if (count > EXPRESS_FLOW)
-		ip_bulk(s, f);
+		out_bulk(s, &f->lane);
 	f->tx_bytes += a->n;
 	s->count.udp_tx_datagrams += count;
 	s->count.udp_tx_bytes += a->n;
@@ -625,7 +550,7 @@ pass_on(struct slirp *s, struct flow *f, struct arrival *a)
  * slot runs over into a buffer and is fragmented.  Returns whether there
  * may be more.
  */
-int
+static int
 udp_ready(struct slirp *s, struct flow *f)
 {
 	const struct udp_flow	*u = (const struct udp_flow *)f;
@@ -637,8 +562,8 @@ udp_ready(struct slirp *s, struct flow *f)
 		/* who sends little goes on, for it passes what waits */
 		if (s->out->nout[PKTQ_BULK] >= BULK_MOST &&
 		    (u->segment != 0 ||
-		    !pktq_bulk_done(s->out, f->bulk_mark))) {
-			flow_wait_slots(s, f);
+		    !pktq_bulk_done(s->out, f->lane.bulk_mark))) {
+			turns_wait(s, f);
 			return (0);
 		}
 		if (!rate_open(&f->peer->out, s->now, f->peer->rate_out)) {
@@ -657,7 +582,7 @@ udp_ready(struct slirp *s, struct flow *f)
 		else if (r == 0)
 			s->count.udp_drop_filtered++;
 		if (r == -1 && error == ENOBUFS && a.nslots == 0) {
-			flow_wait_slots(s, f);
+			turns_wait(s, f);
 			return (0);
 		}
 		give_slots(s, &a);
@@ -665,7 +590,67 @@ udp_ready(struct slirp *s, struct flow *f)
 			continue;
 		if (error == EAGAIN)
 			return (0);
-		icmp_drain(s, f);
+		error_drain(s, f);
 	}
 	return (1);
+}
+
+/* Whether whoever was asked has answered. */
+static int
+udp_worth(const struct slirp *s, const struct flow *f)
+{
+	if (f->tx_bytes == 0)
+		return (WORTH_NOTHING);
+	return (s->now - f->active >= IDLE ? WORTH_IDLE : WORTH_MUCH);
+}
+
+static const char *
+udp_state_name(const struct flow *f)
+{
+	(void)f;
+	return ("active");
+}
+
+/* A mapping lives on (RFC 4787 REQ-12); what is sent now is made to fit. */
+static void
+udp_told(struct slirp *s, struct flow *f, const struct guest_error *e)
+{
+	if (e->mtu != 0)
+		out_learn_mtu(s, f->peer, e->af, e->mtu);
+}
+
+static const struct flow_ops	 udp_flow_ops = {
+	.ipproto = { IPPROTO_UDP, IPPROTO_UDP },
+	.event = udp_event,
+	.ready = udp_ready,
+	.timer = udp_timer,
+	.kill = udp_close,
+	.worth = udp_worth,
+	.state = udp_state_name,
+	.told = udp_told
+};
+
+static void
+udp_free(struct slirp *s)
+{
+	free(s->udp);
+	s->udp = NULL;
+}
+
+static const struct proto_ops	 udp_proto = {
+	.input = udp_input,
+	.batch_end = udp_flush,
+	.free = udp_free
+};
+
+int
+udp_register(struct slirp *s)
+{
+	if ((s->udp = calloc(1, sizeof(*s->udp))) == NULL)
+		return (-1);
+	flow_register(s, FLOW_UDP, &udp_flow_ops);
+	udp_forward_register(s);
+	ip_register(s, 4, IPPROTO_UDP, &udp_proto);
+	ip_register(s, 6, IPPROTO_UDP, &udp_proto);
+	return (0);
 }

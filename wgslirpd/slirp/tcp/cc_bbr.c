@@ -20,7 +20,10 @@
 
 #include <string.h>
 
-#include "tcp.h"
+#include "cc.h"
+#include "out.h"
+#include "sendq.h"
+#include "tcpcb.h"
 
 #define BW_ROUNDS	10
 #define MIN_RTT_WIN	MONO_SEC(10)

@@ -24,7 +24,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "tcp.h"
+#include "cc.h"
+#include "loss.h"
+#include "output.h"
+#include "segment.h"
+#include "sendq.h"
+#include "turns.h"
 
 #define DUPTHRESH	3
 #define MAX_BACKOFF	6
@@ -34,8 +39,6 @@
 #define SACK_WORK	16384	/* segments looked at, a ms and peer */
 #define REO_RECOVERIES	16	/* for which a wider window stays */
 #define REO_MULT_MAX	16
-#define TLP_MIN		MONO_MS(2)
-#define TLP_DELACK	MONO_MS(200)
 
 /* The delivery rate sample of one acknowledgement. */
 struct rate_sample {
@@ -415,26 +418,6 @@ tlp_answer(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 	s->count.tcp_fast_recoveries++;
 }
 
-/*
- * Arm the probe: two round trips after the last news (RFC 8985 7.2), if
- * the retransmission timer would take longer.
- */
-void
-tcp_arm_tlp(struct slirp *s, struct tcpcb *t)
-{
-	mono_t	 pto;
-
-	t->x->t_tlp = 0;
-	if (!t->sack_ok || t->recovery != TCPR_NONE || t->x->seg_n == 0 ||
-	    t->x->seg_sacked > 0 || t->tlp_out || t->srtt == 0)
-		return;
-	pto = 2 * t->srtt + TLP_MIN;
-	if (t->x->seg_n == 1)
-		pto += TLP_DELACK;
-	if (t->x->t_rexmt == 0 || s->now + pto < t->x->t_rexmt)
-		t->x->t_tlp = s->now + pto;
-}
-
 static void
 make_sample(struct tcpcb *t, const struct rate_sample *r,
     struct cc_sample *sm)
@@ -592,8 +575,8 @@ suspect_mtu(struct slirp *s, struct tcpcb *t, const struct tseg *g)
 }
 
 /* Segments that are too long for the path now are lost: they are split. */
-static void
-shrink(struct slirp *s, struct tcpcb *t, uint16_t mss)
+void
+tcp_shrink(struct slirp *s, struct tcpcb *t, uint16_t mss)
 {
 	struct tseg	*g;
 	uint32_t	 i;
@@ -604,36 +587,7 @@ shrink(struct slirp *s, struct tcpcb *t, uint16_t mss)
 		if (g->len > mss && !(g->flags & TSEG_SACKED))
 			mark_lost(t, g);
 	}
-	flow_ready(s, &t->f);
-}
-
-/*
- * An ICMP error about a segment of ours that began at seq; mtu is what it
- * says, 0 if nothing.  It is soft (RFC 5927): believed only about what is
- * under way, and it ends no connection that exists.
- */
-void
-tcp_icmp(struct slirp *s, struct flow *f, uint32_t seq, uint32_t mtu,
-    uint8_t type, uint8_t code)
-{
-	struct tcpcb	*t = (struct tcpcb *)f;
-	uint32_t	 hlen, size;
-
-	if (SEQ_LT(seq, t->snd_una) || SEQ_GEQ(seq, t->snd_nxt))
-		return;
-	if (t->state == TCPS_SYN_SENT) {
-		if (f->src.af == 4 ? type == 3 && code != 4 : type == 1)
-			tcp_dial_failed(s, t, EHOSTUNREACH);
-		return;
-	}
-	if (mtu == 0 || t->state < TCPS_ESTABLISHED)
-		return;
-	ip_learn_mtu(s, f->peer, f->src.af, mtu);
-	hlen = (uint32_t)ip_hdr_len(&f->src) + TCP_HDR +
-	    (t->ts_ok ? TCP_TS_LEN : 0);
-	size = ip_mtu(s, f->peer) - hlen;
-	if (size < t->mss)
-		shrink(s, t, (uint16_t)size);
+	turns_ready(s, &t->f);
 }
 
 /* Nothing was acknowledged for too long (RFC 6298, 5). */

@@ -22,7 +22,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tcp.h"
+#include "cc.h"
+#include "ccset.h"
+#include "end.h"
+#include "error.h"
+#include "log.h"
+#include "open.h"
+#include "out.h"
+#include "policy.h"
+#include "rcv.h"
+#include "segment.h"
+#include "table.h"
+#include "tcb.h"
+#include "turns.h"
 
 #define CONNECT_TIMEOUT	MONO_SEC(130)	/* longer than the kernel's */
 #define MAX_CONNECTING	1024		/* of one peer */
@@ -50,7 +62,7 @@ path_recall(struct slirp *s, struct tcpcb *t)
 static uint32_t
 initial_seq(const struct slirp *s, const struct flow_key *k)
 {
-	return ((uint32_t)siphash24(&s->isnkey, k, sizeof(*k)) +
+	return ((uint32_t)siphash24(&s->tcp->isnkey, k, sizeof(*k)) +
 	    (uint32_t)(MONO_TO_US(s->now) / 4));
 }
 
@@ -60,7 +72,7 @@ effective_mss(const struct slirp *s, const struct tcp_in *in, int ts)
 {
 	uint32_t	 mss = in->has_mss ? in->mss : TCP_MSS_DEFAULT, max;
 
-	max = ip_mtu(s, in->p->peer) - (uint32_t)ip_hdr_len(&in->p->src) -
+	max = out_mtu(s, in->p->peer) - (uint32_t)ip_hdr_len(&in->p->src) -
 	    TCP_HDR;
 	if (mss > max)
 		mss = max;
@@ -71,74 +83,6 @@ effective_mss(const struct slirp *s, const struct tcp_in *in, int ts)
 	return ((uint16_t)(mss < TCP_MSS_MIN ? TCP_MSS_MIN : mss));
 }
 
-static void
-init_xfer(const struct slirp *s, struct tcpcb *t)
-{
-	t->x->fack = t->x->scan = t->x->recover = t->x->dsack_round =
-	    t->snd_nxt;
-	t->x->tune_start = s->now;
-	t->x->tune_seq = t->host_nxt + t->rcv_wnd;
-}
-
-/*
- * Before anything is done with a connection that may be quiet.  It begins
- * anew with the initial window, as after any long pause (RFC 5681 4.1), but
- * knows its round trip time.  -1 if there is no memory.
- */
-int
-tcp_wake(struct slirp *s, struct tcpcb *t)
-{
-	mono_t	 rto = t->rto;
-
-	if (t->x != NULL)
-		return (0);
-	if ((t->x = zone_alloc(&s->xfers)) == NULL)
-		return (-1);
-	init_xfer(s, t);
-	cc_init(t, (enum cc_id)s->conf.tcp.cc, s->conf.tcp.iw, s->now);
-	t->rto = rto;
-	/* whatever woke it may come to nothing */
-	flow_schedule(s, &t->f, s->now + TCP_DOZE_NEW);
-	return (0);
-}
-
-/*
- * When it may go quiet, 0 if it is busy.  What has never sent data has
- * nothing to forget.
- */
-mono_t
-tcp_doze_at(const struct slirp *s, const struct tcpcb *t)
-{
-	const struct tcp_xfer	*x = t->x;
-	mono_t			 last;
-
-	if ((t->state != TCPS_ESTABLISHED && t->state != TCPS_CLOSE_WAIT &&
-	    t->state != TCPS_FIN_WAIT_2) || t->dialing || x->seg_n > 0 ||
-	    t->f.readable || t->rq != NULL || t->dirty || t->ack_now ||
-	    t->rst_after || x->t_rexmt != 0 || x->t_persist != 0 ||
-	    x->t_delack != 0 || x->t_pace != 0 || x->t_reo != 0 ||
-	    x->t_tlp != 0 || x->t_rate != 0)
-		return (0);
-	last = t->last_rx > x->last_tx ? t->last_rx : x->last_tx;
-	return (last + (x->delivered > 0 || s->doze < TCP_DOZE_NEW ?
-	    s->doze : TCP_DOZE_NEW));
-}
-
-void
-tcp_doze(struct slirp *s, struct tcpcb *t)
-{
-	/* of what was measured since it was quiet last */
-	if (t->x->delivered > 0)
-		tcp_path_learn(s, t);
-	tcp_free_segs(s, t);
-	zone_free(&s->xfers, t->x);
-	t->x = NULL;
-	t->recovery = 0;
-	t->dupacks = 0;
-	t->undo = t->dsack_seen = t->tlp_out = t->tlp_rexmit = 0;
-	t->rexmit_now = t->cwnd_limited = 0;
-}
-
 /* What does not depend on the guest's SYN. */
 static void
 init_cb(struct slirp *s, struct tcpcb *t, const struct flow_key *k)
@@ -147,8 +91,8 @@ init_cb(struct slirp *s, struct tcpcb *t, const struct flow_key *k)
 	t->snd_una = t->iss;
 	t->snd_nxt = t->iss + 1;
 	t->rcv_wnd = s->conf.tcp.window;
-	init_xfer(s, t);
-	t->ts_offset = (uint32_t)(siphash24(&s->isnkey, k, sizeof(*k)) >> 32);
+	tcp_init_xfer(s, t);
+	t->ts_offset = (uint32_t)(siphash24(&s->tcp->isnkey, k, sizeof(*k)) >> 32);
 	t->last_rx = t->progress = s->now;
 }
 
@@ -231,7 +175,7 @@ connect_failed(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 			local.error = error == EPROTO ? EHOSTUNREACH : error;
 			he = &local;
 		}
-		icmp_relay(s, &t->f, IPPROTO_TCP, t->irs, he);
+		error_relay(s, &t->f, IPPROTO_TCP, t->irs, he);
 		break;
 	default:
 		s->count.tcp_local_errors++;
@@ -252,8 +196,8 @@ find_target(struct slirp *s, const struct tcp_in *in)
 	const struct ippkt	*p = in->p;
 	enum verdict		 v;
 
-	if (ip_is_local(s, &p->dst)) {
-		if (in->dport == DNS_PORT && s->dns != NULL)
+	if (own_address(s, &p->dst)) {
+		if (in->dport == DNS_PORT && s->names != NULL)
 			return (TARGET_DNS);
 		if (policy_check_local(s, p->peer, &p->src, IPPROTO_TCP,
 		    in->dport))
@@ -271,7 +215,7 @@ find_target(struct slirp *s, const struct tcp_in *in)
 		s->count.ip_drop_policy++;
 		tcp_reply_rst(s, in);
 	} else
-		icmp_blocked(s, p, v);
+		error_blocked(s, p, v);
 	return (-1);
 }
 
@@ -290,7 +234,7 @@ new_flow(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *src,
 		s->count.ip_drop_budget++;
 		return (NULL);
 	}
-	if ((t->x = zone_alloc(&s->xfers)) == NULL) {
+	if ((t->x = zone_alloc(&s->tcp->xfers)) == NULL) {
 		free(t);
 		return (NULL);
 	}
@@ -303,7 +247,7 @@ new_flow(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *src,
 	f->dport = dport;
 	f->via = (uint8_t)via;
 	if (flow_add(s, f, k) == -1) {
-		zone_free(&s->xfers, t->x);
+		zone_free(&s->tcp->xfers, t->x);
 		free(t);
 		return (NULL);
 	}
@@ -374,7 +318,7 @@ int
 tcp_dial(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *to,
     uint16_t port, enum flow_via via, int fd)
 {
-	const struct ipaddr	*from = ip_local(s, to->af);
+	const struct ipaddr	*from = own_of(s, to->af);
 	struct flow_key		 k;
 	struct tcpcb		*t;
 	uint16_t		 p;
@@ -411,7 +355,7 @@ tcp_dial_failed(struct slirp *s, struct tcpcb *t, int error)
 		s->count.tcp_refused++;
 	else
 		s->count.tcp_unreachable++;
-	s->host->answered(s->harg, &t->f, error);
+	s->clients->answered(&t->f, error);
 	/* who has been told gets an orderly end */
 	tcp_free(s, t, t->f.via == VIA_FORWARD);
 }
@@ -428,6 +372,27 @@ tcp_syn_timeout(struct slirp *s, struct tcpcb *t)
 	tcp_send_syn(s, t);
 	t->x->t_rexmt = s->now + (t->rto << t->backoff);
 	return (1);
+}
+
+/* The guest's ACK of the SYN-ACK. */
+void
+tcp_established(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
+{
+	t->state = TCPS_ESTABLISHED;
+	t->snd_una = in->ack;
+	t->snd_wnd = t->max_wnd = in->wnd;
+	t->snd_wl1 = in->seq;
+	t->snd_wl2 = in->ack;
+	t->x->t_rexmt = 0;
+	if (t->backoff == 0 && !t->syn_again && in->p->time > t->progress)
+		cc_rtt(t, in->p->time - t->progress, s->now);
+	t->backoff = 0;
+	t->progress = s->now;
+	if (!t->dialing)
+		t->t_keep = s->now + TCP_KEEP_IDLE;
+	s->count.tcp_established++;
+	/* the host may have spoken first, and then said so */
+	turns_ready(s, &t->f);
 }
 
 /* A segment for a connection that this side has asked for. */
@@ -455,7 +420,7 @@ tcp_syn_sent(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 	t->rcv_adv = t->rcv_nxt + (t->rcv_wnd < UINT16_MAX ? t->rcv_wnd :
 	    UINT16_MAX);
 	tcp_established(s, t, in);
-	s->host->answered(s->harg, &t->f, 0);
+	s->clients->answered(&t->f, 0);
 	tcp_send_ack(s, t);
 	tcp_arm(s, t);
 }
@@ -512,4 +477,3 @@ tcp_connect_event(struct slirp *s, struct tcpcb *t, int what)
 	if (error != 0)
 		connect_failed(s, t, NULL, error, &he);
 }
-

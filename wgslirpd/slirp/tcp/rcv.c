@@ -25,180 +25,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tcp.h"
+#include "end.h"
+#include "rate.h"
+#include "rcv.h"
+#include "rcvq.h"
+#include "segment.h"
+#include "tcb.h"
+#include "turns.h"
 
-#define RCVQ_MIN	16384
-#define PEER_RCVBUF	(16 * 1024 * 1024)
-#define ALL_RCVBUF	(64 * 1024 * 1024)
 #define MAX_IOV		256
 #define QUICKACKS	16
 
-void
-tcp_rcv_free(struct slirp *s, struct tcpcb *t)
-{
-	struct tcp_rcvq	*q = t->rq;
-
-	if (q == NULL)
-		return;
-	s->rcvbuf -= q->size;
-	t->f.peer->rcvbuf -= q->size;
-	free(q->buf);
-	free(q);
-	t->rq = NULL;
-}
-
-/* Copy bytes between the queue and flat memory. */
-static void
-queue_put(struct tcp_rcvq *q, uint32_t seq, const uint8_t *data,
-    uint32_t len)
-{
-	uint32_t	 pos = seq & (q->size - 1), n = q->size - pos;
-
-	if (n > len)
-		n = len;
-	memcpy(q->buf + pos, data, n);
-	memcpy(q->buf, data + n, len - n);
-}
-
-static int
-queue_iov(const struct tcp_rcvq *q, uint32_t seq, uint32_t len,
-    struct iovec iov[2])
-{
-	uint32_t	 pos = seq & (q->size - 1), n = q->size - pos;
-
-	if (n > len)
-		n = len;
-	iov[0].iov_base = q->buf + pos;
-	iov[0].iov_len = n;
-	iov[1].iov_base = q->buf;
-	iov[1].iov_len = len - n;
-	return (len > n ? 2 : 1);
-}
-
-/* Have a queue that reaches to end.  -1 if a budget does not allow it. */
-static int
-queue_room(struct slirp *s, struct tcpcb *t, uint32_t end)
-{
-	struct tcp_rcvq	*q = t->rq, *nq;
-	struct iovec	 iov[2];
-	uint32_t	 need = end - t->host_nxt, size, old = 0, seq;
-	int		 i, n;
-
-	if (q != NULL) {
-		if (need <= q->size)
-			return (0);
-		old = q->size;
-	}
-	for (size = RCVQ_MIN; size < need; size *= 2)
-		if (size > 2 * TCP_WND_MAX)
-			return (-1);
-	/* a peer gets no more than is left for the others */
-	if (t->f.peer->rcvbuf + size - old > PEER_RCVBUF ||
-	    t->f.peer->rcvbuf + s->rcvbuf + size - old > ALL_RCVBUF)
-		return (-1);
-	if ((nq = calloc(1, sizeof(*nq))) == NULL)
-		return (-1);
-	if ((nq->buf = calloc(1, size)) == NULL) {
-		free(nq);
-		return (-1);
-	}
-	nq->size = size;
-	if (q != NULL) {
-		nq->nranges = q->nranges;
-		nq->recent = q->recent;
-		memcpy(nq->range, q->range, sizeof(nq->range));
-		/* all that it could hold, from the first byte on */
-		n = queue_iov(q, t->host_nxt, old, iov);
-		for (i = 0, seq = t->host_nxt; i < n; i++) {
-			queue_put(nq, seq, iov[i].iov_base,
-			    (uint32_t)iov[i].iov_len);
-			seq += (uint32_t)iov[i].iov_len;
-		}
-		tcp_rcv_free(s, t);
-	}
-	t->rq = nq;
-	s->rcvbuf += size;
-	t->f.peer->rcvbuf += size;
-	return (0);
-}
-
-/*
- * Enter [start, end) into the sorted ranges, joining what touches.  -1 if
- * there are too many.
- */
-static int
-range_add(struct tcp_rcvq *q, uint32_t start, uint32_t end)
-{
-	int	 i, j;
-
-	for (i = 0; i < q->nranges; i++)
-		if (SEQ_LEQ(start, q->range[i].end))
-			break;
-	for (j = i; j < q->nranges && SEQ_LEQ(q->range[j].start, end); j++) {
-		if (SEQ_LT(q->range[j].start, start))
-			start = q->range[j].start;
-		if (SEQ_GT(q->range[j].end, end))
-			end = q->range[j].end;
-	}
-	if (i == j && q->nranges == TCP_RANGES)
-		return (-1);
-	memmove(&q->range[i + 1], &q->range[j],
-	    (size_t)(q->nranges - j) * sizeof(q->range[0]));
-	q->nranges += 1 - (j - i);
-	q->range[i].start = start;
-	q->range[i].end = end;
-	q->recent = i;
-	return (0);
-}
-
-/* What is in order now moves from the ranges to rcv_nxt. */
-static void
-ranges_advance(struct tcpcb *t)
-{
-	struct tcp_rcvq	*q = t->rq;
-
-	while (q != NULL && q->nranges > 0 &&
-	    SEQ_LEQ(q->range[0].start, t->rcv_nxt)) {
-		if (SEQ_GT(q->range[0].end, t->rcv_nxt))
-			t->rcv_nxt = q->range[0].end;
-		memmove(&q->range[0], &q->range[1],
-		    (size_t)(q->nranges - 1) * sizeof(q->range[0]));
-		q->nranges--;
-		if (q->recent > 0)
-			q->recent--;
-		t->ack_now = 1;
-	}
-}
-
-/*
- * The window field for a segment that is sent now; what it tells is
- * remembered.
- */
-uint16_t
-tcp_window(struct tcpcb *t)
-{
-	uint32_t	 edge = t->host_nxt + t->rcv_wnd, w, step, unit;
-
-	/* silly window avoidance (RFC 9293 3.8.6.2.2) */
-	step = t->rcv_wnd / 4 < t->mss ? t->rcv_wnd / 4 : t->mss;
-	if (SEQ_LT(edge, t->rcv_adv + step))
-		edge = t->rcv_adv;
-	w = SEQ_GT(edge, t->rcv_nxt) ? edge - t->rcv_nxt : 0;
-	/*
-	 * Round up, so that the edge does not move back by a fraction of
-	 * the scale; not for ever, or it would creep away.
-	 */
-	unit = (1U << t->rcv_scale) - 1;
-	if (w > 0 && SEQ_LT(t->rcv_adv, t->host_nxt + t->rcv_wnd +
-	    (16 << t->rcv_scale)))
-		w += unit;
-	w >>= t->rcv_scale;
-	if (w > UINT16_MAX)
-		w = UINT16_MAX;
-	if (SEQ_GT(t->rcv_nxt + (w << t->rcv_scale), t->rcv_adv))
-		t->rcv_adv = t->rcv_nxt + (w << t->rcv_scale);
-	return ((uint16_t)w);
-}
+/* Payload of this batch that goes to the host from its packet slot. */
+struct rxitem {
+	const uint8_t	*data;
+	uint32_t	 len;
+	uint32_t	 next;		/* index + 1 */
+};
 
 static void
 make_dirty(struct slirp *s, struct tcpcb *t)
@@ -206,7 +49,7 @@ make_dirty(struct slirp *s, struct tcpcb *t)
 	if (t->dirty)
 		return;
 	t->dirty = 1;
-	TAILQ_INSERT_TAIL(&s->dirty, t, x->dirty_entry);
+	TAILQ_INSERT_TAIL(&s->tcp->dirty, t, x->dirty_entry);
 }
 
 /* Let the payload go to the host from where it is, at the batch's end. */
@@ -216,40 +59,19 @@ add_item(struct slirp *s, struct tcpcb *t, const uint8_t *data,
 {
 	struct rxitem	*it;
 
-	if (s->nrxitems == MAX_IOV)
+	if (s->tcp->nrxitems == MAX_IOV)
 		return (-1);
-	it = &s->rxitems[s->nrxitems++];
+	it = &s->tcp->rxitems[s->tcp->nrxitems++];
 	it->data = data;
 	it->len = len;
 	it->next = 0;
 	if (t->x->rx_head == 0)
-		t->x->rx_head = s->nrxitems;
+		t->x->rx_head = s->tcp->nrxitems;
 	else
-		s->rxitems[t->x->rx_tail - 1].next = s->nrxitems;
-	t->x->rx_tail = s->nrxitems;
+		s->tcp->rxitems[t->x->rx_tail - 1].next = s->tcp->nrxitems;
+	t->x->rx_tail = s->tcp->nrxitems;
 	t->x->rx_len += len;
 	return (0);
-}
-
-/* What came again is told to the guest (RFC 2883). */
-void
-tcp_note_dup(struct tcpcb *t, uint32_t start, uint32_t end)
-{
-	const struct tcp_rcvq	*q = t->rq;
-	int			 i;
-
-	if (SEQ_LEQ(start, t->rcv_nxt) && SEQ_GT(end, t->rcv_nxt))
-		end = t->rcv_nxt;
-	else if (SEQ_GT(end, t->rcv_nxt)) {
-		for (i = 0; q != NULL && i < q->nranges; i++)
-			if (SEQ_GEQ(start, q->range[i].start) &&
-			    SEQ_LEQ(end, q->range[i].end))
-				break;
-		if (q == NULL || i == q->nranges)
-			return;
-	}
-	t->x->dsack.start = start;
-	t->x->dsack.end = end;
 }
 
 /*
@@ -296,27 +118,27 @@ tcp_receive(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 	    t->host_nxt + t->x->rx_len == t->rcv_nxt && in->p->stable &&
 	    add_item(s, t, data, len) == 0) {
 		t->rcv_nxt += len;
-		ranges_advance(t);
+		tcp_ranges_advance(t);
 		return;
 	}
-	if (queue_room(s, t, seq + len) == -1) {
+	if (tcp_queue_room(s, t, seq + len) == -1) {
 		s->count.tcp_rx_drop++;
 		return;
 	}
 	if (seq == t->rcv_nxt) {
-		queue_put(t->rq, seq, data, len);
+		tcp_queue_put(t->rq, seq, data, len);
 		t->rcv_nxt += len;
-		ranges_advance(t);
+		tcp_ranges_advance(t);
 		return;
 	}
 	s->count.tcp_rx_ooo++;
 	t->ack_now = 1;
 	tcp_note_dup(t, seq, seq + len);
-	if (range_add(t->rq, seq, seq + len) == -1) {
+	if (tcp_range_add(t->rq, seq, seq + len) == -1) {
 		s->count.tcp_rx_drop++;
 		return;
 	}
-	queue_put(t->rq, seq, data, len);
+	tcp_queue_put(t->rq, seq, data, len);
 }
 
 /* The window grows while the guest fills it and the host drains it. */
@@ -363,7 +185,7 @@ keep_items(struct slirp *s, struct tcpcb *t, uint32_t taken)
 	uint32_t	 i, seq = t->host_nxt, skip;
 
 	/* nothing of them is acknowledged yet: they can be dropped */
-	if (queue_room(s, t, t->rcv_nxt) == -1) {
+	if (tcp_queue_room(s, t, t->rcv_nxt) == -1) {
 		s->count.tcp_rx_drop++;
 		t->rcv_nxt = t->host_nxt;
 		if (t->rq != NULL)
@@ -371,14 +193,14 @@ keep_items(struct slirp *s, struct tcpcb *t, uint32_t taken)
 		return;
 	}
 	for (i = t->x->rx_head; i != 0; i = it->next) {
-		it = &s->rxitems[i - 1];
+		it = &s->tcp->rxitems[i - 1];
 		if (taken >= it->len) {
 			taken -= it->len;
 			continue;
 		}
 		skip = taken;
 		taken = 0;
-		queue_put(t->rq, seq, it->data + skip, it->len - skip);
+		tcp_queue_put(t->rq, seq, it->data + skip, it->len - skip);
 		seq += it->len - skip;
 	}
 }
@@ -416,10 +238,10 @@ flush_items(struct slirp *s, struct tcpcb *t)
 		t->x->rx_head = t->x->rx_tail = t->x->rx_len = 0;
 		return (0);
 	}
-	for (i = t->x->rx_head; i != 0; i = s->rxitems[i - 1].next) {
+	for (i = t->x->rx_head; i != 0; i = s->tcp->rxitems[i - 1].next) {
 		iov[n].iov_base =
-		    (void *)(uintptr_t)s->rxitems[i - 1].data;
-		iov[n++].iov_len = s->rxitems[i - 1].len;
+		    (void *)(uintptr_t)s->tcp->rxitems[i - 1].data;
+		iov[n++].iov_len = s->tcp->rxitems[i - 1].len;
 	}
 	do {
 		r = s->host->writev(s->harg, &t->f, iov, n);
@@ -455,7 +277,7 @@ flush_queue(struct slirp *s, struct tcpcb *t)
 		if (t->f.peer->rate_in != 0 &&
 		    want > rate_burst(t->f.peer->rate_in))
 			want = (uint32_t)rate_burst(t->f.peer->rate_in);
-		r = s->host->writev(s->harg, &t->f, iov, queue_iov(t->rq,
+		r = s->host->writev(s->harg, &t->f, iov, tcp_queue_iov(t->rq,
 		    t->host_nxt, want, iov));
 		if (r == -1 && errno == EINTR)
 			continue;
@@ -470,7 +292,7 @@ flush_queue(struct slirp *s, struct tcpcb *t)
 	}
 	if (t->rq != NULL && t->host_nxt == t->rcv_nxt &&
 	    t->rq->nranges == 0)
-		tcp_rcv_free(s, t);
+		tcp_queue_free(s, t);
 }
 
 /*
@@ -515,7 +337,7 @@ tcp_flush(struct slirp *s, struct tcpcb *t)
 	uint32_t	 edge;
 
 	if (t->dirty) {
-		TAILQ_REMOVE(&s->dirty, t, x->dirty_entry);
+		TAILQ_REMOVE(&s->tcp->dirty, t, x->dirty_entry);
 		t->dirty = 0;
 	}
 	if (t->x->rx_head == 0 || flush_items(s, t) == 0)
@@ -540,6 +362,26 @@ tcp_flush(struct slirp *s, struct tcpcb *t)
 	else if (t->rcv_nxt != t->last_ack && t->x->t_delack == 0)
 		t->x->t_delack = s->now + MONO_MS(s->conf.tcp.ack_delay);
 	if (t->f.readable || t->x->seg_lost > 0 || t->rst_after)
-		flow_ready(s, &t->f);
+		turns_ready(s, &t->f);
 	tcp_arm(s, t);
+}
+
+/* The batch is over: everything that got data acts on it. */
+void
+tcp_batch_end(struct slirp *s)
+{
+	struct tcpcb	*t;
+
+	while ((t = TAILQ_FIRST(&s->tcp->dirty)) != NULL)
+		tcp_flush(s, t);
+	s->tcp->nrxitems = 0;
+}
+
+/* -1 if there is no memory. */
+int
+rcv_init(struct slirp *s)
+{
+	TAILQ_INIT(&s->tcp->dirty);
+	s->tcp->rxitems = calloc(MAX_IOV, sizeof(*s->tcp->rxitems));
+	return (s->tcp->rxitems == NULL ? -1 : 0);
 }

@@ -30,34 +30,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cc.h"
+#include "end.h"
+#include "error.h"
+#include "ip.h"
+#include "loss.h"
+#include "open.h"
+#include "out.h"
+#include "output.h"
+#include "rcv.h"
+#include "rcvq.h"
+#include "segment.h"
+#include "sendq.h"
+#include "table.h"
+#include "tcb.h"
 #include "tcp.h"
+#include "timewait.h"
+#include "turns.h"
 
 #define SYNACK_TRIES	5
-#define CHALLENGES	10		/* a second and flow */
 #define KEEP_INTERVAL	MONO_SEC(75)
 #define KEEP_PROBES	9
 #define HALF_INTERVAL	MONO_SEC(15)
 #define HALF_PROBES	4
 #define PERSIST_MAX	MONO_SEC(60)
 #define PAWS_IDLE	MONO_SEC(24ULL * 24 * 3600)
-#define TW_TIME		MONO_SEC(60)
-#define TW_MAX		16384
-#define TW_BUCKETS	4096
-
-struct tcp_tw {
-	TAILQ_ENTRY(tcp_tw)	 entry;
-	LIST_ENTRY(tcp_tw)	 hash;
-	struct flow_key		 key;
-	mono_t			 expires;
-	uint32_t		 snd_nxt;
-	uint32_t		 rcv_nxt;
-};
-
-struct tcp_tw_table {
-	TAILQ_HEAD(, tcp_tw)	 all;		/* oldest first */
-	LIST_HEAD(, tcp_tw)	 bucket[TW_BUCKETS];
-	uint32_t		 n;
-};
+#define IDLE		MONO_SEC(300)	/* then it makes room for others */
 
 static const char *const	 state_names[] = {
 	[TCPS_CONNECTING] = "connecting",
@@ -71,336 +69,14 @@ static const char *const	 state_names[] = {
 	[TCPS_LAST_ACK] = "last-ack"
 };
 
-int
-tcp_init(struct slirp *s)
-{
-	s->rxitems = calloc(256, sizeof(*s->rxitems));
-	s->tw = calloc(1, sizeof(*s->tw));
-	if (s->rxitems == NULL || s->tw == NULL)
-		return (-1);
-	TAILQ_INIT(&s->tw->all);
-	s->doze = TCP_DOZE;
-	zone_init(&s->xfers, sizeof(struct tcp_xfer));
-	return (0);
-}
-
-const char *
+static const char *
 tcp_state_name(const struct flow *f)
 {
 	return (state_names[((const struct tcpcb *)f)->state]);
 }
 
-/* Is one of its two sides not connected yet? */
-int
-tcp_half_open(const struct flow *f)
-{
-	const struct tcpcb	*t = (const struct tcpcb *)f;
-
-	return (t->state == TCPS_CONNECTING || t->state == TCPS_SYN_SENT ||
-	    t->dialing);
-}
-
-static uint32_t
-tw_bucket(const struct slirp *s, const struct flow_key *k)
-{
-	return (siphash24(&s->hashkey, k, sizeof(*k)) % TW_BUCKETS);
-}
-
-static void
-tw_free(struct slirp *s, struct tcp_tw *w)
-{
-	TAILQ_REMOVE(&s->tw->all, w, entry);
-	LIST_REMOVE(w, hash);
-	s->tw->n--;
-	s->count.tcp_timewait--;
-	free(w);
-}
-
-void
-tcp_fini(struct slirp *s)
-{
-	struct tcp_tw	*w;
-
-	if (s->tw != NULL)
-		while ((w = TAILQ_FIRST(&s->tw->all)) != NULL)
-			tw_free(s, w);
-	zone_fini(&s->xfers);
-	free(s->tw);
-	free(s->rxitems);
-}
-
-static struct tcp_tw *
-tw_find(struct slirp *s, const struct flow_key *k)
-{
-	struct tcp_tw	*w;
-
-	LIST_FOREACH(w, &s->tw->bucket[tw_bucket(s, k)], hash)
-		if (memcmp(&w->key, k, sizeof(*k)) == 0)
-			return (w);
-	return (NULL);
-}
-
-static void
-tw_add(struct slirp *s, const struct tcpcb *t)
-{
-	const struct flow	*f = &t->f;
-	struct tcp_tw		*w;
-
-	if (s->tw->n >= TW_MAX)
-		tw_free(s, TAILQ_FIRST(&s->tw->all));
-	if ((w = calloc(1, sizeof(*w))) == NULL)
-		return;
-	flow_key(&w->key, f->peer, FLOW_TCP, &f->src, f->sport, &f->dst,
-	    f->dport);
-	w->expires = s->now + TW_TIME;
-	w->snd_nxt = t->snd_nxt;
-	w->rcv_nxt = t->rcv_nxt;
-	TAILQ_INSERT_TAIL(&s->tw->all, w, entry);
-	LIST_INSERT_HEAD(&s->tw->bucket[tw_bucket(s, &w->key)], w, hash);
-	s->tw->n++;
-	s->count.tcp_timewait++;
-	slirp_housekeeping(s);
-}
-
-/* Drop what is over.  Returns whether anything is left. */
-int
-tcp_tw_expire(struct slirp *s)
-{
-	struct tcp_tw	*w;
-
-	while ((w = TAILQ_FIRST(&s->tw->all)) != NULL &&
-	    w->expires <= s->now)
-		tw_free(s, w);
-	return (w != NULL);
-}
-
-void
-tcp_tw_drop_peer(struct slirp *s, const struct slirp_peer *p)
-{
-	struct tcp_tw	*w, *next;
-
-	TAILQ_FOREACH_SAFE(w, &s->tw->all, entry, next)
-		if (w->key.peer == p->id)
-			tw_free(s, w);
-}
-
-/*
- * A segment for a connection in TIME-WAIT.  Returns 0 if it is a SYN that
- * may open a new one (RFC 9293 3.10.7.4, 6191).
- */
-static int
-tw_input(struct slirp *s, struct tcp_tw *w, const struct tcp_in *in)
-{
-	if (in->flags & TH_RST) {
-		if (in->seq == w->rcv_nxt)
-			tw_free(s, w);
-		return (1);
-	}
-	if ((in->flags & (TH_SYN | TH_ACK)) == TH_SYN &&
-	    SEQ_GT(in->seq, w->rcv_nxt)) {
-		tw_free(s, w);
-		return (0);
-	}
-	if (in->len > 0 || in->flags & (TH_SYN | TH_FIN))
-		tcp_reply_ack(s, in->p->peer, &in->p->src, in->sport,
-		    &in->p->dst, in->dport, w->snd_nxt, w->rcv_nxt);
-	return (1);
-}
-
-/*
- * The round trip time that the connection has learnt is good for the next
- * one (RFC 9040).  Its ssthresh is not: after random loss on one path the
- * next connection would crawl on a better one.
- */
-void
-tcp_path_learn(struct slirp *s, const struct tcpcb *t)
-{
-	struct slirp_peer	*p = t->f.peer;
-
-	if (t->srtt == 0 || t->x == NULL)
-		return;
-	p->path_srtt = t->srtt;
-	p->path_rttvar = t->rttvar;
-	p->path_at = s->now;
-}
-
-/* Give back everything; reset: the host sees a reset. */
-void
-tcp_free(struct slirp *s, struct tcpcb *t, int reset)
-{
-	tcp_path_learn(s, t);
-	s->host->close(s->harg, &t->f, reset);
-	if (tcp_half_open(&t->f)) {
-		if (t->f.via == VIA_GUEST)
-			t->f.peer->nconnecting--;
-		else
-			t->f.peer->ndialing--;
-		s->count.tcp_connecting--;
-	}
-	if (t->dirty)
-		TAILQ_REMOVE(&s->dirty, t, x->dirty_entry);
-	tcp_free_segs(s, t);
-	tcp_rcv_free(s, t);
-	flow_remove(s, &t->f);
-	s->count.tcp_active--;
-	zone_free(&s->xfers, t->x);
-	free(t);
-}
-
-/* Both directions have ended and everything is acknowledged. */
-void
-tcp_done(struct slirp *s, struct tcpcb *t)
-{
-	/* who closed first has to remember it */
-	if (t->state != TCPS_LAST_ACK)
-		tw_add(s, t);
-	tcp_free(s, t, 0);
-}
-
-/* End the connection with a reset to both sides. */
-void
-tcp_abort(struct slirp *s, struct tcpcb *t)
-{
-	if (t->state != TCPS_CONNECTING && t->state != TCPS_SYN_SENT &&
-	    tcp_wake(s, t) == 0)
-		tcp_send_rst(s, t);
-	tcp_free(s, t, 1);
-}
-
-void
-tcp_kill(struct slirp *s, struct flow *f)
-{
-	tcp_abort(s, (struct tcpcb *)f);
-}
-
-/* Have the flow's timer fire at the earliest of its deadlines. */
-void
-tcp_arm(struct slirp *s, struct tcpcb *t)
-{
-	const struct tcp_xfer	*x = t->x;
-	const mono_t		 all[] = { t->t_keep, x->t_rexmt,
-				    x->t_persist, x->t_delack, x->t_pace,
-				    x->t_reo, x->t_tlp, x->t_rate,
-				    tcp_doze_at(s, t) };
-	mono_t			 next = 0;
-	size_t			 i;
-
-	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if (all[i] != 0 && (next == 0 || all[i] < next))
-			next = all[i];
-	flow_schedule(s, &t->f, next);
-}
-
-/* RFC 5961: tell where this side stands, not too often. */
-void
-tcp_challenge(struct slirp *s, struct tcpcb *t)
-{
-	if (s->now - t->x->challenge_sec >= MONO_SEC(1)) {
-		t->x->challenge_sec = s->now;
-		t->x->challenge_n = 0;
-	}
-	if (t->x->challenge_n >= CHALLENGES)
-		return;
-	t->x->challenge_n++;
-	/* what this batch brought may still be given up */
-	if (t->dirty) {
-		t->ack_now = 1;
-		return;
-	}
-	s->count.tcp_challenge_acks++;
-	tcp_send_ack(s, t);
-}
-
-static int
-parse_options(struct tcp_in *in, const uint8_t *o, size_t n)
-{
-	size_t	 i, len;
-	int	 k;
-
-	for (i = 0; i < n; i += len) {
-		if (o[i] == 0)
-			break;
-		if (o[i] == 1) {
-			len = 1;
-			continue;
-		}
-		if (n - i < 2 || (len = o[i + 1]) < 2 || len > n - i)
-			return (-1);
-		switch (o[i]) {
-		case 2:
-			if (len == 4) {
-				in->has_mss = 1;
-				in->mss = be16(o + i + 2);
-			}
-			break;
-		case 3:
-			if (len == 3) {
-				in->has_ws = 1;
-				in->ws = o[i + 2] > 14 ? 14 : o[i + 2];
-			}
-			break;
-		case 4:
-			if (len == 2)
-				in->has_sackok = 1;
-			break;
-		case 5:
-			for (k = 0; k < TCP_SACK_BLOCKS &&
-			    len >= (size_t)(10 + 8 * k); k++) {
-				in->sack[k].start = be32(o + i + 2 + 8 * k);
-				in->sack[k].end = be32(o + i + 6 + 8 * k);
-				in->nsack = k + 1;
-			}
-			break;
-		case 8:
-			if (len == 10) {
-				in->has_ts = 1;
-				in->tsval = be32(o + i + 2);
-				in->tsecr = be32(o + i + 6);
-			}
-			break;
-		}
-	}
-	return (0);
-}
-
-/* Take a segment apart and check it.  -1 if it is to be dropped. */
-static int
-parse_segment(struct slirp *s, struct ippkt *p, struct tcp_in *in)
-{
-	const uint8_t	*h;
-	size_t		 hlen;
-
-	memset(in, 0, sizeof(*in));
-	in->p = p;
-	if ((h = pkt_get(p, p->l4, TCP_HDR)) == NULL ||
-	    (hlen = (size_t)(h[12] >> 4) * 4) < TCP_HDR ||
-	    hlen > p->l4len || (h = pkt_get(p, p->l4, hlen)) == NULL) {
-		s->count.ip_drop_malformed++;
-		return (-1);
-	}
-	if (cksum_fold(cksum_add(p->data + p->l4, p->l4len,
-	    cksum_pseudo(&p->src, &p->dst, IPPROTO_TCP, p->l4len))) != 0) {
-		s->count.ip_drop_checksum++;
-		return (-1);
-	}
-	in->sport = be16(h);
-	in->dport = be16(h + 2);
-	in->seq = be32(h + 4);
-	in->ack = be32(h + 8);
-	in->flags = h[13];
-	in->wnd = be16(h + 14);
-	in->data = p->data + p->l4 + hlen;
-	in->len = (uint32_t)(p->l4len - hlen);
-	if (in->sport == 0 || in->dport == 0 ||
-	    parse_options(in, h + TCP_HDR, hlen - TCP_HDR) == -1) {
-		s->count.ip_drop_malformed++;
-		return (-1);
-	}
-	return (0);
-}
-
 /* Something happened on the host socket. */
-void
+static void
 tcp_event(struct slirp *s, struct flow *f, int what)
 {
 	struct tcpcb	*t = (struct tcpcb *)f;
@@ -423,12 +99,12 @@ tcp_event(struct slirp *s, struct flow *f, int what)
 	if (what & HOST_READ && t->host_eof && !t->rst_after &&
 	    s->host->error(s->harg, f) != 0) {
 		t->host_dead = t->rst_after = 1;
-		flow_ready(s, f);
+		turns_ready(s, f);
 	}
 	if (what & HOST_READ && !t->host_eof && !t->rst_after) {
 		f->readable = 1;
 		if (t->state != TCPS_SYN_RCVD)
-			flow_ready(s, f);
+			turns_ready(s, f);
 	}
 	if (what & HOST_WRITE && t->host_full) {
 		t->host_full = 0;
@@ -437,7 +113,7 @@ tcp_event(struct slirp *s, struct flow *f, int what)
 }
 
 /* The flow's turn.  Returns whether it wants another one. */
-int
+static int
 tcp_ready(struct slirp *s, struct flow *f)
 {
 	struct tcpcb	*t = (struct tcpcb *)f;
@@ -515,27 +191,6 @@ update_window(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 		t->x->t_persist = s->now + t->rto;
 }
 
-/* The guest's ACK of the SYN-ACK. */
-void
-tcp_established(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
-{
-	t->state = TCPS_ESTABLISHED;
-	t->snd_una = in->ack;
-	t->snd_wnd = t->max_wnd = in->wnd;
-	t->snd_wl1 = in->seq;
-	t->snd_wl2 = in->ack;
-	t->x->t_rexmt = 0;
-	if (t->backoff == 0 && !t->syn_again && in->p->time > t->progress)
-		cc_rtt(t, in->p->time - t->progress, s->now);
-	t->backoff = 0;
-	t->progress = s->now;
-	if (!t->dialing)
-		t->t_keep = s->now + TCP_KEEP_IDLE;
-	s->count.tcp_established++;
-	/* the host may have spoken first, and then said so */
-	flow_ready(s, &t->f);
-}
-
 /* Returns 0 if the flow is gone or the segment has been dealt with. */
 static int
 input_ack(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
@@ -579,7 +234,7 @@ input_ack(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 		return (0);
 	}
 	if (t->x->seg_lost > 0 || t->f.readable)
-		flow_ready(s, &t->f);
+		turns_ready(s, &t->f);
 	return (1);
 }
 
@@ -666,7 +321,7 @@ reopens(const struct tcpcb *t, const struct tcp_in *in)
 	    (in->flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) == TH_SYN);
 }
 
-void
+static void
 tcp_input(struct slirp *s, struct ippkt *p)
 {
 	struct tcp_in	 in;
@@ -674,7 +329,7 @@ tcp_input(struct slirp *s, struct ippkt *p)
 	struct tcp_tw	*w;
 	struct flow	*f;
 
-	if (parse_segment(s, p, &in) == -1)
+	if (tcp_parse(s, p, &in) == -1)
 		return;
 	s->count.tcp_rx_segments++;
 	flow_key(&k, p->peer, FLOW_TCP, &p->src, in.sport, &p->dst,
@@ -694,17 +349,6 @@ tcp_input(struct slirp *s, struct ippkt *p)
 		tcp_open(s, &in, &k);
 	else
 		tcp_reply_rst(s, &in);
-}
-
-/* The batch is over: everything that got data acts on it. */
-void
-tcp_flush_dirty(struct slirp *s)
-{
-	struct tcpcb	*t;
-
-	while ((t = TAILQ_FIRST(&s->dirty)) != NULL)
-		tcp_flush(s, t);
-	s->nrxitems = 0;
 }
 
 /* A guest that does not answer any more is gone.  Returns 0 if it is. */
@@ -766,7 +410,7 @@ is_due(mono_t *t, mono_t now)
 	return (1);
 }
 
-void
+static void
 tcp_timer(struct slirp *s, struct flow *f)
 {
 	struct tcpcb	*t = (struct tcpcb *)f;
@@ -826,7 +470,7 @@ tcp_timer(struct slirp *s, struct flow *f)
 	if (is_due(&t->x->t_tlp, s->now))
 		tcp_tlp_timeout(s, t);
 	if (is_due(&t->x->t_pace, s->now))
-		flow_ready(s, f);
+		turns_ready(s, f);
 	if (is_due(&t->t_keep, s->now) && !keepalive(s, t))
 		return;
 	/* a quiet connection is small */
@@ -836,4 +480,99 @@ tcp_timer(struct slirp *s, struct flow *f)
 		return;
 	}
 	tcp_arm(s, t);
+}
+
+/*
+ * An ICMP error about a segment of ours.  It is soft (RFC 5927): believed only about what is
+ * under way, and it ends no connection that exists.
+ */
+static void
+tcp_told(struct slirp *s, struct flow *f, const struct guest_error *e)
+{
+	struct tcpcb	*t = (struct tcpcb *)f;
+	uint32_t	 hlen, size;
+
+	if (SEQ_LT(e->seq, t->snd_una) || SEQ_GEQ(e->seq, t->snd_nxt))
+		return;
+	if (t->state == TCPS_SYN_SENT) {
+		if (f->src.af == 4 ? e->type == ICMP4_UNREACH &&
+		    e->code != 4 : e->type == ICMP6_UNREACH)
+			tcp_dial_failed(s, t, EHOSTUNREACH);
+		return;
+	}
+	if (e->mtu == 0 || t->state < TCPS_ESTABLISHED)
+		return;
+	out_learn_mtu(s, f->peer, f->src.af, e->mtu);
+	hlen = (uint32_t)ip_hdr_len(&f->src) + TCP_HDR +
+	    (t->ts_ok ? TCP_TS_LEN : 0);
+	size = out_mtu(s, f->peer) - hlen;
+	if (size < t->mss)
+		tcp_shrink(s, t, (uint16_t)size);
+}
+
+static void
+tcp_kill(struct slirp *s, struct flow *f)
+{
+	tcp_abort(s, (struct tcpcb *)f);
+}
+
+static int
+tcp_worth(const struct slirp *s, const struct flow *f)
+{
+	if (tcp_half_open(f))
+		return (WORTH_HALF_OPEN);
+	return (s->now - f->active >= IDLE ? WORTH_QUIET : WORTH_MUCH);
+}
+
+static void
+tcp_engine_free(struct slirp *s)
+{
+	if (s->tcp == NULL)
+		return;
+	tw_fini(s);
+	zone_fini(&s->tcp->xfers);
+	free(s->tcp->rxitems);
+	free(s->tcp);
+	s->tcp = NULL;
+}
+
+static const struct flow_ops	 tcp_flow = {
+	.ipproto = { IPPROTO_TCP, IPPROTO_TCP },
+	.event = tcp_event,
+	.ready = tcp_ready,
+	.timer = tcp_timer,
+	.kill = tcp_kill,
+	.worth = tcp_worth,
+	.state = tcp_state_name,
+	.told = tcp_told
+};
+
+static const struct proto_ops	 tcp_proto = {
+	.input = tcp_input,
+	.batch_end = tcp_batch_end,
+	.expire = tw_expire,
+	.drop_peer = tw_drop_peer,
+	.free = tcp_engine_free
+};
+
+int
+tcp_register(struct slirp *s, const struct siphash_key *seed)
+{
+	struct siphash_key	 key[2];
+
+	if ((s->tcp = calloc(1, sizeof(*s->tcp))) == NULL)
+		return (-1);
+	if (seed != NULL)
+		key[0] = key[1] = *seed;
+	else
+		arc4random_buf(key, sizeof(key));
+	s->tcp->isnkey = key[0];
+	s->tcp->doze = TCP_DOZE;
+	zone_init(&s->tcp->xfers, sizeof(struct tcp_xfer));
+	if (tw_init(s, &key[1]) == -1 || rcv_init(s) == -1)
+		return (-1);
+	flow_register(s, FLOW_TCP, &tcp_flow);
+	ip_register(s, 4, IPPROTO_TCP, &tcp_proto);
+	ip_register(s, 6, IPPROTO_TCP, &tcp_proto);
+	return (0);
 }

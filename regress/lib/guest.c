@@ -1,41 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
-#ifndef GUEST_H
-#define GUEST_H
+#include <string.h>
 
-#include "world.h"
+#include "guest.h"
 
-/* The guest's side of one TCP connection. */
-struct guest {
-	struct ipaddr	 a;
-	struct ipaddr	 dst;
-	uint16_t	 port;
-	uint16_t	 dport;
-	uint32_t	 seq;
-	uint32_t	 ack;
-	uint16_t	 wnd;
-	int		 sack;
-	int		 ws;		/* offers window scaling */
-	uint8_t		 tos;
-	struct tcp_range blocks[3];	/* to be reported once */
-	int		 nblocks;
-};
-
-/* A segment from the gateway, taken apart. */
-struct seg {
-	uint32_t	 seq;
-	uint32_t	 ack;
-	uint16_t	 wnd;
-	uint8_t		 flags;
-	size_t		 len;
-	const uint8_t	*data;
-	const uint8_t	*opt;
-	size_t		 optlen;
-	uint8_t		 tos;
-	uint8_t		 ttl;
-};
-
-static inline void
+void
 g_send(struct guest *g, uint8_t flags, uint32_t seq, const void *data,
     size_t len)
 {
@@ -96,7 +65,7 @@ g_send(struct guest *g, uint8_t flags, uint32_t seq, const void *data,
 }
 
 /* Take the next segment for the guest; returns 0 if there is none. */
-static inline int
+int
 g_next(struct seg *s)
 {
 	static struct pkt	 p;
@@ -138,7 +107,7 @@ g_next(struct seg *s)
 	return (1);
 }
 
-static inline void
+void
 g_init(struct guest *g, int v6, uint32_t isn)
 {
 	memset(g, 0, sizeof(*g));
@@ -151,25 +120,25 @@ g_init(struct guest *g, int v6, uint32_t isn)
 	g->sack = 1;
 }
 
-static inline void
+void
 host_up(struct fsock *x)
 {
 	x->connected = 1;
-	slirp_host_event(&W.s, x->f, HOST_WRITE);
+	slirp_host_event(&W.s, flow_id(x->f), HOST_WRITE);
 	w_run();
 }
 
-static inline void
+void
 host_says(struct fsock *x, const void *data, size_t len)
 {
 	memcpy(x->in + x->inlen, data, len);
 	x->inlen += len;
-	slirp_host_event(&W.s, x->f, HOST_READ);
+	slirp_host_event(&W.s, flow_id(x->f), HOST_READ);
 	w_run();
 }
 
 /* Connect; our_isn 0 leaves the gateway's sequence number alone. */
-static inline struct fsock *
+struct fsock *
 g_connect(struct guest *g, uint32_t our_isn)
 {
 	struct fsock	*x = &W.fs[W.nfs];
@@ -191,11 +160,11 @@ g_connect(struct guest *g, uint32_t our_isn)
 	g->seq++;
 	g->ack = s.seq + 1;
 	g_send(g, TH_ACK, g->seq, NULL, 0);
-	assert_string_equal(tcp_state_name(x->f), "established");
+	assert_string_equal(flow_state(&W.s, x->f), "established");
 	return (x);
 }
 
-static inline void
+void
 fill(uint8_t *p, size_t n, uint32_t at)
 {
 	size_t	 i;
@@ -204,7 +173,7 @@ fill(uint8_t *p, size_t n, uint32_t at)
 		p[i] = (uint8_t)(at * 2654435761U >> 24);
 }
 
-static inline void
+void
 udp_queue(const char *src, const char *dst, uint16_t sport, uint16_t dport,
     const void *data, size_t len)
 {
@@ -220,7 +189,7 @@ udp_queue(const char *src, const char *dst, uint16_t sport, uint16_t dport,
 	w_queue(p, w_ip(p, &a, &b, IPPROTO_UDP, l4, len + 8, 6));
 }
 
-static inline void
+void
 udp_send(const char *src, const char *dst, uint16_t sport, uint16_t dport,
     const void *data, size_t len)
 {
@@ -230,7 +199,7 @@ udp_send(const char *src, const char *dst, uint16_t sport, uint16_t dport,
 	w_run();
 }
 
-static inline void
+void
 udp_says(struct fsock *x, const char *from, uint16_t port,
     const void *data, size_t len)
 {
@@ -240,8 +209,6 @@ udp_says(struct fsock *x, const char *from, uint16_t port,
 	x->inlen = len;
 	memcpy(x->in, data, len);
 	x->eof = 1;
-	slirp_host_event(&W.s, x->f, HOST_READ);
+	slirp_host_event(&W.s, flow_id(x->f), HOST_READ);
 	w_run();
 }
-
-#endif

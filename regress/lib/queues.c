@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 
-#ifndef ENGINE_H
-#define ENGINE_H
-
-/*
- * What simulators of the slirp engine share: its queues, and what no host
- * socket of theirs does.
- */
-
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "queues.h"
 #include "shm.h"
-#include "sim.h"
-#include "slirp/tcp/tcp.h"
 
 /* Both packet queues, with both of their ends in this process. */
-static inline void
+void
 open_queues(uint32_t nslots, struct pktq *in_p, struct pktq *in_c,
     struct pktq *out_p, struct pktq *out_c)
 {
@@ -34,7 +26,7 @@ open_queues(uint32_t nslots, struct pktq *in_p, struct pktq *in_c,
 	close(fd[1]);
 }
 
-static inline int
+int
 no_socket(void *a, struct flow *f)
 {
 	(void)a;
@@ -43,7 +35,7 @@ no_socket(void *a, struct flow *f)
 	return (-1);
 }
 
-static inline int
+int
 no_error(void *a, struct flow *f)
 {
 	(void)a;
@@ -51,7 +43,7 @@ no_error(void *a, struct flow *f)
 	return (0);
 }
 
-static inline int
+int
 no_errqueue(void *a, struct flow *f, struct host_error *e)
 {
 	(void)a;
@@ -59,5 +51,3 @@ no_errqueue(void *a, struct flow *f, struct host_error *e)
 	(void)e;
 	return (-1);
 }
-
-#endif

@@ -1,81 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 
-#ifndef WORLD_H
-#define WORLD_H
-
-/*
- * A slirp engine with a driven clock, real packet queues, and host
- * sockets that are only memory.
- */
-
-#include <sys/types.h>
-#include <sys/queue.h>
-#include <netinet/in.h>
-
-#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "shm.h"
-#include "slirp/tcp/tcp.h"
-#include "unit.h"
+#include "slirp/protocols.h"
+#include "world.h"
 
-#define SLOTS	2048
-#define FBUF	(8 << 20)
-#define MAXF	64
-#define MAXPKT	4096
+struct world	 W;
 
-struct fsock {
-	struct flow	*f;
-	int		 used;
-	int		 connected;
-	int		 error;		/* of the connect, or the next read */
-	int		 werror;
-	int		 queued;	/* ICMP error; reading it clears error */
-	uint8_t		*in;		/* for the engine to read */
-	size_t		 inlen;
-	size_t		 inpos;
-	int		 eof;
-	uint8_t		*out;		/* what the engine wrote */
-	size_t		 outlen;
-	size_t		 cap;		/* it takes no more than this */
-	int		 shut;
-	int		 closed;	/* 1 orderly, 2 reset */
-	struct ipaddr	 dst;
-	uint16_t	 dport;
-	struct ipaddr	 from;		/* datagrams: sender of in */
-	uint16_t	 fport;
-	int		 ttl;
-	size_t		 segment;	/* of what comes coalesced */
-	int		 answered;	/* errno; -1: it is connected */
-};
-
-struct pkt {
-	size_t		 len;
-	uint8_t		 b[2048];
-};
-
-struct world {
-	struct slirp		 s;
-	struct pktq		 in_p, in_c, out_p, out_c;
-	int			 fd[2];
-	struct fsock		 fs[MAXF];
-	int			 nfs;
-	int			 open_error;
-	struct pkt		*pkts;		/* toward the guest */
-	int			 npkts;
-	struct slirp_peer	*peer;
-	uint8_t			 reply[2048];	/* the last one */
-	size_t			 replylen;
-	int			 replies;
-	int			 forgotten;
-	int			 sends;		/* calls */
-	int			 no_gso;
-	uint32_t		 from;		/* peer who sends */
-};
-
-static struct world	 W;
-
-static struct fsock *
+struct fsock *
 fs_of(struct flow *f)
 {
 	return (&W.fs[f->fd]);
@@ -129,16 +64,14 @@ f_adopt(void *a, struct flow *f, int fd)
 }
 
 static void
-f_answered(void *a, struct flow *f, int error)
+f_answered(struct flow *f, int error)
 {
-	(void)a;
 	fs_of(f)->answered = error == 0 ? -1 : error;
 }
 
 static void
-f_reply(void *a, struct forward_flow *w, const uint8_t *data, size_t len)
+f_reply(struct forward_flow *w, const uint8_t *data, size_t len)
 {
-	(void)a;
 	(void)w;
 	assert_true(len <= sizeof(W.reply));
 	memcpy(W.reply, data, len);
@@ -147,9 +80,8 @@ f_reply(void *a, struct forward_flow *w, const uint8_t *data, size_t len)
 }
 
 static void
-f_forget(void *a, struct forward_flow *w)
+f_forget(struct forward_flow *w)
 {
-	(void)a;
 	(void)w;
 	W.forgotten++;
 }
@@ -337,19 +269,22 @@ static const struct host_ops	 fake_ops = {
 	.errqueue = f_errqueue,
 	.sendto = f_sendto,
 	.recvfrom = f_recvfrom,
-	.adopt = f_adopt,
+	.adopt = f_adopt
+};
+
+static const struct client_ops	 fake_clients = {
 	.answered = f_answered,
 	.reply = f_reply,
 	.forget = f_forget
 };
 
-static void
+void
 w_addr(struct ipaddr *a, const char *s)
 {
 	assert_int_equal(ipaddr_parse(a, s), 0);
 }
 
-static void
+void
 w_open(void)
 {
 	memset(&W, 0, sizeof(W));
@@ -364,7 +299,9 @@ w_open(void)
 	assert_int_equal(pktq_attach_consumer(&W.out_c, W.fd[1], SLOTS, -1),
 	    0);
 	assert_int_equal(slirp_init(&W.s, &fake_ops, NULL, MONO_SEC(1000),
-	    1000), 0);
+	    1000, NULL), 0);
+	assert_int_equal(protocols_register(&W.s, NULL), 0);
+	W.s.clients = &fake_clients;
 	W.s.in = &W.in_c;
 	W.s.out = &W.out_p;
 	W.s.conf.addrs = calloc(2, sizeof(struct ipprefix));
@@ -373,11 +310,11 @@ w_open(void)
 	ipprefix_parse(&W.s.conf.addrs[1], "fd77::1/64");
 	W.pkts = calloc(MAXPKT, sizeof(*W.pkts));
 	W.from = 3;
-	W.peer = slirp_peer_set(&W.s, 3, "laptop");
+	W.peer = peer_set(&W.s, 3, "laptop");
 }
 
 /* Take what goes to the guest; slots go back at once. */
-static void
+void
 w_collect(void)
 {
 	struct pktq_desc	 d[64];
@@ -400,7 +337,7 @@ w_collect(void)
 	pktq_return_flush(&W.out_c);
 }
 
-static void
+void
 w_run(void)
 {
 	int	 i, more = 1;
@@ -408,13 +345,13 @@ w_run(void)
 	for (i = 0; i < 100 && more; i++) {
 		more = slirp_run(&W.s, 64);
 		w_collect();
-		if (W.s.nwaiting > 0)
+		if (turns_any(&W.s, TURN_WAITING))
 			more = 1;
 	}
 }
 
 /* Let time pass, a millisecond at a time. */
-static void
+void
 w_time(unsigned int ms)
 {
 	while (ms-- > 0) {
@@ -425,7 +362,7 @@ w_time(unsigned int ms)
 }
 
 /* The same in one step. */
-static inline void
+void
 w_jump(unsigned int ms)
 {
 	W.s.now += MONO_MS(ms);
@@ -434,22 +371,23 @@ w_jump(unsigned int ms)
 }
 
 /* Everything must have come back at the end. */
-static void
+void
 w_close(void)
 {
-	int	 i;
+	struct flow	*f;
+	uint64_t	 at = 0;
+	int		 i;
 
-	while (W.s.nflows > 0)
-		for (i = 0; i < (int)W.s.capflows; i++)
-			if (W.s.flows[i] != NULL)
-				flow_kill(&W.s, W.s.flows[i]);
+	while ((f = table_next(&W.s, &at)) != NULL)
+		flow_kill(&W.s, f);
+	assert_int_equal(table_count(&W.s), 0);
 	w_collect();
 	assert_true(pktq_reclaim(&W.out_p) >= 0);
 	assert_int_equal(W.out_p.nfree, SLOTS);
 	pktq_return_flush(&W.in_c);
 	assert_true(pktq_reclaim(&W.in_p) >= 0);
 	assert_int_equal(W.in_p.nfree, SLOTS);
-	assert_int_equal(W.s.rcvbuf, 0);
+	assert_int_equal(W.s.tcp->rcvbuf, 0);
 	assert_int_equal(W.peer->nslots, 0);
 	assert_int_equal(W.peer->nflows, 0);
 	assert_int_equal(W.peer->nconnecting, 0);
@@ -470,7 +408,7 @@ w_close(void)
 }
 
 /* Put a packet from the guest into the queue. */
-static void
+void
 w_queue(const uint8_t *p, size_t len)
 {
 	struct pktq_desc	 d;
@@ -490,7 +428,7 @@ w_queue(const uint8_t *p, size_t len)
 }
 
 /* One packet, and what it brings about. */
-static void
+void
 w_inject(const uint8_t *p, size_t len)
 {
 	w_queue(p, len);
@@ -499,8 +437,24 @@ w_inject(const uint8_t *p, size_t len)
 	w_run();
 }
 
+/* A guest's IP header, with the id that the world has and these fragment bits. */
+void
+w_header(uint8_t *p, const struct ipaddr *src, const struct ipaddr *dst,
+    uint8_t proto, size_t len, int frag)
+{
+	uint16_t	 c;
+
+	out_header(&W.s, p, src, dst, proto, len, 0, frag);
+	if (src->af != 4)
+		return;
+	put16(p + 4, W.ip_id);
+	put16(p + 10, 0);
+	c = cksum_fold(cksum_add(p, 20, 0));
+	memcpy(p + 10, &c, 2);
+}
+
 /* An IP packet around a transport message whose sum is filled in. */
-static size_t
+size_t
 w_ip(uint8_t *p, const struct ipaddr *src, const struct ipaddr *dst,
     uint8_t proto, uint8_t *l4, size_t len, size_t sumoff)
 {
@@ -508,7 +462,8 @@ w_ip(uint8_t *p, const struct ipaddr *src, const struct ipaddr *dst,
 	uint32_t	 sum = 0;
 	size_t		 h = ip_hdr_len(src);
 
-	ip_header(&W.s, p, src, dst, proto, len, 0, 0);
+	w_header(p, src, dst, proto, len, 0);
+	W.ip_id++;
 	if (sumoff != SIZE_MAX) {
 		put16(l4 + sumoff, 0);
 		if (proto != IPPROTO_ICMP)
@@ -519,5 +474,3 @@ w_ip(uint8_t *p, const struct ipaddr *src, const struct ipaddr *dst,
 	memcpy(p + h, l4, len);
 	return (h + len);
 }
-
-#endif

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The configuration: staged while it comes in, put in force at once.  Flows of
+ * peers that stay go on.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "hostsock.h"
+#include "log.h"
+#include "lookup.h"
+#include "names.h"
+#include "net/engine.h"
+#include "net/policy.h"
+#include "net/table.h"
+#include "service.h"
+#include "state.h"
+#include "tunnelnames.h"
+#include "upstream.h"
+
+struct staged_peer {
+	STAILQ_ENTRY(staged_peer)	 entry;
+	struct conf_peer_msg		 m;
+};
+
+struct staged_name {
+	STAILQ_ENTRY(staged_name)	 entry;
+	struct resolve_msg		 m;
+};
+
+static struct conf_global		 global;
+static struct slirp_conf		 conf;
+static STAILQ_HEAD(, staged_peer)	 peers = STAILQ_HEAD_INITIALIZER(peers);
+static STAILQ_HEAD(, staged_name)	 names = STAILQ_HEAD_INITIALIZER(names);
+static struct ipaddr			*hostaddrs;	/* being collected */
+static size_t				 nhostaddrs;
+
+/* Pass an endpoint that was resolved to the crypto engine. */
+static void
+resolved(const struct endpoint_msg *m)
+{
+	imsgev_send(&se.crypto, IMSG_ENDPOINT, 0, -1, m, sizeof(*m));
+}
+
+/* What was decided before is decided anew. */
+void
+slirp_config_next_policy(struct slirp *s)
+{
+	if (++s->policy == 0)
+		s->policy = 1;
+}
+
+static void
+set_limits(struct slirp_peer *p, const struct conf_peer_msg *m)
+{
+	p->max_flows = m->max_flows;
+	p->max_new = m->max_new;
+	if (p->rate_in != m->rate_in || p->rate_out != m->rate_out) {
+		memset(&p->in, 0, sizeof(p->in));
+		memset(&p->in_dgrams, 0, sizeof(p->in_dgrams));
+		memset(&p->out, 0, sizeof(p->out));
+	}
+	p->rate_in = m->rate_in;
+	p->rate_out = m->rate_out;
+}
+
+/* A configuration begins to come in. */
+void
+slirp_config_begin(struct imsg *imsg)
+{
+	imsg_is(imsg, &global, sizeof(global));
+	if (global.tcp.cc >= CC_MAX || global.tcp.wscale > 14)
+		fatalx("configuration out of range");
+	se.staging = 1;
+}
+
+/* The staged configuration takes effect. */
+void
+slirp_config_commit(void)
+{
+	struct slirp		*s = &se.s;
+	struct staged_peer	*sp;
+	struct staged_name	*sn;
+	struct slirp_peer	*p;
+	uint32_t		 i;
+
+	s->now = mono_now();
+	free(s->conf.addrs);
+	policy_conf_free(&s->conf);
+	policy_tables_sort(&conf);
+	s->conf = conf;
+	slirp_config_next_policy(s);
+	memset(&conf, 0, sizeof(conf));
+	s->conf.mtu = global.mtu;
+	s->conf.tcp = global.tcp;
+	s->conf.copy_tos = global.copy_tos;
+	s->conf.ttl = global.ttl;
+	hostsock_offload(global.offload);
+	hostsock_buffers(s->conf.tcp.rcvbuf, s->conf.tcp.sndbuf);
+	s->conf.udp_timeout = MONO_SEC(global.udp_timeout);
+	s->conf.dns_timeout = MONO_SEC(global.dns_timeout);
+	s->conf.filtering = (enum udp_filtering)global.filtering;
+	s->conf.max_flows = global.max_flows;
+	s->conf.max_new = global.max_new;
+	table_limit(s);
+	for (i = 0; i < s->npeers; i++)
+		if (s->peers[i] != NULL)
+			s->peers[i]->mark = 0;
+	while ((sp = STAILQ_FIRST(&peers)) != NULL) {
+		STAILQ_REMOVE_HEAD(&peers, entry);
+		if ((p = peer_set(s, sp->m.id, sp->m.name)) == NULL)
+			fatal("peer");
+		p->mark = 1;
+		set_limits(p, &sp->m);
+		free(sp);
+	}
+	for (i = 0; i < s->npeers; i++)
+		if (s->peers[i] != NULL && !s->peers[i]->mark)
+			slirp_peer_drop(s, s->peers[i]);
+	dns_clear();
+	while ((sn = STAILQ_FIRST(&names)) != NULL) {
+		STAILQ_REMOVE_HEAD(&names, entry);
+		dns_add(&sn->m);
+		free(sn);
+	}
+	dns_start(resolved);
+	global.domain[sizeof(global.domain) - 1] = '\0';
+	names_commit(s, global.dns, global.domain);
+	service_commit();
+	se.staging = 0;
+}
+
+/* The addresses of the host follow anew. */
+void
+slirp_config_begin_hostaddrs(void)
+{
+	free(hostaddrs);
+	hostaddrs = NULL;
+	nhostaddrs = 0;
+}
+
+/* The new list replaces the old one when it is complete. */
+void
+slirp_config_add_hostaddr(struct imsg *imsg)
+{
+	struct ipaddr	*v;
+
+	v = recallocarray(hostaddrs, nhostaddrs, nhostaddrs + 1,
+	    sizeof(*v));
+	if (v == NULL)
+		fatal(NULL);
+	hostaddrs = v;
+	imsg_is(imsg, &hostaddrs[nhostaddrs++], sizeof(*v));
+}
+
+void
+slirp_config_swap_hostaddrs(void)
+{
+	if (nhostaddrs != se.s.nhostaddrs || (nhostaddrs > 0 &&
+	    memcmp(hostaddrs, se.s.hostaddrs, nhostaddrs *
+	    sizeof(*hostaddrs)) != 0))
+		slirp_config_next_policy(&se.s);
+	free(se.s.hostaddrs);
+	se.s.hostaddrs = hostaddrs;
+	se.s.nhostaddrs = nhostaddrs;
+	hostaddrs = NULL;
+	nhostaddrs = 0;
+}
+
+static void
+stage_rule(struct imsg *imsg)
+{
+	struct slirp_conf	*c = &conf;
+	struct rule_info	*info;
+	struct rule_msg		 m;
+	struct rule		*rules;
+
+	imsg_is(imsg, &m, sizeof(m));
+	rules = recallocarray(c->rules, c->nrules, c->nrules + 1,
+	    sizeof(*rules));
+	if (rules == NULL)
+		fatal(NULL);
+	c->rules = rules;
+	info = recallocarray(c->rule_info, c->nrules, c->nrules + 1,
+	    sizeof(*info));
+	if (info == NULL)
+		fatal(NULL);
+	c->rule_info = info;
+	rules[c->nrules] = m.rule;
+	strlcpy(info[c->nrules++].text, m.text, sizeof(info->text));
+}
+
+static int
+good_prefix(const struct ipprefix *p)
+{
+	return ((p->addr.af == 4 || p->addr.af == 6) &&
+	    p->len <= ipaddr_bits(&p->addr));
+}
+
+void
+slirp_config_stage(struct imsg *imsg)
+{
+	struct staged_peer	*sp;
+	struct staged_name	*sn;
+	struct slirp_conf	*c = &conf;
+	struct ipprefix		*addrs, prefix;
+	struct service_user	 user;
+	struct service		 service;
+	struct upstream		 up;
+	struct name_msg		 name;
+
+	switch (imsg_get_type(imsg)) {
+	case IMSG_CONF_PEER:
+		if ((sp = calloc(1, sizeof(*sp))) == NULL)
+			fatal(NULL);
+		imsg_is(imsg, &sp->m, sizeof(sp->m));
+		sp->m.name[sizeof(sp->m.name) - 1] = '\0';
+		if (sp->m.id >= MAX_PEER_ID)
+			fatalx("peer id out of range");
+		STAILQ_INSERT_TAIL(&peers, sp, entry);
+		break;
+	case IMSG_CONF_RESOLVE:
+		if ((sn = calloc(1, sizeof(*sn))) == NULL)
+			fatal(NULL);
+		imsg_is(imsg, &sn->m, sizeof(sn->m));
+		STAILQ_INSERT_TAIL(&names, sn, entry);
+		break;
+	case IMSG_CONF_ADDRESS:
+		addrs = recallocarray(c->addrs, c->naddrs, c->naddrs + 1,
+		    sizeof(*addrs));
+		if (addrs == NULL)
+			fatal(NULL);
+		c->addrs = addrs;
+		imsg_is(imsg, &c->addrs[c->naddrs++], sizeof(*addrs));
+		break;
+	case IMSG_CONF_RULE:
+		stage_rule(imsg);
+		break;
+	case IMSG_CONF_TABLE:
+		if (policy_table_new(c) == -1)
+			fatal(NULL);
+		break;
+	case IMSG_CONF_TABLE_PREFIX:
+		imsg_is(imsg, &prefix, sizeof(prefix));
+		if (!good_prefix(&prefix) ||
+		    policy_table_add(c, &prefix) == -1)
+			bad_imsg("parent", IMSG_CONF_TABLE_PREFIX);
+		break;
+	case IMSG_CONF_SERVICE:
+		imsg_is(imsg, &service, sizeof(service));
+		service_stage(&service, imsg_take_fd(imsg));
+		break;
+	case IMSG_CONF_ALLOW:
+		imsg_is(imsg, &prefix, sizeof(prefix));
+		if (service_stage_allow(&prefix) == -1)
+			bad_imsg("parent", IMSG_CONF_ALLOW);
+		break;
+	case IMSG_CONF_USER:
+		imsg_is(imsg, &user, sizeof(user));
+		if (service_stage_user(&user) == -1)
+			bad_imsg("parent", IMSG_CONF_USER);
+		explicit_bzero(&user, sizeof(user));
+		break;
+	case IMSG_CONF_UPSTREAM:
+		imsg_is(imsg, &up, sizeof(up));
+		if (upstream_stage(&up) == -1)
+			bad_imsg("parent", IMSG_CONF_UPSTREAM);
+		break;
+	case IMSG_CONF_NAME:
+		imsg_is(imsg, &name, sizeof(name));
+		name.name[sizeof(name.name) - 1] = '\0';
+		if (names_stage(&name) == -1)
+			fatal(NULL);
+		break;
+	case IMSG_CONF_END:
+		imsgev_must(&se.parent, IMSG_STAGED, 0, -1, NULL, 0);
+		break;
+	}
+}
+
+/* A peer that wg(8) made. */
+void
+slirp_config_add_peer(struct imsg *imsg)
+{
+	struct conf_peer_msg	 m;
+	struct slirp_peer	*p;
+
+	imsg_is(imsg, &m, sizeof(m));
+	m.name[sizeof(m.name) - 1] = '\0';
+	if (m.id >= MAX_PEER_ID)
+		fatalx("peer id out of range");
+	if ((p = peer_set(&se.s, m.id, m.name)) == NULL)
+		fatal("peer");
+	set_limits(p, &m);
+}
+
+/* A peer that it took away. */
+void
+slirp_config_drop_peer(struct imsg *imsg)
+{
+	struct slirp_peer	*p;
+	uint32_t		 id;
+
+	imsg_is(imsg, &id, sizeof(id));
+	se.s.now = mono_now();
+	if ((p = peer_get(&se.s, id)) != NULL)
+		slirp_peer_drop(&se.s, p);
+}

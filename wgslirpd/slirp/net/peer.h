@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef PEER_H
+#define PEER_H
+
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stdint.h>
+
+#include "bucket.h"
+#include "flow.h"
+#include "msg.h"
+#include "slirp.h"
+
+#define PATH_AGE	MONO_SEC(600)	/* what is known of a path is forgotten */
+
+/* A peer's flows that want a turn, in a row of their own. */
+struct turns {
+	TAILQ_ENTRY(slirp_peer)	 entry;	/* if the row is not empty */
+	struct flow_queue	 flows;
+};
+TAILQ_HEAD(peer_queue, slirp_peer);
+
+/* A guest, that is a WireGuard peer, as this engine knows it. */
+struct slirp_peer {
+	uint32_t	 id;
+	char		 name[PEER_NAME_LEN];
+	uint8_t		 mark;
+	uint32_t	 max_flows;	/* 0: no limit of its own */
+	uint32_t	 max_new;	/* a second, 0: what is so for all */
+	uint64_t	 rate_in;	/* bytes a second, 0: any */
+	uint64_t	 rate_out;
+	struct bucket	 in;
+	struct bucket	 in_dgrams;	/* a quarter that TCP does not get */
+	mono_t		 in_wait;	/* when TCP last had to wait for it */
+	struct bucket	 out;
+	struct bucket	 new;
+	struct bucket	 errors;	/* ICMP */
+	struct flow_queue	 flows;	/* who was idle longest, about first */
+	struct turns		 turns[TURN_MAX];
+	struct lane	 lane;
+	uint32_t	 ndns;		/* questions under way */
+	uint32_t	 ndnsconns;
+	uint32_t	 nflows;
+	uint32_t	 nconnecting;
+	uint32_t	 nvia;		/* flows that the host began */
+	uint32_t	 ndialing;	/* of them, not connected yet */
+	uint32_t	 nslots;	/* held in send queues */
+	uint64_t	 rcvbuf;	/* bytes in receive buffers */
+	uint32_t	 nfrags;
+	uint64_t	 fragbytes;
+	/* the path to it, as its connections found it (RFC 9040) */
+	mono_t		 path_at;
+	mono_t		 path_srtt;
+	mono_t		 path_rttvar;
+	uint16_t	 pmtu;		/* smaller than configured, 0: no */
+	mono_t		 pmtu_at;
+	mono_t		 sack_ms;	/* work of this millisecond */
+	uint32_t	 sack_work;
+};
+
+/* The peer with this id, or NULL. */
+struct slirp_peer	*peer_get(const struct slirp *, uint32_t);
+
+/* Find or make it, and name it; NULL if there is no memory. */
+struct slirp_peer	*peer_set(struct slirp *, uint32_t, const char *);
+
+/* Forget it: nothing of it is left in the engine. */
+void		 peer_free(struct slirp *, struct slirp_peer *);
+
+#endif

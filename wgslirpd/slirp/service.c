@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * What listens on the host on behalf of the tunnel, by the configuration.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <netinet/in.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "forward.h"
+#include "fwdudp.h"
+#include "log.h"
+#include "proxy.h"
+#include "route.h"
+#include "service.h"
+
+TAILQ_HEAD(listeners, fwd_listener);
+
+static struct listeners	 listeners = TAILQ_HEAD_INITIALIZER(listeners);
+static struct listeners	 staged = TAILQ_HEAD_INITIALIZER(staged);
+
+/* One more service of the configuration that is being staged. */
+void
+service_stage(const struct service *s, int fd)
+{
+	struct fwd_listener	*l;
+
+	if ((l = listener_new(s, fd, s->kind == SERVICE_PROXY ? &proxy_ops :
+	    s->proto == IPPROTO_TCP ? &forward_tcp_ops : &fwdudp_ops)) == NULL)
+		fatal(NULL);
+	TAILQ_INSERT_TAIL(&staged, l, entry);
+}
+
+/* Who may use the last of them; -1 if there is none. */
+int
+service_stage_allow(const struct ipprefix *p)
+{
+	struct fwd_listener	*l = TAILQ_LAST(&staged, listeners);
+	struct ipprefix		*v;
+
+	if (l == NULL)
+		return (-1);
+	v = recallocarray(l->allow, l->nallow, l->nallow + 1, sizeof(*v));
+	if (v == NULL)
+		fatal(NULL);
+	l->allow = v;
+	l->allow[l->nallow++] = *p;
+	return (0);
+}
+
+int
+service_stage_user(const struct service_user *u)
+{
+	struct fwd_listener	*l = TAILQ_LAST(&staged, listeners);
+	struct service_user	*v;
+
+	if (l == NULL)
+		return (-1);
+	v = recallocarray(l->users, l->nusers, l->nusers + 1, sizeof(*v));
+	if (v == NULL)
+		fatal(NULL);
+	l->users = v;
+	l->users[l->nusers] = *u;
+	l->users[l->nusers].name[USER_LEN - 1] = '\0';
+	l->users[l->nusers++].password[USER_LEN - 1] = '\0';
+	return (0);
+}
+
+/* What was staged takes the place of what there was. */
+void
+service_commit(void)
+{
+	struct fwd_listener	*l, *old, *next;
+
+	TAILQ_FOREACH(l, &staged, entry) {
+		TAILQ_FOREACH_SAFE(old, &listeners, entry, next)
+			if (memcmp(&old->s, &l->s, sizeof(l->s)) == 0)
+				l->ops->take_over(l, old);
+	}
+	while ((old = TAILQ_FIRST(&listeners)) != NULL) {
+		TAILQ_REMOVE(&listeners, old, entry);
+		listener_free(old);
+	}
+	TAILQ_CONCAT(&listeners, &staged, entry);
+	TAILQ_FOREACH(l, &listeners, entry)
+		if (listener_watch(l) == -1)
+			fatalx("cannot watch a forward");
+}
+
+/* The guest has answered a client's connection, or error says why not. */
+static void
+answered(struct flow *f, int error)
+{
+	if (f->via == VIA_SOCKS || f->via == VIA_HTTP)
+		proxy_answered(f->fd, (enum flow_via)f->via, error);
+}
+
+static const struct client_ops	 client_ops = {
+	.answered = answered,
+	.reply = fwdudp_reply,
+	.forget = fwdudp_forget
+};
+
+void
+service_init(struct slirp *s, int (*ask)(const struct route_msg *))
+{
+	s->clients = &client_ops;
+	route_init(s, ask);
+	fwdudp_init(s);
+	forward_init(s);
+	proxy_init(s);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * What the control engine asks and orders.  Answers come in portions, so that
+ * no client makes this process keep them.
+ */
+
+#include <sys/types.h>
+#include <netinet/in.h>
+
+#include <string.h>
+
+#include "config.h"
+#include "log.h"
+#include "lookup.h"
+#include "net/policy.h"
+#include "net/table.h"
+#include "show.h"
+#include "state.h"
+
+static void
+send_flow(struct imsgev *iev, uint32_t id, const struct flow *f)
+{
+	struct ctl_flow	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.id = flow_id(f);
+	m.peer = f->peer->id;
+	m.proto = se.s.flow_ops[f->type]->ipproto[f->src.af == 6];
+	strlcpy(m.peer_name, f->peer->name, sizeof(m.peer_name));
+	strlcpy(m.state, flow_state(&se.s, f), sizeof(m.state));
+	/* who began it is the source */
+	m.src = f->via == VIA_GUEST ? f->src : f->dst;
+	m.dst = f->via == VIA_GUEST ? f->dst : f->src;
+	m.sport = f->via == VIA_GUEST ? f->sport : f->dport;
+	m.dport = f->via == VIA_GUEST ? f->dport : f->sport;
+	m.rx_bytes = f->rx_bytes;
+	m.tx_bytes = f->tx_bytes;
+	m.age = MONO_TO_SEC(mono_now() - f->created);
+	imsgev_send(iev, CTL_FLOW, id, -1, &m, sizeof(m));
+}
+
+/* One portion of the flows; the cursor is the table's. */
+static void
+show_flows(struct imsgev *iev, uint32_t id, const struct ctl_request *req)
+{
+	struct ctl_more	 more;
+	struct flow	*f;
+	uint64_t	 at = req->cursor;
+	int		 left = CTL_PORTION;
+
+	for (more.cursor = at; (f = table_next(&se.s, &at)) != NULL;
+	    more.cursor = at) {
+		if (left-- == 0) {
+			imsgev_send(iev, CTL_MORE, id, -1, &more,
+			    sizeof(more));
+			return;
+		}
+		send_flow(iev, id, f);
+	}
+	imsgev_send(iev, CTL_END, id, -1, NULL, 0);
+}
+
+/* One portion of how many flows each peer has. */
+static void
+show_peerflows(struct imsgev *iev, uint32_t id,
+    const struct ctl_request *req)
+{
+	struct ctl_peerflows	 m;
+	struct ctl_more		 more;
+	uint64_t		 i;
+	int			 left = CTL_PORTION;
+
+	for (i = req->cursor; i < se.s.npeers; i++) {
+		if (se.s.peers[i] == NULL || se.s.peers[i]->nflows == 0)
+			continue;
+		if (left-- == 0) {
+			more.cursor = i;
+			imsgev_send(iev, CTL_MORE, id, -1, &more,
+			    sizeof(more));
+			return;
+		}
+		m.id = (uint32_t)i;
+		m.flows = se.s.peers[i]->nflows;
+		imsgev_send(iev, CTL_PEERFLOWS, id, -1, &m, sizeof(m));
+	}
+	imsgev_send(iev, CTL_END, id, -1, NULL, 0);
+}
+
+/* One portion of the rules, with how often each has decided. */
+static void
+show_rules(struct imsgev *iev, uint32_t id, const struct ctl_request *req)
+{
+	struct ctl_rule	 m;
+	struct ctl_more	 more;
+	uint64_t	 i;
+	int		 left = CTL_PORTION;
+
+	for (i = req->cursor; i < se.s.conf.nrules; i++) {
+		if (left-- == 0) {
+			more.cursor = i;
+			imsgev_send(iev, CTL_MORE, id, -1, &more,
+			    sizeof(more));
+			return;
+		}
+		memset(&m, 0, sizeof(m));
+		m.number = i;
+		m.matches = se.s.conf.rule_info[i].matches;
+		strlcpy(m.text, se.s.conf.rule_info[i].text,
+		    sizeof(m.text));
+		imsgev_send(iev, CTL_RULE, id, -1, &m, sizeof(m));
+	}
+	imsgev_send(iev, CTL_END, id, -1, NULL, 0);
+}
+
+/* Does the policy of today let a flow of yesterday go on? */
+static int
+still_passes(const struct slirp *s, const struct flow *f)
+{
+	/* rules mean both families when they say icmp */
+	uint8_t	 proto = s->flow_ops[f->type]->ipproto[0];
+	int	 local = own_address(s, &f->dst);
+
+	if (f->via != VIA_GUEST || f->target == TARGET_DNS)
+		return (1);
+	/* what leads to loopback has to do so still */
+	if (f->target == TARGET_LOOPBACK && !local)
+		return (0);
+	return (policy_would_pass(s, f->peer, &f->src, &f->dst,
+	    proto, proto == IPPROTO_ICMP ? 0 : f->dport, local));
+}
+
+/* End the flows that the rules would not let begin any more. */
+static void
+flush(void)
+{
+	struct slirp	*s = &se.s;
+	struct flow	*f;
+	uint64_t	 at = 0;
+	uint32_t	 n = 0;
+
+	/* of a mapping, all whom it talks to, when they do */
+	slirp_config_next_policy(s);
+	while ((f = table_next(s, &at)) != NULL)
+		if (!still_passes(s, f)) {
+			flow_kill(s, f);
+			n++;
+		}
+	log_info("flush: %u flows ended", n);
+}
+
+static void
+kill_flow(struct imsgev *iev, uint32_t id, uint64_t arg)
+{
+	char		 text[CTL_TEXT_LEN] = "no such flow";
+	struct flow	*f;
+
+	if ((f = flow_by_id(&se.s, arg)) == NULL) {
+		imsgev_send(iev, CTL_FAIL, id, -1, text, sizeof(text));
+		return;
+	}
+	flow_kill(&se.s, f);
+	imsgev_send(iev, CTL_OK, id, -1, NULL, 0);
+}
+
+void
+slirp_show_request(struct imsgev *iev, struct imsg *imsg)
+{
+	struct ctl_request	 req;
+	uint32_t		 id;
+
+	if (imsg == NULL) {
+		imsgev_clear(iev);
+		return;
+	}
+	se.s.now = mono_now();
+	id = imsg_get_id(imsg);
+	imsg_is(imsg, &req, sizeof(req));
+	switch (imsg_get_type(imsg)) {
+	case CTL_SHOW_FLOWS:
+		show_flows(iev, id, &req);
+		break;
+	case CTL_SHOW_PEERFLOWS:
+		show_peerflows(iev, id, &req);
+		break;
+	case CTL_SHOW_COUNTERS:
+		imsgev_send(iev, CTL_SLIRP_COUNTERS, id, -1, &se.s.count,
+		    sizeof(se.s.count));
+		imsgev_send(iev, CTL_END, id, -1, NULL, 0);
+		break;
+	case CTL_REFRESH:
+		dns_refresh();
+		imsgev_send(iev, CTL_OK, id, -1, NULL, 0);
+		break;
+	case CTL_KILL_FLOW:
+		kill_flow(iev, id, req.arg);
+		break;
+	case CTL_SHOW_RULES:
+		show_rules(iev, id, &req);
+		break;
+	case CTL_FLUSH:
+		flush();
+		imsgev_send(iev, CTL_OK, id, -1, NULL, 0);
+		break;
+	default:
+		bad_imsg("control", imsg_get_type(imsg));
+	}
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The receive queue: what the host has not taken yet, and what came out of
+ * order; and the window that is offered over it.
+ */
+
+#include <sys/types.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rcvq.h"
+
+#define RCVQ_MIN	16384
+#define PEER_RCVBUF	(16 * 1024 * 1024)
+#define ALL_RCVBUF	(64 * 1024 * 1024)
+
+void
+tcp_queue_free(struct slirp *s, struct tcpcb *t)
+{
+	struct tcp_rcvq	*q = t->rq;
+
+	if (q == NULL)
+		return;
+	s->tcp->rcvbuf -= q->size;
+	t->f.peer->rcvbuf -= q->size;
+	free(q->buf);
+	free(q);
+	t->rq = NULL;
+}
+
+/* Copy bytes between the queue and flat memory. */
+void
+tcp_queue_put(struct tcp_rcvq *q, uint32_t seq, const uint8_t *data,
+    uint32_t len)
+{
+	uint32_t	 pos = seq & (q->size - 1), n = q->size - pos;
+
+	if (n > len)
+		n = len;
+	memcpy(q->buf + pos, data, n);
+	memcpy(q->buf, data + n, len - n);
+}
+
+int
+tcp_queue_iov(const struct tcp_rcvq *q, uint32_t seq, uint32_t len,
+    struct iovec iov[2])
+{
+	uint32_t	 pos = seq & (q->size - 1), n = q->size - pos;
+
+	if (n > len)
+		n = len;
+	iov[0].iov_base = q->buf + pos;
+	iov[0].iov_len = n;
+	iov[1].iov_base = q->buf;
+	iov[1].iov_len = len - n;
+	return (len > n ? 2 : 1);
+}
+
+/* Have a queue that reaches to end.  -1 if a budget does not allow it. */
+int
+tcp_queue_room(struct slirp *s, struct tcpcb *t, uint32_t end)
+{
+	struct tcp_rcvq	*q = t->rq, *nq;
+	struct iovec	 iov[2];
+	uint32_t	 need = end - t->host_nxt, size, old = 0, seq;
+	int		 i, n;
+
+	if (q != NULL) {
+		if (need <= q->size)
+			return (0);
+		old = q->size;
+	}
+	for (size = RCVQ_MIN; size < need; size *= 2)
+		if (size > 2 * TCP_WND_MAX)
+			return (-1);
+	/* a peer gets no more than is left for the others */
+	if (t->f.peer->rcvbuf + size - old > PEER_RCVBUF ||
+	    t->f.peer->rcvbuf + s->tcp->rcvbuf + size - old > ALL_RCVBUF)
+		return (-1);
+	if ((nq = calloc(1, sizeof(*nq))) == NULL)
+		return (-1);
+	if ((nq->buf = calloc(1, size)) == NULL) {
+		free(nq);
+		return (-1);
+	}
+	nq->size = size;
+	if (q != NULL) {
+		nq->nranges = q->nranges;
+		nq->recent = q->recent;
+		memcpy(nq->range, q->range, sizeof(nq->range));
+		/* all that it could hold, from the first byte on */
+		n = tcp_queue_iov(q, t->host_nxt, old, iov);
+		for (i = 0, seq = t->host_nxt; i < n; i++) {
+			tcp_queue_put(nq, seq, iov[i].iov_base,
+			    (uint32_t)iov[i].iov_len);
+			seq += (uint32_t)iov[i].iov_len;
+		}
+		tcp_queue_free(s, t);
+	}
+	t->rq = nq;
+	s->tcp->rcvbuf += size;
+	t->f.peer->rcvbuf += size;
+	return (0);
+}
+
+/*
+ * Enter [start, end) into the sorted ranges, joining what touches.  -1 if
+ * there are too many.
+ */
+int
+tcp_range_add(struct tcp_rcvq *q, uint32_t start, uint32_t end)
+{
+	int	 i, j;
+
+	for (i = 0; i < q->nranges; i++)
+		if (SEQ_LEQ(start, q->range[i].end))
+			break;
+	for (j = i; j < q->nranges && SEQ_LEQ(q->range[j].start, end); j++) {
+		if (SEQ_LT(q->range[j].start, start))
+			start = q->range[j].start;
+		if (SEQ_GT(q->range[j].end, end))
+			end = q->range[j].end;
+	}
+	if (i == j && q->nranges == TCP_RANGES)
+		return (-1);
+	memmove(&q->range[i + 1], &q->range[j],
+	    (size_t)(q->nranges - j) * sizeof(q->range[0]));
+	q->nranges += 1 - (j - i);
+	q->range[i].start = start;
+	q->range[i].end = end;
+	q->recent = i;
+	return (0);
+}
+
+/* What is in order now moves from the ranges to rcv_nxt. */
+void
+tcp_ranges_advance(struct tcpcb *t)
+{
+	struct tcp_rcvq	*q = t->rq;
+
+	while (q != NULL && q->nranges > 0 &&
+	    SEQ_LEQ(q->range[0].start, t->rcv_nxt)) {
+		if (SEQ_GT(q->range[0].end, t->rcv_nxt))
+			t->rcv_nxt = q->range[0].end;
+		memmove(&q->range[0], &q->range[1],
+		    (size_t)(q->nranges - 1) * sizeof(q->range[0]));
+		q->nranges--;
+		if (q->recent > 0)
+			q->recent--;
+		t->ack_now = 1;
+	}
+}
+
+/*
+ * The window field for a segment that is sent now; what it tells is
+ * remembered.
+ */
+uint16_t
+tcp_window(struct tcpcb *t)
+{
+	uint32_t	 edge = t->host_nxt + t->rcv_wnd, w, step, unit;
+
+	/* silly window avoidance (RFC 9293 3.8.6.2.2) */
+	step = t->rcv_wnd / 4 < t->mss ? t->rcv_wnd / 4 : t->mss;
+	if (SEQ_LT(edge, t->rcv_adv + step))
+		edge = t->rcv_adv;
+	w = SEQ_GT(edge, t->rcv_nxt) ? edge - t->rcv_nxt : 0;
+	/*
+	 * Round up, so that the edge does not move back by a fraction of
+	 * the scale; not for ever, or it would creep away.
+	 */
+	unit = (1U << t->rcv_scale) - 1;
+	if (w > 0 && SEQ_LT(t->rcv_adv, t->host_nxt + t->rcv_wnd +
+	    (16 << t->rcv_scale)))
+		w += unit;
+	w >>= t->rcv_scale;
+	if (w > UINT16_MAX)
+		w = UINT16_MAX;
+	if (SEQ_GT(t->rcv_nxt + (w << t->rcv_scale), t->rcv_adv))
+		t->rcv_adv = t->rcv_nxt + (w << t->rcv_scale);
+	return ((uint16_t)w);
+}
+
+/* What came again is told to the guest (RFC 2883). */
+void
+tcp_note_dup(struct tcpcb *t, uint32_t start, uint32_t end)
+{
+	const struct tcp_rcvq	*q = t->rq;
+	int			 i;
+
+	if (SEQ_LEQ(start, t->rcv_nxt) && SEQ_GT(end, t->rcv_nxt))
+		end = t->rcv_nxt;
+	else if (SEQ_GT(end, t->rcv_nxt)) {
+		for (i = 0; q != NULL && i < q->nranges; i++)
+			if (SEQ_GEQ(start, q->range[i].start) &&
+			    SEQ_LEQ(end, q->range[i].end))
+				break;
+		if (q == NULL || i == q->nranges)
+			return;
+	}
+	t->x->dsack.start = start;
+	t->x->dsack.end = end;
+}

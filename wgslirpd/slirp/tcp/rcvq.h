@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef RCVQ_H
+#define RCVQ_H
+
+#include <sys/uio.h>
+
+#include "tcpcb.h"
+
+#define TCP_RANGES	32		/* out of order, a flow */
+
+/*
+ * What could not go to the host at once: in-order data that it did not
+ * take, and data that came out of order.  A byte sits at its sequence
+ * number modulo size.
+ */
+struct tcp_rcvq {
+	uint8_t			*buf;
+	uint32_t		 size;		/* power of two */
+	int			 nranges;
+	int			 recent;	/* range of the last arrival */
+	struct tcp_range	 range[TCP_RANGES];
+};
+
+void		 tcp_queue_free(struct slirp *, struct tcpcb *);
+void		 tcp_queue_put(struct tcp_rcvq *, uint32_t, const uint8_t *,
+		    uint32_t);
+int		 tcp_queue_iov(const struct tcp_rcvq *, uint32_t, uint32_t,
+		    struct iovec [2]);
+int		 tcp_queue_room(struct slirp *, struct tcpcb *, uint32_t);
+int		 tcp_range_add(struct tcp_rcvq *, uint32_t, uint32_t);
+void		 tcp_ranges_advance(struct tcpcb *);
+uint16_t	 tcp_window(struct tcpcb *);
+void		 tcp_note_dup(struct tcpcb *, uint32_t, uint32_t);
+
+#endif

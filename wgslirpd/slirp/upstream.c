@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Questions to other resolvers: by UDP from a port of its own and with a random
+ * id, by TCP if the answer was cut short, the next upstream if one does not
+ * answer in time.  Who asks the same at once shares one question.
+ */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dnscache.h"
+#include "fds.h"
+#include "log.h"
+#include "lookup.h"
+#include "net/bytes.h"
+#include "proc.h"
+#include "upstream.h"
+
+#define MAX_QUERIES	256	/* under way */
+#define MAX_WAITERS	64	/* that share a question */
+#define TRY_TIME	1500	/* milliseconds by UDP */
+#define TCP_TIME	4000
+#define TRIES		4
+
+struct waiter {
+	STAILQ_ENTRY(waiter)	 entry;
+	struct dns_question	 q;
+	int			 udp;
+	upstream_fn		*fn;
+	void			*arg;
+};
+
+struct query {
+	TAILQ_ENTRY(query)	 entry;
+	struct dns_question	 q;
+	uint16_t		 id;
+	int			 fd;
+	int			 tries;
+	int			 upstream;
+	int			 nwaiters;
+	struct event		*ev;
+	struct event		*timer;
+	struct bufferevent	*bev;
+	STAILQ_HEAD(, waiter)	 waiters;
+};
+
+static struct slirp		*engine;
+static struct upstream		 upstreams[MAX_UPSTREAMS];
+static struct upstream		 staged[MAX_UPSTREAMS];
+static int			 nupstreams, nstaged;
+static int			 good;		/* upstream that answered last */
+static TAILQ_HEAD(, query)	 queries = TAILQ_HEAD_INITIALIZER(queries);
+static int			 nqueries;
+
+uint8_t	 upstream_buf[UPSTREAM_ROOM + DNS_MSG_MAX];
+
+static void	 query_send(struct query *);
+
+static void
+query_stop(struct query *x)
+{
+	if (x->ev != NULL)
+		event_free(x->ev);
+	x->ev = NULL;
+	if (x->fd != -1)
+		close(x->fd);
+	x->fd = -1;
+	if (x->bev != NULL)
+		bufferevent_free(x->bev);
+	x->bev = NULL;
+	event_del(x->timer);
+}
+
+/* Everybody who waits gets the answer; msg NULL: there is none. */
+static void
+query_done(struct query *x, const uint8_t *msg, size_t len)
+{
+	struct waiter	*w;
+	size_t		 n;
+
+	query_stop(x);
+	TAILQ_REMOVE(&queries, x, entry);
+	nqueries--;
+	fds_give();
+	if (msg == NULL)
+		engine->count.dns_failed++;
+	while ((w = STAILQ_FIRST(&x->waiters)) != NULL) {
+		STAILQ_REMOVE_HEAD(&x->waiters, entry);
+		if (msg != NULL)
+			n = dnsmsg_answer(msg, len, &w->q, 0, w->udp, UPSTREAM_OUT,
+			    DNS_MSG_MAX);
+		else
+			n = dnsmsg_error(&w->q, DNS_SERVFAIL, UPSTREAM_OUT,
+			    DNS_MSG_MAX);
+		w->fn(w->arg, UPSTREAM_OUT, n);
+		free(w);
+	}
+	event_free(x->timer);
+	free(x);
+}
+
+/* Ask the next upstream, if it is worth while. */
+static void
+query_next(struct query *x)
+{
+	query_stop(x);
+	if (++x->tries >= TRIES || nupstreams == 0) {
+		query_done(x, NULL, 0);
+		return;
+	}
+	x->upstream = (x->upstream + 1) % nupstreams;
+	query_send(x);
+}
+
+static void
+query_timeout(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	engine->now = mono_now();
+	query_next(arg);
+}
+
+static void
+query_timer(struct query *x, int ms)
+{
+	struct timeval	 tv = { ms / 1000, ms % 1000 * 1000 };
+
+	event_add(x->timer, &tv);
+}
+
+/* A whole answer that belongs to the question. */
+static void
+query_answered(struct query *x, uint8_t *msg, size_t len, uint32_t ttl)
+{
+	int	 rcode = msg[3] & 15;
+
+	/* one that refuses, or has trouble, is not the last to be asked */
+	if (rcode != DNS_NOERROR && rcode != DNS_NXDOMAIN && nupstreams > 1 &&
+	    x->tries + 1 < TRIES) {
+		query_next(x);
+		return;
+	}
+	good = x->upstream;
+	dnscache_add(&x->q, msg, len, ttl, engine->now);
+	query_done(x, msg, len);
+}
+
+static void
+tcp_read(struct bufferevent *bev, void *arg)
+{
+	static uint8_t	 msg[DNS_MSG_MAX];
+	struct query	*x = arg;
+	struct evbuffer	*in = bufferevent_get_input(bev);
+	uint8_t		 h[2];
+	uint32_t	 ttl;
+	size_t		 len;
+	ssize_t		 n;
+	int		 tc;
+
+	engine->now = mono_now();
+	if (evbuffer_copyout(in, h, 2) != 2)
+		return;
+	len = (size_t)(h[0] << 8 | h[1]);
+	if (evbuffer_get_length(in) < 2 + len)
+		return;
+	evbuffer_drain(in, 2);
+	evbuffer_remove(in, msg, len);
+	n = dnsmsg_check(msg, len, &x->q, x->id, &ttl, &tc);
+	if (n == -1 || tc)
+		query_next(x);
+	else
+		query_answered(x, msg, (size_t)n, ttl);
+}
+
+static void
+tcp_event_cb(struct bufferevent *bev, short what, void *arg)
+{
+	(void)bev;
+	(void)what;
+	engine->now = mono_now();
+	query_next(arg);
+}
+
+/* The answer does not fit a datagram: the same upstream by TCP. */
+static void
+query_tcp(struct query *x)
+{
+	struct sockaddr_storage	 ss;
+	const struct upstream	*u = &upstreams[x->upstream];
+	uint8_t			 msg[2 + DNS_UDP_MIN];
+	socklen_t		 slen;
+	size_t			 n;
+
+	query_stop(x);
+	n = dnsmsg_upstream(&x->q, x->id, msg + 2, sizeof(msg) - 2);
+	slen = sa_make(&ss, &u->addr, u->port);
+	x->fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK |
+	    SOCK_CLOEXEC, 0);
+	if (n == 0 || x->fd == -1 || (connect(x->fd, (struct sockaddr *)&ss,
+	    slen) == -1 && errno != EINPROGRESS) || (x->bev =
+	    bufferevent_socket_new(evbase, x->fd, BEV_OPT_CLOSE_ON_FREE)) ==
+	    NULL) {
+		query_next(x);
+		return;
+	}
+	x->fd = -1;		/* it is the bufferevent's */
+	put16(msg, (uint32_t)n);
+	bufferevent_setcb(x->bev, tcp_read, NULL, tcp_event_cb, x);
+	bufferevent_setwatermark(x->bev, EV_READ, 0, DNS_MSG_MAX + 2);
+	bufferevent_enable(x->bev, EV_READ | EV_WRITE);
+	bufferevent_write(x->bev, msg, n + 2);
+	query_timer(x, TCP_TIME);
+}
+
+static void
+query_readable(evutil_socket_t fd, short what, void *arg)
+{
+	static uint8_t	 msg[DNS_MSG_MAX];
+	struct query	*x = arg;
+	uint32_t	 ttl;
+	ssize_t		 r, n;
+	int		 tc;
+
+	(void)what;
+	engine->now = mono_now();
+	if ((r = recv(fd, msg, sizeof(msg), MSG_DONTWAIT)) == -1) {
+		if (errno != EAGAIN && errno != EINTR)
+			query_next(x);	/* refused, unreachable */
+		return;
+	}
+	/* what is not the answer is not worth a word */
+	n = dnsmsg_check(msg, (size_t)r, &x->q, x->id, &ttl, &tc);
+	if (n == -1)
+		return;
+	if (tc)
+		query_tcp(x);
+	else
+		query_answered(x, msg, (size_t)n, ttl);
+}
+
+/* Ask the upstream whose turn it is, from a port and with an id anew. */
+static void
+query_send(struct query *x)
+{
+	struct sockaddr_storage	 ss;
+	const struct upstream	*u = &upstreams[x->upstream];
+	uint8_t			 msg[DNS_UDP_MIN];
+	socklen_t		 slen;
+	size_t			 n;
+
+	x->id = (uint16_t)arc4random();
+	n = dnsmsg_upstream(&x->q, x->id, msg, sizeof(msg));
+	slen = sa_make(&ss, &u->addr, u->port);
+	x->fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_NONBLOCK |
+	    SOCK_CLOEXEC, 0);
+	/* as if it had not answered: others may, and it may later */
+	query_timer(x, TRY_TIME);
+	if (x->fd == -1 || n == 0 ||
+	    connect(x->fd, (struct sockaddr *)&ss, slen) == -1 ||
+	    (x->ev = event_new(evbase, x->fd, EV_READ | EV_PERSIST,
+	    query_readable, x)) == NULL || event_add(x->ev, NULL) == -1 ||
+	    send(x->fd, msg, n, MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
+		query_timer(x, 1);
+}
+
+static struct query *
+query_new(const struct dns_question *q)
+{
+	struct query	*x;
+
+	if (nqueries >= MAX_QUERIES || nupstreams == 0 ||
+	    fds_take() == -1)
+		return (NULL);
+	if ((x = calloc(1, sizeof(*x))) == NULL) {
+		fds_give();
+		return (NULL);
+	}
+	if ((x->timer = evtimer_new(evbase, query_timeout, x)) == NULL) {
+		fds_give();
+		free(x);
+		return (NULL);
+	}
+	x->q = *q;
+	x->fd = -1;
+	x->upstream = good % nupstreams;
+	STAILQ_INIT(&x->waiters);
+	TAILQ_INSERT_TAIL(&queries, x, entry);
+	nqueries++;
+	engine->count.dns_forwarded++;
+	query_send(x);
+	return (x);
+}
+
+/* One more upstream of the configuration that is being staged. */
+int
+upstream_stage(const struct upstream *u)
+{
+	if (nstaged == MAX_UPSTREAMS)
+		return (-1);
+	staged[nstaged++] = *u;
+	return (0);
+}
+
+/*
+ * Ask; fn gets the answer, or an error, later or at once, in a buffer with
+ * UPSTREAM_ROOM bytes before it.  -1 if that is not possible, and then it is
+ * not called.
+ */
+int
+upstream_ask(const struct dns_question *q, int udp, upstream_fn *fn,
+    void *arg)
+{
+	struct query	*x;
+	struct waiter	*w;
+
+	TAILQ_FOREACH(x, &queries, entry)
+		if (x->nwaiters < MAX_WAITERS && dnsmsg_same(&x->q, q))
+			break;
+	if ((w = calloc(1, sizeof(*w))) == NULL ||
+	    (x == NULL && (x = query_new(q)) == NULL)) {
+		free(w);
+		return (-1);
+	}
+	w->q = *q;
+	w->udp = udp;
+	w->fn = fn;
+	w->arg = arg;
+	STAILQ_INSERT_TAIL(&x->waiters, w, entry);
+	x->nwaiters++;
+	return (0);
+}
+
+/* How many questions more can be under way. */
+int
+upstream_room(void)
+{
+	return (MAX_QUERIES - nqueries);
+}
+
+/* What was staged takes effect; who waits is told that there is no answer. */
+void
+upstream_commit(struct slirp *s, int on)
+{
+	struct query	*x;
+
+	engine = s;
+	while ((x = TAILQ_FIRST(&queries)) != NULL)
+		query_done(x, NULL, 0);
+	dnscache_clear();
+	memcpy(upstreams, staged, sizeof(upstreams));
+	nupstreams = nstaged;
+	nstaged = 0;
+	good = 0;
+	if (!on)
+		return;
+	if (nupstreams == 0)
+		nupstreams = dns_nameservers(upstreams, MAX_UPSTREAMS);
+	if (nupstreams == 0)
+		log_warnx("dns: no upstream, and none in resolv.conf");
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef UPSTREAM_H
+#define UPSTREAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conf.h"
+#include "dnsmsg.h"
+#include "net/peer.h"
+
+/*
+ * Where answers are put together, with room for a UDP header, or a length by
+ * TCP, before the message.
+ */
+#define UPSTREAM_ROOM	8
+#define UPSTREAM_OUT	(upstream_buf + UPSTREAM_ROOM)
+extern uint8_t	 upstream_buf[UPSTREAM_ROOM + DNS_MSG_MAX];
+
+/* Who wants an answer; it gets NULL if there will be none. */
+typedef void	 upstream_fn(void *, uint8_t *, size_t);
+
+int		 upstream_stage(const struct upstream *);
+int		 upstream_ask(const struct dns_question *, int, upstream_fn *,
+		    void *);
+int		 upstream_room(void);
+void		 upstream_commit(struct slirp *, int);
+
+#endif

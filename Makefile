@@ -39,7 +39,8 @@ INC_wgslirpd/slirp/tcp =	-iquote wgslirpd/msg -iquote wgslirpd/slirp/net
 INC_wgslirpd/control =		$(INC_process)
 # The tests see everything, each with the folder that it is in.
 INC_tests =			-iquote wgslirpd -iquote wgslirpd/msg \
-				-iquote wgslirpd/slirp/net -iquote regress/lib
+				-iquote wgslirpd/proc -iquote wgslirpd/slirp/net \
+				-iquote regress/lib
 INC_regress/bench =		$(INC_tests)
 INC_regress/lib =		$(INC_tests)
 INC_regress/sim =		$(INC_tests)
@@ -60,7 +61,8 @@ MSG =		wgslirpd/msg/check.o wgslirpd/msg/tcpconf.o
 PROC =		wgslirpd/proc/nap.o wgslirpd/proc/proc.o
 
 PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
-		wgslirpd/parent/config.o wgslirpd/parent/env.o \
+		wgslirpd/parent/config.o wgslirpd/parent/directive.o \
+		wgslirpd/parent/env.o \
 		wgslirpd/parent/lex.o wgslirpd/parent/listen.o \
 		wgslirpd/parent/main.o wgslirpd/parent/parse.o \
 		wgslirpd/parent/print.o wgslirpd/parent/reload.o \
@@ -119,8 +121,8 @@ CONTROL =	wgslirpd/control/ask.o wgslirpd/control/client.o \
 		wgslirpd/control/http.o wgslirpd/control/main.o \
 		wgslirpd/control/uapi.o
 
-DAEMON =	$(BASE) $(MSG) $(PROC) $(PARENT) $(WG) $(CRYPTO) $(NET) $(TCP) $(SLIRP) \
-		$(CONTROL)
+DAEMON =	$(BASE) $(MSG) $(PROC) $(PARENT) $(WG) $(CRYPTO) $(NET) $(TCP) \
+		$(SLIRP) $(CONTROL)
 
 CTL =		wgslirpctl/convert.o wgslirpctl/keys.o wgslirpctl/output.o \
 		wgslirpctl/wgslirpctl.o
@@ -137,6 +139,8 @@ UNIT_SLIRP =	$(UNIT_BASE) common/pktq.o common/shm_$(PLATFORM).o \
 		wgslirpd/slirp/protocols.o $(NET) $(TCP)
 UNIT_WORLD =	regress/lib/guest.o regress/lib/world.o $(UNIT_SLIRP)
 UNIT_SIM =	regress/lib/queues.o $(UNIT_SLIRP)
+UNIT_CONFIG =	common/addr.o common/log.o wgslirpd/parent/config.o \
+		wgslirpd/parent/directive.o
 UNIT_DNS =	wgslirpd/slirp/dnsmsg.o common/addr.o
 UNIT_LOAD =	$(UNIT_WG) wgslirpd/slirp/net/cksum.o \
 		wgslirpd/crypto/udpio_$(PLATFORM).o
@@ -149,6 +153,7 @@ LINK_sim_many.t =	$(UNIT_SIM) -lbsd
 LINK_sim_tcp.t =	$(UNIT_SIM) -lbsd
 LINK_sim_wg.t =		$(UNIT_WG) -lcrypto -lbsd
 LINK_test_common.t =	$(UNIT_COMMON) -lcmocka -lbsd
+LINK_test_config.t =	$(UNIT_CONFIG) -lcmocka -lbsd
 LINK_test_dns.t =	$(UNIT_DNS) -lcmocka -lresolv -lbsd
 LINK_test_msg.t =	$(MSG) -lcmocka
 LINK_test_router.t =	$(UNIT_WORLD) -lcmocka -lbsd
@@ -159,7 +164,8 @@ LINK_test_turns.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_wg.t =	$(UNIT_WG) -lcmocka -lcrypto -lbsd
 LINK_vectors.t =	$(UNIT_WG) -lcrypto -lbsd
 
-UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_dns.t \
+UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
+		regress/unit/test_dns.t \
 		regress/unit/test_msg.t regress/unit/test_router.t \
 		regress/unit/test_slirp.t regress/unit/test_tcp.t \
 		regress/unit/test_turns.t regress/unit/test_wg.t \
@@ -240,6 +246,7 @@ wgslirpd/parent/parse.c: wgslirpd/parent/parse.y
 wgslirpd/parent/parse.o: wgslirpd/parent/parse.c
 
 regress/unit/test_common.t: $(UNIT_COMMON)
+regress/unit/test_config.t: $(UNIT_CONFIG)
 regress/unit/test_dns.t: $(UNIT_DNS)
 regress/unit/test_msg.t: $(MSG)
 regress/unit/test_router.t regress/unit/test_slirp.t \

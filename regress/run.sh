@@ -79,6 +79,16 @@ status=$?
 grep FAIL "$t/out"
 count "sim/sim_many, 100,000 connections" $status
 
+$python regress/house/house.py >"$t/out" 2>&1
+status=$?
+grep -v passed "$t/out"
+count "house, the walls" $status
+
+regress/house/bmake.sh >"$t/out" 2>&1
+status=$?
+grep -v passed "$t/out"
+count "house, both makes" $status
+
 regress/config/run.sh >"$t/out" 2>&1
 status=$?
 grep -v passed "$t/out"

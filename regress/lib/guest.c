@@ -174,7 +174,7 @@ fill(uint8_t *p, size_t n, uint32_t at)
 }
 
 void
-udp_queue(const char *src, const char *dst, uint16_t sport, uint16_t dport,
+g_udp_queue(const char *src, const char *dst, uint16_t sport, uint16_t dport,
     const void *data, size_t len)
 {
 	uint8_t		 l4[2000], p[2100];
@@ -190,17 +190,17 @@ udp_queue(const char *src, const char *dst, uint16_t sport, uint16_t dport,
 }
 
 void
-udp_send(const char *src, const char *dst, uint16_t sport, uint16_t dport,
+g_udp_send(const char *src, const char *dst, uint16_t sport, uint16_t dport,
     const void *data, size_t len)
 {
-	udp_queue(src, dst, sport, dport, data, len);
+	g_udp_queue(src, dst, sport, dport, data, len);
 	assert_int_equal(slirp_input(&W.s, 256), 1);
 	pktq_return_flush(&W.in_c);
 	w_run();
 }
 
 void
-udp_says(struct fsock *x, const char *from, uint16_t port,
+g_udp_says(struct fsock *x, const char *from, uint16_t port,
     const void *data, size_t len)
 {
 	w_addr(&x->from, from);

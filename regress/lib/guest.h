@@ -43,11 +43,11 @@ void		 host_up(struct fsock *);
 void		 host_says(struct fsock *, const void *, size_t);
 struct fsock	*g_connect(struct guest *, uint32_t);
 void		 fill(uint8_t *, size_t, uint32_t);
-void		 udp_queue(const char *, const char *, uint16_t, uint16_t,
+void		 g_udp_queue(const char *, const char *, uint16_t, uint16_t,
 		    const void *, size_t);
-void		 udp_send(const char *, const char *, uint16_t, uint16_t,
+void		 g_udp_send(const char *, const char *, uint16_t, uint16_t,
 		    const void *, size_t);
-void		 udp_says(struct fsock *, const char *, uint16_t, const void *,
+void		 g_udp_says(struct fsock *, const char *, uint16_t, const void *,
 		    size_t);
 
 #endif

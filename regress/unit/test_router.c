@@ -152,30 +152,30 @@ answers(void **state)
 	assert_true(g_next(&s));
 	assert_int_equal(s.flags, TH_RST | TH_ACK);
 	assert_int_equal(s.ack, 5001);
-	udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, "x", 1);
+	g_udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, "x", 1);
 	assert_int_equal(W.npkts, 1);
 	assert_int_equal(W.pkts[0].b[21], 13);
 	W.npkts = 0;
 	r->answer = ANSWER_DROP;
 	g_send(&g, TH_SYN, g.seq, NULL, 0);
-	udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, "x", 1);
+	g_udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, "x", 1);
 	assert_int_equal(W.npkts, 0);
 	assert_int_equal(W.s.count.ip_drop_policy, 5);
 	assert_int_equal(W.s.conf.rule_info[0].matches, 5);
 	assert_int_equal(table_count(&W.s), 0);
 	/* what passes is decided once for each destination */
 	r = add_rule(1, "192.0.2.2/32", 6000);
-	udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, "x", 1);
-	udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, "x", 1);
+	g_udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, "x", 1);
+	g_udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, "x", 1);
 	assert_int_equal(W.fs[0].shut, 2);
 	assert_int_equal(W.s.conf.rule_info[1].matches, 1);
 	/* the same mapping elsewhere is decided anew */
-	udp_send("10.77.0.2", "192.0.2.2", 5000, 6001, "x", 1);
+	g_udp_send("10.77.0.2", "192.0.2.2", 5000, 6001, "x", 1);
 	assert_int_equal(W.fs[0].shut, 2);
 	/* and so is everything after a change */
 	r->pass = 0;
 	W.s.policy++;
-	udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, "x", 1);
+	g_udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, "x", 1);
 	assert_int_equal(W.fs[0].shut, 2);
 	w_close();
 }
@@ -228,16 +228,16 @@ local_services(void **state)
 	/* UDP: what loopback answers comes from the gateway */
 	w_open();
 	add_rule(1, "127.0.0.1", 53);
-	udp_send("10.77.0.2", "10.77.0.1", 5000, 53, "x", 1);
+	g_udp_send("10.77.0.2", "10.77.0.1", 5000, 53, "x", 1);
 	x = &W.fs[0];
 	w_addr(&src, "127.0.0.1");
 	assert_int_equal(ipaddr_cmp(&x->dst, &src), 0);
-	udp_says(x, "127.0.0.1", 53, "y", 1);
+	g_udp_says(x, "127.0.0.1", 53, "y", 1);
 	assert_int_equal(W.npkts, 1);
 	assert_memory_equal(W.pkts[0].b + 12, "\x0a\x4d\x00\x01", 4);
 	W.npkts = 0;
 	/* another service of the host is a stranger */
-	udp_says(x, "127.0.0.1", 54, "y", 1);
+	g_udp_says(x, "127.0.0.1", 54, "y", 1);
 	assert_int_equal(W.npkts, 0);
 	assert_int_equal(W.s.count.udp_drop_filtered, 1);
 	w_close();
@@ -269,16 +269,16 @@ filtering(void **state)
 
 			w_open();
 			W.s.conf.filtering = t[i].how;
-			udp_send(v6 ? "fd77::2" : "10.77.0.2", from[0], 5000,
+			g_udp_send(v6 ? "fd77::2" : "10.77.0.2", from[0], 5000,
 			    6000, "x", 1);
 			for (k = 0; k < 3; k++) {
 				W.npkts = 0;
-				udp_says(&W.fs[0], from[k], port[k], "y", 1);
+				g_udp_says(&W.fs[0], from[k], port[k], "y", 1);
 				assert_int_equal(W.npkts, t[i].got[k]);
 			}
 			/* never another family, whatever the setting */
 			W.npkts = 0;
-			udp_says(&W.fs[0], v6 ? "192.0.2.2" : "2001:db8::2",
+			g_udp_says(&W.fs[0], v6 ? "192.0.2.2" : "2001:db8::2",
 			    6000, "y", 1);
 			assert_int_equal(W.npkts, 0);
 			w_close();
@@ -306,7 +306,7 @@ train_comes(struct fsock *x, const char *from, size_t segment, size_t n)
 
 	fill(data, n, (uint32_t)(n * 7 + segment));
 	x->segment = segment;
-	udp_says(x, from, 6000, data, n);
+	g_udp_says(x, from, 6000, data, n);
 	assert_int_equal(W.npkts, (n + segment - 1) / segment);
 	for (i = 0; i < (size_t)W.npkts; i++) {
 		len = n - got < segment ? n - got : segment;
@@ -333,57 +333,57 @@ trains(void **state)
 	w_open();
 	/* ten alike and a shorter one */
 	for (i = 0; i < 10; i++)
-		udp_queue(g, h, 5000, 6000, data + i * 1000, 1000);
-	udp_queue(g, h, 5000, 6000, data + 10000, 77);
+		g_udp_queue(g, h, 5000, 6000, data + i * 1000, 1000);
+	g_udp_queue(g, h, 5000, 6000, data + 10000, 77);
 	batch(11, 1, 11);
 	assert_int_equal(x->outlen, 10077);
 	assert_memory_equal(x->out, data, 10077);
 	assert_int_equal(W.s.count.udp_rx_datagrams, 11);
 	assert_int_equal(W.s.count.udp_rx_bytes, 10077);
 	/* nothing follows the shorter one, nor a longer one; order stays */
-	udp_queue(g, h, 5000, 6000, data, 1000);
-	udp_queue(g, h, 5000, 6000, data, 500);
-	udp_queue(g, h, 5000, 6000, data, 500);
-	udp_queue(g, h, 5000, 6000, data, 501);
+	g_udp_queue(g, h, 5000, 6000, data, 1000);
+	g_udp_queue(g, h, 5000, 6000, data, 500);
+	g_udp_queue(g, h, 5000, 6000, data, 500);
+	g_udp_queue(g, h, 5000, 6000, data, 501);
 	batch(4, 3, 4);
 	/* empty ones, another port, another host, another guest's port */
-	udp_queue(g, h, 5000, 6000, data, 0);
-	udp_queue(g, h, 5000, 6000, data, 0);
-	udp_queue(g, h, 5000, 6001, data, 9);
-	udp_queue(g, "192.0.2.3", 5000, 6001, data, 9);
-	udp_queue(g, h, 5000, 6000, data, 9);
+	g_udp_queue(g, h, 5000, 6000, data, 0);
+	g_udp_queue(g, h, 5000, 6000, data, 0);
+	g_udp_queue(g, h, 5000, 6001, data, 9);
+	g_udp_queue(g, "192.0.2.3", 5000, 6001, data, 9);
+	g_udp_queue(g, h, 5000, 6000, data, 9);
 	batch(5, 5, 5);
 	/* no longer than a train may be */
 	for (i = 0; i < 100; i++)
-		udp_queue(g, h, 5000, 6000, data, 1000);
+		g_udp_queue(g, h, 5000, 6000, data, 1000);
 	batch(100, 2, 100);
 	for (i = 0; i < 65; i++)
-		udp_queue(g, h, 5000, 6000, data, 1);
+		g_udp_queue(g, h, 5000, 6000, data, 1);
 	batch(65, 2, 65);
 	/* a system that cannot gets them one by one */
 	W.no_gso = 1;
 	for (i = 0; i < 5; i++)
-		udp_queue(g, h, 5000, 6000, data, 100);
+		g_udp_queue(g, h, 5000, 6000, data, 100);
 	batch(5, 5, 5);
 	W.no_gso = 0;
 	/* an error is about one of them, and told with its packet */
 	x->werror = ECONNREFUSED;
 	for (i = 0; i < 5; i++)
-		udp_queue(g, h, 5000, 6000, data, 100);
+		g_udp_queue(g, h, 5000, 6000, data, 100);
 	batch(5, 5, 5);
 	/* a flow that ends in the batch takes nothing with it */
 	W.peer->max_flows = 1;
-	udp_queue(g, h, 5000, 6000, data, 100);
-	udp_queue(g, h, 5001, 6000, data, 100);
+	g_udp_queue(g, h, 5000, 6000, data, 100);
+	g_udp_queue(g, h, 5001, 6000, data, 100);
 	batch(2, 2, 1);
 	assert_int_equal(x->closed, 1);
 	w_close();
 
 	/* what comes together is taken apart */
 	w_open();
-	udp_send(g, h, 5000, 6000, "x", 1);
+	g_udp_send(g, h, 5000, 6000, "x", 1);
 	x->segment = 1200;
-	udp_says(x, h, 6000, data, 12 * 1200 + 5);
+	g_udp_says(x, h, 6000, data, 12 * 1200 + 5);
 	assert_int_equal(W.npkts, 13);
 	for (i = 0; i < 13; i++) {
 		assert_int_equal(W.pkts[i].len, i < 12 ? 1228 : 33);
@@ -407,11 +407,11 @@ trains(void **state)
 	train_comes(x, h, 1392, 45 * 1392 + 100);
 	/* larger than the tunnel takes: each is fragmented as one */
 	x->segment = 0;
-	udp_says(x, h, 6000, data, 3000);
+	g_udp_says(x, h, 6000, data, 3000);
 	assert_int_equal(W.npkts, 3);
 	W.npkts = 0;
 	x->segment = 2000;
-	udp_says(x, h, 6000, data, 6000);
+	g_udp_says(x, h, 6000, data, 6000);
 	assert_int_equal(W.npkts, 6);
 	W.npkts = 0;
 	w_close();
@@ -435,27 +435,27 @@ eviction(void **state)
 	/* one TCP, one UDP that was answered, two that were not */
 	g_init(&g, 0, 5000);
 	tcp = g_connect(&g, 0);
-	udp_send("10.77.0.2", "192.0.2.2", 5001, 6000, "x", 1);
-	udp_says(&W.fs[1], "192.0.2.2", 6000, "y", 1);
+	g_udp_send("10.77.0.2", "192.0.2.2", 5001, 6000, "x", 1);
+	g_udp_says(&W.fs[1], "192.0.2.2", 6000, "y", 1);
 	w_jump(10);
-	udp_send("10.77.0.2", "192.0.2.2", 5002, 6000, "x", 1);
+	g_udp_send("10.77.0.2", "192.0.2.2", 5002, 6000, "x", 1);
 	w_jump(10);
-	udp_send("10.77.0.2", "192.0.2.2", 5003, 6000, "x", 1);
+	g_udp_send("10.77.0.2", "192.0.2.2", 5003, 6000, "x", 1);
 	assert_int_equal(W.peer->nflows, 4);
 	/* the older of those without an answer goes */
-	udp_send("10.77.0.2", "192.0.2.2", 5004, 6000, "x", 1);
+	g_udp_send("10.77.0.2", "192.0.2.2", 5004, 6000, "x", 1);
 	assert_int_equal(W.peer->nflows, 4);
 	assert_int_equal(W.fs[2].closed, 1);
 	assert_int_equal(W.fs[3].closed, 0);
-	udp_says(&W.fs[3], "192.0.2.2", 6000, "y", 1);
-	udp_says(&W.fs[4], "192.0.2.2", 6000, "y", 1);
+	g_udp_says(&W.fs[3], "192.0.2.2", 6000, "y", 1);
+	g_udp_says(&W.fs[4], "192.0.2.2", 6000, "y", 1);
 	/* all of them are in use: the new one has no room */
-	udp_send("10.77.0.2", "192.0.2.2", 5005, 6000, "x", 1);
+	g_udp_send("10.77.0.2", "192.0.2.2", 5005, 6000, "x", 1);
 	assert_int_equal(W.s.count.flow_drop_full, 1);
 	assert_int_equal(W.peer->nflows, 4);
 	/* but not for ever */
 	w_jump(31000);
-	udp_send("10.77.0.2", "192.0.2.2", 5005, 6000, "x", 1);
+	g_udp_send("10.77.0.2", "192.0.2.2", 5005, 6000, "x", 1);
 	assert_int_equal(W.s.count.flow_drop_full, 1);
 	assert_int_equal(W.s.count.flows_evicted, 2);
 	assert_int_equal(tcp->closed, 0);
@@ -466,9 +466,9 @@ eviction(void **state)
 	W.s.conf.max_flows = 50;
 	other = peer_set(&W.s, 4, "other");
 	for (i = 0; i < 50; i++) {
-		udp_send("10.77.0.2", "192.0.2.2", (uint16_t)(2000 + i),
+		g_udp_send("10.77.0.2", "192.0.2.2", (uint16_t)(2000 + i),
 		    6000, "x", 1);
-		udp_says(&W.fs[i], "192.0.2.2", 6000, "y", 1);
+		g_udp_says(&W.fs[i], "192.0.2.2", 6000, "y", 1);
 		W.npkts = 0;
 	}
 	assert_int_equal(table_count(&W.s), 50);
@@ -504,23 +504,23 @@ new_flows(void **state)
 	w_open();
 	W.s.conf.max_new = 10;
 	for (i = 0; i < 30; i++)
-		udp_send("10.77.0.2", "192.0.2.2", (uint16_t)(2000 + i),
+		g_udp_send("10.77.0.2", "192.0.2.2", (uint16_t)(2000 + i),
 		    6000, "x", 1);
 	assert_int_equal(W.peer->nflows, 10);
 	assert_int_equal(W.s.count.flow_drop_rate, 20);
 	/* what exists is not concerned */
-	udp_send("10.77.0.2", "192.0.2.2", 2000, 6000, "x", 1);
+	g_udp_send("10.77.0.2", "192.0.2.2", 2000, 6000, "x", 1);
 	assert_int_equal(W.fs[0].shut, 2);
 	w_jump(500);
 	for (i = 0; i < 30; i++)
-		udp_send("10.77.0.2", "192.0.2.2", (uint16_t)(3000 + i),
+		g_udp_send("10.77.0.2", "192.0.2.2", (uint16_t)(3000 + i),
 		    6000, "x", 1);
 	assert_int_equal(W.peer->nflows, 15);
 	/* a limit of the peer's own comes first */
 	W.peer->max_new = 1000;
 	w_jump(500);
 	for (i = 0; i < 20; i++)
-		udp_send("10.77.0.2", "192.0.2.2", (uint16_t)(4000 + i),
+		g_udp_send("10.77.0.2", "192.0.2.2", (uint16_t)(4000 + i),
 		    6000, "x", 1);
 	assert_int_equal(W.peer->nflows, 35);
 	w_close();
@@ -599,14 +599,14 @@ rates(void **state)
 	W.peer->rate_in = 10000;
 	W.peer->rate_out = 10000;
 	for (n = 0; n < 100; n++)
-		udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, data, 1000);
+		g_udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, data, 1000);
 	assert_in_range(W.fs[0].shut, 4, 6);
 	assert_int_equal(W.s.count.udp_drop_rate + (uint64_t)W.fs[0].shut,
 	    100);
 	for (n = 0; n < 4; n++)
-		udp_says(&W.fs[0], "192.0.2.2", 6000, data, 1000);
+		g_udp_says(&W.fs[0], "192.0.2.2", 6000, data, 1000);
 	assert_int_equal(W.npkts, 4);
-	udp_says(&W.fs[0], "192.0.2.2", 6000, data, 1000);
+	g_udp_says(&W.fs[0], "192.0.2.2", 6000, data, 1000);
 	assert_int_equal(W.npkts, 4);
 	w_time(150);
 	assert_int_equal(W.npkts, 5);
@@ -633,7 +633,7 @@ rate_shares(void **state)
 		W.peer->rate_in = 125000;
 		g_init(&g, 0, 5000);
 		x = g_connect(&g, 0);
-		udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, data, 100);
+		g_udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, data, 100);
 		edge = g.seq + 65535;
 		for (ms = 0; ms < 10000; ms++) {
 			while (SEQ_LEQ(g.seq + 1000, edge)) {
@@ -641,10 +641,10 @@ rate_shares(void **state)
 				g.seq += 1000;
 			}
 			if (round == 0)
-				udp_send("10.77.0.2", "192.0.2.2", 5000,
+				g_udp_send("10.77.0.2", "192.0.2.2", 5000,
 				    6000, data, 1000);
 			else if (ms % 50 == 0)
-				udp_send("10.77.0.2", "192.0.2.2", 5000,
+				g_udp_send("10.77.0.2", "192.0.2.2", 5000,
 				    6000, data, 100);
 			w_time(1);
 			while (g_next(&s))
@@ -701,15 +701,15 @@ host_clients(void **state)
 	g_init(&g, 0, 5000);
 	g_connect(&g, 0);
 	for (i = 0; i < 9; i++)
-		udp_send("10.77.0.2", "192.0.2.2", (uint16_t)(5000 + i),
+		g_udp_send("10.77.0.2", "192.0.2.2", (uint16_t)(5000 + i),
 		    6000, "x", 1);
 	assert_int_equal(W.peer->nflows, 20);
 	assert_int_equal(W.forgotten, 0);
 	/* those that nobody answered give way first */
-	udp_says(&W.fs[1], "192.0.2.2", 6000, "y", 1);
+	g_udp_says(&W.fs[1], "192.0.2.2", 6000, "y", 1);
 	for (i = 1; i < 9; i++)
-		udp_says(&W.fs[1 + i], "192.0.2.2", 6000, "y", 1);
-	udp_send("10.77.0.2", "192.0.2.2", 5100, 6000, "x", 1);
+		g_udp_says(&W.fs[1 + i], "192.0.2.2", 6000, "y", 1);
+	g_udp_send("10.77.0.2", "192.0.2.2", 5100, 6000, "x", 1);
 	assert_int_equal(W.forgotten, 1);
 	w_close();
 	/* connections that are being asked for */
@@ -734,19 +734,19 @@ forgotten(void **state)
 {
 	(void)state;
 	w_open();
-	udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, "x", 1);
-	udp_send("10.77.0.2", "192.0.2.3", 5000, 6000, "x", 1);
+	g_udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, "x", 1);
+	g_udp_send("10.77.0.2", "192.0.2.3", 5000, 6000, "x", 1);
 	add_rule(0, "192.0.2.2/32", 0);
-	udp_says(&W.fs[0], "192.0.2.2", 6000, "y", 1);
+	g_udp_says(&W.fs[0], "192.0.2.2", 6000, "y", 1);
 	assert_int_equal(W.npkts, 0);
-	udp_says(&W.fs[0], "192.0.2.3", 6000, "y", 1);
+	g_udp_says(&W.fs[0], "192.0.2.3", 6000, "y", 1);
 	assert_int_equal(W.npkts, 1);
 	/* nor by the filter that lets everybody in */
 	W.s.conf.filtering = FILTER_NONE;
-	udp_says(&W.fs[0], "192.0.2.2", 6000, "y", 1);
-	udp_says(&W.fs[0], "127.0.0.1", 6000, "y", 1);
+	g_udp_says(&W.fs[0], "192.0.2.2", 6000, "y", 1);
+	g_udp_says(&W.fs[0], "127.0.0.1", 6000, "y", 1);
 	assert_int_equal(W.npkts, 1);
-	udp_says(&W.fs[0], "192.0.2.9", 6000, "y", 1);
+	g_udp_says(&W.fs[0], "192.0.2.9", 6000, "y", 1);
 	assert_int_equal(W.npkts, 2);
 	/* only what the guest asks for is a match */
 	assert_int_equal(W.s.conf.rule_info[0].matches, 0);
@@ -928,12 +928,12 @@ forwarding(void **state)
 	assert_memory_equal(W.pkts[0].b + 28, "question", 8);
 	W.npkts = 0;
 	/* the guest's answer, and what is none */
-	udp_send("10.77.0.2", "10.77.0.1", 53, port, "answer", 6);
+	g_udp_send("10.77.0.2", "10.77.0.1", 53, port, "answer", 6);
 	assert_int_equal(W.replies, 1);
 	assert_int_equal(W.replylen, 6);
-	udp_send("10.77.0.2", "10.77.0.1", 54, port, "answer", 6);
-	udp_send("10.77.0.3", "10.77.0.1", 53, port, "answer", 6);
-	udp_send("10.77.0.2", "10.77.0.1", 53, (uint16_t)(port ^ 1),
+	g_udp_send("10.77.0.2", "10.77.0.1", 54, port, "answer", 6);
+	g_udp_send("10.77.0.3", "10.77.0.1", 53, port, "answer", 6);
+	g_udp_send("10.77.0.2", "10.77.0.1", 53, (uint16_t)(port ^ 1),
 	    "answer", 6);
 	assert_int_equal(W.replies, 1);
 	W.npkts = 0;

@@ -740,35 +740,35 @@ udp_mapping(void **state)
 
 	(void)state;
 	w_open();
-	udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, "hello", 5);
+	g_udp_send("10.77.0.2", "192.0.2.2", 5000, 6000, "hello", 5);
 	assert_int_equal(W.nfs, 1);
 	assert_int_equal(x->outlen, 5);
 	assert_int_equal(x->dport, 6000);
 	assert_int_equal(x->ttl, 63);
 	/* another destination, the same socket; empty is sent, too */
-	udp_send("10.77.0.2", "192.0.2.3", 5000, 6001, "", 0);
+	g_udp_send("10.77.0.2", "192.0.2.3", 5000, 6001, "", 0);
 	assert_int_equal(W.nfs, 1);
 	assert_int_equal(x->shut, 2);
 	assert_int_equal(x->outlen, 0);
 	/* another port of the guest, another socket */
-	udp_send("10.77.0.2", "192.0.2.2", 5001, 6000, "x", 1);
+	g_udp_send("10.77.0.2", "192.0.2.2", 5001, 6000, "x", 1);
 	assert_int_equal(W.nfs, 2);
 	/* answers from those it talked to, whatever the port */
-	udp_says(x, "192.0.2.3", 9999, "answer", 6);
+	g_udp_says(x, "192.0.2.3", 9999, "answer", 6);
 	assert_int_equal(W.npkts, 1);
 	assert_int_equal(W.pkts[0].len, 28 + 6);
 	assert_int_equal(be16(W.pkts[0].b + 20), 9999);
 	assert_int_equal(be16(W.pkts[0].b + 22), 5000);
 	W.npkts = 0;
-	udp_says(x, "192.0.2.3", 9999, "", 0);
+	g_udp_says(x, "192.0.2.3", 9999, "", 0);
 	assert_int_equal(W.npkts, 1);
 	W.npkts = 0;
-	udp_says(x, "192.0.2.77", 6000, "stranger", 8);
+	g_udp_says(x, "192.0.2.77", 6000, "stranger", 8);
 	assert_int_equal(W.npkts, 0);
 	assert_int_equal(W.s.count.udp_drop_filtered, 1);
 	/* larger than the tunnel: fragments */
 	fill(big, sizeof(big), 5);
-	udp_says(x, "192.0.2.2", 6000, big, sizeof(big));
+	g_udp_says(x, "192.0.2.2", 6000, big, sizeof(big));
 	assert_int_equal(W.npkts, 7);
 	assert_int_equal(W.s.count.frag_tx, 7);
 	W.npkts = 0;
@@ -1027,7 +1027,7 @@ icmp_echo(void **state)
 		memcpy(m, W.fs[0].out, sizeof(m));
 		m[0] = v6 ? 129 : 0;
 		put16(m + 4, 4242);
-		udp_says(&W.fs[0], v6 ? "2001:db8::2" : "192.0.2.2", 0, m,
+		g_udp_says(&W.fs[0], v6 ? "2001:db8::2" : "192.0.2.2", 0, m,
 		    sizeof(m));
 		assert_int_equal(W.npkts, 1);
 		i = v6 ? 40 : 20;

@@ -42,7 +42,7 @@ small_passes(void **state)
 	w_open();
 	g_init(&g, 0, 1000);
 	x = g_connect(&g, 0);
-	udp_send("10.77.0.2", "192.0.2.9", 5000, 53, "q", 1);
+	g_udp_send("10.77.0.2", "192.0.2.9", 5000, 53, "q", 1);
 	u = &W.fs[W.nfs - 1];
 	w_addr(&u->from, "192.0.2.9");
 	u->fport = 53;
@@ -95,7 +95,7 @@ peers_take_turns(void **state)
 	assert_non_null(peer_set(&W.s, 4, "phone"));
 	for (i = 0; i < 5; i++) {
 		W.from = i < 3 ? 3 : 4;
-		udp_send(i < 3 ? "10.77.0.2" : "10.77.0.3", "192.0.2.9",
+		g_udp_send(i < 3 ? "10.77.0.2" : "10.77.0.3", "192.0.2.9",
 		    (uint16_t)(5000 + i), 53, "q", 1);
 		u[i] = &W.fs[W.nfs - 1];
 		w_addr(&u[i]->from, "192.0.2.9");
@@ -134,7 +134,7 @@ full_express(void **state)
 
 	(void)state;
 	w_open();
-	udp_send("10.77.0.2", "192.0.2.9", 5000, 53, "q", 1);
+	g_udp_send("10.77.0.2", "192.0.2.9", 5000, 53, "q", 1);
 	u = &W.fs[W.nfs - 1];
 	w_addr(&u->from, "192.0.2.9");
 	u->fport = 53;
@@ -178,7 +178,7 @@ input_between_turns(void **state)
 	(void)state;
 	w_open();
 	for (i = 0; i < 6; i++) {
-		udp_send("10.77.0.2", "192.0.2.9", (uint16_t)(5000 + i), 53,
+		g_udp_send("10.77.0.2", "192.0.2.9", (uint16_t)(5000 + i), 53,
 		    "q", 1);
 		u[i] = &W.fs[W.nfs - 1];
 		w_addr(&u[i]->from, "192.0.2.9");
@@ -187,7 +187,7 @@ input_between_turns(void **state)
 	}
 	for (i = 0; i < 6; i++)
 		udp_pending(u[i], "tttttttttttttttttttt");
-	udp_queue("10.77.0.2", "192.0.2.9", 5000, 53, "q", 1);
+	g_udp_queue("10.77.0.2", "192.0.2.9", 5000, 53, "q", 1);
 	assert_int_equal(slirp_run(&W.s, 64), 1);
 	assert_int_equal(W.out_p.nout[PKTQ_BULK], 80);
 	assert_int_equal(slirp_input(&W.s, 256), 1);
@@ -317,9 +317,9 @@ datagrams_wait(void **state)
 	(void)state;
 	w_open();
 	memset(data, 'b', sizeof(data) - 1);
-	udp_send("10.77.0.2", "192.0.2.9", 5000, 53, "q", 1);
+	g_udp_send("10.77.0.2", "192.0.2.9", 5000, 53, "q", 1);
 	u = &W.fs[W.nfs - 1];
-	udp_send("10.77.0.2", "192.0.2.9", 5001, 53, "q", 1);
+	g_udp_send("10.77.0.2", "192.0.2.9", 5001, 53, "q", 1);
 	v = &W.fs[W.nfs - 1];
 	w_addr(&u->from, "192.0.2.9");
 	w_addr(&v->from, "192.0.2.9");

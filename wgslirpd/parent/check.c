@@ -220,7 +220,7 @@ check_rules(struct config *c, char *err, size_t errlen)
 			    what);
 			return (err);
 		}
-	if (c->dns && !has_address(c, 0))
+	if (c->g.dns && !has_address(c, 0))
 		return ("dns listen needs an \"address\"");
 	return (NULL);
 }

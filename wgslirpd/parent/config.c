@@ -19,11 +19,7 @@ static int	 cmp_peer_key(const struct conf_peer *,
 RB_PROTOTYPE_INTERNAL(conf_keys, conf_peer, key_entry, cmp_peer_key,
     UNUSED_STATIC);
 
-#define UDP_TIMEOUT_DEFAULT	300	/* seconds, RFC 4787 REQ-5 */
-#define DNS_TIMEOUT_DEFAULT	10
-#define NEW_FLOWS_DEFAULT	5000	/* a second and peer */
-
-/* A configuration with every default; exits if there is no memory. */
+/* One with nothing in it; exits if there is no memory. */
 struct config *
 config_new(void)
 {
@@ -41,14 +37,6 @@ config_new(void)
 	TAILQ_INIT(&c->services);
 	TAILQ_INIT(&c->upstreams);
 	TAILQ_INIT(&c->excludes);
-	c->mtu = MTU_DEFAULT;
-	tcpconf_defaults(&c->tcp);
-	c->ttl = TTL_DEFAULT;
-	c->udp_timeout = UDP_TIMEOUT_DEFAULT;
-	c->dns_timeout = DNS_TIMEOUT_DEFAULT;
-	c->max_new = NEW_FLOWS_DEFAULT;
-	c->offload = 1;
-	strlcpy(c->domain, "wg", sizeof(c->domain));
 	return (c);
 }
 

@@ -122,25 +122,12 @@ struct config {
 	struct conf_tables		 tables;
 	struct conf_services		 services;
 	struct conf_upstreams		 upstreams;
-	int				 offload;
-	int				 dns;
-	char				 domain[DOMAIN_LEN];
+	struct conf_global		 g;		/* as it is sent */
 	uint8_t				 key[KEY_LEN];
 	enum secret_from		 key_from;
 	char				*key_file;
-	uint16_t			 mtu;
-	struct conf_tcp			 tcp;
-	int				 copy_tos;
-	uint8_t				 ttl;
-	uint32_t			 udp_timeout;
-	uint32_t			 dns_timeout;
-	enum udp_filtering		 filtering;
-	uint32_t			 max_flows;
-	uint32_t			 max_new;
 	uint32_t			 npeers;
-	int				 overlay;
 	struct conf_prefixes		 excludes;
-	enum uapi_mode			 uapi;
 	char				 uapi_name[UAPI_NAME_LEN];
 	int				 verbose;
 	int				 check_only;

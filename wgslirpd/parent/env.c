@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "directive.h"
 #include "env.h"
 #include "grammar.h"
 #include "lex.h"
@@ -366,75 +367,46 @@ env_true(const char *name)
 	    strcasecmp(v, "on") == 0));
 }
 
-static int
-env_choice(struct env_parse *e, const char *name, const char *const *names,
-    int n, int dflt)
+/* What a variable's word stands for in the configuration. */
+static const char *
+unalias(const struct directive *d, const char *v)
 {
-	const char	*v;
-	int		 i;
+	size_t	 n = strlen(v);
 
-	if ((v = env_get(name)) == NULL)
-		return (dflt);
-	for (i = 0; i < n; i++)
-		if (strcasecmp(v, names[i]) == 0)
-			return (i);
-	env_error(e, "%s: \"%s\" is not %s, %s or %s", name, v, names[0],
-	    names[1], names[2]);
-	return (dflt);
+	if (d->alias != NULL && strncasecmp(d->alias, v, n) == 0 &&
+	    d->alias[n] == '=')
+		return (d->alias + n + 1);
+	return (v);
 }
 
-static uint32_t
-env_u32(struct env_parse *e, const char *name, int lo, int hi,
-    uint32_t dflt)
-{
-	return ((uint32_t)env_number(e, name, lo, hi, (int)dflt));
-}
-
-/* Booleans: 1, true, yes, on. */
+/* The settings that are one value.  Booleans: 1, true, yes, on. */
 static void
-env_tcp(struct env_parse *e, struct conf_tcp *c)
+env_directives(struct env_parse *e)
 {
-	static const char *const	 signals[] = { "icmp", "rst", "none" };
-	static const char *const	 logs[] = { "off", "info", "debug" };
-	const char			*v;
-	int				 cc;
+	const struct directive	*d;
+	const char		*v;
+	char			 err[DIRECTIVE_ERR], word[64];
+	size_t			 i, k;
 
-	c->ack_delay = env_u32(e, "TCP_ACK_DELAY_MS", 0, 500, c->ack_delay);
-	if (env_get("TCP_ENABLE_SACK") != NULL)
-		c->sack = (uint8_t)env_true("TCP_ENABLE_SACK");
-	c->mss = (uint16_t)env_u32(e, "TCP_MSS_CLAMP", 0, MTU_MAX, c->mss);
-	if (c->mss != 0 && c->mss < TCP_MSS_MIN)
-		env_error(e, "TCP_MSS_CLAMP: less than %d", TCP_MSS_MIN);
-	c->pace_gap = env_u32(e, "TCP_PACE_US", 0, 1000000, c->pace_gap);
-	v = env_get("TCP_GATE_LOG");
-	if (v != NULL && strcasecmp(v, "on") == 0)
-		c->gate_log = GATE_INFO;
-	else
-		c->gate_log = (uint8_t)env_choice(e, "TCP_GATE_LOG", logs, 3,
-		    c->gate_log);
-	if ((v = env_get("TCP_CC")) != NULL) {
-		if ((cc = tcpconf_cc(v)) == -1)
-			env_error(e, "TCP_CC: \"%s\" is not newreno, cubic, "
-			    "bbr or off", v);
+	for (i = 0; i < ndirectives; i++) {
+		d = &directives[i];
+		if (d->env == NULL || (v = env_get(d->env)) == NULL)
+			continue;
+		if (d->type == VALUE_YESNO)
+			v = env_true(d->env) ? "yes" : "no";
+		if (strlcpy(word, unalias(d, v), sizeof(word)) >=
+		    sizeof(word))
+			word[0] = '\0';
+		for (k = 0; word[k] != '\0'; k++)
+			word[k] = (char)tolower((unsigned char)word[k]);
+		if (directive_text(d, e->conf, word, err) == 0)
+			continue;
+		if (d->type == VALUE_NUMBER)
+			env_error(e, "%s: \"%s\" is not a number, %s", d->env,
+			    v, err);
 		else
-			c->cc = (uint8_t)cc;
+			env_error(e, "%s: \"%s\", %s", d->env, v, err);
 	}
-	c->signal = (uint8_t)env_choice(e, "TCP_ERROR_SIGNAL", signals, 3,
-	    c->signal);
-	c->fast_dial = env_u32(e, "TCP_FAST_DIAL_MS", 0, 60000,
-	    c->fast_dial);
-	c->rcvbuf = env_u32(e, "TCP_SOCK_RCVBUF", 0, 1 << 30, c->rcvbuf);
-	c->sndbuf = env_u32(e, "TCP_SOCK_SNDBUF", 0, 1 << 30, c->sndbuf);
-	c->idle_gate = env_u32(e, "TCP_ACK_IDLE_GATE_MS", 0, 3600000,
-	    c->idle_gate);
-	c->idle_inflight = env_u32(e, "TCP_ACK_IDLE_MIN_INFLIGHT", 0,
-	    1 << 30, c->idle_inflight);
-	c->idle_fail = env_u32(e, "TCP_ACK_IDLE_FAIL_SEC", 1, 86400,
-	    c->idle_fail);
-	c->window = env_u32(e, "TCP_PEND_CAP_BYTES", 2048, TCP_WND_MAX,
-	    c->window);
-	c->wscale = (uint8_t)env_u32(e, "TCP_WS_OUT", 0, 14, c->wscale);
-	c->iw = (uint8_t)env_u32(e, "TCP_INIT_CWND_MSS", 1, 100, c->iw);
 }
 
 /*
@@ -448,7 +420,7 @@ config_env(int check_only, char *err, size_t errlen)
 	const char		*v, *what;
 
 	memset(&e, 0, sizeof(e));
-	e.conf = config_new();
+	e.conf = directive_config();
 	e.conf->check_only = check_only;
 	e.err = err;
 	e.errlen = errlen;
@@ -458,12 +430,8 @@ config_env(int check_only, char *err, size_t errlen)
 		env_error(&e, "WG_PRIVATE_KEY: missing");
 	config_add_listen(e.conf, NULL, (uint16_t)env_number(&e,
 	    "WG_LISTEN_PORT", 0, UINT16_MAX, WGSLIRPD_PORT));
-	e.conf->mtu = (uint16_t)env_number(&e, "WG_MTU", MTU_MIN, MTU_MAX,
-	    ENV_MTU_DEFAULT);
-	env_tcp(&e, &e.conf->tcp);
-	e.conf->copy_tos = env_true("COPY_TOS");
-	e.conf->ttl = (uint8_t)env_number(&e, "IP_TTL", 1, 255,
-	    e.conf->ttl);
+	e.conf->g.mtu = ENV_MTU_DEFAULT;
+	env_directives(&e);
 	if ((v = env_get("WG_ADDRESS")) != NULL)
 		env_prefixes(&e, "WG_ADDRESS", v, &e.conf->addresses, 0);
 	if (env_true("DEBUG") || env_true("WG_DEBUG"))
@@ -473,9 +441,9 @@ config_env(int check_only, char *err, size_t errlen)
 			env_error(&e, "WG_UAPI_INTERFACE: \"%s\" is not an "
 			    "interface name", v);
 		strlcpy(e.conf->uapi_name, v, sizeof(e.conf->uapi_name));
-		e.conf->uapi = UAPI_ON;
+		e.conf->g.uapi = UAPI_ON;
 	}
-	e.conf->overlay = env_true("WG_OVERLAY_ROUTING");
+	e.conf->g.overlay = env_true("WG_OVERLAY_ROUTING") != 0;
 	if ((v = env_get("WG_OVERLAY_EXCLUDE_CIDRS")) != NULL)
 		env_prefixes(&e, "WG_OVERLAY_EXCLUDE_CIDRS", v,
 		    &e.conf->excludes, 1);

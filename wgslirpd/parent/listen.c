@@ -126,14 +126,14 @@ listen_open(const struct config *conf, struct listen_set *set,
 	TAILQ_FOREACH(l, &conf->listens, entry) {
 		if (l->addr.af != 0)
 			r = add_socket(set, old, &l->addr, l->port,
-			    conf->offload);
+			    conf->g.offload);
 		else {
 			r = add_socket(set, old, &any4, l->port,
-			    conf->offload);
+			    conf->g.offload);
 			/* a host without IPv6 is no error for "*" */
 			if (r == 0 && add_socket(set, old, &any6,
 			    l->port != 0 ? l->port : chosen_port(
-			    set->fd[set->n - 1]), conf->offload) == -1 && errno != EAFNOSUPPORT &&
+			    set->fd[set->n - 1]), conf->g.offload) == -1 && errno != EAFNOSUPPORT &&
 			    errno != EADDRNOTAVAIL)
 				r = -1;
 		}

@@ -316,7 +316,7 @@ open_sockets(void)
 	if (given.nudp > 0) {
 		env.listens.n = given.nudp;
 		memcpy(env.listens.fd, given.udp, sizeof(given.udp));
-		listen_tune(&env.listens, env.conf->offload);
+		listen_tune(&env.listens, env.conf->g.offload);
 	} else if (listen_open(env.conf, &env.listens, NULL, 0, err,
 	    sizeof(err)) == -1)
 		fatalx("%s", err);
@@ -332,7 +332,7 @@ open_sockets(void)
 		env.socket_made = 1;
 	}
 	env.uapi_fd = -1;
-	if (env.conf->uapi == UAPI_OFF)
+	if (env.conf->g.uapi == UAPI_OFF)
 		return;
 	snprintf(env.uapi_path, sizeof(env.uapi_path), "%s/%s.sock",
 	    UAPI_DIR, env.conf->uapi_name);

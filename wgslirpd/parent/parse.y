@@ -23,6 +23,7 @@
 
 #include "check.h"
 #include "config.h"
+#include "directive.h"
 #include "grammar.h"
 #include "lex.h"
 #include "log.h"
@@ -54,6 +55,10 @@ static struct items		 froms = STAILQ_HEAD_INITIALIZER(froms);
 static struct items		 tos = STAILQ_HEAD_INITIALIZER(tos);
 static struct items		 ports = STAILQ_HEAD_INITIALIZER(ports);
 static int			 parts;
+static enum directive_block	 block;		/* whose options follow */
+static char			 words[64];	/* of an option, so far */
+static char			 dns_word[] = "dns", log_word[] = "log";
+static char			 no_word[] = "no", yes_word[] = "yes";
 
 static int	 read_key(const char *, uint8_t [KEY_LEN]);
 static int	 set_key(char *, uint8_t [KEY_LEN]);
@@ -73,7 +78,11 @@ static int	 get_size(char *, uint64_t *, const char *);
 static int	 get_rate(char *, uint64_t *);
 static int	 get_time(char *, int64_t *);
 static int	 get_number(int64_t, int64_t, int64_t, const char *);
-static int	 get_choice(char *, const char *const *, int, const char *);
+static int	 set_number(enum directive_block, const char *, int64_t);
+static void	 option_begin(enum directive_block);
+static int	 option_word(const char *);
+static int	 option_number(int64_t);
+static int	 option_end(void);
 static int	 get_port_range(const char *, struct rule *);
 static int	 add_service(enum service_kind, int, char *, int64_t);
 
@@ -81,33 +90,30 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 
 %pure-parser
 
-%token	ACK ADDRESS ALLOW ALLOWED ANY
-%token	BLOCK BRIEF BUFFER
-%token	CONGESTION COPY
-%token	DELAY DIAL DNS DOMAIN DROP
-%token	ENDPOINT ERROR ERRORS EXCLUDE EXPIRES
-%token	FAIL FAST FILE_ FILTERING FLOWS FORWARD FROM
-%token	GAP GATE
-%token	IDLE IN INFLIGHT INITIAL
+%token	ADDRESS ALLOW ALLOWED ANY
+%token	BLOCK BRIEF
+%token	COPY
+%token	DNS DOMAIN DROP
+%token	ENDPOINT ERROR EXCLUDE EXPIRES
+%token	FILE_ FLOWS FORWARD FROM
+%token	IN
 %token	INCLUDE INTERFACE IPS
 %token	KEEPALIVE KEY
 %token	LISTEN LOG
-%token	MAX METRICS MSS MTU
+%token	MAX METRICS MTU
 %token	NEW NO NOPRIVATEKEY
 %token	OFFLOAD ON OUT OVERLAY
-%token	PACE PASS PEER PERSISTENT PORT PRESHARED PRIVATE PROTO PROXY PUBLIC
+%token	PASS PEER PERSISTENT PORT PRESHARED PRIVATE PROTO PROXY PUBLIC
 %token	QUICK QUOTA
-%token	RATE RECEIVE REDACTED RESERVED RETURN_
-%token	SACK SCALE SEND SIGNAL
-%token	TABLE TCP TIMEOUT TO TOS TTL
+%token	RATE REDACTED RESERVED RETURN_
+%token	TABLE TCP TO TOS TTL
 %token	UAPI UDP UPSTREAM USERS
 %token	VERBOSE
-%token	WINDOW
 %token	YES
 %token	<v.string>	STRING
 %token	<v.number>	NUMBER
 %type	<v.number>	answer lport port proto secrets transport yesno
-%type	<v.string>	string
+%type	<v.string>	optword string
 
 %%
 
@@ -205,30 +211,27 @@ main		: LISTEN ON STRING lport	{
 		}
 		| ADDRESS addresses
 		| MTU NUMBER		{
-			if (get_number($2, MTU_MIN, MTU_MAX, "mtu") == -1)
+			if (set_number(BLOCK_GLOBAL, "mtu", $2) == -1)
 				YYERROR;
-			conf->mtu = (uint16_t)$2;
 		}
 		| LOG VERBOSE		{ conf->verbose = 1; }
 		| LOG BRIEF		{ conf->verbose = 0; }
 		| MAX FLOWS NUMBER	{
-			if (get_number($3, 1, 1 << 20, "max flows") == -1)
+			if (set_number(BLOCK_GLOBAL, "max flows", $3) == -1)
 				YYERROR;
-			conf->max_flows = (uint32_t)$3;
 		}
 		| MAX NEW FLOWS NUMBER	{
-			if (get_number($4, 0, 1 << 20, "max new flows") == -1)
+			if (set_number(BLOCK_GLOBAL, "max new flows", $4) ==
+			    -1)
 				YYERROR;
-			conf->max_new = (uint32_t)$4;
 		}
-		| OFFLOAD yesno		{ conf->offload = $2 != 0; }
-		| OVERLAY YES excludes	{ conf->overlay = 1; }
-		| OVERLAY NO		{ conf->overlay = 0; }
-		| COPY TOS yesno	{ conf->copy_tos = $3 != 0; }
+		| OFFLOAD yesno		{ conf->g.offload = $2 != 0; }
+		| OVERLAY YES excludes	{ conf->g.overlay = 1; }
+		| OVERLAY NO		{ conf->g.overlay = 0; }
+		| COPY TOS yesno	{ conf->g.copy_tos = $3 != 0; }
 		| TTL NUMBER		{
-			if (get_number($2, 1, 255, "ttl") == -1)
+			if (set_number(BLOCK_GLOBAL, "ttl", $2) == -1)
 				YYERROR;
-			conf->ttl = (uint8_t)$2;
 		}
 		| UAPI INTERFACE STRING secrets	{
 			if (!uapi_name_valid($3)) {
@@ -239,12 +242,20 @@ main		: LISTEN ON STRING lport	{
 			}
 			strlcpy(conf->uapi_name, $3,
 			    sizeof(conf->uapi_name));
-			conf->uapi = (enum uapi_mode)$4;
+			conf->g.uapi = (uint32_t)$4;
 			free($3);
 		}
-		| TCP '{' optnl tcpopts '}'
-		| UDP '{' optnl udpopts '}'
-		| DNS LISTEN dnsopts	{ conf->dns = 1; }
+		| TCP '{' optnl		{ option_begin(BLOCK_TCP); }
+		    options '}'		{
+			if (option_end() == -1)
+				YYERROR;
+		}
+		| UDP '{' optnl		{ option_begin(BLOCK_UDP); }
+		    options '}'		{
+			if (option_end() == -1)
+				YYERROR;
+		}
+		| DNS LISTEN dnsopts	{ conf->g.dns = 1; }
 		;
 
 dnsopts		: /* empty */
@@ -263,7 +274,7 @@ dnsopt		: UPSTREAM upstream
 				free($2);
 				YYERROR;
 			}
-			strlcpy(conf->domain, $2, sizeof(conf->domain));
+			strlcpy(conf->g.domain, $2, sizeof(conf->g.domain));
 			free($2);
 		}
 		;
@@ -347,129 +358,35 @@ exclude		: STRING		{
 		}
 		;
 
-tcpopts		: tcpopt optnl
-		| tcpopts comma tcpopt optnl
+/*
+ * The options of a block are the rows of directive.c: words and a value, in
+ * any order, with or without commas between them.
+ */
+options		: option optnl
+		| options comma option optnl
 		;
 
-tcpopt		: ACK DELAY NUMBER	{
-			if (get_number($3, 0, 500, "ack delay") == -1)
-				YYERROR;
-			conf->tcp.ack_delay = (uint32_t)$3;
-		}
-		| CONGESTION STRING	{
-			int	 cc = tcpconf_cc($2);
+option		: STRING		{
+			int	 r = option_word($1);
 
-			free($2);
-			if (cc == -1) {
-				yyerror("congestion: newreno, cubic, bbr or "
-				    "off");
+			free($1);
+			if (r == -1)
 				YYERROR;
-			}
-			conf->tcp.cc = (uint8_t)cc;
 		}
-		| ERRORS SIGNAL STRING	{
-			static const char *const	 names[] = { "icmp",
-							    "reset", "none" };
-			int	 i = get_choice($3, names, 3, "error signal");
-
-			if (i == -1)
+		| optword		{
+			if (option_word($1) == -1)
 				YYERROR;
-			conf->tcp.signal = (uint8_t)i;
 		}
-		| FAST DIAL NUMBER	{
-			if (get_number($3, 0, 60000, "fast dial") == -1)
+		| NUMBER		{
+			if (option_number($1) == -1)
 				YYERROR;
-			conf->tcp.fast_dial = (uint32_t)$3;
-		}
-		| GATE LOG STRING	{
-			static const char *const	 names[] = { "off",
-							    "info", "debug" };
-			int	 i = get_choice($3, names, 3, "gate log");
-
-			if (i == -1)
-				YYERROR;
-			conf->tcp.gate_log = (uint8_t)i;
-		}
-		| IDLE GATE NUMBER	{
-			if (get_number($3, 0, 3600000, "idle gate") == -1)
-				YYERROR;
-			conf->tcp.idle_gate = (uint32_t)$3;
-		}
-		| IDLE INFLIGHT NUMBER	{
-			if (get_number($3, 0, 1 << 30, "idle inflight") == -1)
-				YYERROR;
-			conf->tcp.idle_inflight = (uint32_t)$3;
-		}
-		| IDLE FAIL NUMBER	{
-			if (get_number($3, 1, 86400, "idle fail") == -1)
-				YYERROR;
-			conf->tcp.idle_fail = (uint32_t)$3;
-		}
-		| INITIAL WINDOW NUMBER	{
-			if (get_number($3, 1, 100, "initial window") == -1)
-				YYERROR;
-			conf->tcp.iw = (uint8_t)$3;
-		}
-		| MSS NUMBER		{
-			if ($2 != 0 && get_number($2, TCP_MSS_MIN, MTU_MAX,
-			    "mss") == -1)
-				YYERROR;
-			conf->tcp.mss = (uint16_t)$2;
-		}
-		| PACE GAP NUMBER	{
-			if (get_number($3, 0, 1000000, "pace gap") == -1)
-				YYERROR;
-			conf->tcp.pace_gap = (uint32_t)$3;
-		}
-		| RECEIVE BUFFER NUMBER	{
-			if (get_number($3, 0, 1 << 30, "receive buffer") ==
-			    -1)
-				YYERROR;
-			conf->tcp.rcvbuf = (uint32_t)$3;
-		}
-		| SEND BUFFER NUMBER	{
-			if (get_number($3, 0, 1 << 30, "send buffer") == -1)
-				YYERROR;
-			conf->tcp.sndbuf = (uint32_t)$3;
-		}
-		| RECEIVE WINDOW NUMBER	{
-			if (get_number($3, 2048, TCP_WND_MAX,
-			    "receive window") == -1)
-				YYERROR;
-			conf->tcp.window = (uint32_t)$3;
-		}
-		| SACK yesno		{ conf->tcp.sack = (uint8_t)$2; }
-		| WINDOW SCALE NUMBER	{
-			if (get_number($3, 0, 14, "window scale") == -1)
-				YYERROR;
-			conf->tcp.wscale = (uint8_t)$3;
 		}
 		;
 
-udpopts		: udpopt optnl
-		| udpopts comma udpopt optnl
-		;
-
-udpopt		: TIMEOUT NUMBER	{
-			if (get_number($2, 1, 86400, "timeout") == -1)
-				YYERROR;
-			conf->udp_timeout = (uint32_t)$2;
-		}
-		| DNS TIMEOUT NUMBER	{
-			if (get_number($3, 1, 86400, "dns timeout") == -1)
-				YYERROR;
-			conf->dns_timeout = (uint32_t)$3;
-		}
-		| FILTERING STRING	{
-			static const char *const	 names[] = {
-			    "address-dependent", "address-and-port-dependent",
-			    "endpoint-independent" };
-			int	 i = get_choice($2, names, 3, "filtering");
-
-			if (i == -1)
-				YYERROR;
-			conf->filtering = (enum udp_filtering)i;
-		}
+optword		: DNS			{ $$ = dns_word; }
+		| LOG			{ $$ = log_word; }
+		| NO			{ $$ = no_word; }
+		| YES			{ $$ = yes_word; }
 		;
 
 peer		: PEER STRING		{
@@ -533,24 +450,21 @@ peeropt		: PUBLIC KEY STRING	{
 			    (uint16_t)$3;
 		}
 		| PERSISTENT KEEPALIVE NUMBER	{
-			if (get_number($3, 0, UINT16_MAX,
-			    "persistent keepalive") == -1)
+			if (set_number(BLOCK_PEER, "persistent keepalive",
+			    $3) == -1)
 				YYERROR;
-			peer->keepalive = (uint16_t)$3;
 		}
 		| MAX FLOWS NUMBER	{
-			if (get_number($3, 1, 1 << 20, "max flows") == -1)
+			if (set_number(BLOCK_PEER, "max flows", $3) == -1)
 				YYERROR;
-			peer->max_flows = (uint32_t)$3;
 		}
 		| EXPIRES STRING	{
 			if (get_time($2, &peer->expires) == -1)
 				YYERROR;
 		}
 		| MAX NEW FLOWS NUMBER	{
-			if (get_number($4, 1, 1 << 20, "max new flows") == -1)
+			if (set_number(BLOCK_PEER, "max new flows", $4) == -1)
 				YYERROR;
-			peer->max_new = (uint32_t)$4;
 		}
 		| QUOTA string		{
 			if (get_size($2, &peer->quota, "quota") == -1)
@@ -858,39 +772,25 @@ portitem	: NUMBER		{
 
 /* Has to be sorted. */
 static const struct keyword	 keywords[] = {
-	{ "ack",	ACK },
 	{ "address",	ADDRESS },
 	{ "allow",	ALLOW },
 	{ "allowed",	ALLOWED },
 	{ "any",	ANY },
 	{ "block",	BLOCK },
 	{ "brief",	BRIEF },
-	{ "buffer",	BUFFER },
-	{ "congestion",	CONGESTION },
 	{ "copy",	COPY },
-	{ "delay",	DELAY },
-	{ "dial",	DIAL },
 	{ "dns",	DNS },
 	{ "domain",	DOMAIN },
 	{ "drop",	DROP },
 	{ "endpoint",	ENDPOINT },
-	{ "error",	ERRORS },
 	{ "exclude",	EXCLUDE },
 	{ "expires",	EXPIRES },
-	{ "fail",	FAIL },
-	{ "fast",	FAST },
 	{ "file",	FILE_ },
-	{ "filtering",	FILTERING },
 	{ "flows",	FLOWS },
 	{ "forward",	FORWARD },
 	{ "from",	FROM },
-	{ "gap",	GAP },
-	{ "gate",	GATE },
-	{ "idle",	IDLE },
 	{ "in",	IN },
 	{ "include",	INCLUDE },
-	{ "inflight",	INFLIGHT },
-	{ "initial",	INITIAL },
 	{ "interface",	INTERFACE },
 	{ "ips",	IPS },
 	{ "keepalive",	KEEPALIVE },
@@ -899,7 +799,6 @@ static const struct keyword	 keywords[] = {
 	{ "log",	LOG },
 	{ "max",	MAX },
 	{ "metrics",	METRICS },
-	{ "mss",	MSS },
 	{ "mtu",	MTU },
 	{ "new",	NEW },
 	{ "no",		NO },
@@ -908,7 +807,6 @@ static const struct keyword	 keywords[] = {
 	{ "on",		ON },
 	{ "out",	OUT },
 	{ "overlay",	OVERLAY },
-	{ "pace",	PACE },
 	{ "pass",	PASS },
 	{ "peer",	PEER },
 	{ "persistent",	PERSISTENT },
@@ -921,17 +819,11 @@ static const struct keyword	 keywords[] = {
 	{ "quick",	QUICK },
 	{ "quota",	QUOTA },
 	{ "rate",	RATE },
-	{ "receive",	RECEIVE },
 	{ "redacted",	REDACTED },
 	{ "reserved",	RESERVED },
 	{ "return",	RETURN_ },
-	{ "sack",	SACK },
-	{ "scale",	SCALE },
-	{ "send",	SEND },
-	{ "signal",	SIGNAL },
 	{ "table",	TABLE },
 	{ "tcp",	TCP },
-	{ "timeout",	TIMEOUT },
 	{ "to",		TO },
 	{ "tos",	TOS },
 	{ "ttl",	TTL },
@@ -940,11 +832,10 @@ static const struct keyword	 keywords[] = {
 	{ "upstream",	UPSTREAM },
 	{ "users",	USERS },
 	{ "verbose",	VERBOSE },
-	{ "window",	WINDOW },
 	{ "yes",	YES }
 };
 
-static const struct lex_words	 words = {
+static const struct lex_words	 vocabulary = {
 	keywords, sizeof(keywords) / sizeof(keywords[0]), STRING, NUMBER,
 	ERROR
 };
@@ -959,20 +850,75 @@ get_number(int64_t v, int64_t lo, int64_t hi, const char *what)
 	return (-1);
 }
 
-/* Takes the string; returns which of the names it is, or -1. */
+/* Set a directive that is a number. */
 static int
-get_choice(char *s, const char *const *names, int n, const char *what)
+set_number(enum directive_block b, const char *what, int64_t v)
 {
-	int	 i;
+	char	 err[DIRECTIVE_ERR];
 
-	for (i = 0; i < n; i++)
-		if (strcmp(s, names[i]) == 0)
-			break;
-	free(s);
-	if (i < n)
-		return (i);
-	yyerror("%s: must be %s, %s or %s", what, names[0], names[1],
-	    names[2]);
+	if (directive_number(directive_find(b, what), b == BLOCK_PEER ?
+	    (void *)peer : (void *)conf, v, err) == 0)
+		return (0);
+	yyerror("%s: %s", what, err);
+	return (-1);
+}
+
+/* Options follow, each of some words and a value. */
+static void
+option_begin(enum directive_block b)
+{
+	block = b;
+	words[0] = '\0';
+}
+
+/* The option whose words are complete, and which lacks its value, or NULL. */
+static const struct directive *
+option_open(void)
+{
+	return (directive_find(block, words));
+}
+
+/* One more word: of what the option is called, or its value. */
+static int
+option_word(const char *s)
+{
+	const struct directive	*d = option_open();
+	char			 err[DIRECTIVE_ERR];
+
+	if (d != NULL) {
+		words[0] = '\0';
+		if (directive_text(d, conf, s, err) == 0)
+			return (0);
+		yyerror("%s: %s", d->words, err);
+		return (-1);
+	}
+	if ((words[0] == '\0' || strlcat(words, " ", sizeof(words)) <
+	    sizeof(words)) && strlcat(words, s, sizeof(words)) <
+	    sizeof(words) && directive_begins(block, words))
+		return (0);
+	words[0] = '\0';
+	yyerror("no such option");
+	return (-1);
+}
+
+static int
+option_number(int64_t v)
+{
+	const struct directive	*d = option_open();
+
+	words[0] = '\0';
+	if (d != NULL)
+		return (set_number(block, d->words, v));
+	yyerror("a number without an option");
+	return (-1);
+}
+
+static int
+option_end(void)
+{
+	if (words[0] == '\0')
+		return (0);
+	yyerror("an option without its value");
 	return (-1);
 }
 
@@ -1434,9 +1380,9 @@ parse_config(const char *path, int check_only)
 	char		 err[512], line[640];
 	int		 last, bad;
 
-	c = conf = config_new();
+	c = conf = directive_config();
 	conf->check_only = check_only;
-	if (lex_begin(path, NULL, &words) == 0)
+	if (lex_begin(path, NULL, &vocabulary) == 0)
 		yyparse();
 	bad = lex_end(&last);
 	if (bad == 0 && (what = config_check(c, err, sizeof(err))) != NULL) {
@@ -1470,7 +1416,7 @@ parse_text(struct config *c, const char *name, const char *text)
 	if (*text == '\0')
 		return (0);
 	conf = c;
-	if (lex_begin(name, text, &words) == 0)
+	if (lex_begin(name, text, &vocabulary) == 0)
 		yyparse();
 	bad = lex_end(&last);
 	new_rule(0, 0);

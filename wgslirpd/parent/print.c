@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "directive.h"
 #include "print.h"
 #include "rules.h"
 
@@ -67,6 +68,31 @@ print_time(const char *what, int64_t when)
 	printf("%s \"%s\"\n", what, buf);
 }
 
+/* The settings of a block that are one value. */
+static void
+print_directives(enum directive_block block, const void *from,
+    const char *indent)
+{
+	const struct directive	*d;
+	int64_t			 v;
+	size_t			 i;
+
+	for (i = 0; i < ndirectives; i++) {
+		d = &directives[i];
+		if (d->block != block)
+			continue;
+		v = directive_value(d, from);
+		if (d->quiet && v == d->dflt)
+			continue;
+		if (d->type == VALUE_NUMBER)
+			printf("%s%s %" PRId64 "\n", indent, d->words, v);
+		else
+			printf("%s%s %s\n", indent, d->words,
+			    d->type == VALUE_CHOICE ? d->names[v] :
+			    v ? "yes" : "no");
+	}
+}
+
 static void
 print_peer(const struct conf_peer *p)
 {
@@ -84,12 +110,7 @@ print_peer(const struct conf_peer *p)
 		print_string(p->ep_host);
 		printf(" port %u\n", p->ep_port);
 	}
-	if (p->keepalive != 0)
-		printf("\tpersistent keepalive %u\n", p->keepalive);
-	if (p->max_flows != 0)
-		printf("\tmax flows %u\n", p->max_flows);
-	if (p->max_new != 0)
-		printf("\tmax new flows %u\n", p->max_new);
+	print_directives(BLOCK_PEER, p, "\t");
 	if (p->rate_in != 0)
 		printf("\trate in %" PRIu64 "\n", p->rate_in);
 	if (p->rate_out != 0)
@@ -163,39 +184,14 @@ print_dns(const struct config *c)
 		printf(" }");
 	}
 	printf(" domain ");
-	print_string(c->domain);
+	print_string(c->g.domain);
 	printf("\n");
-}
-
-static void
-print_tcp(const struct conf_tcp *c)
-{
-	static const char *const	 signals[] = { "icmp", "reset", "none" };
-	static const char *const	 logs[] = { "off", "info", "debug" };
-
-	printf("tcp {\n\tack delay %u\n\tcongestion %s\n", c->ack_delay,
-	    tcpconf_cc_name((enum cc_id)c->cc));
-	printf("\terror signal %s\n\tfast dial %u\n", signals[c->signal],
-	    c->fast_dial);
-	printf("\tgate log %s\n\tidle gate %u\n", logs[c->gate_log],
-	    c->idle_gate);
-	printf("\tidle inflight %u\n\tidle fail %u\n", c->idle_inflight,
-	    c->idle_fail);
-	printf("\tinitial window %u\n\tmss %u\n\tpace gap %u\n", c->iw,
-	    c->mss, c->pace_gap);
-	printf("\treceive buffer %u\n\tsend buffer %u\n", c->rcvbuf,
-	    c->sndbuf);
-	printf("\treceive window %u\n\tsack %s\n\twindow scale %u\n}\n",
-	    c->window, c->sack ? "yes" : "no", c->wscale);
 }
 
 void
 print_config(const struct config *c)
 {
 	const struct conf_listen	*l;
-	static const char *const	 filters[] = { "address-dependent",
-					    "address-and-port-dependent",
-					    "endpoint-independent" };
 	const struct conf_table		*t;
 	const struct conf_rule		*r;
 	const struct conf_service	*s;
@@ -208,30 +204,23 @@ print_config(const struct config *c)
 		    ipaddr_str(&l->addr, buf, sizeof(buf)), l->port);
 	print_secret("private key", c->key_from, c->key_file);
 	print_prefixes("address", &c->addresses, 1);
-	printf("mtu %u\n", c->mtu);
-	printf("log %s\n", c->verbose ? "verbose" : "brief");
-	if (c->max_flows != 0)
-		printf("max flows %u\n", c->max_flows);
-	printf("max new flows %u\n", c->max_new);
-	if (!c->offload)
-		printf("offload no\n");
-	if (c->uapi != UAPI_OFF) {
+	print_directives(BLOCK_GLOBAL, c, "");
+	if (c->g.uapi != UAPI_OFF) {
 		printf("uapi interface ");
 		print_string(c->uapi_name);
-		printf("%s\n", c->uapi == UAPI_NO_SECRETS ?
+		printf("%s\n", c->g.uapi == UAPI_NO_SECRETS ?
 		    " no-private-key" : "");
 	}
-	if (c->overlay && TAILQ_EMPTY(&c->excludes))
+	if (c->g.overlay && TAILQ_EMPTY(&c->excludes))
 		printf("overlay yes\n");
-	else if (c->overlay)
+	else if (c->g.overlay)
 		print_prefixes("overlay yes exclude", &c->excludes, 1);
-	print_tcp(&c->tcp);
-	if (c->copy_tos)
-		printf("copy tos yes\n");
-	printf("ttl %u\n", c->ttl);
-	printf("udp {\n\tdns timeout %u\n\tfiltering %s\n\ttimeout %u\n}\n",
-	    c->dns_timeout, filters[c->filtering], c->udp_timeout);
-	if (c->dns)
+	printf("tcp {\n");
+	print_directives(BLOCK_TCP, c, "\t");
+	printf("}\nudp {\n");
+	print_directives(BLOCK_UDP, c, "\t");
+	printf("}\n");
+	if (c->g.dns)
 		print_dns(c);
 	TAILQ_FOREACH(t, &c->tables, entry)
 		print_table(t);

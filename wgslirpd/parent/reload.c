@@ -200,7 +200,7 @@ change_port(uint16_t port, struct listen_set *set)
 	if (env.activated_udp)
 		return (EOPNOTSUPP);	/* the service manager's */
 	memset(&tmp, 0, sizeof(tmp));
-	tmp.offload = env.conf->offload;
+	tmp.g.offload = env.conf->g.offload;
 	TAILQ_INIT(&tmp.listens);
 	old = TAILQ_FIRST(&env.conf->listens)->port;
 	TAILQ_FOREACH(l, &env.conf->listens, entry)
@@ -315,7 +315,7 @@ reload(void)
 	}
 	if (env.verbose_flag)
 		conf->verbose = 1;
-	if ((conf->uapi != UAPI_OFF) != (env.conf->uapi != UAPI_OFF) ||
+	if ((conf->g.uapi != UAPI_OFF) != (env.conf->g.uapi != UAPI_OFF) ||
 	    strcmp(conf->uapi_name, env.conf->uapi_name) != 0) {
 		reload_fail(conf, "uapi interface: takes a restart to "
 		    "change");

@@ -84,7 +84,7 @@ config_dns_send(const struct config *c, struct imsgev *slirp)
 	const struct conf_peer		*p;
 	struct name_msg			 m;
 
-	if (!c->dns)
+	if (!c->g.dns)
 		return;
 	TAILQ_FOREACH(u, &c->upstreams, entry)
 		imsgev_must(slirp, IMSG_CONF_UPSTREAM, 0, -1, &u->u,
@@ -220,29 +220,15 @@ config_send(const struct config *c, struct imsgev *crypto,
 	const struct conf_peer		*p;
 	struct conf_global		 g;
 
-	memset(&g, 0, sizeof(g));
-	g.mtu = c->mtu;
+	g = c->g;
 	g.port = l != NULL ? l->port : 0;
-	g.tcp = c->tcp;
-	g.copy_tos = c->copy_tos != 0;
-	g.ttl = c->ttl;
-	g.overlay = (uint16_t)c->overlay;
-	g.udp_timeout = c->udp_timeout;
-	g.dns_timeout = c->dns_timeout;
-	g.filtering = (uint8_t)c->filtering;
-	g.dns = c->dns != 0;
-	g.offload = c->offload != 0;
-	strlcpy(g.domain, c->domain, sizeof(g.domain));
-	g.max_flows = c->max_flows;
-	g.max_new = c->max_new;
-	g.uapi = c->uapi;
 	imsgev_must(crypto, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
 	imsgev_must(slirp, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
 	imsgev_must(control, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
 	imsgev_must(crypto, IMSG_CONF_KEY, 0, -1, c->key, KEY_LEN);
 	TAILQ_FOREACH(p, &c->peers, entry)
 		send_peer(p, crypto, slirp);
-	if (c->overlay)
+	if (c->g.overlay)
 		send_excludes(c, crypto);
 	TAILQ_FOREACH(x, &c->addresses, entry)
 		imsgev_must(slirp, IMSG_CONF_ADDRESS, 0, -1, &x->prefix,

@@ -66,7 +66,7 @@ struct pktq {
 	uint64_t		 rings;
 };
 
-/* Both sides. */
+/* For the producer and the consumer. */
 size_t	 pktq_area_size(uint32_t);
 int	 pktq_area_create(uint32_t);
 void	 pktq_detach(struct pktq *);

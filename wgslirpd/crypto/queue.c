@@ -58,7 +58,10 @@ op_rx_buf(void *arg, size_t len)
 	return (pktq_slot(&ce.in, slot));
 }
 
-/* Acknowledgements are small, too, and in no hurry. */
+/*
+ * Is it TCP?  Its acknowledgements are as small as what is urgent, but they
+ * are in no hurry.
+ */
 static int
 is_tcp(const uint8_t *p, size_t len)
 {

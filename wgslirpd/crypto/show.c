@@ -58,7 +58,7 @@ send_peer(struct imsgev *iev, uint32_t id, const struct wg_peer *p)
 	imsgev_send(iev, CTL_PEER, id, -1, &m, sizeof(m));
 }
 
-/* The same for wg(8), which gets secrets unless it may not. */
+/* A peer for wg(8), which gets secrets unless the configuration says no. */
 static void
 send_uapi_peer(struct imsgev *iev, uint32_t id, const struct wg_peer *p)
 {

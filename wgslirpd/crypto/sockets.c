@@ -262,7 +262,7 @@ sockets_stage(int fd)
 	staged[nstaged++] = fd;
 }
 
-/* Is there any? */
+/* Was a socket staged since the last time they were opened? */
 int
 sockets_staged(void)
 {

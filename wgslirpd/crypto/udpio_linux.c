@@ -116,7 +116,10 @@ read_control(struct msghdr *m, struct udpio_rx *r)
 	}
 }
 
-/* May the kernel cut trains?  Whether it joins, the sockets say. */
+/*
+ * Whether the kernel may cut trains that are sent.  Whether it joins what
+ * comes in is an option of each socket, which the parent has set.
+ */
 void
 udpio_offload(int on)
 {

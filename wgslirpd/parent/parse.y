@@ -1049,7 +1049,7 @@ get_size(char *s, uint64_t *v, const char *what)
 	return (-1);
 }
 
-/* Bits a second. */
+/* A rate is in bits a second. */
 static int
 get_rate(char *s, uint64_t *v)
 {

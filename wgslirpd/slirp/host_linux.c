@@ -99,7 +99,7 @@ host_socket(uint8_t af, int type, int proto)
 	    type | SOCK_NONBLOCK | SOCK_CLOEXEC, proto));
 }
 
-/* Have the flow's events told.  The descriptor is the flow's then. */
+/* Watch a socket for the flow, which owns the descriptor from then on. */
 static int
 attach(struct flow *f, int fd, uint32_t events)
 {

@@ -95,7 +95,7 @@ proxy_free(struct proxy *x, int close_fd)
 	free(x);
 }
 
-/* A few bytes, into the empty buffer of a socket. */
+/* Send a few bytes; the socket's buffer is empty, so they fit. */
 void
 proxy_say(int fd, const void *data, size_t len)
 {
@@ -214,7 +214,7 @@ proxy_take(struct proxy *x, uint8_t *buf, size_t len)
 	return (recv(x->fd, buf, len, MSG_DONTWAIT) == (ssize_t)len ? 1 : -1);
 }
 
-/* The same without taking them. */
+/* Look at up to len bytes of the socket, and leave them there. */
 ssize_t
 proxy_peek(struct proxy *x, uint8_t *buf, size_t len)
 {

@@ -139,7 +139,7 @@ query_timer(struct query *x, int ms)
 	event_add(x->timer, &tv);
 }
 
-/* A whole answer that belongs to the question. */
+/* An answer that is complete and belongs to the question has come. */
 static void
 query_answered(struct query *x, uint8_t *msg, size_t len, uint32_t ttl)
 {

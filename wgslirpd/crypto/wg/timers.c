@@ -27,7 +27,7 @@ timers_any_received(struct wg_timers *t)
 	t->data_sent = 0;
 }
 
-/* Either of the two. */
+/* One of the two packet classes, or both. */
 void
 timers_any_traversal(struct wg_timers *t, mono_t now)
 {

@@ -28,7 +28,7 @@ struct slirp_peer {
 	char		 name[PEER_NAME_LEN];
 	uint8_t		 mark;
 	uint32_t	 max_flows;	/* 0: no limit of its own */
-	uint32_t	 max_new;	/* a second, 0: what is so for all */
+	uint32_t	 max_new;	/* a second, 0: the limit that holds for every peer */
 	uint64_t	 rate_in;	/* bytes a second, 0: any */
 	uint64_t	 rate_out;
 	struct bucket	 in;
@@ -37,7 +37,7 @@ struct slirp_peer {
 	struct bucket	 out;
 	struct bucket	 new;
 	struct bucket	 errors;	/* ICMP */
-	struct flow_queue	 flows;	/* who was idle longest, about first */
+	struct flow_queue	 flows;	/* idle ones drift to the front */
 	struct turns		 turns[TURN_MAX];
 	struct lane	 lane;
 	uint32_t	 ndns;		/* questions under way */

@@ -50,7 +50,7 @@ turns_leave(struct slirp *s, struct flow *f)
 	f->turn = TURN_NONE;
 }
 
-/* Into one of the rows for a turn, or from one to the other. */
+/* Put the flow into one of the two rows; it leaves the other one. */
 static void
 turns_join(struct slirp *s, struct flow *f, enum turn t)
 {

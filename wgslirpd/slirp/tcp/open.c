@@ -83,7 +83,7 @@ effective_mss(const struct slirp *s, const struct tcp_in *in, int ts)
 	return ((uint16_t)(mss < TCP_MSS_MIN ? TCP_MSS_MIN : mss));
 }
 
-/* What does not depend on the guest's SYN. */
+/* Set up what does not depend on the guest's SYN. */
 static void
 init_cb(struct slirp *s, struct tcpcb *t, const struct flow_key *k)
 {
@@ -96,7 +96,7 @@ init_cb(struct slirp *s, struct tcpcb *t, const struct flow_key *k)
 	t->last_rx = t->progress = s->now;
 }
 
-/* What the guest's SYN, or SYN-ACK, says. */
+/* Learn what the guest's SYN, or SYN-ACK, says about it. */
 static void
 learn_syn(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 {

@@ -25,7 +25,7 @@ CPP_DEFS =	-D_GNU_SOURCE -DLIBBSD_OVERLAY -isystem /usr/include/bsd \
 CFLAGS =	$(OPT) -std=c11 $(WARN) $(HARDEN) $(CPP_DEFS)
 LDFLAGS =	-pie -Wl,-z,relro,-z,now,-z,noexecstack
 
-LIBS_D =	-levent_core -levent_extra -lcrypto -lresolv -lbsd
+LIBS_D =	-levent_core -lcrypto -lresolv -lbsd
 LIBS_CTL =	-lcrypto -lbsd
 
 # What the files of a folder may include from elsewhere, in quotes.
@@ -68,7 +68,7 @@ PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/print.o wgslirpd/parent/reload.o \
 		wgslirpd/parent/rules.o wgslirpd/parent/send.o \
 		wgslirpd/parent/sockopt_$(PLATFORM).o \
-		wgslirpd/parent/wgset.o
+		wgslirpd/parent/endpoint.o wgslirpd/parent/wgset.o
 
 WG =		wgslirpd/crypto/wg/aead.o wgslirpd/crypto/wg/allowedips.o \
 		wgslirpd/crypto/wg/cookie.o wgslirpd/crypto/wg/device.o \
@@ -109,12 +109,14 @@ SLIRP =		wgslirpd/slirp/config.o wgslirpd/slirp/dnscache.o \
 		wgslirpd/slirp/forward.o wgslirpd/slirp/fwdudp.o \
 		wgslirpd/slirp/host_$(PLATFORM).o wgslirpd/slirp/httpconnect.o \
 		wgslirpd/slirp/listener.o wgslirpd/slirp/lookup.o \
-		wgslirpd/slirp/main.o wgslirpd/slirp/names.o \
+		wgslirpd/slirp/main.o wgslirpd/slirp/memstream.o \
+		wgslirpd/slirp/names.o \
 		wgslirpd/slirp/protocols.o wgslirpd/slirp/proxy.o \
 		wgslirpd/slirp/proxyconn.o wgslirpd/slirp/route.o \
 		wgslirpd/slirp/service.o wgslirpd/slirp/show.o \
 		wgslirpd/slirp/socks.o wgslirpd/slirp/socksudp.o \
-		wgslirpd/slirp/state.o wgslirpd/slirp/tunnelnames.o \
+		wgslirpd/slirp/resolvconf.o wgslirpd/slirp/state.o \
+		wgslirpd/slirp/tunnelnames.o \
 		wgslirpd/slirp/upstream.o
 
 CONTROL =	wgslirpd/control/ask.o wgslirpd/control/client.o \
@@ -140,8 +142,9 @@ UNIT_SLIRP =	$(UNIT_BASE) common/pktq.o common/shm_$(PLATFORM).o \
 UNIT_WORLD =	regress/lib/guest.o regress/lib/world.o $(UNIT_SLIRP)
 UNIT_SIM =	regress/lib/queues.o $(UNIT_SLIRP)
 UNIT_CONFIG =	common/addr.o common/log.o wgslirpd/parent/config.o \
-		wgslirpd/parent/directive.o
-UNIT_DNS =	wgslirpd/slirp/dnsmsg.o common/addr.o
+		wgslirpd/parent/directive.o wgslirpd/parent/endpoint.o
+UNIT_DNS =	wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/resolvconf.o \
+		common/addr.o common/log.o
 UNIT_LOAD =	$(UNIT_WG) wgslirpd/slirp/net/cksum.o \
 		wgslirpd/crypto/udpio_$(PLATFORM).o
 

@@ -27,6 +27,40 @@ ipaddr_parse(struct ipaddr *ip, const char *s)
 	return (-1);
 }
 
+/*
+ * Is it a host name as DNS can have it (RFC 1123 2.1, with the underscore that
+ * people use)?  Labels of letters, digits, hyphens and underscores, of 63
+ * bytes at most; 253 together, and a dot at the end if one likes.  A last
+ * label that is a number would be somebody's way to write an address.
+ */
+int
+host_name_ok(const char *s)
+{
+	static const char	 chars[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+	size_t			 n, total = strlen(s);
+
+	if (total > 0 && s[total - 1] == '.')
+		total--;
+	if (total == 0 || total > 253)
+		return (0);
+	for (;;) {
+		n = strspn(s, chars);
+		if (n == 0 || n > 63 || s[0] == '-' || s[n - 1] == '-')
+			return (0);
+		if (n == total)
+			break;
+		if (s[n] != '.')
+			return (0);
+		s += n + 1;
+		total -= n + 1;
+	}
+	if (strspn(s, "0123456789") == n)
+		return (0);
+	return (s[0] != '0' || (s[1] != 'x' && s[1] != 'X') ||
+	    strspn(s + 2, "0123456789abcdefABCDEF") != n - 2);
+}
+
 int
 ipaddr_cmp(const struct ipaddr *a, const struct ipaddr *b)
 {
@@ -172,6 +206,14 @@ sa_make(struct sockaddr_storage *ss, const struct ipaddr *ip, uint16_t port)
 	sin6->sin6_port = htons(port);
 	memcpy(&sin6->sin6_addr, ip->a, 16);
 	return (sizeof(*sin6));
+}
+
+/* The interface of a link-local address; IPv4 has none. */
+void
+sa_set_scope(struct sockaddr_storage *ss, uint32_t scope)
+{
+	if (ss->ss_family == AF_INET6)
+		((struct sockaddr_in6 *)ss)->sin6_scope_id = scope;
 }
 
 uint16_t

@@ -32,6 +32,7 @@ ipaddr_bits(const struct ipaddr *ip)
 }
 
 int		 ipaddr_parse(struct ipaddr *, const char *);
+int		 host_name_ok(const char *);
 int		 ipaddr_cmp(const struct ipaddr *, const struct ipaddr *);
 const char	*ipaddr_str(const struct ipaddr *, char *, size_t);
 void		 ipaddr_from4(struct ipaddr *, const void *);
@@ -45,6 +46,7 @@ const char	*ipprefix_str(const struct ipprefix *, char *, size_t);
 const char	*ipport_str(const struct ipaddr *, uint16_t, char *, size_t);
 socklen_t	 sa_make(struct sockaddr_storage *, const struct ipaddr *,
 		    uint16_t);
+void		 sa_set_scope(struct sockaddr_storage *, uint32_t);
 uint16_t	 sa_port(const struct sockaddr *);
 int		 sa_equal(const struct sockaddr *, const struct sockaddr *);
 const char	*sa_str(const struct sockaddr *, char *, size_t);

@@ -30,6 +30,8 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
 
 #include <asm/ioctls.h>
 
@@ -57,18 +59,25 @@
 
 #define EMPTY_DIR	"/var/empty"
 
+/* MSG_FASTOPEN, for one, would connect. */
+#define SEND_FLAGS	((uint32_t)(MSG_NOSIGNAL | MSG_DONTWAIT))
+
 enum arg_check {
 	ARG_ANY,
 	ARG_EPERM,		/* refuse politely */
 	ARG_ENOSYS,		/* pretend the kernel is older */
 	ARG_INET_SOCKET,	/* IPv4/IPv6, stream or datagram, no raw */
-	ARG_UNIX_PAIR,		/* socketpair: UNIX only */
 	ARG_PARENT_SOCKET,	/* the same, and unix and netlink */
 	ARG_NO_EXEC,		/* mmap, mprotect: never executable */
 	ARG_READONLY,		/* openat: O_RDONLY only */
 	ARG_FCNTL,		/* to look, and close-on-exec */
 	ARG_PARENT_FCNTL,	/* the same, duplication, non-blocking */
 	ARG_STAT_FD,		/* newfstatat: as fstat(2) calls it */
+	ARG_SENDMSG,		/* flags that do not begin a connection */
+	ARG_SEND,		/* sendto: the same, and to nobody by name */
+	ARG_SENDTO,		/* sendto: the same flags, to an address */
+	ARG_HOST_OPTION,	/* setsockopt: sockets of guests' flows */
+	ARG_LISTEN_OPTION,	/* setsockopt: sockets that the parent binds */
 	ARG_IOCTL,		/* queue lengths only */
 	ARG_SIGNAL_SELF		/* tgkill: abort(3) of this process */
 };
@@ -83,7 +92,7 @@ static const struct rule rules_common[] = {
 	{ __NR_read, ARG_ANY },		/* doorbell, signal pipe */
 	{ __NR_write, ARG_ANY },	/* doorbell, log to stderr */
 	{ __NR_recvmsg, ARG_ANY },	/* imsg; UDP */
-	{ __NR_sendmsg, ARG_ANY },	/* imsg; UDP */
+	{ __NR_sendmsg, ARG_SENDMSG },	/* imsg; UDP */
 #ifdef __NR_epoll_wait
 	{ __NR_epoll_wait, ARG_ANY },	/* libevent, and slirp's flows */
 #endif
@@ -117,7 +126,8 @@ static const struct rule rules_common[] = {
 	{ __NR_fcntl, ARG_FCNTL },	/* queue seals; never F_SETFL: a
 					   doorbell is shared */
 	{ __NR_fstat, ARG_ANY },	/* queue size, stdio */
-	{ __NR_newfstatat, ARG_STAT_FD },/* fstat(2) of newer libc */
+	{ __NR_newfstatat, ARG_ENOSYS },/* a path can be looked at by it,
+					   whatever its flags say */
 	{ __NR_exit, ARG_ANY },		/* the end */
 	{ __NR_exit_group, ARG_ANY },	/* the end */
 	{ __NR_rseq, ARG_ENOSYS },	/* libc probe */
@@ -130,16 +140,17 @@ static const struct rule rules_common[] = {
 /* A role's own rules come first: they may say more of the same call. */
 static const struct rule rules_parent[] = {
 	{ __NR_fcntl, ARG_PARENT_FCNTL },/* sockets for children */
+	{ __NR_newfstatat, ARG_STAT_FD },/* fstat(2): key files, stdio */
 	{ __NR_openat, ARG_READONLY },	/* configuration, key files */
 	{ __NR_lseek, ARG_ANY },	/* stdio */
 	{ __NR_socket, ARG_PARENT_SOCKET },/* listen, syslog, interfaces */
 	{ __NR_bind, ARG_ANY },		/* listen sockets, netlink */
 	{ __NR_listen, ARG_ANY },	/* control socket */
 	{ __NR_connect, ARG_ANY },	/* syslog */
-	{ __NR_setsockopt, ARG_ANY },	/* listen sockets */
+	{ __NR_setsockopt, ARG_LISTEN_OPTION },/* listen sockets */
 	{ __NR_getsockopt, ARG_ANY },	/* buffer sizes */
 	{ __NR_getsockname, ARG_ANY },	/* getifaddrs */
-	{ __NR_sendto, ARG_ANY },	/* syslog, getifaddrs */
+	{ __NR_sendto, ARG_SENDTO },	/* syslog, getifaddrs */
 	{ __NR_recvfrom, ARG_ANY },	/* getifaddrs */
 	{ __NR_kill, ARG_ANY },		/* stop the children */
 	{ __NR_wait4, ARG_ANY },	/* reap the children */
@@ -163,33 +174,70 @@ static const struct rule rules_slirp[] = {
 	{ __NR_readv, ARG_ANY },	/* host TCP into packet slots */
 	{ __NR_recvmmsg, ARG_ANY },	/* host UDP */
 	{ __NR_recvfrom, ARG_ANY },	/* DNS client, forwards, proxy */
-	{ __NR_sendto, ARG_ANY },	/* DNS client, proxy */
+	{ __NR_sendto, ARG_SEND },	/* DNS client, proxy */
 	{ __NR_writev, ARG_ANY },	/* DNS client over TCP */
 	{ __NR_shutdown, ARG_ANY },	/* half-close */
 	{ __NR_socket, ARG_INET_SOCKET },/* guests' flows, DNS client */
-	{ __NR_socketpair, ARG_UNIX_PAIR },/* guests' DNS over TCP */
 	{ __NR_accept4, ARG_ANY },	/* clients of forwards and proxy */
 	{ __NR_getpeername, ARG_ANY },	/* may this client use them */
 	{ __NR_connect, ARG_ANY },	/* guests' TCP */
-	{ __NR_bind, ARG_ANY },		/* ping and DNS sockets */
+	{ __NR_bind, ARG_ANY },		/* UDP of the proxy's clients */
 	{ __NR_getsockname, ARG_ANY },	/* id of a ping socket */
 	{ __NR_getegid, ARG_ANY },	/* to name it where it may not ping */
 	{ __NR_getsockopt, ARG_ANY },	/* SO_ERROR */
-	{ __NR_setsockopt, ARG_ANY },	/* TTL, linger, error queue */
+	{ __NR_setsockopt, ARG_HOST_OPTION },/* TTL, linger, error queue */
 	{ __NR_ioctl, ARG_IOCTL }	/* unsent bytes */
 };
 
 static const struct rule rules_control[] = {
 	{ __NR_accept4, ARG_ANY },	/* clients */
 	{ __NR_getsockopt, ARG_ANY },	/* who is it */
-	{ __NR_sendto, ARG_ANY },	/* HTTP */
 	{ __NR_recvfrom, ARG_ANY },	/* HTTP */
 	{ __NR_readv, ARG_ANY },	/* HTTP */
 	{ __NR_writev, ARG_ANY },	/* HTTP */
-	{ __NR_shutdown, ARG_ANY },	/* HTTP */
 	{ __NR_ioctl, ARG_IOCTL }	/* HTTP: bytes waiting */
 };
 
+/* What may be set on a socket, by level. */
+struct option {
+	int	 level;
+	int	 name;
+};
+
+static const struct option	 host_options[] = {
+	{ SOL_SOCKET, SO_LINGER },	/* a reset instead of an end */
+	{ SOL_SOCKET, SO_KEEPALIVE },	/* servers, clients that are gone */
+	{ SOL_SOCKET, SO_RCVBUF },	/* tcp { receive buffer } */
+	{ SOL_SOCKET, SO_SNDBUF },	/* tcp { send buffer } */
+	{ IPPROTO_TCP, TCP_NODELAY },
+	{ IPPROTO_TCP, TCP_KEEPIDLE },	/* clients of the proxy */
+	{ IPPROTO_UDP, UDP_GRO },	/* trains */
+	{ IPPROTO_IP, IP_TTL },		/* guests that trace */
+	{ IPPROTO_IP, IP_RECVERR },	/* ICMP errors, for guests */
+	{ IPPROTO_IP, IP_RECVTOS },
+	{ IPPROTO_IP, IP_MTU_DISCOVER },/* guests' DF bit */
+	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS },
+	{ IPPROTO_IPV6, IPV6_RECVERR },
+	{ IPPROTO_IPV6, IPV6_RECVTCLASS },
+	{ IPPROTO_IPV6, IPV6_V6ONLY },
+	{ IPPROTO_IPV6, IPV6_MTU_DISCOVER }	/* guests that probe */
+};
+
+static const struct option	 listen_options[] = {
+	{ SOL_SOCKET, SO_REUSEADDR },	/* what was closed a moment ago */
+	{ SOL_SOCKET, SO_RCVBUF },	/* WireGuard's */
+	{ SOL_SOCKET, SO_SNDBUF },
+	{ IPPROTO_UDP, UDP_GRO },
+	{ IPPROTO_IP, IP_PKTINFO },	/* answers from where they came to */
+	{ IPPROTO_IP, IP_RECVTOS },
+	{ IPPROTO_IP, IP_MTU_DISCOVER },
+	{ IPPROTO_IPV6, IPV6_RECVPKTINFO },
+	{ IPPROTO_IPV6, IPV6_RECVTCLASS },
+	{ IPPROTO_IPV6, IPV6_MTU_DISCOVER },
+	{ IPPROTO_IPV6, IPV6_V6ONLY }
+};
+
+#define N(a)		(sizeof(a) / sizeof((a)[0]))
 #define MAX_INSNS	1024
 
 struct prog {
@@ -221,6 +269,18 @@ load_arg(struct prog *p, int arg)
 	size_t	 off = offsetof(struct seccomp_data, args) + arg * 8;
 
 #if __BYTE_ORDER == __BIG_ENDIAN
+	off += 4;
+#endif
+	LOAD(p, (uint32_t)off);
+}
+
+/* The high half, which the kernel looks at where it takes a pointer. */
+static void
+load_arg_high(struct prog *p, int arg)
+{
+	size_t	 off = offsetof(struct seccomp_data, args) + arg * 8;
+
+#if __BYTE_ORDER != __BIG_ENDIAN
 	off += 4;
 #endif
 	LOAD(p, (uint32_t)off);
@@ -277,6 +337,22 @@ emit_bits(struct prog *p, int arg, uint32_t mask, uint32_t want)
 	allow_values(p, &want, 1);
 }
 
+/* setsockopt(2): these options, by level. */
+static void
+emit_options(struct prog *p, const struct option *o, size_t n)
+{
+	size_t	 i;
+
+	for (i = 0; i < n; i++) {
+		load_arg(p, 1);
+		JEQ(p, (uint32_t)o[i].level, 0, 3);
+		load_arg(p, 2);
+		JEQ(p, (uint32_t)o[i].name, 0, 1);
+		RET(p, SECCOMP_RET_ALLOW);
+	}
+	RET(p, SECCOMP_RET_KILL_PROCESS);
+}
+
 static void
 emit_check(struct prog *p, enum arg_check check)
 {
@@ -300,11 +376,26 @@ emit_check(struct prog *p, enum arg_check check)
 	case ARG_PARENT_SOCKET:
 		emit_socket(p, 1);
 		break;
-	case ARG_UNIX_PAIR:
-		load_arg(p, 0);
-		JEQ(p, AF_UNIX, 0, 1);
-		RET(p, SECCOMP_RET_ALLOW);
+	case ARG_SENDMSG:
+		emit_bits(p, 2, ~SEND_FLAGS, 0);
+		break;
+	case ARG_SEND:
+		/* a null pointer for the address */
+		load_arg_high(p, 4);
+		JEQ(p, 0, 1, 0);
 		RET(p, SECCOMP_RET_KILL_PROCESS);
+		load_arg(p, 4);
+		JEQ(p, 0, 1, 0);
+		RET(p, SECCOMP_RET_KILL_PROCESS);
+		/* FALLTHROUGH */
+	case ARG_SENDTO:
+		emit_bits(p, 3, ~SEND_FLAGS, 0);
+		break;
+	case ARG_HOST_OPTION:
+		emit_options(p, host_options, N(host_options));
+		break;
+	case ARG_LISTEN_OPTION:
+		emit_options(p, listen_options, N(listen_options));
 		break;
 	case ARG_NO_EXEC:
 		emit_bits(p, 2, PROT_EXEC, 0);
@@ -406,11 +497,39 @@ seccomp_install(enum sandbox_role role)
 #define FS_WRITE	(LANDLOCK_ACCESS_FS_REMOVE_FILE | \
 			LANDLOCK_ACCESS_FS_MAKE_SOCK)
 
+/* What this system's header may not know yet; the kernel looks at the size. */
+struct ruleset {
+	uint64_t	 fs;
+	uint64_t	 net;		/* from version 4 on */
+	uint64_t	 scoped;	/* from version 6 on */
+};
+#define NET_BIND_TCP	1
+#define NET_CONNECT_TCP	2
+#define SCOPE_ABSTRACT	1		/* UNIX sockets without a path */
+#define SCOPE_SIGNAL	2
+
+/* TCP that a role never does by itself; the parent and slirp do. */
+static uint64_t
+net_refused(enum sandbox_role role)
+{
+	switch (role) {
+	case SANDBOX_CRYPTO:
+	case SANDBOX_CONTROL:
+		return (NET_BIND_TCP | NET_CONNECT_TCP);
+	case SANDBOX_SLIRP:
+		return (NET_BIND_TCP);
+	case SANDBOX_PARENT:
+		return (NET_CONNECT_TCP);
+	}
+	return (0);
+}
+
 /* Returns the ABI version in force, 0 if the kernel has none. */
 static int
-landlock_install(const struct sandbox_path *paths, size_t npaths)
+landlock_install(enum sandbox_role role, const struct sandbox_path *paths,
+    size_t npaths)
 {
-	struct landlock_ruleset_attr		 attr;
+	struct ruleset				 attr;
 	struct landlock_path_beneath_attr	 beneath;
 	size_t					 i;
 	int					 abi, fd, ok;
@@ -420,10 +539,15 @@ landlock_install(const struct sandbox_path *paths, size_t npaths)
 	if (abi < 1)
 		return (0);
 	memset(&attr, 0, sizeof(attr));
-	attr.handled_access_fs = abi >= 5 ? FS_RIGHTS_V5 :
-	    abi >= 3 ? FS_RIGHTS_V3 : abi == 2 ? FS_RIGHTS_V2 : FS_RIGHTS_V1;
+	attr.fs = abi >= 5 ? FS_RIGHTS_V5 : abi >= 3 ? FS_RIGHTS_V3 :
+	    abi == 2 ? FS_RIGHTS_V2 : FS_RIGHTS_V1;
+	attr.net = net_refused(role);
+	/* the parent ends its children, and logs by a UNIX socket */
+	attr.scoped = role == SANDBOX_PARENT ? 0 : SCOPE_ABSTRACT |
+	    SCOPE_SIGNAL;
 	fd = (int)syscall(SYS_landlock_create_ruleset, &attr,
-	    sizeof(attr.handled_access_fs), 0);
+	    abi >= 6 ? sizeof(attr) : abi >= 4 ? offsetof(struct ruleset,
+	    scoped) : offsetof(struct ruleset, net), 0);
 	if (fd == -1)
 		return (0);
 	for (i = 0; i < npaths; i++) {
@@ -575,7 +699,7 @@ sandbox_enter(enum sandbox_role role, const struct sandbox_path *paths,
     size_t npaths, struct sandbox_level *level, char *err, size_t errlen)
 {
 	memset(level, 0, sizeof(*level));
-	level->landlock = (uint8_t)landlock_install(paths, npaths);
+	level->landlock = (uint8_t)landlock_install(role, paths, npaths);
 	if (seccomp_install(role) == -1) {
 		snprintf(err, errlen, "seccomp: %s", strerror(errno));
 		return (-1);

@@ -231,6 +231,8 @@ statement 'block proto sctp' 'proto: tcp, udp or icmp'
 statement 'udp { filtering none }' 'filtering: must be address-dependent,'
 statement 'dns listen upstream { example.com }' 'upstream: not an address'
 statement 'dns listen upstream 9.9.9.9@0' 'upstream: not an address'
+statement 'peer "q" { public key "'"$P"'" endpoint "a%b" }' \
+    'endpoint: "a%b" is neither an address nor a host name'
 statement 'dns listen domain "a..b"' 'domain: not a domain name'
 statement 'forward tcp from 127.0.0.1 port 80 to example.com port 80' \
     'forward to: not an address'
@@ -508,6 +510,9 @@ env_bad ips 'WG_PEER_0_ALLOWED_IPS: "x" is not an address/length' \
 env_bad endpoint 'WG_PEER_0_ENDPOINT: "1.2.3.4" is not host:port' \
     WG_PRIVATE_KEY="$K" WG_PEERS=0 WG_PEER_0_PUBLIC_KEY="$P" \
     WG_PEER_0_ENDPOINT=1.2.3.4
+env_bad "endpoint name" 'WG_PEER_0_ENDPOINT: "a%b:1" is not host:port' \
+    WG_PRIVATE_KEY="$K" WG_PEERS=0 WG_PEER_0_PUBLIC_KEY="$P" \
+    WG_PEER_0_ENDPOINT=a%b:1
 env_bad inline "WG_PEERS: a peer starts with public_key=" \
     WG_PRIVATE_KEY="$K" WG_PEERS="allowed_ips=10.0.0.1,public_key=$P"
 env_good overlay WG_PRIVATE_KEY="$K" WG_OVERLAY_ROUTING=1 \

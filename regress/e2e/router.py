@@ -457,6 +457,60 @@ def test_dns(n):
           c['dns_forwarded'] >= 5, c)
 
 
+def test_host_names(n):
+    """Names for the host's resolver: what is none never gets that far."""
+    n.stop()
+    # an interface that is not there leaves the peer without an endpoint
+    n.start(n.conf(extra='proxy listen on 127.0.0.1 port 1080\n'
+                   'peer "nowhere" {\n\tpublic key "%s"\n\tallowed ips '
+                   '10.77.0.9/32\n\tendpoint "fe80::1%%none"\n}\n'
+                   'peer "link" {\n\tpublic key "%s"\n\tallowed ips '
+                   '10.77.0.8/32\n\tendpoint "fe80::1%%e0" port 9\n}' % (
+                       n.pub('x'), base64.b64encode(
+                           os.urandom(32)).decode())), hosts={
+                           'one.hosts.test': GUEST4})
+    check('no such interface' in n.logtext(), n.logtext())
+    at = {p['name']: p['endpoint'] for p in n.ctlj('show', 'peers')['peers']}
+    check(re.match(r'\[fe80::1%\d+\]:9$', at['link']) and
+          not at['nowhere'], at)
+    n.client_set()
+    check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'get')
+    for name in ('one.hosts.test', 'ONE.hosts.test.', 'guest.test'):
+        m = n.call('g', socks_reply, '127.0.0.1', 1080, name, 80)
+        check(m[:2] == b'\5\0', name, m)
+        got = n.call('g', curl, '-p', '-x', 'http://127.0.0.1:1080',
+                     'http://%s/1000' % name)
+        check(got.endswith('200 1000'), name, got)
+    asked = open(n.names).read()
+    for name in ('a%b', 'fe80::1%lo', '%', 'x%%s%n', '0x7f.1', '127.1', 'a b',
+                 'caf\u00e9.test', 'a' * 64 + '.test', '..', 'a' * 255):
+        data = name.encode('latin1')
+
+        def by_socks():
+            with socket.create_connection(('127.0.0.1', 1080), 5) as s:
+                s.settimeout(10)
+                s.sendall(b'\5\1\0')
+                s.recv(2)
+                s.sendall(b'\5\1\0\3' + bytes([len(data)]) + data +
+                          b'\0\x50')
+                return s.recv(2)
+
+        def by_http():
+            with socket.create_connection(('127.0.0.1', 1080), 5) as s:
+                s.settimeout(10)
+                s.sendall(b'CONNECT ' + data + b':80 HTTP/1.1\r\n\r\n')
+                return s.recv(12)
+        m = n.call('g', by_socks)
+        check(m == b'\5\4', name, m)
+        m = n.call('g', by_http)
+        check(m == b'HTTP/1.1 400', name, m)
+    check(open(n.names).read() == asked, 'such a name was asked for')
+    check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'get')
+    n.stop()
+    n.start()
+    n.client_set()
+
+
 def test_dns_upstreams(n):
     """One that is silent, one that is not there, several domains."""
     _, log = n.serve('s', OTHER4, 'mute', name='names.py')
@@ -1131,7 +1185,8 @@ def test_proxy_hostile(n):
 
 
 TESTS = [test_traceroute, test_path_mtu, test_mapping, test_filtering,
-         test_rules, test_loopback, test_dns, test_dns_upstreams,
+         test_rules, test_loopback, test_dns, test_host_names,
+         test_dns_upstreams,
          test_dns_hostile, test_dns_budget, test_forward,
          test_forward_lossy, test_proxy, test_proxy_hostile, test_flush_udp,
          test_budget, test_rate, test_quic, test_http_metrics, test_quota,

@@ -244,6 +244,123 @@ t_pair_unix(void)
 }
 
 static int
+t_pair_dgram(void)
+{
+	int	 fds[2];
+
+	return (socketpair(AF_UNIX, SOCK_DGRAM, 0, fds));
+}
+
+/* What would begin a connection, without connect(2). */
+static int
+t_fastopen_sendto(void)
+{
+	struct sockaddr_in	 sin = { .sin_family = AF_INET };
+
+	return ((int)sendto(inner, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL,
+	    (struct sockaddr *)&sin, sizeof(sin)));
+}
+
+static int
+t_fastopen_sendmsg(void)
+{
+	struct msghdr	 m;
+
+	memset(&m, 0, sizeof(m));
+	return ((int)sendmsg(inner, &m, MSG_FASTOPEN | MSG_NOSIGNAL));
+}
+
+static int
+t_sendto_address(void)
+{
+	struct sockaddr_in	 sin = { .sin_family = AF_INET };
+
+	return ((int)sendto(inner, "x", 1, MSG_NOSIGNAL,
+	    (struct sockaddr *)&sin, sizeof(sin)));
+}
+
+static int
+t_sendmsg(void)
+{
+	struct msghdr	 m;
+
+	memset(&m, 0, sizeof(m));
+	(void)sendmsg(inner, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return (0);		/* it was called */
+}
+
+static int
+t_opt_linger(void)
+{
+	struct linger	 l = { 1, 0 };
+
+	return (setsockopt(inner, SOL_SOCKET, SO_LINGER, &l, sizeof(l)));
+}
+
+static int
+t_opt_reuse(void)
+{
+	int	 on = 1;
+
+	return (setsockopt(inner, SOL_SOCKET, SO_REUSEADDR, &on,
+	    sizeof(on)));
+}
+
+static int
+t_opt_device(void)
+{
+	return (setsockopt(inner, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3));
+}
+
+static int
+t_opt_repair(void)
+{
+	int	 on = 1;
+
+	return (setsockopt(inner, IPPROTO_TCP, 19, &on, sizeof(on)));
+}
+
+static int
+t_opt_multicast(void)
+{
+	struct ip_mreq	 m;
+
+	memset(&m, 0, sizeof(m));
+	return (setsockopt(inner, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m,
+	    sizeof(m)));
+}
+
+static int
+t_opt_filter(void)
+{
+	return (setsockopt(inner, SOL_SOCKET, SO_ATTACH_FILTER, "", 0));
+}
+
+static int
+t_shutdown(void)
+{
+	return (shutdown(inner, SHUT_RDWR));
+}
+
+/* With the flag of fstat(2), and a path all the same. */
+static int
+t_stat_flag(void)
+{
+	struct stat	 st;
+
+	return ((int)syscall(SYS_newfstatat, AT_FDCWD, "/etc/shadow", &st,
+	    AT_EMPTY_PATH));
+}
+
+static int
+t_fstat(void)
+{
+	struct stat	 st;
+
+	return ((int)syscall(SYS_fstat, inner, &st));
+}
+
+static int
 t_pair_other(void)
 {
 	int	 fds[2];
@@ -340,7 +457,21 @@ static const struct testcase {
 	{ "listen", t_listen, C | S | T, KILLED, 0 },
 	{ "accept", t_accept, P | C, KILLED, 0 },
 	{ "address of a peer", t_getpeername, P | C | T, KILLED, 0 },
-	{ "UNIX socket pair", t_pair_unix, P | C | T, KILLED, S },
+	{ "UNIX socket pair", t_pair_unix, ALL, KILLED, 0 },
+	{ "UNIX datagram pair", t_pair_dgram, ALL, KILLED, 0 },
+	{ "sendto that connects", t_fastopen_sendto, ALL, KILLED, 0 },
+	{ "sendmsg that connects", t_fastopen_sendmsg, ALL, KILLED, 0 },
+	{ "sendto an address", t_sendto_address, C | S | T, KILLED, 0 },
+	{ "sendmsg", t_sendmsg, 0, 0, ALL },
+	{ "SO_LINGER", t_opt_linger, P | C | T, KILLED, S },
+	{ "SO_REUSEADDR", t_opt_reuse, C | S | T, KILLED, P },
+	{ "SO_BINDTODEVICE", t_opt_device, ALL, KILLED, 0 },
+	{ "TCP_REPAIR", t_opt_repair, ALL, KILLED, 0 },
+	{ "join a group", t_opt_multicast, ALL, KILLED, 0 },
+	{ "socket filter", t_opt_filter, ALL, KILLED, 0 },
+	{ "shutdown", t_shutdown, P | C | T, KILLED, 0 },
+	{ "stat a path as fstat does", t_stat_flag, C | S | T, ENOSYS, 0 },
+	{ "stat a descriptor", t_fstat, 0, 0, ALL },
 	{ "another socket pair", t_pair_other, ALL, KILLED, 0 },
 	{ "executable memory", t_mmap_exec, ALL, KILLED, 0 },
 	{ "make memory executable", t_mprotect_exec, ALL, KILLED, 0 },
@@ -354,7 +485,8 @@ static const struct testcase {
 	{ "setuid", t_setuid, ALL, KILLED, 0 },
 	{ "unshare", t_unshare, ALL, KILLED, 0 },
 	{ "mount", t_mount, ALL, KILLED, 0 },
-	{ "stat a path", t_stat, ALL, KILLED, 0 },
+	{ "stat a path", t_stat, C | S | T, ENOSYS, 0 },
+	{ "stat a path, the parent", t_stat, P, KILLED, 0 },
 	{ "push terminal input", t_ioctl_tty, ALL, KILLED, 0 },
 	{ "ask for a queue length", t_ioctl_len, C, KILLED, P | S | T },
 	{ "signal-driven I/O", t_fcntl_owner, ALL, KILLED, 0 },

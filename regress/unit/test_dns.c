@@ -4,7 +4,10 @@
 
 #include <arpa/nameser.h>
 
+#include <unistd.h>
+
 #include "slirp/dnsmsg.h"
+#include "slirp/resolvconf.h"
 #include "unit.h"
 
 static uint8_t	 out[DNS_MSG_MAX];
@@ -328,6 +331,204 @@ junk(void **state)
 	assert_true(good > 10000);
 }
 
+/* What is a host name, and what only looks like one. */
+static void
+host_names(void **state)
+{
+	static const char	*good[] = { "a", "localhost", "a.b", "a.b.",
+				    "x-1.example.com", "_dns.example",
+				    "1.example", "10.0.0.1x", "xn--bcher-kva.ch",
+				    "0x1g" };
+	static const char	*bad[] = { "", ".", "a..b", ".a", "-a", "a-",
+				    "a.-b", "a b", "a%b", "fe80::1%lo", "a/b",
+				    "b\xc3\xbc" "cher.ch", "1", "10.0.0.1",
+				    "10.1", "a.0x7f", "0x7f000001", "a:b",
+				    "[::1]", "a\n", "a*" };
+	struct dns_question	 q;
+	char			 name[300];
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_true(host_name_ok(good[i]));
+		assert_int_equal(dnsmsg_question(good[i], 1, &q), 0);
+		assert_int_equal(dnsmsg_text(&q, name, sizeof(name)), 0);
+		assert_int_equal(strncasecmp(name, good[i], strlen(name)), 0);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_false(host_name_ok(bad[i]));
+		assert_int_equal(dnsmsg_question(bad[i], 1, &q), -1);
+	}
+	/* labels of 63, names of 253 */
+	memset(name, 'a', sizeof(name));
+	name[63] = '\0';
+	assert_true(host_name_ok(name));
+	name[63] = 'a';
+	name[64] = '\0';
+	assert_false(host_name_ok(name));
+	for (i = 49; i < 253; i += 50)
+		name[i] = '.';
+	memset(name + 64, 'a', 4);
+	name[253] = '\0';
+	assert_true(host_name_ok(name));
+	assert_int_equal(dnsmsg_question(name, 1, &q), 0);
+	assert_int_equal(q.namelen, 255);
+	name[253] = 'a';
+	name[254] = '\0';
+	assert_false(host_name_ok(name));
+}
+
+static size_t
+put_alias(uint8_t *p, const char *from, const char *to)
+{
+	uint8_t	 rd[256];
+	size_t	 n = put_name(p, from), k = put_name(rd, to);
+
+	ns_put16(5, p + n);
+	ns_put16(1, p + n + 2);
+	ns_put32(60, p + n + 4);
+	ns_put16((unsigned int)k, p + n + 8);
+	memcpy(p + n + 10, rd, k);
+	return (n + 10 + k);
+}
+
+static size_t
+put_a(uint8_t *p, const char *name, const char *addr)
+{
+	struct ipaddr	 a;
+	size_t		 n = put_name(p, name);
+
+	assert_int_equal(ipaddr_parse(&a, addr), 0);
+	ns_put16(1, p + n);
+	ns_put16(1, p + n + 2);
+	ns_put32(60, p + n + 4);
+	ns_put16(4, p + n + 8);
+	memcpy(p + n + 10, a.a, 4);
+	return (n + 14);
+}
+
+/* Addresses along aliases, in any order, and of nobody else. */
+static void
+aliases(void **state)
+{
+	struct dns_question	 q;
+	struct ipaddr		 a[4];
+	uint8_t			 m[2000];
+	char			 buf[64];
+	size_t			 n, i;
+
+	(void)state;
+	assert_int_equal(dnsmsg_question("www.test", DNS_TYPE_A, &q), 0);
+	n = dnsmsg_upstream(&q, 1, m, sizeof(m)) - 11;
+	m[2] = 0x81;
+	m[3] = 0x80;
+	m[11] = 0;
+	m[7] = 6;
+	n += put_a(m + n, "c.test", "10.0.0.3");
+	n += put_a(m + n, "evil.test", "10.6.6.6");
+	n += put_alias(m + n, "b.test", "C.test");
+	n += put_alias(m + n, "WWW.test", "b.test");
+	n += put_a(m + n, "c.test", "10.0.0.4");
+	n += put_a(m + n, "a.test", "10.6.6.7");
+	assert_int_equal(dnsmsg_addresses(m, n, &q, a, 4), 2);
+	assert_string_equal(ipaddr_str(&a[0], buf, sizeof(buf)), "10.0.0.3");
+	assert_string_equal(ipaddr_str(&a[1], buf, sizeof(buf)), "10.0.0.4");
+	assert_int_equal(dnsmsg_addresses(m, n, &q, a, 1), 1);
+	for (i = 0; i < n; i++)
+		assert_int_equal(dnsmsg_addresses(m, i, &q, a, 4), -1);
+	m[3] |= DNS_NXDOMAIN;
+	assert_int_equal(dnsmsg_addresses(m, n, &q, a, 4), -1);
+	/* a circle ends */
+	m[3] = 0x80;
+	n = dnsmsg_upstream(&q, 1, m, sizeof(m)) - 11;
+	m[7] = 2;
+	n += put_alias(m + n, "www.test", "b.test");
+	n += put_alias(m + n, "b.test", "www.test");
+	m[2] = 0x81;
+	m[3] = 0x80;
+	m[11] = 0;
+	assert_int_equal(dnsmsg_addresses(m, n, &q, a, 4), 0);
+}
+
+static void
+write_file(char *path, const char *text)
+{
+	int	 fd;
+
+	assert_int_not_equal(fd = mkstemp(path), -1);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+/* The host's resolvers, and what a short name may mean. */
+static void
+resolv_conf(void **state)
+{
+	char			 path[] = "/tmp/test_dns.XXXXXX", name[256];
+	struct resolvconf	 r;
+	struct ipaddr		 a;
+
+	(void)state;
+	write_file(path, "# nameserver 10.0.0.9\n; x\nnameserver 10.0.0.1\n"
+	    "  nameserver\t2001:db8::1 # two\nnameserver bad\nnameserver\n"
+	    "nameserver fe80::1%lo\ndomain old.test\n"
+	    "search one.test two.test bad..name\noptions edns0 ndots:2\n");
+	resolvconf_read(&r, path);
+	unlink(path);
+	assert_int_equal(r.nservers, 3);
+	assert_int_equal(ipaddr_parse(&a, "2001:db8::1"), 0);
+	assert_int_equal(ipaddr_cmp(&r.servers[1].addr, &a), 0);
+	assert_int_equal(r.servers[1].port, 53);
+	assert_int_equal(r.servers[2].scope, 1);
+	assert_int_equal(r.nsearch, 2);
+	assert_int_equal(resolvconf_name(&r, "h.x", 0, name, 256), 0);
+	assert_string_equal(name, "h.x.one.test");
+	assert_int_equal(resolvconf_name(&r, "h.x", 1, name, 256), 0);
+	assert_string_equal(name, "h.x.two.test");
+	assert_int_equal(resolvconf_name(&r, "h.x", 2, name, 256), 0);
+	assert_string_equal(name, "h.x");
+	assert_int_equal(resolvconf_name(&r, "h.x", 3, name, 256), -1);
+	assert_int_equal(resolvconf_name(&r, "h.x.y", 0, name, 256), 0);
+	assert_string_equal(name, "h.x.y");
+	assert_int_equal(resolvconf_name(&r, "h.x.y", 2, name, 256), 0);
+	assert_string_equal(name, "h.x.y.two.test");
+	/* a dot at the end means what it says */
+	assert_int_equal(resolvconf_name(&r, "h.", 0, name, 256), 0);
+	assert_string_equal(name, "h.");
+	assert_int_equal(resolvconf_name(&r, "h.", 1, name, 256), -1);
+	/* without a file the resolver is this host's */
+	resolvconf_read(&r, path);
+	assert_int_equal(r.nservers, 1);
+	assert_int_equal(r.servers[0].addr.a[0], 127);
+	assert_int_equal(r.ndots, 1);
+	assert_int_equal(resolvconf_name(&r, "h", 0, name, 256), 0);
+	assert_string_equal(name, "h");
+}
+
+static void
+hosts(void **state)
+{
+	char		 path[] = "/tmp/test_dns.XXXXXX";
+	struct ipaddr	 a[8];
+
+	(void)state;
+	write_file(path, "127.0.0.1 localhost\n10.0.0.1\tOne uno # one\n"
+	    "10.0.0.2 one one\nfe80::1%lo one\nbad one\n"
+	    "2001:db8::1 one.test\n\n   \n10.0.0.3 on%e\n");
+	hosts_read(path);
+	unlink(path);
+	assert_int_equal(hosts_find("one", a, 8), 2);
+	assert_int_equal(a[0].a[3], 1);
+	assert_int_equal(a[1].a[3], 2);
+	assert_int_equal(hosts_find("ONE", a, 1), 1);
+	assert_int_equal(hosts_find("uno.", a, 8), 1);
+	assert_int_equal(hosts_find("one.test", a, 8), 1);
+	assert_int_equal(a[0].af, 6);
+	assert_int_equal(hosts_find("on%e", a, 8), 0);
+	assert_int_equal(hosts_find("", a, 8), 0);
+	assert_int_equal(hosts_find("two", a, 8), 0);
+}
+
 int
 main(void)
 {
@@ -335,6 +536,10 @@ main(void)
 		cmocka_unit_test(questions),
 		cmocka_unit_test(checks),
 		cmocka_unit_test(answers),
+		cmocka_unit_test(host_names),
+		cmocka_unit_test(aliases),
+		cmocka_unit_test(resolv_conf),
+		cmocka_unit_test(hosts),
 		cmocka_unit_test(junk)
 	};
 

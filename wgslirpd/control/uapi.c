@@ -483,9 +483,7 @@ put_peer(struct uapi_client *c, const void *data)
 	put(c, "protocol_version=1\n");
 	if (m.endpoint.af != 0) {
 		sa_make(&ss, &m.endpoint, m.endpoint_port);
-		if (m.endpoint.af == 6)
-			((struct sockaddr_in6 *)&ss)->sin6_scope_id =
-			    m.ep_scope;
+		sa_set_scope(&ss, m.ep_scope);
 		put(c, "endpoint=%s\n", sa_str((struct sockaddr *)&ss, buf,
 		    sizeof(buf)));
 	}

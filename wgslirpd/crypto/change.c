@@ -78,9 +78,7 @@ change_peer(const struct set_peer *m, mono_t now)
 		aip_remove_owner(&ce.dev->aips, &p->aips);
 	if (m->flags & SET_ENDPOINT) {
 		sa_make(&ss, &m->ep_addr, m->ep_port);
-		if (m->ep_addr.af == 6)
-			((struct sockaddr_in6 *)&ss)->sin6_scope_id =
-			    m->ep_scope;
+		sa_set_scope(&ss, m->ep_scope);
 		wg_peer_set_endpoint(p, (struct sockaddr *)&ss);
 		p->configured = p->ep;
 		p->by_name = 0;		/* no longer */

@@ -85,6 +85,7 @@ commit_peer(const struct conf_peer_msg *m, mono_t now)
 	if (m->has_endpoint && m->ep_addr.af != 0) {
 		old = p->configured;
 		sa_make(&ss, &m->ep_addr, m->ep_port);
+		sa_set_scope(&ss, m->ep_scope);
 		if (!sa_equal(&old.remote.sa, (struct sockaddr *)&ss)) {
 			wg_peer_set_endpoint(p, (struct sockaddr *)&ss);
 			p->configured = p->ep;

@@ -68,7 +68,8 @@ struct conf_peer_msg {
 	char		 name[PEER_NAME_LEN];
 	uint8_t		 public_key[KEY_LEN];
 	uint8_t		 psk[KEY_LEN];
-	struct ipaddr	 ep_addr;
+	struct ipaddr	 ep_addr;	/* unset: it has a name */
+	uint32_t	 ep_scope;	/* of a link-local one */
 	uint16_t	 ep_port;
 	uint8_t		 reserved[3];
 	uint8_t		 keep;		/* wg(8) made it: leave it as it is */
@@ -142,6 +143,7 @@ struct service_user {
 
 struct upstream {
 	struct ipaddr	 addr;
+	uint32_t	 scope;		/* of a link-local address */
 	uint16_t	 port;
 	uint16_t	 pad;
 };

@@ -18,6 +18,7 @@
 
 #include "check.h"
 #include "directive.h"
+#include "endpoint.h"
 #include "env.h"
 #include "grammar.h"
 #include "lex.h"
@@ -150,12 +151,8 @@ env_endpoint(struct env_parse *e, const char *name, const char *value,
 		    value);
 		return;
 	}
-	if (*h == '\0' || strlen(h) >= HOST_NAME_LEN) {
+	if (config_endpoint(p, h) == -1)
 		env_error(e, "%s: \"%s\" is not host:port", name, value);
-		return;
-	}
-	if ((p->ep_host = strdup(h)) == NULL)
-		fatal(NULL);
 }
 
 /* WG_PEER_i_...; index is whatever text WG_PEERS has. */

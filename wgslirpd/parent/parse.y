@@ -24,6 +24,7 @@
 #include "check.h"
 #include "config.h"
 #include "directive.h"
+#include "endpoint.h"
 #include "grammar.h"
 #include "lex.h"
 #include "log.h"
@@ -439,13 +440,13 @@ peeropt		: PUBLIC KEY STRING	{
 		}
 		| ALLOWED IPS allowedips
 		| ENDPOINT STRING port	{
-			if (strlen($2) >= HOST_NAME_LEN || *$2 == '\0') {
-				yyerror("endpoint: not a host name");
+			if (config_endpoint(peer, $2) == -1) {
+				yyerror("endpoint: \"%s\" is neither an "
+				    "address nor a host name", $2);
 				free($2);
 				YYERROR;
 			}
-			free(peer->ep_host);
-			peer->ep_host = $2;
+			free($2);
 			peer->ep_port = $3 == 0 ? WGSLIRPD_PORT :
 			    (uint16_t)$3;
 		}

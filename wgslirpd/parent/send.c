@@ -14,6 +14,7 @@
 #include <ifaddrs.h>
 #include <string.h>
 
+#include "endpoint.h"
 #include "log.h"
 #include "rules.h"
 #include "send.h"
@@ -126,6 +127,7 @@ send_peer(const struct conf_peer *p, struct imsgev *crypto,
 	struct conf_peer_msg		 m;
 	struct conf_aip			 a;
 	struct resolve_msg		 res;
+	int				 r;
 
 	send_peer_name(slirp, IMSG_CONF_PEER, p);
 	memset(&m, 0, sizeof(m));
@@ -138,7 +140,12 @@ send_peer(const struct conf_peer *p, struct imsgev *crypto,
 	if (p->ep_host != NULL) {
 		m.has_endpoint = 1;
 		m.ep_port = p->ep_port;
-		if (ipaddr_parse(&m.ep_addr, p->ep_host) == -1) {
+		r = endpoint_find(p->ep_host, &m.ep_addr, &m.ep_scope);
+		if (r == -1) {
+			log_warnx("peer \"%s\": endpoint %s: no such "
+			    "interface", p->name, p->ep_host);
+			m.has_endpoint = 0;
+		} else if (r == 0) {
 			memset(&res, 0, sizeof(res));
 			res.id = p->id;
 			res.port = p->ep_port;

@@ -16,10 +16,10 @@
 #include <netinet/in.h>
 
 #include <errno.h>
-#include <ifaddrs.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "endpoint.h"
 #include "log.h"
 #include "send.h"
 #include "wgset.h"
@@ -121,30 +121,6 @@ set_add_aip(struct conf_set *s, const struct set_aip *m)
 	return (0);
 }
 
-/* The scope of a link-local endpoint, by the name of its interface. */
-static int
-find_scope(struct set_peer *m)
-{
-	const struct sockaddr_in6	*sin6;
-	struct ifaddrs			*ifs, *i;
-
-	if (m->ep_ifname[0] == '\0' || !(m->flags & SET_ENDPOINT))
-		return (0);
-	if (getifaddrs(&ifs) == -1)
-		return (-1);
-	for (i = ifs; i != NULL; i = i->ifa_next) {
-		sin6 = (const struct sockaddr_in6 *)i->ifa_addr;
-		if (sin6 != NULL && sin6->sin6_family == AF_INET6 &&
-		    strcmp(i->ifa_name, m->ep_ifname) == 0 &&
-		    sin6->sin6_scope_id != 0) {
-			m->ep_scope = sin6->sin6_scope_id;
-			break;
-		}
-	}
-	freeifaddrs(ifs);
-	return (i == NULL ? -1 : 0);
-}
-
 /* How many peers there will be; those that come twice count twice. */
 static uint32_t
 count_peers(const struct conf_set *s, struct config *c)
@@ -188,7 +164,8 @@ set_check(struct conf_set *s, struct config *c, uint32_t naips)
 	    (uint64_t)naips + s->naips > MAX_AIPS)
 		return (ENOSPC);
 	STAILQ_FOREACH(op, &s->ops, entry)
-		if (find_scope(&op->m) == -1)
+		if (op->m.flags & SET_ENDPOINT && op->m.ep_ifname[0] != '\0' &&
+		    scope_find(op->m.ep_ifname, &op->m.ep_scope) == -1)
 			return (EINVAL);
 	return (0);
 }

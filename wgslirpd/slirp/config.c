@@ -123,13 +123,13 @@ slirp_config_commit(void)
 	for (i = 0; i < s->npeers; i++)
 		if (s->peers[i] != NULL && !s->peers[i]->mark)
 			slirp_peer_drop(s, s->peers[i]);
-	dns_clear();
+	lookup_clear();
 	while ((sn = STAILQ_FIRST(&names)) != NULL) {
 		STAILQ_REMOVE_HEAD(&names, entry);
-		dns_add(&sn->m);
+		lookup_add(&sn->m);
 		free(sn);
 	}
-	dns_start(resolved);
+	lookup_start(resolved);
 	global.domain[sizeof(global.domain) - 1] = '\0';
 	names_commit(s, global.dns, global.domain);
 	service_commit();

@@ -14,6 +14,7 @@
 #include <resolv.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "dnsmsg.h"
 
@@ -21,6 +22,7 @@
 #define TTL_NEGATIVE	3600	/* RFC 2308 5 */
 #define OPT_LEN		11
 #define DO_BIT		0x8000
+#define MAX_ALIASES	16	/* from a name to its address */
 
 static void
 put_u16(uint8_t *p, unsigned int v)
@@ -426,4 +428,78 @@ dnsmsg_text(const struct dns_question *q, char *buf, size_t len)
 		o--;
 	buf[o] = '\0';
 	return (0);
+}
+
+int
+dnsmsg_question(const char *host, uint16_t type, struct dns_question *q)
+{
+	size_t	 i, k, n = strlen(host);
+
+	memset(q, 0, sizeof(*q));
+	if (!host_name_ok(host))
+		return (-1);
+	if (host[n - 1] == '.')
+		n--;
+	q->type = type;
+	q->class = DNS_CLASS_IN;
+	q->rd = 1;
+	for (i = 0; i < n; i = k + 1) {
+		for (k = i; k < n && host[k] != '.'; k++)
+			q->name[k + 1] = (uint8_t)host[k];
+		q->name[i] = (uint8_t)(k - i);
+	}
+	q->name[n + 1] = 0;
+	q->namelen = (uint8_t)(n + 2);
+	return (0);
+}
+
+/* Take over a record's address if it is of the question's type. */
+static int
+record_address(const ns_rr *rr, const struct dns_question *q,
+    struct ipaddr *a)
+{
+	if (ns_rr_type(*rr) != q->type || ns_rr_class(*rr) != q->class)
+		return (0);
+	if (q->type == DNS_TYPE_A && ns_rr_rdlen(*rr) == 4)
+		ipaddr_from4(a, ns_rr_rdata(*rr));
+	else if (q->type == DNS_TYPE_AAAA && ns_rr_rdlen(*rr) == 16)
+		ipaddr_from6(a, ns_rr_rdata(*rr));
+	else
+		return (0);
+	return (1);
+}
+
+int
+dnsmsg_addresses(const uint8_t *msg, size_t len,
+    const struct dns_question *q, struct ipaddr *a, size_t max)
+{
+	ns_msg	 m;
+	ns_rr	 rr;
+	char	 owner[NS_MAXDNAME], next[NS_MAXDNAME];
+	size_t	 n = 0;
+	int	 i, hops, moved = 1;
+
+	if (len < DNS_HDR || (msg[3] & 15) != DNS_NOERROR ||
+	    ns_initparse(msg, (int)len, &m) == -1 ||
+	    ns_name_ntop(q->name, owner, sizeof(owner)) == -1)
+		return (-1);
+	/* records may come in any order: from alias to alias, to the end */
+	for (hops = 0; moved && hops < MAX_ALIASES; hops++) {
+		moved = 0;
+		for (i = 0; i < ns_msg_count(m, ns_s_an); i++) {
+			if (ns_parserr(&m, ns_s_an, i, &rr) == -1)
+				return (-1);
+			if (strcasecmp(ns_rr_name(rr), owner) != 0)
+				continue;
+			if (ns_rr_type(rr) == DNS_TYPE_CNAME && !moved &&
+			    ns_name_uncompress(msg, msg + len,
+			    ns_rr_rdata(rr), next, sizeof(next)) != -1)
+				moved = 1;
+			else if (n < max && record_address(&rr, q, &a[n]))
+				n++;
+		}
+		if (moved)
+			strlcpy(owner, next, sizeof(owner));
+	}
+	return ((int)n);
 }

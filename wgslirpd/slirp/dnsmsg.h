@@ -16,6 +16,7 @@
 #define DNS_UDP_OURS	1232		/* that we ask for, and offer */
 
 #define DNS_TYPE_A	1
+#define DNS_TYPE_CNAME	5
 #define DNS_TYPE_PTR	12
 #define DNS_TYPE_AAAA	28
 #define DNS_CLASS_IN	1
@@ -58,6 +59,9 @@ struct dns_question {
  * dnsmsg_pointer:	one with a name
  * dnsmsg_text:		the question's name as text, lower case; -1: it
  *			has dots or NULs within labels
+ * dnsmsg_question:	a question of our own for a host name; -1: it is none
+ * dnsmsg_addresses:	the addresses that an answer to it has, along its
+ *			aliases, at most so many; -1: it is an error
  */
 int	 dnsmsg_parse(const uint8_t *, size_t, struct dns_question *, int *);
 int	 dnsmsg_same(const struct dns_question *,
@@ -74,5 +78,8 @@ size_t	 dnsmsg_address(const struct dns_question *, const struct ipaddr *,
 size_t	 dnsmsg_pointer(const struct dns_question *, const char *, uint32_t,
 	    uint8_t *, size_t);
 int	 dnsmsg_text(const struct dns_question *, char *, size_t);
+int	 dnsmsg_question(const char *, uint16_t, struct dns_question *);
+int	 dnsmsg_addresses(const uint8_t *, size_t,
+	    const struct dns_question *, struct ipaddr *, size_t);
 
 #endif

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "hostsock.h"
+#include "memstream.h"
 #include "net/policy.h"
 #include "proc.h"
 
@@ -149,11 +150,20 @@ hostsock_offload(int on)
 static int
 open_dns(struct flow *f)
 {
-	int	 fd;
+	struct bufferevent	*other;
+	int			 fd;
 
-	if ((fd = engine->names->stream(f->peer)) == -1)
+	fd = memstream_open(engine, tell, flow_id(f), &other);
+	if (fd == -1)
 		return (-1);
-	return (watch(f, fd, EPOLLIN | EPOLLOUT));
+	if (engine->names->stream(f->peer, other) == -1) {
+		memstream_close(fd);
+		bufferevent_free(other);
+		errno = ECONNREFUSED;	/* too many of them */
+		return (-1);
+	}
+	f->fd = fd;
+	return (0);
 }
 
 /* Start to connect to the flow's destination, or what it stands for. */
@@ -295,6 +305,11 @@ host_close(void *arg, struct flow *f, int reset)
 	(void)arg;
 	if (f->fd == -1)
 		return;
+	if (f->target == TARGET_DNS) {
+		memstream_close(f->fd);
+		f->fd = -1;
+		return;
+	}
 	if (reset)
 		(void)setsockopt(f->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
 	/* which takes it out of the set, too */
@@ -306,6 +321,8 @@ static ssize_t
 host_readv(void *arg, struct flow *f, const struct iovec *iov, int n)
 {
 	(void)arg;
+	if (f->target == TARGET_DNS)
+		return (memstream_readv(f->fd, iov, n));
 	return (readv(f->fd, iov, n));
 }
 
@@ -315,6 +332,8 @@ host_writev(void *arg, struct flow *f, const struct iovec *iov, int n)
 	struct msghdr	 m;
 
 	(void)arg;
+	if (f->target == TARGET_DNS)
+		return (memstream_writev(f->fd, iov, n));
 	memset(&m, 0, sizeof(m));
 	m.msg_iov = (struct iovec *)(uintptr_t)iov;
 	m.msg_iovlen = (size_t)n;
@@ -325,6 +344,8 @@ static int
 host_shutdown(void *arg, struct flow *f)
 {
 	(void)arg;
+	if (f->target == TARGET_DNS)
+		return (memstream_shutdown(f->fd));
 	return (shutdown(f->fd, SHUT_WR));
 }
 
@@ -335,6 +356,8 @@ host_error(void *arg, struct flow *f)
 	int		 e = 0;
 
 	(void)arg;
+	if (f->target == TARGET_DNS)
+		return (0);
 	if (getsockopt(f->fd, SOL_SOCKET, SO_ERROR, &e, &len) == -1)
 		return (errno);
 	return (e);
@@ -383,6 +406,8 @@ host_errqueue(void *arg, struct flow *f, struct host_error *e)
 
 	(void)arg;
 	memset(e, 0, sizeof(*e));
+	if (f->target == TARGET_DNS)
+		return (-1);
 	memset(&m, 0, sizeof(m));
 	memset(&ss, 0, sizeof(ss));
 	iov.iov_base = e->data;

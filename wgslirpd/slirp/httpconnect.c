@@ -41,6 +41,7 @@ void
 httpconnect_answer(int fd, int error)
 {
 	http_reply(fd, error == 0 ? "200 Connection established" :
+	    error == EINVAL ? "400 Bad Request" :
 	    error == ETIMEDOUT ? "504 Gateway Timeout" :
 	    error == ENOBUFS ? "503 Service Unavailable" : "502 Bad Gateway",
 	    "");
@@ -102,10 +103,10 @@ http_password(const struct fwd_listener *l, const char *headers)
 	return (ok);
 }
 
-int
-httpconnect_step(struct proxy *x)
+/* A request, if it is there, for which m has room. */
+static int
+request(struct proxy *x, char *m)
 {
-	static char	 m[HTTP_MAX + 1];
 	char		*end, *target, *host;
 	uint16_t	 port;
 	ssize_t		 n;
@@ -133,7 +134,6 @@ httpconnect_step(struct proxy *x)
 		return (-1);
 	}
 	if (!http_password(x->l, m)) {
-		explicit_bzero(m, sizeof(m));
 		engine->count.forward_refused++;
 		http_reply(x->fd, "407 Proxy Authentication Required",
 		    "Proxy-Authenticate: Basic realm=\"wgslirpd\"\r\n");
@@ -152,4 +152,16 @@ httpconnect_step(struct proxy *x)
 	}
 	proxy_go(x, host, port);
 	return (2);
+}
+
+int
+httpconnect_step(struct proxy *x)
+{
+	static char	 m[HTTP_MAX + 1];
+	int		 r;
+
+	r = request(x, m);
+	/* there may be a password in it */
+	explicit_bzero(m, sizeof(m));
+	return (r);
 }

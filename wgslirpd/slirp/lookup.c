@@ -1,283 +1,364 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Peers' endpoints that are given by name.  The slirp engine has the
- * network, so it resolves them, without anybody waiting: with libevent's
- * resolver, which reads resolv.conf and hosts before the sandbox.  A name
- * that does not resolve is tried again, ever more seldom.
+ * The host's own names: of peers' endpoints, and of what the proxies are
+ * asked for.  Both families are asked for at once, along the search list of
+ * resolv.conf(5); hosts(5) comes first.  A peer's name that does not resolve
+ * is tried again, ever more seldom.
  */
 
 #include <sys/types.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 
-#include <event2/dns.h>
-#include <event2/util.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "fds.h"
 #include "log.h"
-#include "proc.h"
 #include "lookup.h"
+#include "proc.h"
+#include "resolvconf.h"
+#include "upstream.h"
 
 #define RETRY_MIN	2	/* seconds */
 #define RETRY_MAX	60
 #define REFRESH		300
 #define LOST_INTERVAL	MONO_SEC(10)
-
-struct dns_name {
-	TAILQ_ENTRY(dns_name)		 entry;
-	struct resolve_msg		 m;
-	struct event			*timer;
-	struct evdns_getaddrinfo_request	*req;
-	int				 retry;
-	mono_t				 asked;		/* after a loss */
-	int				 dead;	/* freed by its callback */
-};
-
-/* A lookup for somebody else. */
-struct dns_request {
-	struct evdns_getaddrinfo_request	*req;
-	dns_lookup_fn				*fn;
-	void					*arg;
-};
-
-static struct evdns_base	*dnsbase;
-static struct evdns_base	*lookupbase;	/* of dns_lookup() */
-static dns_result_fn		*result;
-static TAILQ_HEAD(, dns_name)	 names = TAILQ_HEAD_INITIALIZER(names);
-
-static struct evdns_base *
-new_base(void)
-{
-	struct evdns_base	*b;
-
-	b = evdns_base_new(evbase, EVDNS_BASE_INITIALIZE_NAMESERVERS |
-	    EVDNS_BASE_DISABLE_WHEN_INACTIVE);
-	/* a host without resolv.conf still has numeric endpoints */
-	return (b != NULL ? b : evdns_base_new(evbase, 0));
-}
+#define OTHER_FAMILY	500000	/* microseconds that it is waited for */
 
 /*
- * Read the system's resolver configuration; before the sandbox.  What
- * clients ask for does not queue before the peers' endpoints.
+ * A name that is being resolved.  It is freed when neither somebody waits for
+ * it, nor a question of it is under way.
  */
-int
-dns_init(void)
+struct lookup {
+	char			 host[HOST_NAME_LEN];
+	enum upstream_set	 set;
+	lookup_fn		*fn;		/* NULL: nobody waits */
+	void			*arg;
+	struct event		*timer;
+	int			 suffix;	/* of the search list, so far */
+	int			 waiting;	/* questions under way */
+	int			 asking;
+	int			 full;		/* there was no room to ask */
+	int			 failed;	/* a resolver failed us */
+	size_t			 n;
+	struct ipaddr		 addrs[LOOKUP_ADDRS];
+	struct dns_question	 q[2];
+};
+
+/* A peer's endpoint that is a name. */
+struct endpoint_name {
+	TAILQ_ENTRY(endpoint_name)	 entry;
+	struct resolve_msg		 m;
+	struct event			*timer;
+	struct lookup			*lookup;
+	int				 retry;		/* seconds */
+	mono_t				 asked;		/* after a loss */
+};
+
+static struct resolvconf	 conf;
+static lookup_result_fn		*result;
+static TAILQ_HEAD(, endpoint_name)	 names = TAILQ_HEAD_INITIALIZER(names);
+
+static const char		 no_room[] = "too many questions at once";
+
+static void	 lookup_next(struct lookup *);
+static void	 endpoint_ask(struct endpoint_name *);
+
+void
+lookup_init(struct slirp *s)
 {
-	evutil_secure_rng_init();
-	dnsbase = new_base();
-	lookupbase = new_base();
-	return (dnsbase == NULL || lookupbase == NULL ? -1 : 0);
+	resolvconf_read(&conf, RESOLV_CONF);
+	hosts_read(HOSTS);
+	upstream_init(s, conf.servers, conf.nservers);
 }
 
 static void
-lookup_done(int error, struct evutil_addrinfo *ai, void *arg)
+lookup_release(struct lookup *x)
 {
-	struct dns_request	*x = arg;
-
-	x->fn(error, ai, x->arg);
+	if (x->fn != NULL || x->waiting > 0 || x->asking)
+		return;
+	event_free(x->timer);
 	free(x);
 }
 
-/* The system's resolvers, as they were at the start; returns how many. */
-int
-dns_nameservers(struct upstream *u, int max)
-{
-	struct sockaddr_storage	 ss;
-	int			 i, n = 0, len;
-
-	for (i = 0; i < evdns_base_count_nameservers(dnsbase) && n < max;
-	    i++) {
-		memset(&ss, 0, sizeof(ss));
-		len = evdns_base_get_nameserver_addr(dnsbase, i,
-		    (struct sockaddr *)&ss, sizeof(ss));
-		if (len <= 0 || ipaddr_from_sa(&u[n].addr,
-		    (struct sockaddr *)&ss) == -1)
-			continue;
-		u[n++].port = sa_port((struct sockaddr *)&ss);
-	}
-	return (n);
-}
-
-/*
- * Resolve a name for somebody else; fn may be called at once.  *req is set
- * before that, for dns_lookup_cancel(), after which fn is called, too.
- */
-void
-dns_lookup(const char *host, dns_lookup_fn *fn, void *arg,
-    struct dns_request **req)
-{
-	struct evdns_getaddrinfo_request	*r;
-	struct evutil_addrinfo			 hints;
-	struct dns_request			*x;
-
-	if ((x = calloc(1, sizeof(*x))) == NULL) {
-		fn(EVUTIL_EAI_MEMORY, NULL, arg);
-		return;
-	}
-	x->fn = fn;
-	x->arg = arg;
-	*req = x;
-	memset(&hints, 0, sizeof(hints));
-	hints.ai_family = AF_UNSPEC;
-	hints.ai_socktype = SOCK_STREAM;
-	/* may call back at once, and then returns NULL */
-	r = evdns_getaddrinfo(lookupbase, host, NULL, &hints, lookup_done, x);
-	if (r != NULL)
-		x->req = r;
-}
-
-void
-dns_lookup_cancel(struct dns_request *x)
-{
-	evdns_getaddrinfo_cancel(x->req);
-}
-
-static void	 dns_ask(struct dns_name *);
-
+/* Tell who waits, IPv4 first; x may be gone then. */
 static void
-dns_free(struct dns_name *n)
+lookup_done(struct lookup *x, const char *error)
 {
-	event_free(n->timer);
-	free(n);
+	struct ipaddr	 a[LOOKUP_ADDRS];
+	lookup_fn	*fn = x->fn;
+	void		*arg = x->arg;
+	size_t		 i, n = 0;
+
+	for (i = 0; i < x->n; i++)
+		if (x->addrs[i].af == 4)
+			a[n++] = x->addrs[i];
+	for (i = 0; i < x->n; i++)
+		if (x->addrs[i].af == 6)
+			a[n++] = x->addrs[i];
+	event_del(x->timer);
+	x->fn = NULL;
+	lookup_release(x);
+	if (fn != NULL)
+		fn(arg, a, n, error);
 }
 
+/* The other family's answer has not come in time. */
 static void
-dns_again(evutil_socket_t fd, short what, void *arg)
+lookup_late(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	dns_ask(arg);
+	lookup_done(arg, NULL);
+}
+
+/* One family's answer, or that there is none. */
+static void
+lookup_answer(struct lookup *x, const struct dns_question *q,
+    const uint8_t *msg, size_t len)
+{
+	struct timeval	 tv = { 0, OTHER_FAMILY };
+	int		 n;
+
+	x->waiting--;
+	if (x->fn == NULL) {
+		lookup_release(x);
+		return;
+	}
+	n = dnsmsg_addresses(msg, len, q, &x->addrs[x->n],
+	    x->n < LOOKUP_ADDRS / 2 ? LOOKUP_ADDRS / 2 : LOOKUP_ADDRS - x->n);
+	if (n > 0)
+		x->n += (size_t)n;
+	else if (n == -1 && (len < DNS_HDR || (msg[3] & 15) != DNS_NXDOMAIN))
+		x->failed = 1;
+	if (x->waiting == 0)
+		lookup_next(x);
+	else if (x->n > 0)
+		event_add(x->timer, &tv);
 }
 
 static void
-dns_retry(struct dns_name *n)
+answer4(void *arg, uint8_t *msg, size_t len)
 {
-	struct timeval	 tv = { n->retry, 0 };
+	struct lookup	*x = arg;
 
-	event_add(n->timer, &tv);
-	n->retry = n->retry * 2 > RETRY_MAX ? RETRY_MAX : n->retry * 2;
+	lookup_answer(x, &x->q[0], msg, len);
 }
 
 static void
-dns_done(int error, struct evutil_addrinfo *ai, void *arg)
+answer6(void *arg, uint8_t *msg, size_t len)
 {
-	struct dns_name		*n = arg;
-	struct timeval		 again = { REFRESH, 0 };
+	struct lookup	*x = arg;
+
+	lookup_answer(x, &x->q[1], msg, len);
+}
+
+/*
+ * Ask for the next name of the search list, unless there are addresses
+ * already.  A resolver that failed may know the name: a shorter one of
+ * somebody else would not be it.
+ */
+static void
+lookup_next(struct lookup *x)
+{
+	char	 name[HOST_NAME_LEN];
+	int	 r;
+
+	x->asking = 1;
+	while (x->n == 0 && !x->failed && !x->full && x->waiting == 0 &&
+	    (r = resolvconf_name(&conf, x->host, x->suffix++, name,
+	    sizeof(name))) != -1) {
+		if (r == 1 || dnsmsg_question(name, DNS_TYPE_A, &x->q[0]) ==
+		    -1 || dnsmsg_question(name, DNS_TYPE_AAAA, &x->q[1]) ==
+		    -1)
+			continue;
+		if (upstream_ask(x->set, &x->q[0], 0, answer4, x) == -1)
+			x->full = 1;
+		else if (x->waiting++, upstream_ask(x->set, &x->q[1], 0,
+		    answer6, x) == -1)
+			x->full = 1;
+		else
+			x->waiting++;
+	}
+	x->asking = 0;
+	if (x->waiting == 0)
+		lookup_done(x, x->n > 0 ? NULL : x->full ? no_room :
+		    x->failed ? "no answer from a resolver" :
+		    "no such name, or no address");
+}
+
+static void
+lookup_begin(enum upstream_set set, const char *host, lookup_fn *fn,
+    void *arg, struct lookup **req)
+{
+	struct ipaddr	 a[LOOKUP_ADDRS];
+	struct lookup	*x;
+	size_t		 n;
+
+	*req = NULL;
+	if ((n = hosts_find(host, a, LOOKUP_ADDRS)) > 0) {
+		fn(arg, a, n, NULL);
+		return;
+	}
+	if (!host_name_ok(host) || (x = calloc(1, sizeof(*x))) == NULL) {
+		fn(arg, NULL, 0, "not a host name");
+		return;
+	}
+	if ((x->timer = evtimer_new(evbase, lookup_late, x)) == NULL) {
+		free(x);
+		fn(arg, NULL, 0, no_room);
+		return;
+	}
+	strlcpy(x->host, host, sizeof(x->host));
+	x->set = set;
+	x->fn = fn;
+	x->arg = arg;
+	*req = x;
+	lookup_next(x);
+}
+
+void
+lookup_name(const char *host, lookup_fn *fn, void *arg, struct lookup **req)
+{
+	lookup_begin(UPSTREAM_PROXY, host, fn, arg, req);
+}
+
+void
+lookup_cancel(struct lookup *x)
+{
+	event_del(x->timer);
+	x->fn = NULL;
+	lookup_release(x);
+}
+
+/*
+ * Can this host reach the address, as far as its routes say (RFC 6724 5,
+ * rule 1)?  Nothing is sent.
+ */
+static int
+reachable(const struct ipaddr *a, uint16_t port)
+{
+	struct sockaddr_storage	 ss;
+	socklen_t		 len = sa_make(&ss, a, port);
+	int			 fd, ok;
+
+	if (fds_take() == -1)
+		return (1);
+	fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+	    0);
+	ok = fd != -1 && connect(fd, (struct sockaddr *)&ss, len) == 0;
+	if (fd != -1)
+		close(fd);
+	fds_give();
+	return (ok);
+}
+
+static void
+endpoint_again(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	endpoint_ask(arg);
+}
+
+static void
+endpoint_found(void *arg, const struct ipaddr *a, size_t n, const char *error)
+{
+	struct endpoint_name	*e = arg;
+	struct timeval		 tv = { REFRESH, 0 };
 	struct endpoint_msg	 m;
-	int			 ok = 0;
+	size_t			 i;
 
-	n->req = NULL;
-	if (n->dead) {
-		if (ai != NULL)
-			evutil_freeaddrinfo(ai);
-		dns_free(n);
+	e->lookup = NULL;
+	if (n == 0) {
+		tv.tv_sec = e->retry;
+		event_add(e->timer, &tv);
+		if (error == no_room)
+			return;
+		if (e->retry == RETRY_MIN)
+			log_warnx("endpoint \"%s\": %s", e->m.host, error);
+		e->retry = e->retry * 2 > RETRY_MAX ? RETRY_MAX :
+		    e->retry * 2;
 		return;
 	}
+	/* look again from time to time: it may move */
+	e->retry = RETRY_MIN;
+	event_add(e->timer, &tv);
+	for (i = 0; i < n && !reachable(&a[i], e->m.port); i++)
+		continue;
 	memset(&m, 0, sizeof(m));
-	m.id = n->m.id;
-	m.port = n->m.port;
-	if (error == 0 && ai != NULL &&
-	    ipaddr_from_sa(&m.addr, ai->ai_addr) == 0)
-		ok = 1;
-	if (ai != NULL)
-		evutil_freeaddrinfo(ai);
-	if (ok) {
-		/* look again from time to time: it may move */
-		n->retry = RETRY_MIN;
-		event_add(n->timer, &again);
-		result(&m);
-		return;
-	}
-	if (n->retry == RETRY_MIN)
-		log_warnx("endpoint \"%s\": %s", n->m.host,
-		    evutil_gai_strerror(error));
-	dns_retry(n);
+	m.id = e->m.id;
+	m.port = e->m.port;
+	m.addr = a[i < n ? i : 0];
+	result(&m);
 }
 
 static void
-dns_ask(struct dns_name *n)
+endpoint_ask(struct endpoint_name *e)
 {
-	struct evutil_addrinfo	 hints;
-	char			 port[8];
-
-	if (n->req != NULL)
-		return;
-	/* no AI_ADDRCONFIG: listing interfaces is not allowed here */
-	memset(&hints, 0, sizeof(hints));
-	hints.ai_family = AF_UNSPEC;
-	hints.ai_socktype = SOCK_DGRAM;
-	snprintf(port, sizeof(port), "%u", n->m.port);
-	/* may call back at once, and then returns NULL */
-	n->req = evdns_getaddrinfo(dnsbase, n->m.host, port, &hints,
-	    dns_done, n);
+	if (e->lookup == NULL)
+		lookup_begin(UPSTREAM_OWN, e->m.host, endpoint_found, e,
+		    &e->lookup);
 }
 
-/* Answers go to fn; everything that was added is asked for. */
 void
-dns_start(dns_result_fn *fn)
+lookup_add(const struct resolve_msg *m)
 {
-	struct dns_name	*n, *next;
+	struct endpoint_name	*e;
 
+	if ((e = calloc(1, sizeof(*e))) == NULL ||
+	    (e->timer = evtimer_new(evbase, endpoint_again, e)) == NULL)
+		fatal(NULL);
+	e->m = *m;
+	e->m.host[sizeof(e->m.host) - 1] = '\0';
+	e->retry = RETRY_MIN;
+	TAILQ_INSERT_TAIL(&names, e, entry);
+}
+
+void
+lookup_start(lookup_result_fn *fn)
+{
 	result = fn;
-	TAILQ_FOREACH_SAFE(n, &names, entry, next)
-		dns_ask(n);
+	lookup_refresh();
 }
 
-/* Forget every name. */
 void
-dns_clear(void)
+lookup_clear(void)
 {
-	struct dns_name	*n;
+	struct endpoint_name	*e;
 
-	while ((n = TAILQ_FIRST(&names)) != NULL) {
-		TAILQ_REMOVE(&names, n, entry);
-		event_del(n->timer);
-		if (n->req != NULL) {
-			n->dead = 1;
-			evdns_getaddrinfo_cancel(n->req);
-		} else
-			dns_free(n);
+	while ((e = TAILQ_FIRST(&names)) != NULL) {
+		TAILQ_REMOVE(&names, e, entry);
+		if (e->lookup != NULL)
+			lookup_cancel(e->lookup);
+		event_free(e->timer);
+		free(e);
 	}
 }
 
 void
-dns_add(const struct resolve_msg *m)
+lookup_lost(uint32_t id, mono_t now)
 {
-	struct dns_name	*n;
+	struct endpoint_name	*e;
 
-	if ((n = calloc(1, sizeof(*n))) == NULL ||
-	    (n->timer = evtimer_new(evbase, dns_again, n)) == NULL)
-		fatal(NULL);
-	n->m = *m;
-	n->m.host[sizeof(n->m.host) - 1] = '\0';
-	n->retry = RETRY_MIN;
-	TAILQ_INSERT_TAIL(&names, n, entry);
-}
-
-/* A peer does not answer: ask for its name again, not too often. */
-void
-dns_lost(uint32_t id, mono_t now)
-{
-	struct dns_name	*n;
-
-	TAILQ_FOREACH(n, &names, entry)
-		if (n->m.id == id)
+	TAILQ_FOREACH(e, &names, entry)
+		if (e->m.id == id)
 			break;
-	if (n == NULL || (n->asked != 0 && now - n->asked < LOST_INTERVAL))
+	if (e == NULL || (e->asked != 0 && now - e->asked < LOST_INTERVAL))
 		return;
-	n->asked = now;
-	dns_ask(n);
+	e->asked = now;
+	endpoint_ask(e);
 }
 
-/* Ask again for every name, now. */
 void
-dns_refresh(void)
+lookup_refresh(void)
 {
-	struct dns_name	*n, *next;
+	struct endpoint_name	*e;
 
-	TAILQ_FOREACH_SAFE(n, &names, entry, next)
-		dns_ask(n);
+	TAILQ_FOREACH(e, &names, entry)
+		endpoint_ask(e);
 }

@@ -1,26 +1,41 @@
 /* SPDX-License-Identifier: ISC */
 
-#ifndef SLIRP_DNS_H
-#define SLIRP_DNS_H
-
-#include <event2/util.h>
+#ifndef LOOKUP_H
+#define LOOKUP_H
 
 #include "conf.h"
 #include "mono.h"
+#include "net/peer.h"
 
-typedef void	dns_result_fn(const struct endpoint_msg *);
-typedef void	dns_lookup_fn(int, struct evutil_addrinfo *, void *);
+#define LOOKUP_ADDRS	16	/* of a name, at most */
 
-int	 dns_init(void);
-struct dns_request;
-void	 dns_lookup(const char *, dns_lookup_fn *, void *,
-	    struct dns_request **);
-void	 dns_lookup_cancel(struct dns_request *);
-int	 dns_nameservers(struct upstream *, int);
-void	 dns_start(dns_result_fn *);
-void	 dns_clear(void);
-void	 dns_refresh(void);
-void	 dns_lost(uint32_t, mono_t);
-void	 dns_add(const struct resolve_msg *);
+/* Where a peer is, whose endpoint is a name. */
+typedef void	lookup_result_fn(const struct endpoint_msg *);
+/* The n addresses of a name; 0, and why there are none. */
+typedef void	lookup_fn(void *, const struct ipaddr *, size_t,
+		    const char *);
+
+/*
+ * lookup_init:		read the host's resolver configuration; before the
+ *			sandbox
+ * lookup_name:		resolve a name for somebody else; fn may be called at
+ *			once, and else *req is for lookup_cancel()
+ * lookup_cancel:	fn is not called any more
+ * lookup_add:		an endpoint by name, from now on
+ * lookup_start:	ask for all of them; answers go to fn, again and again
+ * lookup_clear:	forget them
+ * lookup_refresh:	ask for all of them again, now
+ * lookup_lost:		a peer does not answer: ask for its name again, not
+ *			too often
+ */
+struct lookup;
+void	 lookup_init(struct slirp *);
+void	 lookup_name(const char *, lookup_fn *, void *, struct lookup **);
+void	 lookup_cancel(struct lookup *);
+void	 lookup_add(const struct resolve_msg *);
+void	 lookup_start(lookup_result_fn *);
+void	 lookup_clear(void);
+void	 lookup_refresh(void);
+void	 lookup_lost(uint32_t, mono_t);
 
 #endif

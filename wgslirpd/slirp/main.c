@@ -271,7 +271,7 @@ crypto_msg(struct imsgev *iev, struct imsg *imsg)
 	switch (imsg_get_type(imsg)) {
 	case IMSG_LOST:
 		imsg_is(imsg, &id, sizeof(id));
-		dns_lost(id, se.s.now);
+		lookup_lost(id, se.s.now);
 		break;
 	case IMSG_ROUTE:
 		imsg_is(imsg, &route, sizeof(route));
@@ -317,8 +317,7 @@ slirp_main(int foreground)
 
 	queue_fd[0] = queue_fd[1] = -1;
 	child_init(PROC_SLIRP, foreground, &se.parent, parent_msg);
-	if (dns_init() == -1)
-		fatalx("resolver");
+	lookup_init(&se.s);
 	child_drop(foreground);
 	maxflows = flow_limit(&maxfds);
 	nofile = se.s.count.nofile_soft;

@@ -14,18 +14,15 @@
 
 #include <sys/types.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "dnscache.h"
-#include "fds.h"
+#include "memstream.h"
 #include "names.h"
 #include "net/bytes.h"
 #include "net/udpout.h"
@@ -79,7 +76,7 @@ names_ask(const struct dns_question *q, int udp, upstream_fn *fn, void *arg)
 		    UPSTREAM_OUT, DNS_MSG_MAX));
 		return;
 	}
-	if (upstream_ask(q, udp, fn, arg) == -1) {
+	if (upstream_ask(UPSTREAM_GUESTS, q, udp, fn, arg) == -1) {
 		engine->count.dns_failed++;
 		fn(arg, UPSTREAM_OUT, dnsmsg_error(q, DNS_SERVFAIL,
 		    UPSTREAM_OUT, DNS_MSG_MAX));
@@ -152,12 +149,11 @@ conn_free(struct conn *c)
 	struct slirp_peer	*p = peer_get(engine, c->peer);
 
 	if (c->bev != NULL) {
-		bufferevent_free(c->bev);
+		memstream_free_other(c->bev);
 		c->bev = NULL;
 		event_free(c->timer);
 		TAILQ_REMOVE(&conns, c, entry);
 		nconns--;
-		fds_give();
 		if (p != NULL && p->ndnsconns > 0)
 			p->ndnsconns--;
 	}
@@ -283,26 +279,23 @@ conn_timeout(evutil_socket_t fd, short what, void *arg)
 	conn_free(arg);
 }
 
-/* A guest's connection; takes the socket.  -1 if there are too many. */
+/* A guest's connection, which is ours then.  -1 if there are too many. */
 static int
-stream_conn(int fd, struct slirp_peer *p)
+stream(struct slirp_peer *p, struct bufferevent *bev)
 {
 	struct timeval	 tv = { CONN_TIME, 0 };
 	struct conn	*c;
 
-	if (engine->names == NULL || p->ndnsconns >= MAX_PEER_CONNS ||
+	if (p->ndnsconns >= MAX_PEER_CONNS ||
 	    p->ndnsconns >= (uint32_t)(MAX_CONNS - nconns) ||
 	    (c = calloc(1, sizeof(*c))) == NULL)
 		return (-1);
 	c->peer = p->id;
-	c->timer = evtimer_new(evbase, conn_timeout, c);
-	if (c->timer == NULL || fds_take() == -1)
-		goto fail;
-	c->bev = bufferevent_socket_new(evbase, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (c->bev == NULL) {
-		fds_give();
-		goto fail;
+	if ((c->timer = evtimer_new(evbase, conn_timeout, c)) == NULL) {
+		free(c);
+		return (-1);
 	}
+	c->bev = bev;
 	bufferevent_setcb(c->bev, conn_ready, conn_ready, conn_event, c);
 	bufferevent_setwatermark(c->bev, EV_READ, 0, DNS_MSG_MAX + 2);
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
@@ -311,29 +304,6 @@ stream_conn(int fd, struct slirp_peer *p)
 	nconns++;
 	p->ndnsconns++;
 	return (0);
- fail:
-	if (c->timer != NULL)
-		event_free(c->timer);
-	free(c);
-	return (-1);
-}
-
-/* A connected socket to the forwarder, for a guest that asks by TCP. */
-static int
-stream(struct slirp_peer *p)
-{
-	int	 fds[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-	    0, fds) == -1)
-		return (-1);
-	if (stream_conn(fds[1], p) == -1) {
-		close(fds[0]);
-		close(fds[1]);
-		errno = ECONNREFUSED;	/* too many of them */
-		return (-1);
-	}
-	return (fds[0]);
 }
 
 static const struct name_ops	 name_ops = {
@@ -347,7 +317,7 @@ names_commit(struct slirp *s, int on, const char *name)
 	struct conn	*c;
 
 	engine = s;
-	upstream_commit(s, on);
+	upstream_commit(on);
 	tunnelnames_commit(s, on, name);
 	s->names = on ? &name_ops : NULL;
 	if (!on)

@@ -13,7 +13,6 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
-#include <event2/util.h>
 #include <openssl/crypto.h>
 
 #include <errno.h>
@@ -62,8 +61,6 @@ hang_up(int fd)
 void
 proxy_free(struct proxy *x, int close_fd)
 {
-	struct dns_request	*lookup = x->lookup;
-
 	if (x->ev != NULL)
 		event_free(x->ev);
 	if (x->timer != NULL)
@@ -83,12 +80,9 @@ proxy_free(struct proxy *x, int close_fd)
 	if (!x->dead)
 		TAILQ_REMOVE(&proxy_clients, x, entry);
 	x->dead = 1;
-	if (lookup != NULL) {
-		/* it calls back, maybe at once */
-		x->lookup = NULL;
-		dns_lookup_cancel(lookup);
-		return;
-	}
+	if (x->lookup != NULL)
+		lookup_cancel(x->lookup);
+	x->lookup = NULL;
 	if (x->busy)
 		return;
 	(*x->counted)--;
@@ -149,23 +143,15 @@ try_next(struct proxy *x)
 }
 
 static void
-resolved(int error, struct evutil_addrinfo *ai, void *arg)
+resolved(void *arg, const struct ipaddr *a, size_t n, const char *error)
 {
-	struct proxy		*x = arg;
-	struct evutil_addrinfo	*a;
+	struct proxy	*x = arg;
 
-	x->busy = 0;
+	(void)error;
 	x->lookup = NULL;
-	for (a = ai; a != NULL && error == 0 && x->naddrs < PROXY_ADDRS;
-	    a = a->ai_next)
-		if (ipaddr_from_sa(&x->addrs[x->naddrs], a->ai_addr) == 0)
-			x->naddrs++;
-	if (ai != NULL)
-		evutil_freeaddrinfo(ai);
-	if (x->dead)
-		proxy_free(x, 1);
-	else
-		try_next(x);
+	for (; n > 0 && x->naddrs < PROXY_ADDRS; n--)
+		x->addrs[x->naddrs++] = *a++;
+	try_next(x);
 }
 
 /* The destination is known by address or name. */
@@ -185,14 +171,17 @@ proxy_go(struct proxy *x, const char *host, uint16_t port)
 		try_next(x);
 		return;
 	}
+	if (!host_name_ok(host)) {
+		proxy_fail(x, EINVAL);
+		return;
+	}
 	if ((x->naddrs = names_local(host, x->addrs, PROXY_ADDRS)) != -1) {
 		try_next(x);
 		return;
 	}
 	x->naddrs = 0;
 	x->state = PX_RESOLVING;
-	x->busy = 1;
-	dns_lookup(host, resolved, x, &x->lookup);
+	lookup_name(host, resolved, x, &x->lookup);
 }
 
 /*

@@ -39,7 +39,7 @@ struct proxy {
 	int			 busy;		/* a callback is to come */
 	int			 dead;
 	int			*counted;	/* among these */
-	struct dns_request	*lookup;	/* it is this one's */
+	struct lookup		*lookup;	/* it is this one's */
 	struct fwd_listener	*assoc;
 };
 

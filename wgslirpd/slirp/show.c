@@ -189,7 +189,7 @@ slirp_show_request(struct imsgev *iev, struct imsg *imsg)
 		imsgev_send(iev, CTL_END, id, -1, NULL, 0);
 		break;
 	case CTL_REFRESH:
-		dns_refresh();
+		lookup_refresh();
 		imsgev_send(iev, CTL_OK, id, -1, NULL, 0);
 		break;
 	case CTL_KILL_FLOW:

@@ -20,13 +20,11 @@
 
 #include "dnscache.h"
 #include "fds.h"
-#include "log.h"
-#include "lookup.h"
 #include "net/bytes.h"
 #include "proc.h"
 #include "upstream.h"
 
-#define MAX_QUERIES	256	/* under way */
+#define MAX_QUERIES	256	/* under way, of a set */
 #define MAX_WAITERS	64	/* that share a question */
 #define TRY_TIME	1500	/* milliseconds by UDP */
 #define TCP_TIME	4000
@@ -44,6 +42,7 @@ struct query {
 	TAILQ_ENTRY(query)	 entry;
 	struct dns_question	 q;
 	uint16_t		 id;
+	enum upstream_set	 set;
 	int			 fd;
 	int			 tries;
 	int			 upstream;
@@ -55,12 +54,18 @@ struct query {
 };
 
 static struct slirp		*engine;
-static struct upstream		 upstreams[MAX_UPSTREAMS];
+static struct upstream		 system_upstreams[MAX_UPSTREAMS];
+static int			 nsystem;
 static struct upstream		 staged[MAX_UPSTREAMS];
-static int			 nupstreams, nstaged;
-static int			 good;		/* upstream that answered last */
+static int			 nstaged;
 static TAILQ_HEAD(, query)	 queries = TAILQ_HEAD_INITIALIZER(queries);
-static int			 nqueries;
+
+static struct set {
+	struct upstream	 upstreams[MAX_UPSTREAMS];
+	int		 nupstreams;
+	int		 good;		/* upstream that answered last */
+	int		 nqueries;
+} sets[UPSTREAM_SETS];
 
 uint8_t	 upstream_buf[UPSTREAM_ROOM + DNS_MSG_MAX];
 
@@ -90,9 +95,9 @@ query_done(struct query *x, const uint8_t *msg, size_t len)
 
 	query_stop(x);
 	TAILQ_REMOVE(&queries, x, entry);
-	nqueries--;
+	sets[x->set].nqueries--;
 	fds_give();
-	if (msg == NULL)
+	if (msg == NULL && x->set == UPSTREAM_GUESTS)
 		engine->count.dns_failed++;
 	while ((w = STAILQ_FIRST(&x->waiters)) != NULL) {
 		STAILQ_REMOVE_HEAD(&x->waiters, entry);
@@ -113,12 +118,14 @@ query_done(struct query *x, const uint8_t *msg, size_t len)
 static void
 query_next(struct query *x)
 {
+	int	 n = sets[x->set].nupstreams;
+
 	query_stop(x);
-	if (++x->tries >= TRIES || nupstreams == 0) {
+	if (++x->tries >= TRIES || n == 0) {
 		query_done(x, NULL, 0);
 		return;
 	}
-	x->upstream = (x->upstream + 1) % nupstreams;
+	x->upstream = (x->upstream + 1) % n;
 	query_send(x);
 }
 
@@ -143,16 +150,18 @@ query_timer(struct query *x, int ms)
 static void
 query_answered(struct query *x, uint8_t *msg, size_t len, uint32_t ttl)
 {
-	int	 rcode = msg[3] & 15;
+	struct set	*set = &sets[x->set];
+	int		 rcode = msg[3] & 15;
 
 	/* one that refuses, or has trouble, is not the last to be asked */
-	if (rcode != DNS_NOERROR && rcode != DNS_NXDOMAIN && nupstreams > 1 &&
-	    x->tries + 1 < TRIES) {
+	if (rcode != DNS_NOERROR && rcode != DNS_NXDOMAIN &&
+	    set->nupstreams > 1 && x->tries + 1 < TRIES) {
 		query_next(x);
 		return;
 	}
-	good = x->upstream;
-	dnscache_add(&x->q, msg, len, ttl, engine->now);
+	set->good = x->upstream;
+	if (x->set == UPSTREAM_GUESTS)
+		dnscache_add(&x->q, msg, len, ttl, engine->now);
 	query_done(x, msg, len);
 }
 
@@ -192,19 +201,30 @@ tcp_event_cb(struct bufferevent *bev, short what, void *arg)
 	query_next(arg);
 }
 
+/* The address of the upstream whose turn it is. */
+static socklen_t
+upstream_sa(const struct query *x, struct sockaddr_storage *ss)
+{
+	const struct upstream	*u = &sets[x->set].upstreams[x->upstream];
+	socklen_t		 len;
+
+	len = sa_make(ss, &u->addr, u->port);
+	sa_set_scope(ss, u->scope);
+	return (len);
+}
+
 /* The answer does not fit a datagram: the same upstream by TCP. */
 static void
 query_tcp(struct query *x)
 {
 	struct sockaddr_storage	 ss;
-	const struct upstream	*u = &upstreams[x->upstream];
 	uint8_t			 msg[2 + DNS_UDP_MIN];
 	socklen_t		 slen;
 	size_t			 n;
 
 	query_stop(x);
 	n = dnsmsg_upstream(&x->q, x->id, msg + 2, sizeof(msg) - 2);
-	slen = sa_make(&ss, &u->addr, u->port);
+	slen = upstream_sa(x, &ss);
 	x->fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK |
 	    SOCK_CLOEXEC, 0);
 	if (n == 0 || x->fd == -1 || (connect(x->fd, (struct sockaddr *)&ss,
@@ -254,14 +274,13 @@ static void
 query_send(struct query *x)
 {
 	struct sockaddr_storage	 ss;
-	const struct upstream	*u = &upstreams[x->upstream];
 	uint8_t			 msg[DNS_UDP_MIN];
 	socklen_t		 slen;
 	size_t			 n;
 
 	x->id = (uint16_t)arc4random();
 	n = dnsmsg_upstream(&x->q, x->id, msg, sizeof(msg));
-	slen = sa_make(&ss, &u->addr, u->port);
+	slen = upstream_sa(x, &ss);
 	x->fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_NONBLOCK |
 	    SOCK_CLOEXEC, 0);
 	/* as if it had not answered: others may, and it may later */
@@ -275,11 +294,12 @@ query_send(struct query *x)
 }
 
 static struct query *
-query_new(const struct dns_question *q)
+query_new(enum upstream_set which, const struct dns_question *q)
 {
+	struct set	*set = &sets[which];
 	struct query	*x;
 
-	if (nqueries >= MAX_QUERIES || nupstreams == 0 ||
+	if (set->nqueries >= MAX_QUERIES || set->nupstreams == 0 ||
 	    fds_take() == -1)
 		return (NULL);
 	if ((x = calloc(1, sizeof(*x))) == NULL) {
@@ -292,12 +312,14 @@ query_new(const struct dns_question *q)
 		return (NULL);
 	}
 	x->q = *q;
+	x->set = which;
 	x->fd = -1;
-	x->upstream = good % nupstreams;
+	x->upstream = set->good % set->nupstreams;
 	STAILQ_INIT(&x->waiters);
 	TAILQ_INSERT_TAIL(&queries, x, entry);
-	nqueries++;
-	engine->count.dns_forwarded++;
+	set->nqueries++;
+	if (which == UPSTREAM_GUESTS)
+		engine->count.dns_forwarded++;
 	query_send(x);
 	return (x);
 }
@@ -318,17 +340,18 @@ upstream_stage(const struct upstream *u)
  * not called.
  */
 int
-upstream_ask(const struct dns_question *q, int udp, upstream_fn *fn,
-    void *arg)
+upstream_ask(enum upstream_set set, const struct dns_question *q, int udp,
+    upstream_fn *fn, void *arg)
 {
 	struct query	*x;
 	struct waiter	*w;
 
 	TAILQ_FOREACH(x, &queries, entry)
-		if (x->nwaiters < MAX_WAITERS && dnsmsg_same(&x->q, q))
+		if (x->set == set && x->nwaiters < MAX_WAITERS &&
+		    dnsmsg_same(&x->q, q))
 			break;
 	if ((w = calloc(1, sizeof(*w))) == NULL ||
-	    (x == NULL && (x = query_new(q)) == NULL)) {
+	    (x == NULL && (x = query_new(set, q)) == NULL)) {
 		free(w);
 		return (-1);
 	}
@@ -341,31 +364,49 @@ upstream_ask(const struct dns_question *q, int udp, upstream_fn *fn,
 	return (0);
 }
 
-/* How many questions more can be under way. */
+/* How many questions of guests more can be under way. */
 int
 upstream_room(void)
 {
-	return (MAX_QUERIES - nqueries);
+	return (MAX_QUERIES - sets[UPSTREAM_GUESTS].nqueries);
 }
 
-/* What was staged takes effect; who waits is told that there is no answer. */
+/* The host's resolvers, for its own names, are these n. */
 void
-upstream_commit(struct slirp *s, int on)
+upstream_init(struct slirp *s, const struct upstream *u, int n)
 {
-	struct query	*x;
+	int	 i;
 
 	engine = s;
-	while ((x = TAILQ_FIRST(&queries)) != NULL)
-		query_done(x, NULL, 0);
+	nsystem = n < MAX_UPSTREAMS ? n : MAX_UPSTREAMS;
+	memcpy(system_upstreams, u, (size_t)nsystem * sizeof(*u));
+	for (i = 0; i < UPSTREAM_SETS; i++) {
+		memcpy(sets[i].upstreams, u, (size_t)nsystem * sizeof(*u));
+		sets[i].nupstreams = nsystem;
+	}
+}
+
+/*
+ * What was staged takes effect for the guests; those who wait are told that
+ * there is no answer.
+ */
+void
+upstream_commit(int on)
+{
+	struct set	*set = &sets[UPSTREAM_GUESTS];
+	struct query	*x, *next;
+
+	TAILQ_FOREACH_SAFE(x, &queries, entry, next)
+		if (x->set == UPSTREAM_GUESTS)
+			query_done(x, NULL, 0);
 	dnscache_clear();
-	memcpy(upstreams, staged, sizeof(upstreams));
-	nupstreams = nstaged;
+	memcpy(set->upstreams, staged, sizeof(set->upstreams));
+	set->nupstreams = nstaged;
 	nstaged = 0;
-	good = 0;
-	if (!on)
-		return;
-	if (nupstreams == 0)
-		nupstreams = dns_nameservers(upstreams, MAX_UPSTREAMS);
-	if (nupstreams == 0)
-		log_warnx("dns: no upstream, and none in resolv.conf");
+	set->good = 0;
+	if (on && set->nupstreams == 0) {
+		memcpy(set->upstreams, system_upstreams,
+		    sizeof(set->upstreams));
+		set->nupstreams = nsystem;
+	}
 }

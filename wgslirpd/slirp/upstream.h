@@ -21,10 +21,19 @@ extern uint8_t	 upstream_buf[UPSTREAM_ROOM + DNS_MSG_MAX];
 /* Who wants an answer; it gets NULL if there will be none. */
 typedef void	 upstream_fn(void *, uint8_t *, size_t);
 
+/* Whose question it is, and so who is asked, and how many may be under way. */
+enum upstream_set {
+	UPSTREAM_GUESTS,	/* what the configuration has, or the host's */
+	UPSTREAM_PROXY,		/* the host's resolvers */
+	UPSTREAM_OWN,
+	UPSTREAM_SETS
+};
+
+void		 upstream_init(struct slirp *, const struct upstream *, int);
 int		 upstream_stage(const struct upstream *);
-int		 upstream_ask(const struct dns_question *, int, upstream_fn *,
-		    void *);
+int		 upstream_ask(enum upstream_set, const struct dns_question *,
+		    int, upstream_fn *, void *);
 int		 upstream_room(void);
-void		 upstream_commit(struct slirp *, int);
+void		 upstream_commit(int);
 
 #endif

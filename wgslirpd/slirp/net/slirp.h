@@ -30,6 +30,7 @@
 struct forward_flow;
 struct slirp_peer;
 struct addr_table;
+struct bufferevent;
 struct flow_table;
 struct frag_table;
 struct ip_protos;
@@ -78,14 +79,14 @@ struct client_ops {
 /*
  * Questions to the gateway's own address.  datagram gets the peer, its address
  * and port, the address that it asked, and the message; the answer, if any,
- * comes later, by udp_answer().  stream returns a connected socket, or -1 with
- * errno.
+ * comes later, by udp_answer().  stream takes the other end of a guest's
+ * connection; -1 if there are too many.
  */
 struct name_ops {
 	void	 (*datagram)(struct slirp *, struct slirp_peer *,
 		    const struct ipaddr *, uint16_t, const struct ipaddr *,
 		    const uint8_t *, size_t);
-	int	 (*stream)(struct slirp_peer *);
+	int	 (*stream)(struct slirp_peer *, struct bufferevent *);
 };
 
 struct slirp {

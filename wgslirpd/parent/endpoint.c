@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Where peers are, as the configuration says it.  Names are only looked at
+ * here; the slirp engine resolves them.  Interfaces are found here: the
+ * engines cannot.
+ */
+
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <net/if.h>
+#ifdef __linux__
+#include <netpacket/packet.h>
+#endif
+#include <netinet/in.h>
+
+#include <ifaddrs.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "endpoint.h"
+#include "log.h"
+
+/* The number that an entry of the list has for its interface, or 0. */
+static uint32_t
+ifa_scope(const struct ifaddrs *i)
+{
+	if (i->ifa_addr == NULL)
+		return (0);
+#ifdef __linux__
+	if (i->ifa_addr->sa_family == AF_PACKET)
+		return ((uint32_t)((const struct sockaddr_ll *)
+		    (const void *)i->ifa_addr)->sll_ifindex);
+#endif
+	if (i->ifa_addr->sa_family == AF_INET6)
+		return (((const struct sockaddr_in6 *)
+		    (const void *)i->ifa_addr)->sin6_scope_id);
+	return (0);
+}
+
+int
+scope_find(const char *name, uint32_t *scope)
+{
+	struct ifaddrs	*ifs, *i;
+	const char	*error;
+
+	*scope = (uint32_t)strtonum(name, 1, INT32_MAX, &error);
+	if (error == NULL)
+		return (0);
+	if (getifaddrs(&ifs) == -1)
+		return (-1);
+	for (i = ifs; i != NULL; i = i->ifa_next)
+		if (strcmp(i->ifa_name, name) == 0 &&
+		    (*scope = ifa_scope(i)) != 0)
+			break;
+	freeifaddrs(ifs);
+	return (i == NULL ? -1 : 0);
+}
+
+/* Cut "address%interface"; -1 if it is not that. */
+static int
+split_scope(const char *host, struct ipaddr *a, char ifname[IF_NAMESIZE])
+{
+	char		 buf[HOST_NAME_LEN];
+	char		*scope;
+
+	if (strlcpy(buf, host, sizeof(buf)) >= sizeof(buf) ||
+	    (scope = strchr(buf, '%')) == NULL)
+		return (-1);
+	*scope++ = '\0';
+	return (ipaddr_parse(a, buf) == -1 || a->af != 6 || *scope == '\0' ||
+	    strlcpy(ifname, scope, IF_NAMESIZE) >= IF_NAMESIZE ||
+	    strpbrk(scope, "/ \t%") != NULL ? -1 : 0);
+}
+
+int
+config_endpoint(struct conf_peer *p, const char *host)
+{
+	struct ipaddr	 a;
+	char		 ifname[IF_NAMESIZE];
+
+	if (strlen(host) >= HOST_NAME_LEN || (ipaddr_parse(&a, host) == -1 &&
+	    split_scope(host, &a, ifname) == -1 && !host_name_ok(host)))
+		return (-1);
+	free(p->ep_host);
+	if ((p->ep_host = strdup(host)) == NULL)
+		fatal(NULL);
+	return (0);
+}
+
+int
+endpoint_find(const char *host, struct ipaddr *a, uint32_t *scope)
+{
+	char	 ifname[IF_NAMESIZE];
+
+	*scope = 0;
+	if (ipaddr_parse(a, host) == 0)
+		return (1);
+	if (split_scope(host, a, ifname) == -1) {
+		memset(a, 0, sizeof(*a));
+		return (0);
+	}
+	return (scope_find(ifname, scope) == -1 ? -1 : 1);
+}

@@ -431,9 +431,9 @@ receive(struct client *c)
 {
 	struct udpio_rx	 rx[UDPIO_BATCH];
 	size_t		 off, n;
-	int		 i, r;
+	int		 i, r, full;
 
-	if ((r = udpio_recv(c->fd, rx)) == -1)
+	if ((r = udpio_recv(c->fd, rx, &full)) == -1)
 		return;
 	for (i = 0; i < r; i++)
 		for (off = 0; off < rx[i].len; off += n) {
@@ -614,9 +614,9 @@ static void
 echo(int fd)
 {
 	struct udpio_rx	 rx[UDPIO_BATCH];
-	int		 i, k, n;
+	int		 i, k, n, full;
 
-	for (k = 0; k < 8 && (n = udpio_recv(fd, rx)) > 0; k++)
+	for (k = 0; k < 8 && (n = udpio_recv(fd, rx, &full)) > 0; k++)
 		for (i = 0; i < n; i++)
 			(void)udpio_send(fd, &rx[i].from, rx[i].buf,
 			    rx[i].len, rx[i].segment, 0, 0);

@@ -282,7 +282,7 @@ def junk(public):
         os.urandom(1), os.urandom(1452), b'\1\0\0\0' + os.urandom(144),
         b'\2\0\0\0' + os.urandom(88), b'\3\0\0\0' + os.urandom(60),
         b'\4\0\0\0' + os.urandom(28), b'\4\0\0\0' + os.urandom(1448),
-        b'\1\0\0\0' + os.urandom(145)]
+        b'\1\0\0\0' + os.urandom(145), b'', os.urandom(9000)]
 
 
 def flood(public, count, valid):

@@ -1080,6 +1080,18 @@ def test_http_metrics(n):
                 answers.append(b'reset')
             s.close()
         return answers
+    # those who say nothing do not hold up those who do
+    def beside(idle=20):
+        socks = [socket.create_connection(('127.0.0.1', 9586), 5)
+                 for _ in range(idle)]
+        for s in socks[::2]:
+            s.sendall(b'GET /me')
+        out = [scrape() for _ in range(5)]
+        for s in socks:
+            s.close()
+        return out
+    for out in n.call('g', beside):
+        check('200 OK' in out, 'behind idle connections', out[:100])
     got = n.call('g', many)
     check(got.count(b'200') >= 4 and got.count(b'200') +
           got.count(b'503') == 100, got)

@@ -4,7 +4,8 @@
  * Clients of the control socket.  A client has one request at a time; its
  * answer comes in portions, and the next one is asked for when the client
  * has read the last, so that a slow client costs no memory.  One that
- * breaks the protocol is dropped.
+ * breaks the protocol is dropped; where there are too many, the one that has
+ * been silent longest makes room.
  */
 
 #include <sys/types.h>
@@ -19,6 +20,7 @@
 #include "log.h"
 
 #define MAX_CLIENTS	32
+#define IDLE_TIME	300	/* seconds without a word */
 
 struct client {
 	TAILQ_ENTRY(client)	 entry;
@@ -34,6 +36,7 @@ static TAILQ_HEAD(, client)	 clients = TAILQ_HEAD_INITIALIZER(clients);
 static int			 nclients;
 static struct ctl_process	 procs[PROC_MAX];
 static int			 nprocs;
+static uid_t			 owner;
 
 static void	 client_event(evutil_socket_t, short, void *);
 static void	 client_record(void *, uint32_t, const void *, size_t);
@@ -59,11 +62,20 @@ client_close(struct client *c)
 	free(c);
 }
 
+/* It has said something, or taken something: it is not the first to go. */
+static void
+client_alive(struct client *c)
+{
+	TAILQ_REMOVE(&clients, c, entry);
+	TAILQ_INSERT_TAIL(&clients, c, entry);
+}
+
 /* Read only without a request under way; write while there is something. */
 static void
 client_arm(struct client *c)
 {
-	short	 want = EV_PERSIST;
+	struct timeval	 idle = { IDLE_TIME, 0 };
+	short		 want = EV_PERSIST;
 
 	/* who does not read its answers is not read either */
 	if (c->q == NULL && imsgbuf_queuelen(&c->ibuf) == 0 && !c->eof)
@@ -72,7 +84,7 @@ client_arm(struct client *c)
 		want |= EV_WRITE;
 	event_del(c->ev);
 	event_assign(c->ev, evbase, c->ibuf.fd, want, client_event, c);
-	event_add(c->ev, NULL);
+	event_add(c->ev, &idle);
 }
 
 static void
@@ -169,6 +181,11 @@ client_event(evutil_socket_t fd, short what, void *arg)
 	struct client	*c = arg;
 
 	(void)fd;
+	if (what & EV_TIMEOUT) {
+		client_close(c);
+		return;
+	}
+	client_alive(c);
 	if (what & EV_WRITE && imsgbuf_write(&c->ibuf) == -1) {
 		client_close(c);
 		return;
@@ -197,6 +214,16 @@ accept_resume(evutil_socket_t fd, short what, void *arg)
 	event_add(accept_ev, NULL);
 }
 
+int
+client_may(int fd)
+{
+	uid_t	 uid;
+	gid_t	 gid;
+
+	return (getpeereid(fd, &uid, &gid) == 0 && (uid == 0 ||
+	    uid == owner));
+}
+
 static void
 accept_client(evutil_socket_t fd, short what, void *arg)
 {
@@ -207,11 +234,12 @@ accept_client(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 	if ((s = accept_or_pause(fd, accept_ev, pause_ev)) == -1)
 		return;
-	if (nclients >= MAX_CLIENTS ||
-	    (c = calloc(1, sizeof(*c))) == NULL) {
+	if (!client_may(s) || (c = calloc(1, sizeof(*c))) == NULL) {
 		close(s);
 		return;
 	}
+	if (nclients >= MAX_CLIENTS)
+		client_close(TAILQ_FIRST(&clients));
 	if (imsgbuf_init(&c->ibuf, s) == -1) {
 		free(c);
 		close(s);
@@ -224,9 +252,15 @@ accept_client(evutil_socket_t fd, short what, void *arg)
 		close(s);
 		return;
 	}
-	event_add(c->ev, NULL);
 	TAILQ_INSERT_TAIL(&clients, c, entry);
 	nclients++;
+	client_arm(c);
+}
+
+void
+client_init(uid_t uid)
+{
+	owner = uid;
 }
 
 void

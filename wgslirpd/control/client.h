@@ -8,6 +8,12 @@
 /* A process, for those who ask which there are; in the order of showing. */
 void	 client_process(const struct ctl_process *);
 
+/* Who started the daemon; that user and root are served. */
+void	 client_init(uid_t);
+
+/* May who has connected this UNIX socket be served? */
+int	 client_may(int);
+
 /* Serve wgslirpctl(8) on a listening socket, which is this module's then. */
 void	 client_start(int);
 

@@ -23,12 +23,15 @@
 #include "ask.h"
 #include "http.h"
 #include "log.h"
+#include "mono.h"
 #include "ometric.h"
 
 #define MAX_CONNS	16
 #define MAX_SCRAPES	4		/* answers that are being made or read */
 #define MAX_REQUEST	8192
 #define CONN_TIME	20		/* seconds, all in all */
+#define ASK_TIME	MONO_SEC(1)	/* if others wait for the place */
+#define READ_TIME	MONO_SEC(5)
 #define CONTENT_TYPE	"application/openmetrics-text; version=1.0.0; " \
 			"charset=utf-8"
 
@@ -37,6 +40,8 @@ struct conn {
 	struct bufferevent	*bev;
 	struct event		*timer;
 	struct question		*q;		/* to the engines, or NULL */
+	mono_t			 since;
+	int			 asked;		/* its request is complete */
 	int			 scrape;	/* it counts as one */
 	int			 step;		/* peers, then counters */
 	int			 failed;
@@ -60,28 +65,13 @@ static struct http_sockets			 staged =
 static TAILQ_HEAD(, conn)	 conns = TAILQ_HEAD_INITIALIZER(conns);
 static int			 nconns, nscrapes;
 
-/* Whoever waits for a place may come now. */
-static void
-watch_sockets(int on)
-{
-	struct http_socket	*h;
-
-	TAILQ_FOREACH(h, &sockets, entry) {
-		if (on)
-			event_add(h->ev, NULL);
-		else
-			event_del(h->ev);
-	}
-}
-
 static void
 conn_free(struct conn *c)
 {
 	bufferevent_free(c->bev);
 	event_free(c->timer);
 	TAILQ_REMOVE(&conns, c, entry);
-	if (nconns-- == MAX_CONNS)
-		watch_sockets(1);
+	nconns--;
 	if (c->q != NULL)
 		ask_cancel(c->q);
 	if (c->scrape)
@@ -234,6 +224,7 @@ conn_read(struct bufferevent *bev, void *arg)
 		conn_free(c);
 		return;
 	}
+	c->asked = 1;
 	request(c, line);
 	free(line);
 }
@@ -277,19 +268,45 @@ resume(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (nconns < MAX_CONNS)
-		event_add(h->ev, NULL);
+	event_add(h->ev, NULL);
+}
+
+/*
+ * Of those who had their time the oldest has to go, one that has not even
+ * asked before one that is slow to take its answer.  -1: wait a moment.
+ */
+static int
+make_room(void)
+{
+	struct conn	*c, *slow = NULL;
+	mono_t		 now = mono_now();
+
+	TAILQ_FOREACH(c, &conns, entry) {
+		if (!c->asked && now - c->since >= ASK_TIME)
+			break;
+		if (slow == NULL && now - c->since >= READ_TIME)
+			slow = c;
+	}
+	if (c == NULL && (c = slow) == NULL)
+		return (-1);
+	conn_free(c);
+	return (0);
 }
 
 static void
 accept_client(evutil_socket_t lfd, short what, void *arg)
 {
 	struct http_socket	*h = arg;
-	struct timeval		 tv = { CONN_TIME, 0 };
+	struct timeval		 tv = { CONN_TIME, 0 }, soon = { 0, 50000 };
 	struct conn		*c;
 	int			 fd;
 
 	(void)what;
+	if (nconns >= MAX_CONNS && make_room() == -1) {
+		event_del(h->ev);
+		event_add(h->pause, &soon);
+		return;
+	}
 	if ((fd = accept_or_pause(lfd, h->ev, h->pause)) == -1)
 		return;
 	if ((c = calloc(1, sizeof(*c))) == NULL) {
@@ -311,9 +328,9 @@ accept_client(evutil_socket_t lfd, short what, void *arg)
 	bufferevent_disable(c->bev, EV_WRITE);
 	bufferevent_enable(c->bev, EV_READ);
 	event_add(c->timer, &tv);
+	c->since = mono_now();
 	TAILQ_INSERT_TAIL(&conns, c, entry);
-	if (++nconns == MAX_CONNS)
-		watch_sockets(0);
+	nconns++;
 }
 
 /* A socket that listens, of the configuration that is being staged. */
@@ -347,6 +364,6 @@ http_commit(void)
 		free(h);
 	}
 	TAILQ_CONCAT(&sockets, &staged, entry);
-	if (nconns < MAX_CONNS)
-		watch_sockets(1);
+	TAILQ_FOREACH(h, &sockets, entry)
+		event_add(h->ev, NULL);
 }

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "ask.h"
 #include "client.h"
@@ -125,6 +126,8 @@ control_main(int foreground)
 	child_init(PROC_CONTROL, foreground, &co.pipe[PROC_PARENT],
 	    parent_msg);
 	ask_init(co.pipe);
+	/* the user who started the daemon, and not the one it runs as */
+	client_init(getuid());
 	child_drop(foreground);
 	child_ready(&co.pipe[PROC_PARENT], SANDBOX_CONTROL);
 	event_base_dispatch(evbase);

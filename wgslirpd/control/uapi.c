@@ -26,6 +26,7 @@
 #include "ask.h"
 #include "log.h"
 #include "set.h"
+#include "client.h"
 #include "uapi.h"
 
 #define MAX_CLIENTS	16
@@ -677,6 +678,10 @@ accept_client(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 	if ((s = accept_or_pause(fd, ua.accept_ev, ua.pause_ev)) == -1)
 		return;
+	if (!client_may(s)) {
+		close(s);
+		return;
+	}
 	if (ua.nclients >= MAX_CLIENTS)
 		make_room();
 	if (ua.nclients >= MAX_CLIENTS ||

@@ -18,7 +18,8 @@
 #include "state.h"
 #include "udpio.h"
 
-#define RX_ROUNDS	4	/* receive calls a round */
+#define RX_ROUNDS	32	/* receive calls a round */
+#define RX_BYTES	(1U << 20)	/* and about so much in them */
 #define TRAIN_MAX	65507	/* bytes */
 #define TRAIN_SEGMENTS	64
 
@@ -146,15 +147,15 @@ udp_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct udpio_rx	 rx[UDPIO_BATCH];
 	uint32_t	 idx = (uint32_t)((struct udp_socket *)arg - sock);
-	size_t		 off, n;
+	size_t		 off, n, bytes = 0;
 	mono_t		 now;
-	int		 i, k, r;
+	int		 i, k, r, full;
 
 	(void)what;
 	/* there may be much to open first */
 	train_send();
-	for (k = 0; k < RX_ROUNDS; k++) {
-		if ((r = udpio_recv(fd, rx)) == -1) {
+	for (k = 0; k < RX_ROUNDS && bytes < RX_BYTES; k++) {
+		if ((r = udpio_recv(fd, rx, &full)) == -1) {
 			/* an ICMP error about something that we sent */
 			if (errno != EAGAIN && errno != EINTR)
 				continue;
@@ -164,6 +165,7 @@ udp_readable(evutil_socket_t fd, short what, void *arg)
 		ce.dev->count.wg_rx_batches++;
 		for (i = 0; i < r; i++) {
 			rx[i].from.sock = idx;
+			bytes += rx[i].len;
 			for (off = 0; off < rx[i].len; off += n) {
 				n = rx[i].len - off;
 				if (n > rx[i].segment)
@@ -172,10 +174,11 @@ udp_readable(evutil_socket_t fd, short what, void *arg)
 				    &rx[i].from, rx[i].ecn, now);
 			}
 		}
-		if (r < UDPIO_BATCH)
+		if (!full)
 			break;
-		rx_full = 1;
 	}
+	if (k == RX_ROUNDS || bytes >= RX_BYTES)
+		rx_full = 1;
 	/* there may be much to seal first */
 	pktq_flush(&ce.in);
 }

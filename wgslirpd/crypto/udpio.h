@@ -25,7 +25,7 @@ struct udpio_rx {
 
 int	 udpio_init(void);
 void	 udpio_offload(int);
-int	 udpio_recv(int, struct udpio_rx [UDPIO_BATCH]);
+int	 udpio_recv(int, struct udpio_rx [UDPIO_BATCH], int *);
 int	 udpio_send(int, const struct wg_endpoint *, const uint8_t *, size_t,
 	    size_t, int, int);
 

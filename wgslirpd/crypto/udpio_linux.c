@@ -128,10 +128,11 @@ udpio_offload(int on)
 
 /*
  * Receive a batch.  Returns how many buffers hold something, which stay
- * valid until the next call; -1 with errno if there is nothing.
+ * valid until the next call; -1 with errno if there is nothing.  *full: the
+ * batch was full, whatever of it is worth a look, and more may wait.
  */
 int
-udpio_recv(int fd, struct udpio_rx rx[UDPIO_BATCH])
+udpio_recv(int fd, struct udpio_rx rx[UDPIO_BATCH], int *full)
 {
 	struct udpio_rx	*r;
 	int		 i, n, out = 0;
@@ -140,8 +141,10 @@ udpio_recv(int fd, struct udpio_rx rx[UDPIO_BATCH])
 		msgs[i].msg_hdr.msg_namelen = sizeof(names[i]);
 		msgs[i].msg_hdr.msg_controllen = CONTROL_LEN;
 	}
+	*full = 0;
 	if ((n = recvmmsg(fd, msgs, UDPIO_BATCH, MSG_DONTWAIT, NULL)) == -1)
 		return (-1);
+	*full = n == UDPIO_BATCH;
 	for (i = 0; i < n; i++) {
 		if (msgs[i].msg_hdr.msg_flags & MSG_TRUNC ||
 		    msgs[i].msg_len == 0)

@@ -272,10 +272,20 @@ listen_tune(struct listen_set *set, int offload)
 	}
 }
 
+static int
+is_listening(int fd)
+{
+	socklen_t	 len = sizeof(int);
+	int		 on = 0;
+
+	return (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 &&
+	    on);
+}
+
 /*
  * Take the sockets of a service manager (LISTEN_FDS, LISTEN_PID): a
- * datagram socket is WireGuard's, a stream UNIX socket the control
- * socket.  Returns whether there were WireGuard sockets.
+ * datagram socket is WireGuard's, a stream UNIX socket that listens the
+ * control socket.  Returns whether there were WireGuard sockets.
  */
 int
 listen_activated(struct listen_given *g)
@@ -310,7 +320,7 @@ listen_activated(struct listen_given *g)
 		    ss.ss_family == AF_INET6))
 			g->udp[g->nudp++] = i;
 		else if (type == SOCK_STREAM && ss.ss_family == AF_UNIX &&
-		    g->control == -1) {
+		    g->control == -1 && is_listening(i)) {
 			int	 fl = fcntl(i, F_GETFL);
 
 			if (fl == -1 ||
@@ -319,7 +329,7 @@ listen_activated(struct listen_given *g)
 			g->control = i;
 		} else
 			fatalx("LISTEN_FDS: descriptor %d is neither a UDP "
-			    "nor a stream UNIX socket", i);
+			    "socket nor a UNIX one that listens", i);
 	}
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
@@ -369,7 +379,7 @@ listen_control(const char *path, char *err, size_t errlen)
 	old = umask(S_IXUSR | S_IRWXG | S_IRWXO);
 	r = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(old);
-	if (r == -1 || listen(fd, 16) == -1) {
+	if (r == -1 || listen(fd, 128) == -1) {
 		snprintf(err, errlen, "%s: %s", path, strerror(errno));
 		close(fd);
 		return (-1);

@@ -118,7 +118,6 @@ direct_find(void)
 		if (strcasecmp(a->algorithm_names,
 		    "ChaCha20-Poly1305") == 0)
 			direct_take(a->implementation);
-	aead_direct(1);
 }
 
 /* Whether transport keys made from now on pass by EVP, if they can. */
@@ -662,6 +661,64 @@ self_test(void)
 }
 
 /*
+ * Do the provider's functions and EVP agree about a packet of so many bytes,
+ * both ways, and about one that was changed?
+ */
+static int
+paths_agree(size_t len, size_t padded)
+{
+	static const uint8_t	 key[AEAD_KEY_LEN] = { 3 };
+	static uint8_t		 msg[1420], box[2][1440], out[1440];
+	struct aead_key		*seal[2] = { NULL, NULL };
+	struct aead_key		*open[2] = { NULL, NULL };
+	size_t			 total = padded + AEAD_TAG_LEN;
+	int			 i, ok = 1;
+
+	memset(msg, 7, sizeof(msg));
+	for (i = 0; i < 2; i++) {
+		aead_direct(i);
+		seal[i] = aead_key_seal(key);
+		open[i] = aead_key_open(key);
+		ok = ok && seal[i] != NULL && open[i] != NULL &&
+		    aead_seal(seal[i], 5, msg, len, padded, box[i]) == 0;
+	}
+	ok = ok && memcmp(box[0], box[1], total) == 0;
+	for (i = 0; i < 2 && ok; i++) {
+		ok = aead_open(open[i], 5, box[!i], total, out) == 0 &&
+		    memcmp(out, msg, len) == 0;
+		box[!i][total - 1] ^= 1;
+		ok = ok && aead_open(open[i], 5, box[!i], total, out) == -1;
+		box[!i][total - 1] ^= 1;
+	}
+	for (i = 0; i < 2; i++) {
+		aead_key_free(seal[i]);
+		aead_key_free(open[i]);
+	}
+	return (ok);
+}
+
+/*
+ * Whether the provider's functions can be used: each kind of packet that
+ * there is must come out as EVP makes it, a keepalive, a padded one, a full
+ * one.  Another libcrypto may want them called otherwise.
+ */
+static void
+direct_test(void)
+{
+	aead_direct(1);
+	if (!direct.usable)
+		return;
+	if (!paths_agree(0, 0) || !paths_agree(21, 32) ||
+	    !paths_agree(1420, 1420)) {
+		ERR_clear_error();
+		log_info("this libcrypto's ChaCha20-Poly1305 is used by EVP");
+		aead_direct(0);
+		return;
+	}
+	aead_direct(1);
+}
+
+/*
  * To be called once, before the sandbox.  Returns NULL, or why libcrypto
  * cannot be used.
  */
@@ -671,5 +728,6 @@ aead_init(void)
 	if (lib_init() == -1)
 		return ("libcrypto lacks an algorithm");
 	direct_find();
+	direct_test();
 	return (self_test());
 }

@@ -58,6 +58,23 @@ log_setsink(log_sink_fn *fn)
 	sink = fn;
 }
 
+/*
+ * Take what steers a terminal, or begins another line, out of a line that
+ * somebody else has made: the control characters of ASCII, and those of
+ * ISO 6429 as UTF-8 has them and alone.
+ */
+void
+log_clean(char *line)
+{
+	unsigned char	*p, before = 0;
+
+	for (p = (unsigned char *)line; *p != '\0'; before = *p++)
+		if (*p < ' ' || *p == 0x7f || (*p >= 0x80 && *p < 0xa0 &&
+		    (before < 0x80 || before == 0xc2)))
+			*p = '?';
+}
+
+
 /* Write one finished line, without a newline. */
 void
 log_write(int pri, const char *line)

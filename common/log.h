@@ -19,6 +19,7 @@ void	log_setverbose(int);
 int	log_getverbose(void);
 void	log_setsink(log_sink_fn *);
 void	log_write(int, const char *);
+void	log_clean(char *);
 void	log_warn(const char *, ...)
 	    __attribute__((__format__(printf, 1, 2)));
 void	log_warnx(const char *, ...)

@@ -24,6 +24,7 @@ struct sandbox_path {
 	int		 write;		/* 0: read; 1: create and remove */
 };
 
+int	sandbox_hide(void);
 int	sandbox_early(char *, size_t);
 void	sandbox_lock_memory(void);
 int	sandbox_drop(const char *, char *, size_t);

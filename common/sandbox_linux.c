@@ -567,17 +567,27 @@ landlock_install(enum sandbox_role role, const struct sandbox_path *paths,
 }
 
 /*
- * First step of every process: no core dumps, no ptrace by its own user,
- * no new privileges.  Returns -1 with a reason.
+ * No core dumps, and no look at the memory by processes of the same user;
+ * before the first secret.  Returns -1 with errno.
  */
 int
-sandbox_early(char *err, size_t errlen)
+sandbox_hide(void)
 {
 	struct rlimit	 rl;
 
 	memset(&rl, 0, sizeof(rl));
-	if (setrlimit(RLIMIT_CORE, &rl) == -1 ||
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 ||
+	return (setrlimit(RLIMIT_CORE, &rl) == -1 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 ? -1 : 0);
+}
+
+/*
+ * First step of every process: it is hidden, and gets no new privileges.
+ * Returns -1 with a reason.
+ */
+int
+sandbox_early(char *err, size_t errlen)
+{
+	if (sandbox_hide() == -1 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1) {
 		snprintf(err, errlen, "sandbox: %s", strerror(errno));
 		return (-1);

@@ -30,12 +30,18 @@ static const char *promises[] = {
 };
 
 int
-sandbox_early(char *err, size_t errlen)
+sandbox_hide(void)
 {
 	struct rlimit	 rl;
 
 	memset(&rl, 0, sizeof(rl));
-	if (setrlimit(RLIMIT_CORE, &rl) == -1) {
+	return (setrlimit(RLIMIT_CORE, &rl));
+}
+
+int
+sandbox_early(char *err, size_t errlen)
+{
+	if (sandbox_hide() == -1) {
 		snprintf(err, errlen, "sandbox: %s", strerror(errno));
 		return (-1);
 	}

@@ -510,6 +510,37 @@ env_bad ips 'WG_PEER_0_ALLOWED_IPS: "x" is not an address/length' \
 env_bad endpoint 'WG_PEER_0_ENDPOINT: "1.2.3.4" is not host:port' \
     WG_PRIVATE_KEY="$K" WG_PEERS=0 WG_PEER_0_PUBLIC_KEY="$P" \
     WG_PEER_0_ENDPOINT=1.2.3.4
+# keys where others can see them
+printf 'private key "%s"\naddress 10.77.0.1/24\n' "$K" >"$t/seen"
+chmod 640 "$t/seen"
+printf "k = '\"%s\"'\n" "$K" >"$t/keys"
+chmod 604 "$t/keys"
+printf 'include "%s"\nprivate key $k\naddress 10.77.0.1/24\n' "$t/keys" \
+    >"$t/hidden"
+for x in "seen:1: private key: others can read" \
+    "hidden:2: private key: others can read"; do
+	if out=$($d -n -f "$t/${x%%:*}" 2>&1); then
+		bad "exposed ${x%%:*}" "accepted"
+	elif ! echo "$out" | grep -qF "$x" || echo "$out" | grep -qF "$K"; then
+		bad "exposed ${x%%:*}" "$out"
+	else
+		ok "exposed ${x%%:*}"
+	fi
+done
+chmod 600 "$t/keys"
+chmod 644 "$t/hidden"
+if out=$($d -n -f "$t/hidden" 2>&1); then
+	ok "a key from a private file"
+else
+	bad "a key from a private file" "$out"
+fi
+sed -i 1d "$t/hidden"
+if out=$($d -n -D "k=\"$K\"" -f "$t/hidden" 2>&1) ||
+    ! echo "$out" | grep -q 'private key: a secret given by -D'; then
+	bad "a key by -D" "$out"
+else
+	ok "a key by -D"
+fi
 env_bad "endpoint name" 'WG_PEER_0_ENDPOINT: "a%b:1" is not host:port' \
     WG_PRIVATE_KEY="$K" WG_PEERS=0 WG_PEER_0_PUBLIC_KEY="$P" \
     WG_PEER_0_ENDPOINT=a%b:1

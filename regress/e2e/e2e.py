@@ -223,6 +223,128 @@ def test_show(n):
     check(n.ctl('show', 'metrics').stdout.endswith('# EOF\n'), 'metrics')
 
 
+def forms(secret):
+    """A secret as programs may hold it."""
+    raw = base64.b64decode(secret)
+    return [raw, secret.encode()[:-1], raw.hex().encode(),
+            raw.hex().upper().encode()]
+
+
+def found_in(pid, needles):
+    """Which of these a process has in its memory."""
+    got = set()
+    with open('/proc/%d/maps' % pid) as maps, \
+            open('/proc/%d/mem' % pid, 'rb', 0) as mem:
+        for line in maps:
+            m = re.match(r'([0-9a-f]+)-([0-9a-f]+) rw', line)
+            if m is None:
+                continue
+            start, end = (int(x, 16) for x in m.groups())
+            try:
+                mem.seek(start)
+                data = mem.read(end - start)
+            except OSError:
+                continue
+            got |= {x for x in needles if x in data}
+    return got
+
+
+def secrets_left(n, keys, words=(), crypto=()):
+    """Only the crypto engine has keys, and as bytes alone."""
+    for p in n.ctlj('show', 'processes')['processes']:
+        needles = {x: k for k in keys for x in forms(k)}
+        needles.update({w.encode(): w for w in words})
+        got = found_in(p['pid'], needles)
+        if p['title'] == 'crypto':
+            got -= {base64.b64decode(k) for k in keys}
+            have = found_in(p['pid'], [base64.b64decode(k) for k in crypto])
+            check(len(have) == len(crypto), 'the scan finds what is there')
+        if p['title'] == 'slirp':
+            got -= {w.encode() for w in words}
+        check(not got, p['title'], 'holds', [needles[x][:4] for x in got],
+              [len(x) for x in got])
+
+
+def test_secrets(n):
+    """No process keeps a secret that is not its own."""
+    if os.geteuid() != 0 or n.rootless:
+        return
+    n.stop()
+
+    def new():
+        return run('wg', 'genkey').stdout.strip()
+    own, psk, psk2, psk3 = new(), new(), new(), new()
+    users = os.path.join(n.dir, 'users')
+    with open(os.open(users, os.O_CREAT | os.O_WRONLY, 0o600), 'w') as f:
+        f.write('joe:Xyzzy-Plugh-17\n')
+    for path in (users,):
+        if n.owner is not None:
+            os.chown(path, n.owner, n.owner)
+    conf = ('listen on 0.0.0.0 port 51820\nmykey = \'"%s"\'\n'
+            'private key $mykey\naddress 10.77.0.1/24\n'
+            'proxy listen on 127.0.0.1 port 1080 users file "%s"\n'
+            'uapi interface "wgsecret"\n'
+            'peer "a" {\n\tpublic key "%s"\n\tpreshared key "%s"\n'
+            '\tallowed ips 10.77.0.2/32\n}\n' % (own, users, n.pub('c'),
+                                                 psk))
+    n.start(conf, as_root=True)
+    words = ('Xyzzy-Plugh-17',)
+    secrets_left(n, (own, psk), words, (own, psk))
+    n.call('g', lambda: run('curl', '-s', '-p', '-x',
+                            'http://joe:Xyzzy-Plugh-17@127.0.0.1:1080',
+                            'http://10.77.0.77/', ok=False))
+    n.write_conf(conf.replace(psk, psk2))
+    n.ctl('reload')
+    secrets_left(n, (own, psk, psk2), words, (own, psk2))
+    key = os.path.join(n.dir, 'other.psk')
+    with open(os.open(key, os.O_CREAT | os.O_WRONLY, 0o600), 'w') as f:
+        f.write(psk3 + '\n')
+    own2 = new()
+    path = os.path.join(n.dir, 'other.key')
+    with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), 'w') as f:
+        f.write(own2 + '\n')
+    run('wg', 'set', 'wgsecret', 'private-key', path, 'peer', n.pub('c'),
+        'preshared-key', key)
+    check(psk3 in run('wg', 'showconf', 'wgsecret').stdout, 'showconf')
+    secrets_left(n, (own, psk, psk2, psk3, own2), words, (own2, psk3))
+    n.stop()
+    # by the environment
+    env = dict(os.environ, WG_PRIVATE_KEY=own, WG_ADDRESS='10.77.0.1/24',
+               WG_PEERS='0', WG_PEER_0_PUBLIC_KEY=n.pub('c'),
+               WG_PEER_0_PRESHARED_KEY=psk,
+               WG_CONF='peer "b" { public key "%s" preshared key "%s" '
+               'allowed ips 10.77.0.3/32 }' % (n.pub('x'), psk2))
+    p = n.spawn('g', ['env'] + ['%s=%s' % (k, v) for k, v in env.items()
+                                if k.startswith('WG_')] +
+                [n.bin + '/wgslirpd', '-d', '-e', '-s', n.sock], log=n.log)
+    wait_for(lambda: n.ctl('show', ok=False).returncode == 0, 10, 'start')
+    secrets_left(n, (own, psk, psk2), (), (own, psk, psk2))
+    for x in n.ctlj('show', 'processes')['processes']:
+        text = open('/proc/%d/environ' % x['pid']).read() + \
+            open('/proc/%d/cmdline' % x['pid']).read()
+        check(not [k for k in (own, psk, psk2) if k in text], x['title'])
+    p.terminate()
+    p.wait(10)
+    n.start()
+    session(n)
+
+
+def test_hidden(n):
+    """The memory of the parent is nobody's while it still reads keys."""
+    if n.owner is None:
+        return
+    fifo = os.path.join(n.dir, 'fifo')
+    os.mkfifo(fifo)
+    os.chown(fifo, n.owner, n.owner)
+    p = n.spawn('g', [n.bin + '/wgslirpd', '-n', '-f', fifo], log=n.log,
+                uid=n.owner)
+    with open(fifo, 'w'):
+        time.sleep(0.2)
+        check(os.stat('/proc/%d/mem' % p.pid).st_uid == 0, 'dumpable')
+    p.wait(5)
+    os.unlink(fifo)
+
+
 def test_control_hostile(n):
     """A malformed client is dropped, nothing more."""
     for data in (b'\0' * 16, b'\xff' * 64, struct.pack(
@@ -847,7 +969,8 @@ def test_activation(n):
 TESTS = [test_ping, test_download, test_upload, test_parallel, test_half_close,
          test_refused, test_blackhole, test_unreachable, test_reset,
          test_stalled_reader, test_speaks_first, test_udp, test_ping_one_id,
-         test_blocked, test_show, test_control_hostile, test_kill_flow,
+         test_blocked, test_show, test_secrets, test_hidden,
+         test_control_hostile, test_kill_flow,
          test_log, test_outer_v6, test_roaming, test_reload, test_offload,
          test_policy_rules, test_endpoint_by_name, test_moving_name,
          test_address_change, test_sticky_source, test_flood, test_metrics,

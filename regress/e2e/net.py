@@ -11,6 +11,7 @@ import ctypes
 import json
 import os
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -155,7 +156,9 @@ peer "laptop" {
         path = os.path.join(self.dir, 'wgslirpd.conf')
         with open(path, 'w') as f:
             f.write(text)
-        os.chmod(path, 0o644)
+        # keys in it are for its reader only
+        os.chmod(path, 0o600 if ' key "' in re.sub('public key', '', text) or
+                 '= \'"' in text else 0o644)
         return path
 
     # ---- processes

@@ -889,6 +889,21 @@ log_limits(void **state)
 	assert_int_equal(n, 3);
 }
 
+/* A line of somebody else's stays one line, and steers no terminal. */
+static void
+log_lines(void **state)
+{
+	char	 a[] = "peer \"x\"\n\033[2Jroot: all is well\r\x7f\t";
+	char	 b[] = "caf\xc3\xa9 \xe2\x82\xac \xc3\x80 \xc2\x9b \x9b";
+
+	(void)state;
+	log_clean(a);
+	assert_string_equal(a, "peer \"x\"??[2Jroot: all is well???");
+	log_clean(b);
+	assert_string_equal(b,
+	    "caf\xc3\xa9 \xe2\x82\xac \xc3\x80 \xc2? ?");
+}
+
 int
 main(void)
 {
@@ -910,6 +925,7 @@ main(void)
 		cmocka_unit_test(siphash_vectors),
 		cmocka_unit_test(keys),
 		cmocka_unit_test(addresses),
+		cmocka_unit_test(log_lines),
 		cmocka_unit_test(log_limits)
 	};
 

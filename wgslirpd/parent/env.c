@@ -406,6 +406,21 @@ env_directives(struct env_parse *e)
 	}
 }
 
+/* The statements of WG_CONF, which may hold keys. */
+static void
+env_conf(struct env_parse *e)
+{
+	char	*v = getenv("WG_CONF");
+
+	if (v == NULL)
+		return;
+	if (!e->failed && *v != '\0' &&
+	    parse_text(e->conf, "WG_CONF", v) == -1)
+		env_error(e, "%s", lex_error());
+	explicit_bzero(v, strlen(v));
+	unsetenv("WG_CONF");
+}
+
 /*
  * The configuration that the environment describes, or NULL with what is
  * wrong in err.
@@ -447,9 +462,7 @@ config_env(int check_only, char *err, size_t errlen)
 	env_peers(&e);
 	env_rules(&e, "WG_BLOCK", "block");
 	env_rules(&e, "WG_PASS", "pass");
-	if (!e.failed && (v = env_get("WG_CONF")) != NULL &&
-	    parse_text(e.conf, "WG_CONF", v) == -1)
-		env_error(&e, "%s", lex_error());
+	env_conf(&e);
 	env_unused();
 	if (!e.failed &&
 	    (what = config_check(e.conf, err, errlen)) != NULL) {

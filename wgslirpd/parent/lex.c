@@ -31,7 +31,9 @@ struct file {
 	FILE			*stream;
 	char			*name;
 	char			*iobuf;		/* wiped: may hold keys */
+	int			 exposed;	/* others can read it */
 	char			*pushed;	/* macro being expanded */
+	const struct sym	*macro;		/* it is this one */
 	size_t			 ppos;
 	int			 lineno;
 	int			 ungetc;	/* one character, or EOF */
@@ -46,6 +48,7 @@ struct sym {
 	char			*name;
 	char			*value;
 	int			 persist;	/* from the command line */
+	int			 exposed;	/* or a file of everybody's */
 };
 static TAILQ_HEAD(, sym)	 syms = TAILQ_HEAD_INITIALIZER(syms);
 
@@ -59,8 +62,10 @@ static char			 first_error[512];
 static int			 errors;
 static int			 token_line;	/* of the last word */
 static const struct lex_words	*words;
+static int			 word_exposed;	/* the last word */
+static int			 word_cmdline;	/* it came by -D */
 
-static const char		*symget(const char *);
+static const struct sym	*symget(const char *);
 static int			 popfile(void);
 
 /* What is wrong, and where: one line. */
@@ -175,12 +180,23 @@ findeol(void)
 	return (words->error);
 }
 
+/* Who else can see the word that begins here? */
+static void
+note_origin(void)
+{
+	const struct sym	*s = file->pushed != NULL ? file->macro : NULL;
+
+	word_exposed = s != NULL ? s->exposed : file->exposed;
+	word_cmdline = s != NULL && s->persist;
+}
+
 static int
 lex_quoted(YYSTYPE *lval, int quote)
 {
 	char	 buf[MAX_TOKEN], *p = buf;
 	int	 c, next;
 
+	note_origin();
 	for (;;) {
 		if ((c = lgetc(1)) == EOF || c == '\n') {
 			if (c == '\n')
@@ -223,6 +239,7 @@ lex_word(YYSTYPE *lval, int c)
 	const char	*errstr;
 	int		 token;
 
+	note_origin();
 	do {
 		*p++ = (char)c;
 		if (p >= buf + sizeof(buf)) {
@@ -251,9 +268,9 @@ lex_word(YYSTYPE *lval, int c)
 static int
 lex_macro(void)
 {
-	char		 buf[128], *p = buf;
-	const char	*value;
-	int		 c;
+	const struct sym	*s;
+	char			 buf[128], *p = buf;
+	int			 c;
 
 	while ((c = lgetc(0)) != EOF && (isalnum(c) || c == '_')) {
 		if (p + 1 >= buf + sizeof(buf)) {
@@ -264,12 +281,12 @@ lex_macro(void)
 	}
 	lungetc(c);
 	*p = '\0';
-	if ((value = symget(buf)) == NULL) {
+	if ((s = symget(buf)) == NULL) {
 		yyerror("macro \"%s\" not defined", buf);
 		return (findeol());
 	}
 	/* no macro inside a macro: values are kept as they were read */
-	if (strchr(value, '$') != NULL || file->pushed != NULL) {
+	if (strchr(s->value, '$') != NULL || file->pushed != NULL) {
 		yyerror("macro \"%s\" cannot be used here", buf);
 		return (findeol());
 	}
@@ -278,8 +295,9 @@ lex_macro(void)
 		file->ungetc = EOF;
 	}
 	/* a copy: what it expands to may redefine it */
-	if ((file->pushed = strdup(value)) == NULL)
+	if ((file->pushed = strdup(s->value)) == NULL)
 		fatal(NULL);
+	file->macro = s;
 	file->ppos = 0;
 	return (0);
 }
@@ -415,6 +433,8 @@ pushfile(const char *path, int top)
 	if ((stream = fdopen(fd, "r")) == NULL)
 		fatal("%s", path);
 	push(stream, path, top);
+	file->exposed = S_ISREG(st.st_mode) &&
+	    st.st_mode & (S_IRWXG | S_IRWXO);
 	return (0);
 }
 
@@ -442,16 +462,23 @@ popfile(void)
 }
 
 static void
-forget(void)
+forget_paths(void)
 {
 	struct path	*p;
-	struct sym	*s, *next;
 
 	while ((p = TAILQ_FIRST(&seen)) != NULL) {
 		TAILQ_REMOVE(&seen, p, entry);
 		free(p->name);
 		free(p);
 	}
+}
+
+/* Those of the file, which may hold keys. */
+static void
+forget_macros(void)
+{
+	struct sym	*s, *next;
+
 	TAILQ_FOREACH_SAFE(s, &syms, entry, next) {
 		if (s->persist)
 			continue;
@@ -469,7 +496,7 @@ lex_begin(const char *name, const char *text, const struct lex_words *w)
 	FILE	*stream;
 
 	words = w;
-	forget();
+	forget_paths();
 	errors = 0;
 	first_error[0] = '\0';
 	file = topfile = NULL;
@@ -494,6 +521,7 @@ lex_end(int *last)
 		continue;
 	if (topfile->lineno > 1)
 		*last = topfile->lineno - 1;
+	forget_macros();
 	TAILQ_REMOVE(&files, topfile, entry);
 	nfiles--;
 	free(topfile->name);
@@ -548,6 +576,7 @@ symset(const char *name, const char *value, int persist)
 		TAILQ_INSERT_TAIL(&syms, s, entry);
 	}
 	s->persist = persist;
+	s->exposed = persist || word_exposed;
 	return ((s->value = strdup(value)) == NULL ? -1 : 0);
 }
 
@@ -556,6 +585,17 @@ int
 lex_define(const char *name, const char *value)
 {
 	return (symset(name, value, 0));
+}
+
+/* Why the last word is no place for a secret, or NULL. */
+const char *
+lex_exposed(void)
+{
+	if (word_cmdline)
+		return ("a secret given by -D is seen by every user of this "
+		    "host");
+	return (word_exposed ? "others can read this file: chmod 600, or "
+	    "give a key file" : NULL);
 }
 
 /* "-D name=value".  Returns -1 if it is not that. */
@@ -575,13 +615,13 @@ lex_cmdline(const char *s)
 	return (r);
 }
 
-static const char *
+static const struct sym *
 symget(const char *name)
 {
 	struct sym	*s;
 
 	TAILQ_FOREACH(s, &syms, entry)
 		if (strcmp(s->name, name) == 0)
-			return (s->value);
+			return (s);
 	return (NULL);
 }

@@ -48,6 +48,7 @@ int		 lex_line(void);
 int		 lex_token_line(void);
 void		 lex_note_path(const char *);
 int		 lex_define(const char *, const char *);
+const char	*lex_exposed(void);
 void		 lex_fail(const char *);
 
 /* The first error, and every file of what was read last. */

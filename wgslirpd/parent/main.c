@@ -158,6 +158,7 @@ parent_dispatch(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_LOG:
 		imsg_is(imsg, &m, sizeof(m));
 		m.line[sizeof(m.line) - 1] = '\0';
+		log_clean(m.line);
 		log_write(m.pri & LOG_PRIMASK, m.line);
 		break;
 	case CTL_RELOAD:
@@ -356,6 +357,8 @@ main(int argc, char *argv[])
 	static const char	 dflt[] = WGSLIRPD_CONF;
 	int		 ch, noaction = 0, i;
 
+	if (sandbox_hide() == -1)
+		err(1, "cannot hide this process's memory");
 	env.path = dflt;
 	env.argv0 = argv[0];
 	while ((ch = getopt(argc, argv, "D:P:def:hns:v")) != -1) {

@@ -63,6 +63,7 @@ static char			 no_word[] = "no", yes_word[] = "yes";
 
 static int	 read_key(const char *, uint8_t [KEY_LEN]);
 static int	 set_key(char *, uint8_t [KEY_LEN]);
+static int	 set_secret(char *, uint8_t [KEY_LEN], const char *);
 static FILE	*open_list(const char *, int);
 static int	 read_table(struct conf_table *, const char *);
 static int	 read_users(struct conf_service *, const char *);
@@ -201,10 +202,8 @@ main		: LISTEN ON STRING lport	{
 			conf->key_file = $4;
 		}
 		| PRIVATE KEY STRING	{
-			if (set_key($3, conf->key) == -1) {
-				yyerror("private key: not a key");
+			if (set_secret($3, conf->key, "private key") == -1)
 				YYERROR;
-			}
 			conf->key_from = SECRET_INLINE;
 		}
 		| PRIVATE KEY REDACTED	{
@@ -429,10 +428,9 @@ peeropt		: PUBLIC KEY STRING	{
 			peer->psk_file = $4;
 		}
 		| PRESHARED KEY STRING	{
-			if (set_key($3, peer->psk) == -1) {
-				yyerror("preshared key: not a key");
+			if (set_secret($3, peer->psk,
+			    "preshared key") == -1)
 				YYERROR;
-			}
 			peer->psk_from = SECRET_INLINE;
 		}
 		| PRESHARED KEY REDACTED	{
@@ -1095,6 +1093,24 @@ set_key(char *s, uint8_t key[KEY_LEN])
 
 	freezero(s, strlen(s));
 	return (r);
+}
+
+/* The same for a key that nobody else may see. */
+static int
+set_secret(char *s, uint8_t key[KEY_LEN], const char *what)
+{
+	const char	*why = lex_exposed();
+
+	if (set_key(s, key) == -1) {
+		yyerror("%s: not a key", what);
+		return (-1);
+	}
+	if (why != NULL) {
+		explicit_bzero(key, KEY_LEN);
+		yyerror("%s: %s", what, why);
+		return (-1);
+	}
+	return (0);
 }
 
 static int

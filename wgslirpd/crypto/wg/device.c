@@ -476,6 +476,7 @@ wg_device_set_key(struct wg_device *d, const uint8_t private[KEY_LEN])
 	wg_forget_pending(d);
 	noise_local_clear(&d->local);
 	d->local = l;
+	explicit_bzero(&l, sizeof(l));	/* it is the device's now */
 	d->has_key = 1;
 	TAILQ_FOREACH(p, &d->peers, entry) {
 		timers_stop(&p->timers);

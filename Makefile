@@ -164,6 +164,8 @@ LINK_test_sandbox.t =	common/sandbox_$(PLATFORM).o
 LINK_test_slirp.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_tcp.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_turns.t =	$(UNIT_WORLD) -lcmocka -lbsd
+UNIT_PROC =	$(COMMON) $(MSG) $(PROC) common/sandbox_$(PLATFORM).o
+LINK_test_proc.t =	$(UNIT_PROC) -levent_core -lcmocka -lbsd
 UNIT_UDPIO =	$(UNIT_BASE) wgslirpd/crypto/udpio_$(PLATFORM).o
 LINK_test_udpio.t =	$(UNIT_UDPIO) -lcmocka -lbsd
 LINK_test_wg.t =	$(UNIT_WG) -lcmocka -lcrypto -lbsd
@@ -174,6 +176,7 @@ UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 		regress/unit/test_msg.t regress/unit/test_router.t \
 		regress/unit/test_slirp.t regress/unit/test_tcp.t \
 		regress/unit/test_turns.t regress/unit/test_udpio.t \
+		regress/unit/test_proc.t \
 		regress/unit/test_wg.t \
 		regress/unit/vectors.t
 SIMS =		regress/sim/sim_tcp.t regress/sim/sim_wg.t
@@ -262,6 +265,7 @@ regress/unit/test_wg.t regress/unit/vectors.t regress/sim/sim_wg.t \
     regress/bench/bench_wg.t regress/bench/limit.t: $(UNIT_WG)
 regress/bench/load.t: $(UNIT_LOAD)
 regress/unit/test_udpio.t: $(UNIT_UDPIO)
+regress/unit/test_proc.t: $(UNIT_PROC)
 regress/sandbox/test_sandbox.t: common/sandbox_$(PLATFORM).o
 
 -include $(OBJS:.o=.d) $(TEST_OBJS:.o=.d)

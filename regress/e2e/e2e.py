@@ -214,6 +214,10 @@ def test_show(n):
         check('Seccomp:\t2' in status and 'NoNewPrivs:\t1' in status, x)
         if not n.rootless:
             check(re.search(r'^CapEff:\t0+$', status, re.M), x, 'caps')
+        if x['title'] != 'parent':
+            limits = open('/proc/%d/limits' % x['pid']).read()
+            check(re.search(r'^Max data size +\d+ +\d+', limits, re.M),
+                  x, 'any amount of memory')
     c = n.ctlj('show', 'counters')
     check(c['tcp_established'] > 0 and all(
         isinstance(v, int) for v in c.values()), c)
@@ -612,6 +616,10 @@ def test_as_root(n):
         uid = re.search(r'^Uid:\t(\d+)', status, re.M).group(1)
         check(uid != '0', x, 'still root')
         check(re.search(r'^CapEff:\t0+$', status, re.M), x, 'caps')
+        if x['title'] != 'parent':
+            limits = open('/proc/%d/limits' % x['pid']).read()
+            check(re.search(r'^Max data size +\d+ +\d+', limits, re.M),
+                  x, 'any amount of memory')
         check(os.readlink('/proc/%d/root' % x['pid']) != '/', x,
               'not in a chroot')
     n.stop()

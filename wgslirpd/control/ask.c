@@ -8,11 +8,15 @@
 
 #include "ask.h"
 
+/* Who sends more at once wants this process's memory. */
+#define MAX_RECORDS	(4 * CTL_PORTION)
+
 struct question {
 	TAILQ_ENTRY(question)	 entry;
 	uint32_t		 id;
 	uint32_t		 type;
 	int			 step;		/* of its route */
+	int			 records;	/* of this portion */
 	struct ctl_request	 req;
 	ask_fn			*fn;
 	void			*arg;
@@ -79,6 +83,7 @@ send_question(struct question *q)
 {
 	const struct route	*r = find_route(q->type);
 
+	q->records = 0;
 	return (imsgev_send(&pipes[r->to[q->step]], r->as[q->step], q->id,
 	    -1, &q->req, sizeof(q->req)));
 }
@@ -177,6 +182,8 @@ ask_answer(struct imsg *imsg)
 		end(q, type, data, len);
 		break;
 	default:
+		if (++q->records > MAX_RECORDS)
+			bad_imsg("an engine", type);
 		q->fn(q->arg, type, data, len);
 		break;
 	}

@@ -155,6 +155,8 @@ take_pipe(struct imsg *imsg)
 		r = imsgev_init(&ce.slirp, fd, PROC_SLIRP, endpoint_input, NULL);
 	if (r == -1)
 		fatalx("bad pipe");
+	imsgev_bound(who == PROC_CONTROL ? &ce.control : &ce.slirp,
+	    PROC_BACKLOG);
 }
 
 static void

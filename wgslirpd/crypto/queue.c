@@ -108,7 +108,7 @@ static void
 op_lost(void *arg, struct wg_peer *p)
 {
 	(void)arg;
-	if (p->by_name)
+	if (p->by_name && imsgbuf_queuelen(&ce.slirp.ibuf) < PROC_BACKLOG)
 		imsgev_send(&ce.slirp, IMSG_LOST, 0, -1, &p->id,
 		    sizeof(p->id));
 }

@@ -163,6 +163,9 @@ children_start(enum proc_id id, imsgev_fn *fn)
 	env.child[id].pid = pid;
 	if (imsgev_init(&env.child[id].iev, fds[0], id, fn, NULL) == -1)
 		fatal("pipe to %s", proc_title(id));
+	/* the engines' configuration is longer, and they ask for nothing */
+	if (id == PROC_CONTROL)
+		imsgev_bound(&env.child[id].iev, PROC_BACKLOG);
 }
 
 /* The two ends of a pipe, to two children. */
@@ -221,6 +224,19 @@ children_queues(void)
 		imsgev_must(s, IMSG_QUEUE, 0, fd, &q, sizeof(q));
 	}
 }
+
+/* Does a child leave unread what it is told? */
+int
+children_busy(void)
+{
+	int	 i;
+
+	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+		if (imsgbuf_queuelen(&env.child[i].iev.ibuf) >= PROC_BACKLOG)
+			return (1);
+	return (0);
+}
+
 
 void
 children_send(uint32_t type, const void *data, size_t len)

@@ -121,6 +121,14 @@ parent_control(struct imsg *imsg)
 		break;
 	case CTL_LOG:
 		v = req.arg != 0;
+		if (children_busy()) {
+			char	 busy[CTL_TEXT_LEN] = "a process does not "
+				    "listen";
+
+			imsgev_must(&env.child[PROC_CONTROL].iev, CTL_FAIL,
+			    imsg_get_id(imsg), -1, busy, sizeof(busy));
+			break;
+		}
 		log_setverbose(v);
 		children_send(IMSG_VERBOSE, &v, sizeof(v));
 		imsgev_must(&env.child[PROC_CONTROL].iev, CTL_OK,

@@ -61,7 +61,7 @@ imsgev_dispatch(evutil_socket_t fd, short what, void *arg)
 {
 	struct imsgev	*iev = arg;
 	struct imsg	 imsg;
-	int		 n;
+	int		 n = 1, r;
 
 	(void)fd;
 	if (what & EV_WRITE) {
@@ -70,29 +70,49 @@ imsgev_dispatch(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 	}
-	if (what & EV_READ) {
+	if (what & EV_READ && !imsgev_over(iev)) {
 		n = imsgbuf_read(&iev->ibuf);
 		if (n == -1 && errno == EBADMSG)
 			fatalx("%s sent bad descriptors",
 			    proc_title(iev->peer));
-		for (;;) {
-			int	 r;
-
-			if ((r = imsgbuf_get(&iev->ibuf, &imsg)) == -1)
-				fatalx("%s sent a malformed message",
-				    proc_title(iev->peer));
-			if (r == 0)
-				break;
-			check_imsg(iev, &imsg);
-			iev->fn(iev, &imsg);
-			imsg_free(&imsg);
-		}
-		if (n <= 0) {
-			iev->fn(iev, NULL);
-			return;
-		}
+	}
+	/* some may have been left when the bound was reached */
+	while (iev->ev != NULL && !imsgev_over(iev)) {
+		if ((r = imsgbuf_get(&iev->ibuf, &imsg)) == -1)
+			fatalx("%s sent a malformed message",
+			    proc_title(iev->peer));
+		if (r == 0)
+			break;
+		check_imsg(iev, &imsg);
+		iev->fn(iev, &imsg);
+		imsg_free(&imsg);
+	}
+	if (n <= 0 && iev->ev != NULL) {
+		iev->fn(iev, NULL);
+		return;
 	}
 	imsgev_arm(iev);
+}
+
+/*
+ * Is so much queued for the other side that nothing more is taken from it?
+ * What it asks for would have to be kept here.
+ */
+int
+imsgev_over(struct imsgev *iev)
+{
+	return (iev->bound != 0 &&
+	    imsgbuf_queuelen(&iev->ibuf) >= iev->bound);
+}
+
+/*
+ * Take nothing from a pipe while so many messages are queued for it.  Never
+ * on both ends of one pipe: both would wait for the other for good.
+ */
+void
+imsgev_bound(struct imsgev *iev, uint32_t bound)
+{
+	iev->bound = bound;
 }
 
 /* Watch a pipe; fn gets each message, and NULL when the pipe closed. */
@@ -132,7 +152,7 @@ imsgev_clear(struct imsgev *iev)
 void
 imsgev_arm(struct imsgev *iev)
 {
-	short	 want = EV_READ;
+	short	 want = imsgev_over(iev) ? 0 : EV_READ;
 
 	if (iev->ev == NULL)
 		return;
@@ -258,6 +278,25 @@ raise_nofile(void)
 }
 
 /*
+ * Whatever makes a child keep things, it does not take the host's memory;
+ * the packet queues and what the kernel keeps are not in this.
+ */
+static void
+limit_memory(enum proc_id id)
+{
+	static const rlim_t	 mib[PROC_MAX] = {
+		[PROC_CRYPTO] = 1024,
+		[PROC_SLIRP] = 4096,
+		[PROC_CONTROL] = 256
+	};
+	struct rlimit		 rl;
+
+	rl.rlim_cur = rl.rlim_max = mib[id] << 20;
+	if (mib[id] != 0 && setrlimit(RLIMIT_DATA, &rl) == -1)
+		log_warn("setrlimit");
+}
+
+/*
  * First steps of a child: not dumpable, no new privileges, its events.
  */
 void
@@ -272,6 +311,7 @@ child_init(enum proc_id id, int foreground, struct imsgev *parent,
 		fatalx("%s", err);
 	if (id == PROC_SLIRP || id == PROC_CONTROL)
 		raise_nofile();
+	limit_memory(id);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);

@@ -20,6 +20,7 @@
 #define WGSLIRPD_USER		"_wgslirpd"
 #define WGSLIRPD_FALLBACK_USER	"nobody"
 #define PROC_PARENT_FD		3	/* a child's pipe to the parent */
+#define PROC_BACKLOG		1024	/* answers that wait for a sibling */
 
 /* A pipe with its event. */
 struct imsgev;
@@ -32,6 +33,7 @@ struct imsgev {
 	enum proc_id		 peer;
 	void			*arg;
 	short			 events;
+	uint32_t		 bound;	/* messages queued, 0: any */
 };
 
 extern struct event_base	*evbase;
@@ -41,6 +43,8 @@ int		 imsgev_init(struct imsgev *, int, enum proc_id, imsgev_fn *,
 		    void *);
 void		 imsgev_clear(struct imsgev *);
 void		 imsgev_arm(struct imsgev *);
+void		 imsgev_bound(struct imsgev *, uint32_t);
+int		 imsgev_over(struct imsgev *);
 int		 imsgev_send(struct imsgev *, uint32_t, uint32_t, int,
 		    const void *, size_t);
 void		 imsgev_must(struct imsgev *, uint32_t, uint32_t, int,

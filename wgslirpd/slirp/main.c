@@ -168,6 +168,9 @@ take_pipe(struct imsg *imsg)
 		    NULL);
 	if (r == -1)
 		fatalx("bad pipe");
+	/* crypto asks for nothing, and has to be heard */
+	if (who == PROC_CONTROL)
+		imsgev_bound(&se.control, PROC_BACKLOG);
 }
 
 static void

@@ -42,6 +42,7 @@
 	C(wg_drop_ecn, "inner packets that do not take part in ECN, marked") \
 	C(wg_drop_noslot, "inner packets, packet queue full")		\
 	C(wg_drop_nopeer, "packets toward no peer")			\
+	C(wg_drop_forged, "packets to a peer in another one's name")	\
 	C(wg_drop_staged, "packets dropped waiting for a session")	\
 	C(wg_drop_paused, "packets either way while paused")		\
 	C(wg_drop_cut, "packets and handshakes of peers whose time or quota is over") \

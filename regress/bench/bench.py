@@ -108,7 +108,7 @@ class Gateway:
                 f.write('peer "p%d" {\n\tpublic key "%s"\n\tallowed ips '
                         '10.77.%d.%d\n}\n' % (i, pub, 1 + i // 250,
                                               1 + i % 250))
-        os.chmod(self.dir + '/conf', 0o644)
+        os.chmod(self.dir + '/conf', 0o600)
 
     def load(self, kind, clients=1, flows=1, at=None, seconds=SECONDS,
              first=0):

@@ -964,6 +964,7 @@ device_overlay(void **state)
 	struct ipprefix		 p;
 	uint8_t			 pkt[100], key[32];
 	mono_t			 now = MONO_SEC(10);
+	size_t			 i;
 
 	(void)state;
 	two_devices(&a, &b, now);
@@ -983,10 +984,14 @@ device_overlay(void **state)
 	assert_int_equal(b.delivered, 1);
 	/* on: it waits for the other peer's session, one hop older */
 	b.dev->overlay = 1;
+	memset(b.rx, 0xee, sizeof(b.rx));
 	wg_output(a.dev, a.peer, pkt, 100, 0, now);
 	carry(&a, &b, now);
 	assert_int_equal(b.delivered, 1);
 	assert_int_equal(c->nstaged, 1);
+	/* and nobody else has seen it */
+	for (i = 0; i < sizeof(b.rx); i++)
+		assert_int_equal(b.rx[i], 0xee);
 	assert_int_equal(TAILQ_FIRST(&c->staged)->data[8], 63);
 	/* a default route is no peer-to-peer route, an exclusion neither */
 	make_packet(pkt, "10.0.0.1", "10.0.0.77");
@@ -1008,6 +1013,71 @@ device_overlay(void **state)
 	carry(&a, &b, now);
 	assert_int_equal(b.delivered, 4);
 	assert_int_equal(c->nstaged, 1);
+	wg_device_free(a.dev);
+	wg_device_free(b.dev);
+}
+
+/* What the slirp engine says is not said in another peer's name. */
+static void
+device_source(void **state)
+{
+	static struct side	 a, b;
+	struct wg_peer		*c;
+	struct ipprefix		 p;
+	uint8_t			 pkt[100], head[40], key[32];
+	mono_t			 now = MONO_SEC(10);
+
+	(void)state;
+	two_devices(&a, &b, now);
+	arc4random_buf(key, sizeof(key));
+	assert_non_null(c = wg_peer_add(b.dev, 1, key, NULL));
+	ipprefix_parse(&p, "10.0.0.3/32");
+	aip_insert(&b.dev->aips, &p, c, &c->aips);
+	ipprefix_parse(&p, "172.16.0.0/12");
+	aip_insert(&b.dev->aips, &p, c, &c->aips);
+	ipprefix_parse(&p, "fd00::3/128");
+	aip_insert(&b.dev->aips, &p, c, &c->aips);
+	ipprefix_parse(&p, "0.0.0.0/0");
+	aip_insert(&b.dev->aips, &p, c, &c->aips);
+	make_packet(pkt, "8.8.8.8", "10.0.0.1");
+	assert_true(wg_source_ok(b.dev, b.peer, pkt));
+	/* a network behind another peer is only its own where peers meet */
+	make_packet(pkt, "172.16.1.1", "10.0.0.1");
+	assert_true(wg_source_ok(b.dev, b.peer, pkt));
+	b.dev->overlay = 1;
+	assert_false(wg_source_ok(b.dev, b.peer, pkt));
+	assert_true(wg_source_ok(b.dev, c, pkt));
+	ipprefix_parse(&p, "172.16.1.0/24");
+	assert_int_equal(wg_exclude(b.dev, &p), 0);
+	assert_true(wg_source_ok(b.dev, b.peer, pkt));
+	make_packet(pkt, "8.8.8.8", "10.0.0.1");
+	assert_true(wg_source_ok(b.dev, b.peer, pkt));
+	make_packet(pkt, "10.0.0.3", "10.0.0.1");
+	assert_false(wg_source_ok(b.dev, b.peer, pkt));
+	b.dev->overlay = 0;
+	assert_false(wg_source_ok(b.dev, b.peer, pkt));
+	assert_true(wg_source_ok(b.dev, c, pkt));
+	memset(head, 0, sizeof(head));
+	head[0] = 0x60;
+	head[8] = 0xfd;
+	head[23] = 3;
+	assert_false(wg_source_ok(b.dev, b.peer, head));
+	head[23] = 4;
+	assert_true(wg_source_ok(b.dev, b.peer, head));
+	/* what was looked at is sent, not what is there by then */
+	make_packet(pkt, "10.0.0.1", "10.0.0.2");
+	memcpy(head, pkt, sizeof(head));
+	memset(pkt, 0xee, 20);
+	wg_output_shared(a.dev, a.peer, pkt, 100, head, 40, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(b.delivered, 1);
+	assert_memory_equal(b.rx, head, 40);
+	memset(b.rx, 0, sizeof(b.rx));
+	wg_output_shared(a.dev, a.peer, pkt, 100, head, 40, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(b.delivered, 2);
+	assert_memory_equal(b.rx, head, 40);
+	assert_memory_equal(b.rx + 40, pkt + 40, 60);
 	wg_device_free(a.dev);
 	wg_device_free(b.dev);
 }
@@ -1156,6 +1226,7 @@ main(void)
 		cmocka_unit_test(device_cut),
 		cmocka_unit_test(device_hostile),
 		cmocka_unit_test(device_overlay),
+		cmocka_unit_test(device_source),
 		cmocka_unit_test(device_reserved),
 		cmocka_unit_test(device_ecn),
 		cmocka_unit_test(device_under_load)

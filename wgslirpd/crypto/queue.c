@@ -17,6 +17,7 @@
 #include "sockets.h"
 #include "state.h"
 #include "wg/output.h"
+#include "wg/overlay.h"
 
 #define OUT_BATCH	64	/* packets of the slirp engine a round */
 #define URGENT_LEN	256	/* bytes, at most, of what is not TCP */
@@ -137,6 +138,33 @@ const struct wg_ops	 queue_ops = {
 	.cut = op_cut
 };
 
+/* May slirp say this to the peer?  Of a train the first is looked up. */
+static int
+source_ok(struct wg_peer *p, const uint8_t *hdr)
+{
+	static uint8_t		 last[17];	/* version and source */
+	static struct wg_peer	*to;
+	static uint64_t		 changes[2];	/* of what was looked up */
+	static int		 over;
+	size_t			 off = hdr[0] >> 4 == 4 ? 12 : 8;
+	size_t			 len = hdr[0] >> 4 == 4 ? 4 : 16;
+
+	if (p == to && last[0] == hdr[0] >> 4 && over == ce.dev->overlay &&
+	    changes[0] == ce.dev->aips.changes &&
+	    changes[1] == ce.dev->excludes.changes &&
+	    memcmp(last + 1, hdr + off, len) == 0)
+		return (1);
+	if (!wg_source_ok(ce.dev, p, hdr))
+		return (0);
+	to = p;
+	over = ce.dev->overlay;
+	last[0] = hdr[0] >> 4;
+	memcpy(last + 1, hdr + off, len);
+	changes[0] = ce.dev->aips.changes;
+	changes[1] = ce.dev->excludes.changes;
+	return (1);
+}
+
 /*
  * Seal a batch of the slirp engine's packets.  When the network takes no
  * more, the rest of the batch waits: that is the backpressure.  Returns
@@ -167,7 +195,9 @@ queue_take(mono_t now)
 		/* the address may have moved to another peer meanwhile */
 		if (p == NULL || p->id != d->peer)
 			ce.dev->count.wg_drop_nopeer++;
-		else if (wg_output(ce.dev, p, pkt, d->len,
+		else if (!source_ok(p, hdr))
+			ce.dev->count.wg_drop_forged++;
+		else if (wg_output_shared(ce.dev, p, pkt, d->len, hdr, hlen,
 		    hdr[0] >> 4 == 4 ? hdr[1] & 3 : hdr[1] >> 4 & 3,
 		    now) == -1)
 			return (0);

@@ -19,7 +19,7 @@
 #include "udpio.h"
 
 #define RX_ROUNDS	32	/* receive calls a round */
-#define RX_BYTES	(1U << 20)	/* and about so much in them */
+#define RX_BYTES	(2U << 20)	/* and about so much in them */
 #define TRAIN_MAX	65507	/* bytes */
 #define TRAIN_SEGMENTS	64
 
@@ -176,9 +176,8 @@ udp_readable(evutil_socket_t fd, short what, void *arg)
 		}
 		if (!full)
 			break;
-	}
-	if (k == RX_ROUNDS || bytes >= RX_BYTES)
 		rx_full = 1;
+	}
 	/* there may be much to seal first */
 	pktq_flush(&ce.in);
 }

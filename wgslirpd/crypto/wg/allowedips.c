@@ -155,6 +155,19 @@ aip_route6(const struct aip_trie *t, const uint8_t a[16])
 	return (aip_lookup(t->root6, aip_key(6, a), 128, 1));
 }
 
+/* The owner of exactly this address. */
+void *
+aip_host4(const struct aip_trie *t, const uint8_t a[4])
+{
+	return (aip_lookup(t->root4, aip_key(4, a), 32, 32));
+}
+
+void *
+aip_host6(const struct aip_trie *t, const uint8_t a[16])
+{
+	return (aip_lookup(t->root6, aip_key(6, a), 128, 128));
+}
+
 static void
 aip_own(struct aip_trie *t, struct aip_node *n, void *owner,
     struct aip_list *list)

@@ -32,6 +32,8 @@ void	*aip_lookup4(const struct aip_trie *, const uint8_t [4]);
 void	*aip_lookup6(const struct aip_trie *, const uint8_t [16]);
 void	*aip_route4(const struct aip_trie *, const uint8_t [4]);
 void	*aip_route6(const struct aip_trie *, const uint8_t [16]);
+void	*aip_host4(const struct aip_trie *, const uint8_t [4]);
+void	*aip_host6(const struct aip_trie *, const uint8_t [16]);
 void	 aip_free(struct aip_trie *);
 void	 aip_node_prefix(const struct aip_node *, struct ipprefix *);
 struct aip_node	*aip_node_next(struct aip_node *);

@@ -275,8 +275,13 @@ input_data(struct wg_device *d, const uint8_t *msg, size_t len,
 		d->count.wg_drop_expired++;
 		return;
 	}
-	/* without room for the packet its news still counts */
-	if ((out = d->ops->rx_buf(d->arg, plain)) == NULL) {
+	/*
+	 * Where peers reach each other, nobody else sees it before it is known
+	 * for whom it is.  Without room for the packet its news still counts.
+	 */
+	if (d->overlay && plain <= sizeof(d->scratch))
+		out = d->scratch;
+	else if ((out = d->ops->rx_buf(d->arg, plain)) == NULL) {
 		if (plain > sizeof(d->scratch)) {
 			d->count.wg_drop_noslot++;
 			return;
@@ -310,7 +315,10 @@ input_data(struct wg_device *d, const uint8_t *msg, size_t len,
 		}
 		if (plain > 0 && wg_overlay_input(d, out, plain, now))
 			plain = 0;
-		if (plain > 0 && out == d->scratch)
+		if (plain > 0 && out == d->scratch && d->overlay &&
+		    (out = d->ops->rx_buf(d->arg, plain)) != NULL)
+			memcpy(out, d->scratch, plain);
+		if (plain > 0 && (out == NULL || out == d->scratch))
 			d->count.wg_drop_noslot++;
 		else if (plain > 0) {
 			d->count.wg_rx_packets++;

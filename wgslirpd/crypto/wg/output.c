@@ -136,12 +136,14 @@ session_usable(const struct wg_keypair *kp, mono_t now)
 
 /*
  * Encrypt one packet with the current session, len 0 for a keepalive.
- * Plaintext is padded to 16 bytes, but not past the MTU.  Returns -1 if
- * there is no room to send it now.
+ * Plaintext is padded to 16 bytes, but not past the MTU.  With head the
+ * packet is somebody else's memory: it is copied first, and begins with
+ * these hlen bytes, whatever is there by now.  Returns -1 if there is no
+ * room to send it now.
  */
 static int
 send_data(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
-    size_t len, int ecn, mono_t now)
+    size_t len, const uint8_t *head, size_t hlen, int ecn, mono_t now)
 {
 	struct wg_keypair	*kp = p->current;
 	uint32_t		 w;
@@ -162,6 +164,11 @@ send_data(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
 	memcpy(buf + 4, &w, 4);
 	c = htole64(kp->counter);
 	memcpy(buf + 8, &c, 8);
+	if (head != NULL) {
+		memcpy(buf + WG_DATA_HDR_LEN, pkt, len);
+		memcpy(buf + WG_DATA_HDR_LEN, head, hlen);
+		pkt = buf + WG_DATA_HDR_LEN;
+	}
 	if (aead_seal(kp->send, kp->counter++, pkt, len, padded,
 	    buf + WG_DATA_HDR_LEN) == -1) {
 		d->count.wg_drop_send++;
@@ -187,9 +194,9 @@ send_data(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
  * there is no session.  Returns -1 if the network takes nothing now; the
  * caller tries again.
  */
-int
-wg_output(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
-    size_t len, int ecn, mono_t now)
+static int
+output(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
+    size_t len, const uint8_t *head, size_t hlen, int ecn, mono_t now)
 {
 	if (d->paused) {
 		d->count.wg_drop_paused++;
@@ -201,10 +208,28 @@ wg_output(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
 	}
 	if (session_usable(p->current, now) &&
 	    p->ep.remote.sa.sa_family != AF_UNSPEC)
-		return (send_data(d, p, pkt, len, ecn, now));
-	wg_stage(d, p, pkt, len, ecn);
+		return (send_data(d, p, pkt, len, head, hlen, ecn, now));
+	wg_stage(d, p, pkt, len, head, hlen, ecn);
 	wg_send_initiation(d, p, 0, now);
 	return (0);
+}
+
+int
+wg_output(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
+    size_t len, int ecn, mono_t now)
+{
+	return (output(d, p, pkt, len, NULL, 0, ecn, now));
+}
+
+/*
+ * The same for a packet in memory that others can write: what was decided
+ * about its first hlen bytes was decided about head, which is sent.
+ */
+int
+wg_output_shared(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
+    size_t len, const uint8_t *head, size_t hlen, int ecn, mono_t now)
+{
+	return (output(d, p, pkt, len, head, hlen, ecn, now));
 }
 
 void
@@ -214,7 +239,8 @@ wg_send_staged(struct wg_device *d, struct wg_peer *p, mono_t now)
 
 	while (session_usable(p->current, now) &&
 	    (s = wg_unstage(d, p)) != NULL) {
-		if (send_data(d, p, s->data, s->len, s->ecn, now) == -1)
+		if (send_data(d, p, s->data, s->len, NULL, 0, s->ecn, now) ==
+		    -1)
 			d->count.wg_drop_send++;
 		free(s);
 	}
@@ -228,7 +254,7 @@ wg_send_keepalive(struct wg_device *d, struct wg_peer *p, mono_t now)
 		wg_send_initiation(d, p, 0, now);
 	else if (!TAILQ_EMPTY(&p->staged))
 		wg_send_staged(d, p, now);
-	else if (send_data(d, p, NULL, 0, 0, now) == -1)
+	else if (send_data(d, p, NULL, 0, NULL, 0, 0, now) == -1)
 		d->count.wg_drop_send++;
 }
 

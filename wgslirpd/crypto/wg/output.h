@@ -13,6 +13,9 @@ void		 wg_send_response(struct wg_device *, struct wg_peer *,
 		    mono_t);
 int		 wg_output(struct wg_device *, struct wg_peer *,
 		    const uint8_t *, size_t, int, mono_t);
+int		 wg_output_shared(struct wg_device *, struct wg_peer *,
+		    const uint8_t *, size_t, const uint8_t *, size_t, int,
+		    mono_t);
 void		 wg_send_staged(struct wg_device *, struct wg_peer *, mono_t);
 void		 wg_send_keepalive(struct wg_device *, struct wg_peer *,
 		    mono_t);

@@ -24,15 +24,37 @@ wg_exclude_clear(struct wg_device *d)
 	aip_remove_owner(&d->excludes, &d->excluded);
 }
 
-/* Where an inner packet goes peer to peer; NULL: to the host. */
+/* Whose an address is, from peer to peer; NULL: the host's. */
 static struct wg_peer *
-overlay_route(struct wg_device *d, const uint8_t *pkt)
+overlay_route(struct wg_device *d, int af, const uint8_t *addr)
 {
-	if (pkt[0] >> 4 == 4)
-		return (aip_lookup4(&d->excludes, pkt + 16) != NULL ? NULL :
-		    aip_route4(&d->aips, pkt + 16));
-	return (aip_lookup6(&d->excludes, pkt + 24) != NULL ? NULL :
-	    aip_route6(&d->aips, pkt + 24));
+	if (af == 4)
+		return (aip_lookup4(&d->excludes, addr) != NULL ? NULL :
+		    aip_route4(&d->aips, addr));
+	return (aip_lookup6(&d->excludes, addr) != NULL ? NULL :
+	    aip_route6(&d->aips, addr));
+}
+
+/*
+ * May a packet with this header come from the slirp engine for a peer?  It
+ * speaks for the host, and for no other peer: where peers reach each other,
+ * none of an address that would go to one, and else of none that is exactly
+ * one's own.  hdr is a whole IPv4 or IPv6 header.
+ */
+int
+wg_source_ok(struct wg_device *d, const struct wg_peer *to,
+    const uint8_t *hdr)
+{
+	const struct wg_peer	*owner;
+	int			 af = hdr[0] >> 4;
+	const uint8_t		*src = af == 4 ? hdr + 12 : hdr + 8;
+
+	if (d->overlay)
+		owner = overlay_route(d, af, src);
+	else
+		owner = af == 4 ? aip_host4(&d->aips, src) :
+		    aip_host6(&d->aips, src);
+	return (owner == NULL || owner == to);
 }
 
 /* Add to the IPv4 header's checksum (RFC 1624). */
@@ -97,8 +119,10 @@ int
 wg_overlay_input(struct wg_device *d, uint8_t *pkt, size_t len, mono_t now)
 {
 	struct wg_peer	*to;
+	int		 af = pkt[0] >> 4;
 
-	if (!d->overlay || (to = overlay_route(d, pkt)) == NULL ||
+	if (!d->overlay || (to = overlay_route(d, af, af == 4 ? pkt + 16 :
+	    pkt + 24)) == NULL ||
 	    decrement_ttl(pkt) == -1)
 		return (0);
 	if (wg_output(d, to, pkt, len, pkt[0] >> 4 == 4 ? pkt[1] & 3 :

@@ -7,6 +7,8 @@
 
 int		 wg_exclude(struct wg_device *, const struct ipprefix *);
 void		 wg_exclude_clear(struct wg_device *);
+int		 wg_source_ok(struct wg_device *, const struct wg_peer *,
+		    const uint8_t *);
 int		 wg_carry_ce(uint8_t *);
 int		 wg_overlay_input(struct wg_device *, uint8_t *, size_t,
 		    mono_t);

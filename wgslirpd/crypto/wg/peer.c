@@ -318,7 +318,7 @@ wg_session_confirm(struct wg_peer *p, struct wg_keypair *kp)
 /* Keep a copy of a packet until there is a session; the oldest goes. */
 void
 wg_stage(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
-    size_t len, int ecn)
+    size_t len, const uint8_t *head, size_t hlen, int ecn)
 {
 	struct wg_staged	*s;
 
@@ -335,6 +335,8 @@ wg_stage(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
 	s->len = (uint16_t)len;
 	s->ecn = (uint8_t)ecn;
 	memcpy(s->data, pkt, len);
+	if (head != NULL)
+		memcpy(s->data, head, hlen);
 	TAILQ_INSERT_TAIL(&p->staged, s, entry);
 	p->nstaged++;
 	d->nstaged++;

@@ -202,7 +202,7 @@ int		 wg_session_derive(struct wg_device *, struct wg_peer *,
 		    mono_t);
 int		 wg_session_confirm(struct wg_peer *, struct wg_keypair *);
 void		 wg_stage(struct wg_device *, struct wg_peer *,
-		    const uint8_t *, size_t, int);
+		    const uint8_t *, size_t, const uint8_t *, size_t, int);
 struct wg_staged	*wg_unstage(struct wg_device *, struct wg_peer *);
 void		 wg_stage_purge(struct wg_device *, struct wg_peer *);
 void		 wg_forget_pending(struct wg_device *);

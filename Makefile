@@ -64,6 +64,7 @@ PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/config.o wgslirpd/parent/directive.o \
 		wgslirpd/parent/env.o \
 		wgslirpd/parent/lex.o wgslirpd/parent/listen.o \
+		wgslirpd/parent/localaddrs_$(PLATFORM).o \
 		wgslirpd/parent/main.o wgslirpd/parent/parse.o \
 		wgslirpd/parent/print.o wgslirpd/parent/reload.o \
 		wgslirpd/parent/rules.o wgslirpd/parent/send.o \
@@ -108,7 +109,8 @@ SLIRP =		wgslirpd/slirp/config.o wgslirpd/slirp/dnscache.o \
 		wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/fds.o \
 		wgslirpd/slirp/forward.o wgslirpd/slirp/fwdudp.o \
 		wgslirpd/slirp/host_$(PLATFORM).o wgslirpd/slirp/httpconnect.o \
-		wgslirpd/slirp/listener.o wgslirpd/slirp/lookup.o \
+		wgslirpd/slirp/judge.o wgslirpd/slirp/listener.o \
+		wgslirpd/slirp/lookup.o \
 		wgslirpd/slirp/main.o wgslirpd/slirp/memstream.o \
 		wgslirpd/slirp/names.o \
 		wgslirpd/slirp/protocols.o wgslirpd/slirp/proxy.o \

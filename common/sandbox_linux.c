@@ -150,8 +150,8 @@ static const struct rule rules_parent[] = {
 	{ __NR_setsockopt, ARG_LISTEN_OPTION },/* listen sockets */
 	{ __NR_getsockopt, ARG_ANY },	/* buffer sizes */
 	{ __NR_getsockname, ARG_ANY },	/* getifaddrs */
-	{ __NR_sendto, ARG_SENDTO },	/* syslog, getifaddrs */
-	{ __NR_recvfrom, ARG_ANY },	/* getifaddrs */
+	{ __NR_sendto, ARG_SENDTO },	/* syslog, rtnetlink */
+	{ __NR_recvfrom, ARG_ANY },	/* rtnetlink */
 	{ __NR_kill, ARG_ANY },		/* stop the children */
 	{ __NR_wait4, ARG_ANY },	/* reap the children */
 	{ __NR_unlinkat, ARG_ANY },	/* control socket at the end */

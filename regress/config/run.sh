@@ -94,6 +94,7 @@ forward tcp from * port 8443 to 10.77.0.2 port 443 allow { 10.0.0.0/8 }
 proxy listen on 127.0.0.1 port 1080
 proxy listen on 192.0.2.1 port 1080 users file "$t/users"
 overlay yes exclude { 172.16.0.0/12 10.9.9.9 }
+nat64 { 2001:db8:64::/96, 2001:db8:65::/48 }
 uapi interface "wgslirp0" no-private-key
 block to private
 block quick from 10.77.0.9 proto udp to any port 1:1023
@@ -135,6 +136,7 @@ for w in 'listen on \* port 51820' 'listen on ::1 port 1001' 'mtu 1420' \
     'block quick from 10.77.0.9/32 proto udp to any port 1:1023' \
     'pass from peer "laptop" proto tcp to 127.0.0.1/32 port 22' \
     'overlay yes exclude { 172.16.0.0/12 10.9.9.9/32 }' \
+    'nat64 { 2001:db8:64::/96 2001:db8:65::/48 }' \
     'block to private' 'endpoint "vpn.example.com" port 51820' \
     'allowed ips { 10.77.0.3/32 }' \
     'uapi interface "wgslirp0" no-private-key' 'congestion cubic' \
@@ -233,6 +235,8 @@ statement 'dns listen upstream { example.com }' 'upstream: not an address'
 statement 'dns listen upstream 9.9.9.9@0' 'upstream: not an address'
 statement 'peer "q" { public key "'"$P"'" endpoint "a%b" }' \
     'endpoint: "a%b" is neither an address nor a host name'
+statement 'nat64 64:ff9b::/80' 'nat64: not a prefix of RFC 6052'
+statement 'nat64 10.0.0.0/32' 'nat64: not a prefix of RFC 6052'
 statement 'dns listen domain "a..b"' 'domain: not a domain name'
 statement 'forward tcp from 127.0.0.1 port 80 to example.com port 80' \
     'forward to: not an address'

@@ -81,10 +81,10 @@ class Router(Net):
         return self.ctlj('show', 'counters')
 
 
-def forward_packets():
+def forward_packets(on='1'):
     for p in ('ipv4/ip_forward', 'ipv6/conf/all/forwarding'):
         with open('/proc/sys/net/' + p, 'w') as f:
-            f.write('1')
+            f.write(on)
 
 
 def family(host):
@@ -375,6 +375,52 @@ def test_rules(n):
     check(len(flows) == 1, 'flows after flush', flows)
     n.use()
     check(other()[0] == 'all', 'the other flow')
+
+
+def test_host_addresses(n):
+    """An address of the host is closed from the moment that it has it."""
+    n.use()
+
+    def hold(host):
+        with dial(host, server.ECHO) as s:
+            s.sendall(b'x')
+            check(s.recv(1) == b'x', 'echo')
+            s.settimeout(10)
+            try:
+                return 'eof' if s.recv(1) == b'' else 'data'
+            except ConnectionResetError:
+                return 'reset'
+            except socket.timeout:
+                return 'alive'
+
+    def cannot(host):
+        return n.call('c', connect_error, host, server.ECHO, 3)[0] != \
+            'connected'
+    for host, bits in ((OTHER4, 32), (OTHER6, 128)):
+        check(not cannot(host), host, 'is out there')
+        end = n.begin('c', hold, host)
+        wait_for(lambda: [x for x in n.ctlj('show', 'flows')['flows']
+                          if host in x['destination']], 5, 'the flow')
+        n.ip('g', 'addr', 'add', '%s/%d' % (host, bits), 'dev', 'lo')
+        try:
+            wait_for(lambda: cannot(host), 1, 'the new address is open')
+            check(end() in ('eof', 'reset'), 'the old flow lives on')
+        finally:
+            n.ip('g', 'addr', 'del', '%s/%d' % (host, bits), 'dev', 'lo')
+        wait_for(lambda: not cannot(host), 2, 'it is out there again')
+    # what a prefix makes local: broadcasts, and anycast of a router
+    n.call('g', forward_packets)
+    n.ip('g', 'addr', 'add', '2001:db8:77::5/64', 'dev', 'e1', 'nodad')
+    n.ip('g', 'route', 'add', 'local', '203.0.113.0/24', 'dev', 'lo')
+    try:
+        for host in ('2001:db8:77::5', '2001:db8:77::', '203.0.113.9'):
+            want = 'EACCES' if ':' in host else 'EHOSTUNREACH'
+            wait_for(lambda: n.call('c', connect_error, host, server.ECHO,
+                                    3)[0] == want, 1, host)
+    finally:
+        n.ip('g', 'route', 'del', 'local', '203.0.113.0/24', 'dev', 'lo')
+        n.ip('g', 'addr', 'del', '2001:db8:77::5/64', 'dev', 'e1')
+        n.call('g', forward_packets, '0')
 
 
 def test_loopback(n):
@@ -1197,7 +1243,7 @@ def test_proxy_hostile(n):
 
 
 TESTS = [test_traceroute, test_path_mtu, test_mapping, test_filtering,
-         test_rules, test_loopback, test_dns, test_host_names,
+         test_rules, test_host_addresses, test_loopback, test_dns, test_host_names,
          test_dns_upstreams,
          test_dns_hostile, test_dns_budget, test_forward,
          test_forward_lossy, test_proxy, test_proxy_hostile, test_flush_udp,

@@ -1086,17 +1086,40 @@ policy_table(void **state)
 		{ "2001:0:1:2:3:4:80ff:fffe", 0 },
 		{ "2001:0:1:2:3:4:f7f7:f7f7", 1 },
 		{ "2001:db8::5efe:7f00:1", 0 }, { "fd77::5", 0 },
-		{ "::ffff:198.51.100.7", 0 }, { "64:ff9b::c633:6407", 0 }
+		{ "::ffff:198.51.100.7", 0 }, { "64:ff9b::c633:6407", 0 },
+		{ "2001:db8:7::", 0 }, { "2001:db8:7::ffff", 0 },
+		{ "2001:db8:6:ffff::1", 1 }, { "2001:db8:8::1", 1 },
+		{ "2001:db8:9::", 0 }, { "2001:db8:9::1", 1 },
+		{ "198.51.100.8", 1 }, { "168.63.129.16", 0 },
+		{ "168.63.129.17", 1 }, { "fd00:ec2::23", 0 },
+		{ "fd00:ec2::254", 0 }, { "fd00:ec2:0:1::1", 1 },
+		{ "2001:db8:64::7f00:1", 0 }, { "2001:db8:64::808:808", 1 },
+		{ "2001:db8:65:7f00:0:100::", 0 },
+		{ "2001:db8:65:808:8:800::", 1 },
+		{ "fd20:ce::254", 0 }, { "64:ff9b::a83f:8110", 0 }
 	};
+	struct ipprefix	 p;
 	struct ipaddr	 a, d;
 	struct rule	 r[3];
 	size_t		 i;
 
 	(void)state;
 	w_open();
-	W.s.hostaddrs = calloc(1, sizeof(struct ipaddr));
-	W.s.nhostaddrs = 1;
-	w_addr(&W.s.hostaddrs[0], "198.51.100.7");
+	assert_int_equal(ipprefix_parse(&W.s.conf.nat64[0],
+	    "2001:db8:64::/96"), 0);
+	assert_int_equal(ipprefix_parse(&W.s.conf.nat64[1],
+	    "2001:db8:65::/48"), 0);
+	W.s.conf.nnat64 = 2;
+	W.s.hostaddrs = policy_set_new();
+	for (i = 0; i < 3; i++) {
+		static const char	*own[] = { "198.51.100.7/32",
+					    "2001:db8:7::/64",
+					    "2001:db8:9::/128" };
+
+		assert_int_equal(ipprefix_parse(&p, own[i]), 0);
+		assert_int_equal(policy_set_add(W.s.hostaddrs, &p), 0);
+	}
+	policy_set_sort(W.s.hostaddrs);
 	w_addr(&a, "10.77.0.2");
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		w_addr(&d, t[i].dst);

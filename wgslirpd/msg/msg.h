@@ -17,6 +17,7 @@
 #define MAX_RULES		65536
 #define MAX_TABLES		1024
 #define MAX_UPSTREAMS		8
+#define MAX_NAT64		8	/* prefixes */
 #define MAX_PEERS		65536
 #define MAX_PEER_ID		(3 * MAX_PEERS)	/* one more than the last */
 #define MAX_AIPS		(1U << 21)	/* of all peers */
@@ -74,6 +75,7 @@ enum proc_id {
 	M(IMSG_CONF_AIP, sizeof(struct conf_aip), TO_CRYPTO, NO_FD) \
 	M(IMSG_CONF_EXCLUDE, sizeof(struct ipprefix), TO_CRYPTO, NO_FD) \
 	M(IMSG_CONF_ADDRESS, sizeof(struct ipprefix), TO_SLIRP, NO_FD) \
+	M(IMSG_CONF_NAT64, sizeof(struct ipprefix), TO_SLIRP, NO_FD) \
 	M(IMSG_CONF_RULE, sizeof(struct rule_msg), TO_SLIRP, NO_FD) \
 	M(IMSG_CONF_TABLE, 0, TO_SLIRP, NO_FD)	/* its prefixes follow */ \
 	M(IMSG_CONF_TABLE_PREFIX, sizeof(struct ipprefix), TO_SLIRP, NO_FD) \
@@ -88,7 +90,7 @@ enum proc_id {
 	M(IMSG_CONF_COMMIT, 0, TO_CHILDREN, NO_FD) \
 	/* addresses of the host, which replace those that were known */ \
 	M(IMSG_HOSTADDRS, 0, TO_SLIRP, NO_FD) \
-	M(IMSG_CONF_HOSTADDR, sizeof(struct ipaddr), TO_SLIRP, NO_FD) \
+	M(IMSG_CONF_HOSTADDR, sizeof(struct ipprefix), TO_SLIRP, NO_FD) \
 	M(IMSG_HOSTADDRS_END, 0, TO_SLIRP, NO_FD) \
 	/* a change by wg(8): control to the parent, and on to crypto */ \
 	M(IMSG_SET_BEGIN, sizeof(struct set_device), \

@@ -37,6 +37,7 @@ config_new(void)
 	TAILQ_INIT(&c->services);
 	TAILQ_INIT(&c->upstreams);
 	TAILQ_INIT(&c->excludes);
+	TAILQ_INIT(&c->nat64s);
 	return (c);
 }
 
@@ -146,6 +147,7 @@ config_free(struct config *c)
 	rules_free(c);
 	config_free_prefixes(&c->addresses);
 	config_free_prefixes(&c->excludes);
+	config_free_prefixes(&c->nat64s);
 	free(c->key_file);
 	freezero(c, sizeof(*c));
 }

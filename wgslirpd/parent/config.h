@@ -128,6 +128,8 @@ struct config {
 	char				*key_file;
 	uint32_t			 npeers;
 	struct conf_prefixes		 excludes;
+	struct conf_prefixes		 nat64s;
+	int				 nnat64;
 	char				 uapi_name[UAPI_NAME_LEN];
 	int				 verbose;
 	int				 check_only;

@@ -32,6 +32,7 @@
 #include "grammar.h"
 #include "lex.h"
 #include "listen.h"
+#include "localaddrs.h"
 #include "log.h"
 #include "print.h"
 #include "proc.h"
@@ -39,7 +40,8 @@
 #include "send.h"
 #include "state.h"
 
-#define HOSTADDR_POLL	30	/* seconds between looks at interfaces */
+#define HOSTADDR_POLL	30	/* seconds, where nobody tells of changes */
+#define HOSTADDR_AGAIN	100000	/* microseconds between two looks */
 
 static void
 usage(void)
@@ -84,8 +86,48 @@ poll_hostaddrs(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	if (env.started)
+	if (env.started && !children_busy())
 		config_send_hostaddrs(&env.child[PROC_SLIRP].iev);
+}
+
+/* Addresses may have changed: look at once, but not all the time. */
+static void
+hostaddrs_changed(evutil_socket_t fd, short what, void *arg)
+{
+	static mono_t	 looked;
+	struct timeval	 tv = { 0, HOSTADDR_AGAIN };
+	mono_t		 now = mono_now();
+
+	(void)what;
+	(void)arg;
+	localaddrs_drain(fd);
+	if (now - looked >= MONO_US(HOSTADDR_AGAIN)) {
+		looked = now;
+		poll_hostaddrs(-1, 0, NULL);
+	}
+	/* and once more when it has become quiet */
+	event_add(env.poll_ev, &tv);
+}
+
+static void
+watch_hostaddrs(void)
+{
+	struct timeval	 tv = { HOSTADDR_POLL, 0 };
+	struct event	*ev;
+	int		 fd = localaddrs_open();
+
+	env.poll_ev = event_new(evbase, -1, fd == -1 ? EV_PERSIST : 0,
+	    poll_hostaddrs, NULL);
+	if (env.poll_ev == NULL)
+		fatalx("cannot start a timer");
+	if (fd == -1) {
+		event_add(env.poll_ev, &tv);
+		return;
+	}
+	ev = event_new(evbase, fd, EV_READ | EV_PERSIST, hostaddrs_changed,
+	    NULL);
+	if (ev == NULL || event_add(ev, NULL) == -1)
+		fatalx("cannot watch for addresses");
 }
 
 static void
@@ -360,7 +402,6 @@ open_sockets(void)
 int
 main(int argc, char *argv[])
 {
-	struct timeval	 tv = { HOSTADDR_POLL, 0 };
 	const char	*title = NULL, *sock = NULL, *user;
 	static const char	 dflt[] = WGSLIRPD_CONF;
 	int		 ch, noaction = 0, i;
@@ -453,9 +494,7 @@ main(int argc, char *argv[])
 	children_connect(PROC_CONTROL, PROC_SLIRP);
 	children_connect(PROC_CRYPTO, PROC_SLIRP);
 	children_queues();
-	env.poll_ev = event_new(evbase, -1, EV_PERSIST, poll_hostaddrs, NULL);
-	if (env.poll_ev == NULL || event_add(env.poll_ev, &tv) == -1)
-		fatalx("cannot start a timer");
+	watch_hostaddrs();
 	parent_sandbox();
 	event_base_dispatch(evbase);
 	fatalx("event loop ended");

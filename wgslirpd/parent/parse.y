@@ -96,7 +96,7 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 %token	BLOCK BRIEF
 %token	COPY
 %token	DNS DOMAIN DROP
-%token	ENDPOINT ERROR EXCLUDE EXPIRES
+%token	ENDPOINT ERROR EXCLUDE EXPIRES NAT64
 %token	FILE_ FLOWS FORWARD FROM
 %token	IN
 %token	INCLUDE INTERFACE IPS
@@ -225,6 +225,7 @@ main		: LISTEN ON STRING lport	{
 			    -1)
 				YYERROR;
 		}
+		| NAT64 nat64s
 		| OFFLOAD yesno		{ conf->g.offload = $2 != 0; }
 		| OVERLAY YES excludes	{ conf->g.overlay = 1; }
 		| OVERLAY NO		{ conf->g.overlay = 0; }
@@ -332,6 +333,36 @@ address		: STRING		{
 			}
 			free($1);
 			config_add_prefix(&conf->addresses, &p);
+		}
+		;
+
+nat64s		: nat64
+		| '{' optnl nat64_l '}'
+		;
+
+nat64_l		: nat64 optnl
+		| nat64_l comma nat64 optnl
+		;
+
+nat64		: STRING		{
+			struct ipprefix	 p;
+
+			if (ipprefix_parse(&p, $1) == -1 || p.addr.af != 6 ||
+			    (p.len != 96 && (p.len % 8 != 0 || p.len < 32 ||
+			    p.len > 64))) {
+				yyerror("nat64: not a prefix of RFC 6052");
+				free($1);
+				YYERROR;
+			}
+			free($1);
+			ipprefix_mask(&p);
+			if (conf->nnat64 == MAX_NAT64) {
+				yyerror("nat64: more than %d prefixes",
+				    MAX_NAT64);
+				YYERROR;
+			}
+			config_add_prefix(&conf->nat64s, &p);
+			conf->nnat64++;
 		}
 		;
 
@@ -799,6 +830,7 @@ static const struct keyword	 keywords[] = {
 	{ "max",	MAX },
 	{ "metrics",	METRICS },
 	{ "mtu",	MTU },
+	{ "nat64",	NAT64 },
 	{ "new",	NEW },
 	{ "no",		NO },
 	{ "no-private-key", NOPRIVATEKEY },

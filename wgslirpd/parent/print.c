@@ -211,6 +211,7 @@ print_config(const struct config *c)
 		printf("%s\n", c->g.uapi == UAPI_NO_SECRETS ?
 		    " no-private-key" : "");
 	}
+	print_prefixes("nat64", &c->nat64s, 1);
 	if (c->g.overlay && TAILQ_EMPTY(&c->excludes))
 		printf("overlay yes\n");
 	else if (c->g.overlay)

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "endpoint.h"
+#include "localaddrs.h"
 #include "log.h"
 #include "rules.h"
 #include "send.h"
@@ -240,30 +241,29 @@ config_send(const struct config *c, struct imsgev *crypto,
 	TAILQ_FOREACH(x, &c->addresses, entry)
 		imsgev_must(slirp, IMSG_CONF_ADDRESS, 0, -1, &x->prefix,
 		    sizeof(x->prefix));
+	TAILQ_FOREACH(x, &c->nat64s, entry)
+		imsgev_must(slirp, IMSG_CONF_NAT64, 0, -1, &x->prefix,
+		    sizeof(x->prefix));
 	config_rules_send(c, slirp);
 	config_dns_send(c, slirp);
 }
 
-/* Tell the slirp engine which addresses are the host's own. */
+static void
+send_hostaddr(void *arg, const struct ipprefix *p)
+{
+	imsgev_must(arg, IMSG_CONF_HOSTADDR, 0, -1, p, sizeof(*p));
+}
+
+/*
+ * Tell the slirp engine which addresses are the host's own.  If they cannot
+ * be had the old ones stay: what is begun anew is not ended.
+ */
 void
 config_send_hostaddrs(struct imsgev *slirp)
 {
-	struct ifaddrs	*ifs, *i;
-	struct ipaddr	 ip;
-
-	/* without an answer the old ones stay */
-	if (getifaddrs(&ifs) == -1) {
-		log_warn("getifaddrs");
-		return;
-	}
 	imsgev_must(slirp, IMSG_HOSTADDRS, 0, -1, NULL, 0);
-	for (i = ifs; i != NULL; i = i->ifa_next) {
-		if (i->ifa_addr == NULL ||
-		    ipaddr_from_sa(&ip, i->ifa_addr) == -1)
-			continue;
-		imsgev_must(slirp, IMSG_CONF_HOSTADDR, 0, -1, &ip,
-		    sizeof(ip));
-	}
-	freeifaddrs(ifs);
-	imsgev_must(slirp, IMSG_HOSTADDRS_END, 0, -1, NULL, 0);
+	if (localaddrs_list(send_hostaddr, slirp) == -1)
+		log_warn("the host's own addresses");
+	else
+		imsgev_must(slirp, IMSG_HOSTADDRS_END, 0, -1, NULL, 0);
 }

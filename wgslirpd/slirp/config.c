@@ -13,6 +13,7 @@
 
 #include "config.h"
 #include "hostsock.h"
+#include "judge.h"
 #include "log.h"
 #include "lookup.h"
 #include "names.h"
@@ -38,7 +39,9 @@ static struct conf_global		 global;
 static struct slirp_conf		 conf;
 static STAILQ_HEAD(, staged_peer)	 peers = STAILQ_HEAD_INITIALIZER(peers);
 static STAILQ_HEAD(, staged_name)	 names = STAILQ_HEAD_INITIALIZER(names);
-static struct ipaddr			*hostaddrs;	/* being collected */
+#define MAX_HOSTADDRS	65536	/* prefixes */
+
+static struct addr_table		*hostaddrs;	/* being collected */
 static size_t				 nhostaddrs;
 
 /* Pass an endpoint that was resolved to the crypto engine. */
@@ -46,14 +49,6 @@ static void
 resolved(const struct endpoint_msg *m)
 {
 	imsgev_send(&se.crypto, IMSG_ENDPOINT, 0, -1, m, sizeof(*m));
-}
-
-/* What was decided before is decided anew. */
-void
-slirp_config_next_policy(struct slirp *s)
-{
-	if (++s->policy == 0)
-		s->policy = 1;
 }
 
 static void
@@ -95,7 +90,7 @@ slirp_config_commit(void)
 	policy_conf_free(&s->conf);
 	policy_tables_sort(&conf);
 	s->conf = conf;
-	slirp_config_next_policy(s);
+	judge_next(s);
 	memset(&conf, 0, sizeof(conf));
 	s->conf.mtu = global.mtu;
 	s->conf.tcp = global.tcp;
@@ -137,40 +132,53 @@ slirp_config_commit(void)
 }
 
 /* The addresses of the host follow anew. */
+static int
+good_prefix(const struct ipprefix *p)
+{
+	return ((p->addr.af == 4 || p->addr.af == 6) &&
+	    p->len <= ipaddr_bits(&p->addr));
+}
+
 void
 slirp_config_begin_hostaddrs(void)
 {
-	free(hostaddrs);
-	hostaddrs = NULL;
+	policy_set_free(hostaddrs);
+	if ((hostaddrs = policy_set_new()) == NULL)
+		fatal(NULL);
 	nhostaddrs = 0;
 }
 
-/* The new list replaces the old one when it is complete. */
 void
 slirp_config_add_hostaddr(struct imsg *imsg)
 {
-	struct ipaddr	*v;
+	struct ipprefix	 p;
 
-	v = recallocarray(hostaddrs, nhostaddrs, nhostaddrs + 1,
-	    sizeof(*v));
-	if (v == NULL)
+	imsg_is(imsg, &p, sizeof(p));
+	if (hostaddrs == NULL || !good_prefix(&p))
+		bad_imsg("parent", IMSG_CONF_HOSTADDR);
+	if (nhostaddrs++ < MAX_HOSTADDRS &&
+	    policy_set_add(hostaddrs, &p) == -1)
 		fatal(NULL);
-	hostaddrs = v;
-	imsg_is(imsg, &hostaddrs[nhostaddrs++], sizeof(*v));
 }
 
+/* What was collected is what the host has; flows that led there end. */
 void
 slirp_config_swap_hostaddrs(void)
 {
-	if (nhostaddrs != se.s.nhostaddrs || (nhostaddrs > 0 &&
-	    memcmp(hostaddrs, se.s.hostaddrs, nhostaddrs *
-	    sizeof(*hostaddrs)) != 0))
-		slirp_config_next_policy(&se.s);
-	free(se.s.hostaddrs);
+	int	 same;
+
+	if (hostaddrs == NULL)
+		bad_imsg("parent", IMSG_HOSTADDRS_END);
+	if (nhostaddrs > MAX_HOSTADDRS)
+		log_warnx("the host has %zu local prefixes: only %d are "
+		    "closed to guests", nhostaddrs, MAX_HOSTADDRS);
+	policy_set_sort(hostaddrs);
+	same = policy_set_same(hostaddrs, se.s.hostaddrs);
+	policy_set_free(se.s.hostaddrs);
 	se.s.hostaddrs = hostaddrs;
-	se.s.nhostaddrs = nhostaddrs;
 	hostaddrs = NULL;
-	nhostaddrs = 0;
+	if (!same)
+		judge_closed(&se.s);
 }
 
 static void
@@ -194,13 +202,6 @@ stage_rule(struct imsg *imsg)
 	c->rule_info = info;
 	rules[c->nrules] = m.rule;
 	strlcpy(info[c->nrules++].text, m.text, sizeof(info->text));
-}
-
-static int
-good_prefix(const struct ipprefix *p)
-{
-	return ((p->addr.af == 4 || p->addr.af == 6) &&
-	    p->len <= ipaddr_bits(&p->addr));
 }
 
 void
@@ -238,6 +239,13 @@ slirp_config_stage(struct imsg *imsg)
 			fatal(NULL);
 		c->addrs = addrs;
 		imsg_is(imsg, &c->addrs[c->naddrs++], sizeof(*addrs));
+		break;
+	case IMSG_CONF_NAT64:
+		imsg_is(imsg, &prefix, sizeof(prefix));
+		if (c->nnat64 == MAX_NAT64 || !good_prefix(&prefix) ||
+		    prefix.addr.af != 6)
+			bad_imsg("parent", IMSG_CONF_NAT64);
+		c->nat64[c->nnat64++] = prefix;
 		break;
 	case IMSG_CONF_RULE:
 		stage_rule(imsg);

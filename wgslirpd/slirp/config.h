@@ -6,7 +6,6 @@
 #include "net/peer.h"
 #include "proc.h"
 
-void		 slirp_config_next_policy(struct slirp *);
 void		 slirp_config_begin(struct imsg *);
 void		 slirp_config_commit(void);
 void		 slirp_config_begin_hostaddrs(void);

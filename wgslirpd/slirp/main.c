@@ -231,6 +231,7 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_CONF_PEER:
 	case IMSG_CONF_RESOLVE:
 	case IMSG_CONF_ADDRESS:
+	case IMSG_CONF_NAT64:
 	case IMSG_CONF_RULE:
 	case IMSG_CONF_TABLE:
 	case IMSG_CONF_TABLE_PREFIX:

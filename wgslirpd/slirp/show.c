@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#include "config.h"
+#include "judge.h"
 #include "log.h"
 #include "lookup.h"
 #include "net/policy.h"
@@ -113,42 +113,6 @@ show_rules(struct imsgev *iev, uint32_t id, const struct ctl_request *req)
 	imsgev_send(iev, CTL_END, id, -1, NULL, 0);
 }
 
-/* Does the policy of today let a flow of yesterday go on? */
-static int
-still_passes(const struct slirp *s, const struct flow *f)
-{
-	/* rules mean both families when they say icmp */
-	uint8_t	 proto = s->flow_ops[f->type]->ipproto[0];
-	int	 local = own_address(s, &f->dst);
-
-	if (f->via != VIA_GUEST || f->target == TARGET_DNS)
-		return (1);
-	/* what leads to loopback has to do so still */
-	if (f->target == TARGET_LOOPBACK && !local)
-		return (0);
-	return (policy_would_pass(s, f->peer, &f->src, &f->dst,
-	    proto, proto == IPPROTO_ICMP ? 0 : f->dport, local));
-}
-
-/* End the flows that the rules would not let begin any more. */
-static void
-flush(void)
-{
-	struct slirp	*s = &se.s;
-	struct flow	*f;
-	uint64_t	 at = 0;
-	uint32_t	 n = 0;
-
-	/* of a mapping, all whom it talks to, when they do */
-	slirp_config_next_policy(s);
-	while ((f = table_next(s, &at)) != NULL)
-		if (!still_passes(s, f)) {
-			flow_kill(s, f);
-			n++;
-		}
-	log_info("flush: %u flows ended", n);
-}
-
 static void
 kill_flow(struct imsgev *iev, uint32_t id, uint64_t arg)
 {
@@ -199,7 +163,7 @@ slirp_show_request(struct imsgev *iev, struct imsg *imsg)
 		show_rules(iev, id, &req);
 		break;
 	case CTL_FLUSH:
-		flush();
+		judge_all(&se.s);
 		imsgev_send(iev, CTL_OK, id, -1, NULL, 0);
 		break;
 	default:

@@ -102,7 +102,7 @@ slirp_free(struct slirp *s)
 	free(s->dgram);
 	free(s->conf.addrs);
 	policy_conf_free(&s->conf);
-	free(s->hostaddrs);
+	policy_set_free(s->hostaddrs);
 }
 
 /* End everything that the peer has here. */

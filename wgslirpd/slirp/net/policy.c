@@ -45,6 +45,7 @@ static const struct ipprefix	 blocked[] = {
 	P4(169, 254, 0, 0, 16),		/* link-local, metadata */
 	P4(100, 100, 100, 200, 32),	/* metadata */
 	P4(192, 0, 0, 192, 32),		/* metadata */
+	P4(168, 63, 129, 16, 32),	/* Azure's WireServer */
 	P4(224, 0, 0, 0, 4),		/* multicast */
 	P4(240, 0, 0, 0, 4),		/* reserved, broadcast */
 	P6(127, 0),			/* unspecified and loopback */
@@ -52,8 +53,9 @@ static const struct ipprefix	 blocked[] = {
 	P6(10, 0xfe, 0xc0),		/* site-local */
 	P6(8, 0xff),			/* multicast */
 	P6(48, 0x00, 0x64, 0xff, 0x9b, 0, 1),	/* local NAT64, RFC 8215 */
-	P6(128, 0xfd, 0x00, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02,
-	    0x54)			/* metadata */
+	P6(64, 0xfd, 0x00, 0x0e, 0xc2),	/* services of EC2 instances */
+	P6(128, 0xfd, 0x20, 0x00, 0xce, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02,
+	    0x54)			/* Google's metadata */
 };
 
 static const struct ipprefix	 private[] = {
@@ -66,9 +68,29 @@ static const struct ipprefix	 private[] = {
 
 #define N(a)	(sizeof(a) / sizeof((a)[0]))
 
+/* The IPv4 address in one of a translator's prefixes (RFC 6052 2.2). */
+static int
+translated4(const struct slirp *s, const struct ipaddr *ip,
+    struct ipaddr *out)
+{
+	uint8_t	 v4[4];
+	size_t	 i, k, at;
+
+	for (i = 0; i < s->conf.nnat64; i++) {
+		if (!ipprefix_match(&s->conf.nat64[i], ip))
+			continue;
+		for (k = 0, at = s->conf.nat64[i].len / 8; k < 4; at++)
+			if (at != 8)	/* which is always zero */
+				v4[k++] = ip->a[at];
+		ipaddr_from4(out, v4);
+		return (1);
+	}
+	return (0);
+}
+
 /* The IPv4 address inside an IPv6 one.  Returns 0 if there is none. */
 static int
-embedded4(const struct ipaddr *ip, struct ipaddr *out)
+embedded4(const struct slirp *s, const struct ipaddr *ip, struct ipaddr *out)
 {
 	static const uint8_t	 zero[12];
 	static const uint8_t	 mapped[12] = { [10] = 0xff, [11] = 0xff };
@@ -94,7 +116,7 @@ embedded4(const struct ipaddr *ip, struct ipaddr *out)
 	    memcmp(ip->a + 8, "\x02\0\x5e\xfe", 4) == 0)	/* ISATAP */
 		ipaddr_from4(out, ip->a + 12);
 	else
-		return (0);
+		return (translated4(s, ip, out));
 	return (1);
 }
 
@@ -109,15 +131,24 @@ in_list(const struct ipprefix *list, size_t n, const struct ipaddr *ip)
 	return (0);
 }
 
+/* Is the address in a set that was sorted? */
 static int
-is_hostaddr(const struct slirp *s, const struct ipaddr *ip)
+set_has(const struct addr_table *t, const struct ipaddr *ip)
 {
-	size_t	 i;
+	size_t	 lo = 0, hi, mid;
+	int	 r;
 
-	for (i = 0; i < s->nhostaddrs; i++)
-		if (ipaddr_cmp(&s->hostaddrs[i], ip) == 0)
-			return (1);
-	return (0);
+	for (hi = t->n; lo < hi;) {
+		mid = (lo + hi) / 2;
+		r = t->v[mid].af != ip->af ? t->v[mid].af - ip->af :
+		    memcmp(t->v[mid].lo, ip->a, 16);
+		if (r <= 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return (lo > 0 && t->v[lo - 1].af == ip->af &&
+	    memcmp(ip->a, t->v[lo - 1].hi, 16) <= 0);
 }
 
 /* Is it in the tunnel, where nobody has it, and not the gateway? */
@@ -141,7 +172,8 @@ is_ours(const struct slirp *s, const struct ipaddr *dst)
 	for (i = 0; i < s->conf.naddrs; i++)
 		if (ipprefix_match(&s->conf.addrs[i], dst))
 			return (1);
-	return (in_list(blocked, N(blocked), dst) || is_hostaddr(s, dst));
+	return (in_list(blocked, N(blocked), dst) ||
+	    (s->hostaddrs != NULL && set_has(s->hostaddrs, dst)));
 }
 
 /* Is the destination blocked unless a rule opens it? */
@@ -151,7 +183,7 @@ policy_builtin(const struct slirp *s, const struct ipaddr *dst)
 	struct ipaddr	 v4;
 
 	return (is_ours(s, dst) ||
-	    (embedded4(dst, &v4) && is_ours(s, &v4)));
+	    (embedded4(s, dst, &v4) && is_ours(s, &v4)));
 }
 
 static int
@@ -178,17 +210,20 @@ policy_table_new(struct slirp_conf *c)
 	return (0);
 }
 
-/* Enter a prefix into the last table; -1 if there is none, or no memory. */
-int
-policy_table_add(struct slirp_conf *c, const struct ipprefix *p)
+/* A set of addresses, empty; NULL if there is no memory. */
+struct addr_table *
+policy_set_new(void)
 {
-	struct addr_table	*t;
+	return (calloc(1, sizeof(struct addr_table)));
+}
+
+/* Enter a prefix into a set; -1 if there is no memory. */
+int
+policy_set_add(struct addr_table *t, const struct ipprefix *p)
+{
 	struct addr_range	*v;
 	int			 i;
 
-	if (c->ntables == 0)
-		return (-1);
-	t = &c->tables[c->ntables - 1];
 	if (t->n == t->cap) {
 		v = recallocarray(t->v, t->cap, t->cap * 2 + 8, sizeof(*v));
 		if (v == NULL)
@@ -205,31 +240,60 @@ policy_table_add(struct slirp_conf *c, const struct ipprefix *p)
 	return (0);
 }
 
-/* All tables are complete: put them in order, for lookups. */
+/* A set is complete: put it in order, for lookups. */
+void
+policy_set_sort(struct addr_table *t)
+{
+	size_t	 i, n;
+
+	if (t->n == 0)
+		return;
+	qsort(t->v, t->n, sizeof(*t->v), range_cmp);
+	for (i = n = 1; i < t->n; i++) {
+		/* prefixes are within each other, or apart */
+		if (t->v[i].af == t->v[n - 1].af &&
+		    memcmp(t->v[i].lo, t->v[n - 1].hi, 16) <= 0) {
+			if (memcmp(t->v[i].hi, t->v[n - 1].hi, 16) > 0)
+				memcpy(t->v[n - 1].hi, t->v[i].hi, 16);
+		} else
+			t->v[n++] = t->v[i];
+	}
+	t->n = n;
+}
+
+/* Have two sets in order the same addresses?  NULL has none. */
+int
+policy_set_same(const struct addr_table *a, const struct addr_table *b)
+{
+	size_t	 na = a != NULL ? a->n : 0, nb = b != NULL ? b->n : 0;
+
+	return (na == nb && (na == 0 ||
+	    memcmp(a->v, b->v, na * sizeof(*a->v)) == 0));
+}
+
+void
+policy_set_free(struct addr_table *t)
+{
+	if (t != NULL)
+		free(t->v);
+	free(t);
+}
+
+/* Enter a prefix into the last table; -1 if there is none, or no memory. */
+int
+policy_table_add(struct slirp_conf *c, const struct ipprefix *p)
+{
+	return (c->ntables == 0 ? -1 :
+	    policy_set_add(&c->tables[c->ntables - 1], p));
+}
+
 void
 policy_tables_sort(struct slirp_conf *c)
 {
-	struct addr_table	*t;
-	size_t			 i, k, n;
+	size_t	 k;
 
-	for (k = 0; k < c->ntables; k++) {
-		t = &c->tables[k];
-		if (t->n == 0)
-			continue;
-		qsort(t->v, t->n, sizeof(*t->v), range_cmp);
-		for (i = n = 1; i < t->n; i++) {
-			/* prefixes are within each other, or apart */
-			if (t->v[i].af == t->v[n - 1].af &&
-			    memcmp(t->v[i].lo, t->v[n - 1].hi, 16) <= 0) {
-				if (memcmp(t->v[i].hi, t->v[n - 1].hi,
-				    16) > 0)
-					memcpy(t->v[n - 1].hi, t->v[i].hi,
-					    16);
-			} else
-				t->v[n++] = t->v[i];
-		}
-		t->n = n;
-	}
+	for (k = 0; k < c->ntables; k++)
+		policy_set_sort(&c->tables[k]);
 }
 
 void
@@ -252,24 +316,7 @@ policy_conf_free(struct slirp_conf *c)
 static int
 in_table(const struct slirp *s, uint16_t idx, const struct ipaddr *ip)
 {
-	const struct addr_table	*t;
-	size_t			 lo = 0, hi, mid;
-	int			 r;
-
-	if (idx >= s->conf.ntables)
-		return (0);
-	t = &s->conf.tables[idx];
-	for (hi = t->n; lo < hi;) {
-		mid = (lo + hi) / 2;
-		r = t->v[mid].af != ip->af ? t->v[mid].af - ip->af :
-		    memcmp(t->v[mid].lo, ip->a, 16);
-		if (r <= 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return (lo > 0 && t->v[lo - 1].af == ip->af &&
-	    memcmp(ip->a, t->v[lo - 1].hi, 16) <= 0);
+	return (idx < s->conf.ntables && set_has(&s->conf.tables[idx], ip));
 }
 
 /* Does the rule's "to" mean the address? */
@@ -305,7 +352,7 @@ rule_matches(const struct slirp *s, const struct rule *r,
 	if (rule_means(s, r, dst))
 		return (1);
 	/* a block means the address, however it is written */
-	return (!r->pass && embedded4(dst, &v4) && rule_means(s, r, &v4));
+	return (!r->pass && embedded4(s, dst, &v4) && rule_means(s, r, &v4));
 }
 
 /* Does the rule name a destination that is blocked from the start? */

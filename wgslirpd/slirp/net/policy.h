@@ -18,6 +18,14 @@ enum verdict {
 
 int		 policy_nowhere(const struct slirp *, const struct ipaddr *);
 int		 policy_builtin(const struct slirp *, const struct ipaddr *);
+struct addr_table;
+struct addr_table	*policy_set_new(void);
+int		 policy_set_add(struct addr_table *,
+		    const struct ipprefix *);
+void		 policy_set_sort(struct addr_table *);
+int		 policy_set_same(const struct addr_table *,
+		    const struct addr_table *);
+void		 policy_set_free(struct addr_table *);
 int		 policy_table_new(struct slirp_conf *);
 int		 policy_table_add(struct slirp_conf *,
 		    const struct ipprefix *);

@@ -49,6 +49,8 @@ struct rule_info {
 struct slirp_conf {
 	struct ipprefix	*addrs;		/* tunnel addresses */
 	size_t		 naddrs;
+	struct ipprefix	 nat64[MAX_NAT64];	/* RFC 6052 */
+	size_t		 nnat64;
 	struct rule	*rules;
 	struct rule_info	*rule_info;	/* as many; NULL in tests */
 	size_t		 nrules;
@@ -112,8 +114,7 @@ struct slirp {
 	struct wheel		 wheel;
 	struct wheel_timer	 house;		/* once a second, if needed */
 	struct slirp_conf	 conf;
-	struct ipaddr		*hostaddrs;
-	size_t			 nhostaddrs;
+	struct addr_table	*hostaddrs;	/* the host's, or NULL */
 	struct log_limit	 loglimit;
 	struct log_limit	 rulelimit;
 	struct slirp_counters	 count;

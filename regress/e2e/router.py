@@ -220,6 +220,14 @@ def test_path_mtu(n):
         bad = n.call('c', udp_echo, far, (0, 1, 1272, 1400, 60000, 65000))
         check(not bad, far, bad)
         check(n.call('c', empty_datagram, far) == b'', 'empty')
+        # and from the gateway's own way out
+        n.ip('g', 'link', 'set', 'e1', 'mtu', '1300')
+        try:
+            got = n.call('c', dont_fragment, OTHER4 if near == SERVER4 else
+                         OTHER6, 1340)
+            check(got == 1300, near, 'own MTU', got)
+        finally:
+            n.ip('g', 'link', 'set', 'e1', 'mtu', '1500')
 
 
 def largest(host, size):

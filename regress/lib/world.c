@@ -444,7 +444,7 @@ w_header(uint8_t *p, const struct ipaddr *src, const struct ipaddr *dst,
 {
 	uint16_t	 c;
 
-	out_header(&W.s, p, src, dst, proto, len, 0, frag);
+	out_header(&W.s, NULL, p, src, dst, proto, len, 0, frag);
 	if (src->af != 4)
 		return;
 	put16(p + 4, W.ip_id);

@@ -148,7 +148,7 @@ guest_send(uint32_t i, uint8_t flags, uint32_t seq, uint32_t ack)
 	ipaddr_parse(&src, "10.77.0.2");
 	ipaddr_parse(&dst, "192.0.2.2");
 	src.a[2] = (uint8_t)(i % PEERS + 1);
-	out_header(&M.s, p, &src, &dst, IPPROTO_TCP, 20, 0, 0);
+	out_header(&M.s, NULL, p, &src, &dst, IPPROTO_TCP, 20, 0, 0);
 	t = p + 20;
 	memset(t, 0, 20);
 	put16(t, 10000 + i / PEERS);

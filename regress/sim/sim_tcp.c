@@ -457,7 +457,7 @@ g_send(struct conn *c, uint8_t flags, uint32_t seq, size_t len)
 	sum = cksum_fold(cksum_add(h, l4, cksum_pseudo(&src, &S.dst,
 	    IPPROTO_TCP, l4)));
 	memcpy(h + 16, &sum, 2);
-	out_header(&S.s, b, &src, &S.dst, IPPROTO_TCP, l4, 0, 0x4000);
+	out_header(&S.s, NULL, b, &src, &S.dst, IPPROTO_TCP, l4, 0, 0x4000);
 	transmit(&S.up, 0, b, 20 + l4);
 	c->unacked = 0;
 	c->delack = 0;

@@ -885,7 +885,7 @@ dial_fails(void **state)
 		memset(m, 0, sizeof(m));
 		m[0] = 3;
 		m[1] = 1;
-		out_header(&W.s, m + 8, &g.dst, &g.a, IPPROTO_TCP, 20, 0, 0);
+		out_header(&W.s, NULL, m + 8, &g.dst, &g.a, IPPROTO_TCP, 20, 0, 0);
 		put16(m + 28, t->f.dport);
 		put16(m + 30, 80);
 		put32(m + 32, i == 0 ? t->iss + 77 : t->iss);
@@ -979,7 +979,7 @@ too_big(void **state)
 		m[0] = 3;
 		m[1] = 4;
 		put16(m + 6, 700);
-		out_header(&W.s, m + 8, &g.dst, &g.a, IPPROTO_TCP, 1000, 0,
+		out_header(&W.s, NULL, m + 8, &g.dst, &g.a, IPPROTO_TCP, 1000, 0,
 		    0x4000);
 		put16(m + 28, g.dport);
 		put16(m + 30, i == 0 ? g.port + 1U : g.port);

@@ -905,6 +905,53 @@ fragment_flood(void **state)
 	w_close();
 }
 
+/*
+ * Datagrams that lost a fragment do not shut out those that come after them;
+ * one whose beginning is here is told about in time.
+ */
+static void
+fragment_eviction(void **state)
+{
+	static uint8_t	 p[200];
+	struct ipaddr	 a, b;
+	uint64_t	 done;
+	int		 i, k;
+
+	(void)state;
+	w_open();
+	w_addr(&a, "10.77.0.2");
+	w_addr(&b, "192.0.2.2");
+	for (i = 0; i < 500; i++) {
+		W.ip_id = (uint16_t)i;
+		memset(p, 0, sizeof(p));
+		w_header(p, &a, &b, IPPROTO_UDP, 64, 0x2000);
+		w_inject(p, 84);
+		if (i % 5 == 4)
+			continue;	/* the other half is lost */
+		W.ip_id = (uint16_t)i;
+		w_header(p, &a, &b, IPPROTO_UDP, 64, 8);
+		w_inject(p, 84);
+	}
+	assert_int_equal(W.s.count.frag_reassembled, 400);
+	assert_in_range(W.peer->nfrags, 60, 64);
+	done = W.s.count.icmp_tx_errors;
+	W.npkts = 0;
+	w_time(31000);
+	assert_int_equal(W.peer->nfrags, 0);
+	assert_true(W.s.count.icmp_tx_errors > done);
+	for (i = k = 0; i < W.npkts; i++)
+		if (W.pkts[i].b[9] == IPPROTO_ICMP && W.pkts[i].b[20] == 11 &&
+		    W.pkts[i].b[21] == 1) {
+			/* the quoted fragment, as it was */
+			assert_int_equal(W.pkts[i].b[28] >> 4, 4);
+			assert_memory_equal(W.pkts[i].b + 28 + 12, a.a, 4);
+			assert_int_equal(W.pkts[i].b[28 + 6], 0x20);
+			k++;
+		}
+	assert_true(k > 0);
+	w_close();
+}
+
 /* A fragment within what was put together is not looked at. */
 static void
 nested_fragments(void **state)
@@ -922,7 +969,7 @@ nested_fragments(void **state)
 	put16(inner + 2, 8 | 1);
 	put32(inner + 4, 7);
 	for (i = 0; i < 2; i++) {
-		out_header(&W.s, p, &a, &b, IPPROTO_FRAGMENT6, 8 + 16, 0, 0);
+		out_header(&W.s, NULL, p, &a, &b, IPPROTO_FRAGMENT6, 8 + 16, 0, 0);
 		p[40] = IPPROTO_FRAGMENT6;
 		p[41] = 0;
 		put16(p + 42, (uint32_t)(i * 16) | (i == 0));
@@ -933,6 +980,72 @@ nested_fragments(void **state)
 	assert_int_equal(W.s.count.frag_reassembled, 1);
 	assert_int_equal(W.s.count.ip_drop_malformed, 1);
 	assert_int_equal(W.peer->nfrags, 0);
+	w_close();
+}
+
+/* An IPv6 packet with a header of 8 bytes before protocol proto. */
+static void
+inject_ext6(uint8_t type, uint8_t proto, const uint8_t option[6])
+{
+	uint8_t		 p[64];
+	struct ipaddr	 a, b;
+
+	w_addr(&a, "fd77::2");
+	w_addr(&b, "2001:db8::2");
+	memset(p, 0, sizeof(p));
+	out_header(&W.s, NULL, p, &a, &b, type, 24, 0, 0);
+	p[40] = proto;
+	memcpy(p + 42, option, 6);
+	W.npkts = 0;
+	w_inject(p, 64);
+}
+
+/* Unknown options of IPv6, and what errors about headers point at. */
+static void
+options6(void **state)
+{
+	static const struct {
+		uint8_t	 option[6];
+		int	 told;		/* where it points, 0: it is not */
+		int	 passed;
+	} t[] = {
+		{ { 1, 4, 0, 0, 0, 0 }, 0, 1 },		/* PadN */
+		{ { 0, 0, 0, 0, 0, 0 }, 0, 1 },		/* Pad1 */
+		{ { 0x1e, 4, 0, 0, 0, 0 }, 0, 1 },	/* skip */
+		{ { 0x5e, 4, 0, 0, 0, 0 }, 0, 0 },	/* discard */
+		{ { 0x9e, 4, 0, 0, 0, 0 }, 42, 0 },	/* and tell */
+		{ { 0xde, 4, 0, 0, 0, 0 }, 42, 0 },
+		{ { 0, 0x9e, 3, 0, 0, 0 }, 43, 0 },
+		{ { 0x1e, 9, 0, 0, 0, 0 }, 0, 0 }	/* too long */
+	};
+	static const uint8_t	 pad[6] = { 1, 4, 0, 0, 0, 0 };
+	size_t			 i;
+	uint64_t		 dropped;
+
+	(void)state;
+	w_open();
+	for (i = 0; i < 2 * sizeof(t) / sizeof(t[0]); i++) {
+		dropped = W.s.count.ip_drop_option;
+		/* 60: destination options; 253 is nobody's protocol */
+		inject_ext6(i % 2 ? IPPROTO_DSTOPTS : IPPROTO_HOPOPTS, 59,
+		    t[i / 2].option);
+		assert_int_equal(W.s.count.ip_drop_option - dropped,
+		    !t[i / 2].passed);
+		if (t[i / 2].told == 0) {
+			assert_int_equal(W.npkts, 0);
+			continue;
+		}
+		assert_int_equal(W.npkts, 1);
+		assert_int_equal(W.pkts[0].b[40], 4);
+		assert_int_equal(W.pkts[0].b[41], 2);
+		assert_int_equal(be32(W.pkts[0].b + 44), t[i / 2].told);
+	}
+	/* a protocol that is not known: the field that names it */
+	inject_ext6(IPPROTO_DSTOPTS, 253, pad);
+	assert_int_equal(W.npkts, 1);
+	assert_int_equal(W.pkts[0].b[40], 4);
+	assert_int_equal(W.pkts[0].b[41], 1);
+	assert_int_equal(be32(W.pkts[0].b + 44), 40);
 	w_close();
 }
 
@@ -1276,6 +1389,8 @@ main(void)
 		cmocka_unit_test(udp_mapping),
 		cmocka_unit_test(reassembly),
 		cmocka_unit_test(fragment_flood),
+		cmocka_unit_test(fragment_eviction),
+		cmocka_unit_test(options6),
 		cmocka_unit_test(nested_fragments),
 		cmocka_unit_test(reset_after_eof),
 		cmocka_unit_test(ack_at_the_edge),

@@ -488,11 +488,14 @@ host_sendto(void *arg, struct flow *f, const struct ipaddr *dst,
 	m.msg_iov = (struct iovec *)(uintptr_t)iov;
 	m.msg_iovlen = (size_t)n;
 	m.msg_control = control;
-	if (dst->af == 4) {
-		if (f->df != want + 1) {
+	if (f->df != want + 1) {
+		if (dst->af == 4)
 			set_int(f->fd, IPPROTO_IP, IP_MTU_DISCOVER, want);
-			f->df = (uint8_t)(want + 1);
-		}
+		else
+			set_int(f->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, want);
+		f->df = (uint8_t)(want + 1);
+	}
+	if (dst->af == 4) {
 		put_int(&m, IPPROTO_IP, IP_TTL, o->ttl);
 		put_int(&m, IPPROTO_IP, IP_TOS, o->tos);
 	} else {

@@ -21,6 +21,8 @@
 #define ICMP_RATE	100		/* errors a second and peer */
 #define ICMP_BURST	50
 #define DRAIN_BUDGET	64
+/* An error with it is no longer than 576 bytes (RFC 1812 4.3.2.3). */
+#define QUOTE_MAX	(576 - IP6_HDR_LEN - ICMP_HDR_LEN)
 
 static int
 limit_errors(struct slirp *s, struct slirp_peer *peer)
@@ -37,10 +39,10 @@ send_error(struct slirp *s, struct slirp_peer *peer,
     const struct ipaddr *src, const struct ipaddr *dst, uint8_t type,
     uint8_t code, uint32_t info, const uint8_t *quote, size_t len)
 {
-	uint8_t	 m[ICMP_HDR_LEN + HDR_COPY + 64];
+	uint8_t	 m[ICMP_HDR_LEN + QUOTE_MAX];
 
-	if (len > sizeof(m) - ICMP_HDR_LEN)
-		len = sizeof(m) - ICMP_HDR_LEN;
+	if (len > QUOTE_MAX)
+		len = QUOTE_MAX;
 	m[0] = type;
 	m[1] = code;
 	put32(m + 4, info);
@@ -83,13 +85,19 @@ error_unreach(struct slirp *s, const struct ippkt *p, uint8_t type,
     uint8_t code, uint32_t info)
 {
 	const struct ipaddr	*src;
+	uint8_t			 quote[QUOTE_MAX];
+	size_t			 len = p->len;
 
 	if (no_error_about(p) || limit_errors(s, p->peer) == -1)
 		return;
 	if ((src = own_of(s, p->src.af)) == NULL)
 		src = &p->dst;
-	send_error(s, p->peer, src, &p->src, type, code, info, p->hdr,
-	    p->hdrlen);
+	if (len > sizeof(quote))
+		len = sizeof(quote);
+	/* its start is what was decided upon */
+	memcpy(quote, p->data, len);
+	memcpy(quote, p->hdr, len < p->hdrlen ? len : p->hdrlen);
+	send_error(s, p->peer, src, &p->src, type, code, info, quote, len);
 }
 
 /* The policy does not let the packet through: tell why, if it may. */
@@ -216,22 +224,56 @@ error_relay(struct slirp *s, struct flow *f, uint8_t proto, uint32_t seq,
 	if (src == NULL)
 		src = &odst;
 	dst = &f->src;
-	out_header(s, q, &f->src, &odst, proto, 8 + e->datalen, 0, 0);
+	out_header(s, NULL, q, &f->src, &odst, proto, 8 + e->datalen, 0, 0);
 	quote_transport(f, proto, seq, e, e->dst.af != 0 ? e->dport :
 	    f->dport, q + hlen);
 	send_error(s, f->peer, src, dst, type, code, info, q, hlen + 8);
 }
 
-/* Tell the guest everything that waits in a socket's error queue. */
-void
-error_drain(struct slirp *s, struct flow *f)
+/*
+ * Tell the guest everything that waits in a socket's error queue.  What the
+ * host itself found too long is not told, and the MTU of its way returned:
+ * whoever sent it has the packet at hand.
+ */
+static uint32_t
+drain(struct slirp *s, struct flow *f, int own_mtu)
 {
 	struct host_error	 e;
+	uint32_t		 mtu = 0;
 	uint8_t			 proto;
 	int			 n;
 
 	proto = s->flow_ops[f->type]->ipproto[f->src.af == 6];
 	for (n = 0; n < DRAIN_BUDGET &&
-	    s->host->errqueue(s->harg, f, &e) == 0; n++)
-		error_relay(s, f, proto, 0, &e);
+	    s->host->errqueue(s->harg, f, &e) == 0; n++) {
+		if (own_mtu && !e.icmp && e.error == EMSGSIZE)
+			mtu = e.info;
+		else
+			error_relay(s, f, proto, 0, &e);
+	}
+	return (mtu);
+}
+
+void
+error_drain(struct slirp *s, struct flow *f)
+{
+	(void)drain(s, f, 0);
+}
+
+/*
+ * A packet of a guest was longer than the host's way to its destination
+ * takes: tell so, about that packet.
+ */
+void
+error_too_big(struct slirp *s, struct flow *f, const struct ippkt *p)
+{
+	uint32_t	 mtu = drain(s, f, 1);
+
+	/* without an answer it would be told what it knows already */
+	if (mtu < (p->src.af == 4 ? 68 : 1280) || mtu >= p->len)
+		return;
+	if (p->src.af == 4)
+		error_unreach(s, p, ICMP4_UNREACH, 4, mtu);
+	else
+		error_unreach(s, p, ICMP6_TOOBIG, 0, mtu);
 }

@@ -7,7 +7,8 @@
  * a sorted array of the ranges that it has.  A fragment that overlaps
  * another one drops the whole datagram; one that came before is ignored.
  * Everything is bounded: ranges of a datagram, datagrams and bytes of a
- * peer, bytes of all; datagrams that do not complete in time go.
+ * peer, bytes of all.  Where a peer has no more room, its oldest datagram
+ * goes; one that does not complete in time goes, and the guest is told.
  */
 
 #include <sys/types.h>
@@ -18,9 +19,11 @@
 #include <string.h>
 
 #include "cksum.h"
+#include "error.h"
 #include "frag.h"
 #include "out.h"
 
+#define IP4_MF		0x2000
 #define MAX_RANGES	64
 #define PEER_DGRAMS	64
 #define PEER_BYTES	(1024 * 1024)
@@ -37,6 +40,7 @@ struct range {
 
 struct dgram {
 	TAILQ_ENTRY(dgram)	 entry;
+	TAILQ_ENTRY(dgram)	 peer_entry;
 	struct slirp_peer	*peer;
 	struct ipaddr		 src;
 	struct ipaddr		 dst;
@@ -72,6 +76,7 @@ static void
 dgram_unlink(struct slirp *s, struct dgram *d)
 {
 	TAILQ_REMOVE(&s->frags->all, d, entry);
+	TAILQ_REMOVE(&d->peer->frags, d, peer_entry);
 	s->frags->bytes -= d->size;
 	d->peer->fragbytes -= d->size;
 	d->peer->nfrags--;
@@ -98,6 +103,38 @@ frag_free(struct slirp *s)
 	s->frags = NULL;
 }
 
+/*
+ * Its fragments did not come in time: say so, quoting the first one, if that
+ * is there (RFC 792, RFC 4443 3.3).
+ */
+static void
+tell_expired(struct slirp *s, const struct dgram *d)
+{
+	size_t		 hlen = ip_hdr_len(&d->src);
+	uint8_t		*start = d->buf + HEADROOM - hlen;
+	struct ippkt	 p;
+
+	if (!d->first)
+		return;
+	memset(&p, 0, sizeof(p));
+	p.len = hlen + d->range[0].end;
+	out_header(s, NULL, start, &d->src, &d->dst, d->proto,
+	    d->range[0].end, d->tos, IP4_MF);
+	if (d->src.af == 4)
+		out_quote_id(start, (uint16_t)d->id);
+	p.data = start;
+	p.hdrlen = p.len < sizeof(p.hdr) ? p.len : sizeof(p.hdr);
+	memcpy(p.hdr, start, p.hdrlen);
+	p.peer = d->peer;
+	p.src = d->src;
+	p.dst = d->dst;
+	p.l4 = hlen;
+	p.l4len = d->range[0].end;
+	p.proto = d->proto;
+	error_unreach(s, &p, d->src.af == 4 ? ICMP4_TIMXCEED :
+	    ICMP6_TIMXCEED, 1, 0);
+}
+
 /* Drop what is too old.  Returns whether anything is left. */
 int
 frag_expire(struct slirp *s)
@@ -107,6 +144,7 @@ frag_expire(struct slirp *s)
 	TAILQ_FOREACH_SAFE(d, &s->frags->all, entry, next) {
 		if (d->expires <= s->now) {
 			s->count.frag_drop++;
+			tell_expired(s, d);
 			dgram_free(s, d);
 		}
 	}
@@ -114,13 +152,27 @@ frag_expire(struct slirp *s)
 }
 
 void
-frag_drop_peer(struct slirp *s, const struct slirp_peer *peer)
+frag_drop_peer(struct slirp *s, struct slirp_peer *peer)
 {
-	struct dgram	*d, *next;
+	struct dgram	*d;
 
-	TAILQ_FOREACH_SAFE(d, &s->frags->all, entry, next)
-		if (d->peer == peer)
-			dgram_free(s, d);
+	while ((d = TAILQ_FIRST(&peer->frags)) != NULL)
+		dgram_free(s, d);
+}
+
+/* The peer's oldest datagram but this one makes room.  -1: there is none. */
+static int
+make_room(struct slirp *s, struct slirp_peer *peer, const struct dgram *but)
+{
+	struct dgram	*d = TAILQ_FIRST(&peer->frags);
+
+	if (d != NULL && d == but)
+		d = TAILQ_NEXT(d, peer_entry);
+	if (d == NULL)
+		return (-1);
+	s->count.frag_drop++;
+	dgram_free(s, d);
+	return (0);
 }
 
 static struct dgram *
@@ -128,14 +180,15 @@ dgram_get(struct slirp *s, const struct ippkt *p, uint32_t id)
 {
 	struct dgram	*d;
 
-	TAILQ_FOREACH(d, &s->frags->all, entry)
-		if (d->id == id && d->peer == p->peer &&
+	TAILQ_FOREACH(d, &p->peer->frags, peer_entry)
+		if (d->id == id &&
 		    (p->src.af == 6 || d->proto == p->proto) &&
 		    ipaddr_cmp(&d->src, &p->src) == 0 &&
 		    ipaddr_cmp(&d->dst, &p->dst) == 0)
 			return (d);
-	if (p->peer->nfrags >= PEER_DGRAMS ||
-	    (d = calloc(1, sizeof(*d))) == NULL)
+	if (p->peer->nfrags >= PEER_DGRAMS)
+		(void)make_room(s, p->peer, NULL);
+	if ((d = calloc(1, sizeof(*d))) == NULL)
 		return (NULL);
 	d->peer = p->peer;
 	d->src = p->src;
@@ -145,6 +198,7 @@ dgram_get(struct slirp *s, const struct ippkt *p, uint32_t id)
 	d->expires = s->now + (p->src.af == 4 ? TIMEOUT4 : TIMEOUT6);
 	p->peer->nfrags++;
 	TAILQ_INSERT_TAIL(&s->frags->all, d, entry);
+	TAILQ_INSERT_TAIL(&p->peer->frags, d, peer_entry);
 	slirp_house(s);
 	return (d);
 }
@@ -159,9 +213,11 @@ dgram_room(struct slirp *s, struct dgram *d, size_t end)
 	if (size <= d->size)
 		return (0);
 	/* a peer gets no more than is left for the others */
-	if (d->peer->fragbytes + size - d->size > PEER_BYTES ||
-	    d->peer->fragbytes + s->frags->bytes + size - d->size >
-	    ALL_BYTES || (buf = realloc(d->buf, size)) == NULL)
+	while (d->peer->fragbytes + size - d->size > PEER_BYTES ||
+	    d->peer->fragbytes + s->frags->bytes + size - d->size > ALL_BYTES)
+		if (make_room(s, d->peer, d) == -1)
+			return (-1);
+	if ((buf = realloc(d->buf, size)) == NULL)
 		return (-1);
 	d->buf = buf;
 	d->peer->fragbytes += size - d->size;
@@ -221,7 +277,8 @@ assemble(struct slirp *s, struct dgram *d, struct ippkt *p)
 	uint8_t		*start = d->buf + HEADROOM - hlen;
 
 	memset(p, 0, sizeof(*p));
-	out_header(s, start, &d->src, &d->dst, d->proto, d->total, d->tos, 0);
+	out_header(s, NULL, start, &d->src, &d->dst, d->proto, d->total,
+	    d->tos, 0);
 	p->data = start;
 	p->len = hlen + d->total;
 	p->hdrlen = p->len < sizeof(p->hdr) ? p->len : sizeof(p->hdr);

@@ -12,7 +12,7 @@
 int		 frag_init(struct slirp *);
 void		 frag_free(struct slirp *);
 int		 frag_expire(struct slirp *);
-void		 frag_drop_peer(struct slirp *, const struct slirp_peer *);
+void		 frag_drop_peer(struct slirp *, struct slirp_peer *);
 int		 frag_input(struct slirp *, const struct ippkt *, uint32_t,
 		    size_t, int, size_t, size_t, struct ippkt *);
 void		 frag_done(struct ippkt *);

@@ -264,7 +264,7 @@ icmp_input(struct slirp *s, struct ippkt *p)
 	if (s->host->sendto(s->harg, f, &p->dst, 0, iov, 2, &o) == -1) {
 		if (errno == EMSGSIZE) {
 			/* the queued error has the MTU */
-			error_drain(s, f);
+			error_too_big(s, f, p);
 			return;
 		}
 		error_drain(s, f);

@@ -26,7 +26,7 @@
 #define IPOPT_SSRR_	137
 #define IPOPT_EOL_	0
 #define IPOPT_NOP_	1
-#define ICMP6_PARAM	4
+#define OPT6_PAD1	0
 #define MAX_EXT		8
 #define MAX_PROTOS	8
 
@@ -115,7 +115,7 @@ ip_transport(struct slirp *s, struct ippkt *p)
 	if (p->src.af == 4)
 		error_unreach(s, p, ICMP4_UNREACH, 2, 0);
 	else
-		error_unreach(s, p, ICMP6_PARAM, 1, 6);
+		error_unreach(s, p, ICMP6_PARAM, 1, (uint32_t)p->nhoff);
 }
 
 /* Options that would route the packet elsewhere are refused. */
@@ -191,6 +191,36 @@ input4(struct slirp *s, struct ippkt *p)
 }
 
 /*
+ * Options of a hop-by-hop or destination header of n bytes that are not known
+ * here say themselves whether the packet goes on, and whether the sender is
+ * told (RFC 8200 4.2).  Returns whether it ends here.
+ */
+static int
+bad_options6(struct slirp *s, const struct ippkt *p, size_t n)
+{
+	const uint8_t	*o;
+	size_t		 i, len, end = p->l4 + n;
+
+	for (i = p->l4 + 2; i < end; i += len) {
+		if ((o = pkt_get(p, i, 1)) == NULL)
+			return (1);
+		if (*o == OPT6_PAD1) {
+			len = 1;
+			continue;
+		}
+		if ((o = pkt_get(p, i, 2)) == NULL || i + 2 + o[1] > end)
+			return (1);
+		len = (size_t)o[1] + 2;
+		if (*o >> 6 == 0)
+			continue;	/* skip it, whatever it is */
+		if (*o >> 6 == 2 || (*o >> 6 == 3 && p->dst.a[0] != 0xff))
+			error_unreach(s, p, ICMP6_PARAM, 2, (uint32_t)i);
+		return (1);
+	}
+	return (0);
+}
+
+/*
  * Walk the extension headers from p->l4 on, where a header of type
  * p->proto starts.  Returns 1 at a transport header, 0 if the packet was
  * dealt with.
@@ -200,14 +230,17 @@ walk_ext6(struct slirp *s, struct ippkt *p)
 {
 	struct ippkt	 whole;
 	const uint8_t	*h;
-	size_t		 n, nhoff = 6;
+	size_t		 n;
 	int		 i;
+
+	p->nhoff = 6;
 
 	for (i = 0; i < MAX_EXT; i++) {
 		switch (p->proto) {
 		case IPPROTO_HOPOPTS:
 			if (i > 0) {
-				error_unreach(s, p, 4, 1, (uint32_t)nhoff);
+				error_unreach(s, p, ICMP6_PARAM, 1,
+				    (uint32_t)p->nhoff);
 				goto option;
 			}
 			/* FALLTHROUGH */
@@ -218,10 +251,15 @@ walk_ext6(struct slirp *s, struct ippkt *p)
 			n = ((size_t)h[1] + 1) * 8;
 			/* segments left: it wants to go elsewhere */
 			if (p->proto == IPPROTO_ROUTING && h[3] != 0) {
-				error_unreach(s, p, 4, 0,
+				error_unreach(s, p, ICMP6_PARAM, 0,
 				    (uint32_t)p->l4 + 2);
 				goto option;
 			}
+			if (n > p->l4len)
+				goto malformed;
+			if (p->proto != IPPROTO_ROUTING &&
+			    bad_options6(s, p, n))
+				goto option;
 			break;
 		case IPPROTO_FRAGMENT6:
 			/* not within what was put together already */
@@ -247,7 +285,7 @@ walk_ext6(struct slirp *s, struct ippkt *p)
 		if (n > p->l4len)
 			goto malformed;
 		p->proto = h[0];
-		nhoff = p->l4;
+		p->nhoff = p->l4;
 		p->l4 += n;
 		p->l4len -= n;
 	}

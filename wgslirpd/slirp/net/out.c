@@ -21,8 +21,6 @@
 #define IP6_MIN_MTU	1280
 
 struct out_state {
-	uint32_t	 ip_id;
-	uint32_t	 frag_id;
 	uint32_t	 round;		/* of the express packets */
 	mono_t		 round_at;
 };
@@ -33,8 +31,6 @@ out_init(struct slirp *s)
 {
 	if ((s->tx = calloc(1, sizeof(*s->tx))) == NULL)
 		return (-1);
-	s->tx->ip_id = arc4random();
-	s->tx->frag_id = arc4random();
 	return (0);
 }
 
@@ -100,10 +96,12 @@ out_slot(struct slirp *s, int bulk)
 
 /*
  * Build a header at p for len bytes of payload.  frag is the IPv4 flags
- * and offset field.
+ * and offset field.  Each peer has identifications of its own, so that none
+ * can count the packets of another (RFC 7739); a header that is only quoted
+ * has no peer.
  */
 void
-out_header(struct slirp *s, uint8_t *p, const struct ipaddr *src,
+out_header(struct slirp *s, struct slirp_peer *peer, uint8_t *p, const struct ipaddr *src,
     const struct ipaddr *dst, uint8_t proto, size_t len, uint8_t tos,
     int frag)
 {
@@ -113,7 +111,7 @@ out_header(struct slirp *s, uint8_t *p, const struct ipaddr *src,
 		p[0] = 0x45;
 		p[1] = tos;
 		put16(p + 2, (uint32_t)(len + IP4_HDR_LEN));
-		put16(p + 4, s->tx->ip_id++);
+		put16(p + 4, peer != NULL ? peer->ip_id++ : 0);
 		put16(p + 6, (uint32_t)frag);
 		p[8] = s->conf.ttl;
 		p[9] = proto;
@@ -132,6 +130,18 @@ out_header(struct slirp *s, uint8_t *p, const struct ipaddr *src,
 		memcpy(p + 8, src->a, 16);
 		memcpy(p + 24, dst->a, 16);
 	}
+}
+
+/* Give an IPv4 header the identification that it had when it came. */
+void
+out_quote_id(uint8_t *p, uint16_t id)
+{
+	uint16_t	 sum;
+
+	put16(p + 4, id);
+	put16(p + 10, 0);
+	sum = cksum_fold(cksum_add(p, IP4_HDR_LEN, 0));
+	memcpy(p + 10, &sum, 2);
 }
 
 /* What goes this way now is a train, which does not pass others. */
@@ -202,7 +212,7 @@ send_fragments6(struct slirp *s, struct slirp_peer *peer, struct lane *lane,
     const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto,
     const uint8_t *data, size_t len, uint8_t tos, size_t room)
 {
-	uint32_t	 slot, id = s->tx->frag_id++;
+	uint32_t	 slot, id = peer->frag_id++;
 	uint8_t		*p;
 	size_t		 off, n;
 
@@ -214,7 +224,8 @@ send_fragments6(struct slirp *s, struct slirp_peer *peer, struct lane *lane,
 			return;
 		}
 		p = pktq_slot(s->out, slot);
-		out_header(s, p, src, dst, IPPROTO_FRAGMENT6, n + 8, tos, 0);
+		out_header(s, peer, p, src, dst, IPPROTO_FRAGMENT6, n + 8,
+		    tos, 0);
 		p[IP6_HDR_LEN] = proto;
 		p[IP6_HDR_LEN + 1] = 0;
 		put16(p + IP6_HDR_LEN + 2, (uint32_t)(off |
@@ -232,7 +243,8 @@ send_fragments4(struct slirp *s, struct slirp_peer *peer, struct lane *lane,
     const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto,
     const uint8_t *data, size_t len, uint8_t tos, size_t room)
 {
-	uint32_t	 slot, id = s->tx->ip_id;
+	uint32_t	 slot;
+	uint16_t	 id = peer->ip_id;
 	uint8_t		*p;
 	size_t		 off, n;
 
@@ -244,8 +256,8 @@ send_fragments4(struct slirp *s, struct slirp_peer *peer, struct lane *lane,
 			return;
 		}
 		p = pktq_slot(s->out, slot);
-		s->tx->ip_id = id;	/* all of them have the same */
-		out_header(s, p, src, dst, proto, n, tos, (int)(off / 8) |
+		peer->ip_id = id;	/* all of them have the same */
+		out_header(s, peer, p, src, dst, proto, n, tos, (int)(off / 8) |
 		    (off + n < len ? IP4_MF : 0));
 		memcpy(p + IP4_HDR_LEN, data + off, n);
 		out_publish(s, slot, 0, IP4_HDR_LEN + n, peer, lane);
@@ -282,7 +294,7 @@ out_send(struct slirp *s, struct slirp_peer *peer, struct lane *lane,
 		return;
 	}
 	p = pktq_slot(s->out, slot);
-	out_header(s, p, src, dst, proto, len, tos, 0);
+	out_header(s, peer, p, src, dst, proto, len, tos, 0);
 	memcpy(p + hlen, data, len);
 	out_publish(s, slot, 0, hlen + len, peer, lane);
 	pktq_release(s->out, slot);

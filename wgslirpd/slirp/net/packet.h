@@ -38,6 +38,7 @@ struct ippkt {
 	mono_t		 time;		/* when it was received */
 	size_t		 l4;		/* offset of the transport header */
 	size_t		 l4len;
+	size_t		 nhoff;		/* of IPv6's field that names it */
 	uint8_t		 proto;
 	uint8_t		 ttl;
 	uint8_t		 tos;

@@ -34,6 +34,9 @@ peer_set(struct slirp *s, uint32_t id, const char *name)
 		if ((p = calloc(1, sizeof(*p))) == NULL)
 			return (NULL);
 		p->id = id;
+		p->ip_id = (uint16_t)arc4random();
+		p->frag_id = arc4random();
+		TAILQ_INIT(&p->frags);
 		TAILQ_INIT(&p->flows);
 		TAILQ_INIT(&p->turns[TURN_READY].flows);
 		TAILQ_INIT(&p->turns[TURN_WAITING].flows);

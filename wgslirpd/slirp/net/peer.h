@@ -40,6 +40,8 @@ struct slirp_peer {
 	struct flow_queue	 flows;	/* idle ones drift to the front */
 	struct turns		 turns[TURN_MAX];
 	struct lane	 lane;
+	uint16_t	 ip_id;		/* of the next packet to it */
+	uint32_t	 frag_id;
 	uint32_t	 ndns;		/* questions under way */
 	uint32_t	 ndnsconns;
 	uint32_t	 nflows;
@@ -48,6 +50,7 @@ struct slirp_peer {
 	uint32_t	 ndialing;	/* of them, not connected yet */
 	uint32_t	 nslots;	/* held in send queues */
 	uint64_t	 rcvbuf;	/* bytes in receive buffers */
+	TAILQ_HEAD(, dgram)	 frags;	/* incomplete, oldest first */
 	uint32_t	 nfrags;
 	uint64_t	 fragbytes;
 	/* the path to it, as its connections found it (RFC 9040) */

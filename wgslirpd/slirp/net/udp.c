@@ -172,7 +172,7 @@ send_one(struct slirp *s, struct flow *f, const struct ippkt *p,
 			break;
 		if (errno == EMSGSIZE) {
 			/* the queued error has the MTU */
-			error_drain(s, f);
+			error_too_big(s, f, p);
 			break;
 		}
 		if (i == 1 && error_of_errno(errno, p->src.af, &type,
@@ -422,8 +422,8 @@ send_slot(struct slirp *s, struct flow *f, uint32_t slot,
 	uint8_t	*p = pktq_slot(s->out, slot) + SLOT_PAYLOAD;
 
 	udp_header(p - UDP_HDR, &a->from, a->port, &f->src, f->sport, len);
-	out_header(s, p - hlen, &a->from, &f->src, IPPROTO_UDP, len + UDP_HDR,
-	    (uint8_t)a->o.tos, 0);
+	out_header(s, f->peer, p - hlen, &a->from, &f->src, IPPROTO_UDP,
+	    len + UDP_HDR, (uint8_t)a->o.tos, 0);
 	out_publish(s, slot, SLOT_PAYLOAD - hlen, hlen + len, f->peer,
 	    &f->lane);
 }

@@ -118,7 +118,7 @@ send_bare(struct slirp *s, struct tcpcb *t, uint32_t seq, uint8_t flags,
 		return;
 	}
 	p = pktq_slot(s->out, slot);
-	out_header(s, p, &f->dst, &f->src, IPPROTO_TCP, TCP_HDR + optlen,
+	out_header(s, f->peer, p, &f->dst, &f->src, IPPROTO_TCP, TCP_HDR + optlen,
 	    f->dscp, f->src.af == 4 ? 0x4000 : 0);
 	if (optlen > 0)
 		memcpy(p + iplen + TCP_HDR, opts, optlen);
@@ -277,7 +277,7 @@ tcp_send_seg(struct slirp *s, struct tcpcb *t, struct tseg *g, int push)
 	put_header(p - optlen - TCP_HDR, &f->dst, f->dport, &f->src,
 	    f->sport, g->seq, t->rcv_nxt, flags, tcp_window(t), optlen,
 	    g->len, g->sum);
-	out_header(s, p - hlen, &f->dst, &f->src, IPPROTO_TCP,
+	out_header(s, f->peer, p - hlen, &f->dst, &f->src, IPPROTO_TCP,
 	    TCP_HDR + optlen + g->len, f->dscp,
 	    f->src.af == 4 ? 0x4000 : 0);
 	out_publish(s, g->slot, SLOT_PAYLOAD - hlen, hlen + g->len, f->peer,

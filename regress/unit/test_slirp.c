@@ -952,6 +952,62 @@ fragment_eviction(void **state)
 	w_close();
 }
 
+/* Whom a mapping talks to: thousands, the one used longest ago goes. */
+static void
+many_remotes(void **state)
+{
+	struct remotes	 r = { 0 };
+	struct remote	*e;
+	struct ipaddr	 a;
+	uint32_t	 used = 0, i, k, n;
+
+	(void)state;
+	w_addr(&a, "10.0.0.0");
+	for (i = 0; i < 3 * MAX_REMOTES; i++) {
+		/* two ports of each address */
+		a.a[1] = (uint8_t)(i >> 17);
+		a.a[2] = (uint8_t)(i >> 9);
+		a.a[3] = (uint8_t)(i >> 1);
+		assert_non_null(e = remotes_note(&r, &a,
+		    (uint16_t)(1 + i % 2), &used));
+		e->passed = i;
+		if (i >= 100) {
+			/* this one is used all the time */
+			w_addr(&a, "10.0.0.25");
+			assert_non_null(e = remotes_note(&r, &a, 1, &used));
+			assert_int_equal(e->passed, 50);
+		}
+	}
+	assert_int_equal(used, MAX_REMOTES);
+	assert_int_equal(r.n, MAX_REMOTES);
+	for (i = n = 0; i < 3 * MAX_REMOTES; i++) {
+		w_addr(&a, "10.0.0.0");
+		a.a[2] = (uint8_t)(i >> 9);
+		a.a[3] = (uint8_t)(i >> 1);
+		e = remotes_find(&r, &a, (uint16_t)(1 + i % 2));
+		if (e != NULL) {
+			assert_int_equal(e->passed, i);
+			n++;
+		}
+		assert_int_equal(e != NULL, i == 50 ||
+		    i > 2 * MAX_REMOTES);
+		for (k = 0, e = NULL; (e = remotes_at(&r, &a, e)) != NULL; k++)
+			assert_memory_equal(e->addr.a, a.a, 4);
+		assert_true(k <= 2);
+	}
+	assert_int_equal(n, MAX_REMOTES);
+	remotes_free(&r, &used);
+	assert_int_equal(used, 0);
+	/* a peer's share: each mapping keeps what it has */
+	used = MAX_PEER_REMOTES;
+	for (i = 0; i < 100; i++)
+		assert_non_null(remotes_note(&r, &a, (uint16_t)(i + 1),
+		    &used));
+	assert_int_equal(r.n, 1);
+	assert_non_null(remotes_find(&r, &a, 100));
+	remotes_free(&r, &used);
+}
+
 /* A fragment within what was put together is not looked at. */
 static void
 nested_fragments(void **state)
@@ -1390,6 +1446,7 @@ main(void)
 		cmocka_unit_test(reassembly),
 		cmocka_unit_test(fragment_flood),
 		cmocka_unit_test(fragment_eviction),
+		cmocka_unit_test(many_remotes),
 		cmocka_unit_test(options6),
 		cmocka_unit_test(nested_fragments),
 		cmocka_unit_test(reset_after_eof),

@@ -96,7 +96,8 @@ icmp_close(struct slirp *s, struct flow *f)
 	s->host->close(s->harg, f, 0);
 	flow_remove(s, f);
 	s->count.icmp_active--;
-	remotes_free(&((struct icmp_flow *)f)->remotes);
+	remotes_free(&((struct icmp_flow *)f)->remotes,
+	    &f->peer->nremotes);
 	free(f);
 }
 
@@ -211,7 +212,7 @@ echo_flow(struct slirp *s, struct ippkt *p, uint16_t id)
 		return (NULL);
 	}
 	if ((r = remotes_note(&((struct icmp_flow *)f)->remotes, &p->dst, 0,
-	    s->now)) != NULL)
+	    &f->peer->nremotes)) != NULL)
 		r->passed = s->policy;
 	return (f);
 }

@@ -51,6 +51,7 @@ struct slirp_peer {
 	uint32_t	 nslots;	/* held in send queues */
 	uint64_t	 rcvbuf;	/* bytes in receive buffers */
 	TAILQ_HEAD(, dgram)	 frags;	/* incomplete, oldest first */
+	uint32_t	 nremotes;	/* noted by its mappings */
 	uint32_t	 nfrags;
 	uint64_t	 fragbytes;
 	/* the path to it, as its connections found it (RFC 9040) */

@@ -91,7 +91,7 @@ udp_close(struct slirp *s, struct flow *f)
 	if (s->udp->f == f)
 		udp_flush(s);
 	s->host->close(s->harg, f, 0);
-	remotes_free(&((struct udp_flow *)f)->remotes);
+	remotes_free(&((struct udp_flow *)f)->remotes, &f->peer->nremotes);
 	flow_remove(s, f);
 	s->count.udp_active--;
 	free(f);
@@ -351,7 +351,7 @@ udp_input(struct slirp *s, struct ippkt *p)
 	if (dport != DNS_PORT)
 		((struct udp_flow *)f)->other = 1;
 	if ((r = remotes_note(&((struct udp_flow *)f)->remotes, &p->dst,
-	    dport, s->now)) != NULL)
+	    dport, &f->peer->nremotes)) != NULL)
 		r->passed = s->policy;
 	flow_schedule(s, f, s->now + timeout(s, f));
 	udp_send(s, f, p, dport, len);
@@ -371,13 +371,33 @@ static int
 still_passes(const struct slirp *s, const struct udp_flow *u,
     struct remote *r)
 {
-	if (r->passed != s->policy) {
-		if (!policy_would_pass(s, u->f.peer, &u->f.src, &r->addr,
-		    IPPROTO_UDP, r->port, own_address(s, &r->addr)))
-			return (0);
-		r->passed = s->policy;
+	if (r->passed == s->policy)
+		return (1);
+	if (r->failed == s->policy)
+		return (0);
+	if (!policy_would_pass(s, u->f.peer, &u->f.src, &r->addr,
+	    IPPROTO_UDP, r->port, own_address(s, &r->addr))) {
+		r->failed = s->policy;
+		return (0);
 	}
+	r->passed = s->policy;
 	return (1);
+}
+
+/* The gateway's address that the guest sent to at this port of loopback. */
+static struct remote *
+sent_to_gateway(const struct slirp *s, struct udp_flow *u, uint8_t af,
+    uint16_t port)
+{
+	struct remote	*r;
+	size_t		 i;
+
+	for (i = 0; i < s->conf.naddrs; i++)
+		if (s->conf.addrs[i].addr.af == af && (r = remotes_find(
+		    &u->remotes, &s->conf.addrs[i].addr, port)) != NULL &&
+		    still_passes(s, u, r))
+			return (r);
+	return (NULL);
 }
 
 /*
@@ -390,25 +410,26 @@ known_sender(const struct slirp *s, struct udp_flow *u,
     struct ipaddr *from, uint16_t port)
 {
 	struct remote	*r;
-	uint16_t	 i;
 	int		 lo = policy_is_loopback(from);
 
 	if (from->af != u->f.src.af)
 		return (0);
-	for (i = 0; i < u->remotes.n; i++) {
-		r = &u->remotes.v[i];
-		if (lo ? r->port != port || !own_address(s, &r->addr) :
-		    ipaddr_cmp(&r->addr, from) != 0 ||
-		    (s->conf.filtering == FILTER_PORT && r->port != port))
-			continue;
-		if (!still_passes(s, u, r))
-			continue;
-		if (lo)
+	if (lo) {
+		if ((r = sent_to_gateway(s, u, from->af, port)) != NULL)
 			*from = r->addr;
-		return (1);
+		return (r != NULL);
 	}
+	/* who answers is most often who was asked */
+	r = remotes_find(&u->remotes, from, port);
+	if (r != NULL && still_passes(s, u, r))
+		return (1);
+	if (s->conf.filtering != FILTER_PORT)
+		for (r = remotes_at(&u->remotes, from, NULL); r != NULL;
+		    r = remotes_at(&u->remotes, from, r))
+			if (still_passes(s, u, r))
+				return (1);
 	/* a stranger, but nobody of this host */
-	return (s->conf.filtering == FILTER_NONE && !lo &&
+	return (s->conf.filtering == FILTER_NONE &&
 	    policy_would_pass(s, u->f.peer, &u->f.src, from, IPPROTO_UDP,
 	    port, 0));
 }

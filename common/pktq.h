@@ -24,9 +24,8 @@ struct pktq_desc {
 	uint32_t	 peer;		/* the producer's word for it */
 	uint16_t	 off;		/* of the packet in its slot */
 	uint16_t	 len;
-	uint32_t	 flags;
+	uint32_t	 flags;		/* none yet */
 };
-#define PKTQ_ECN_MASK	0x3		/* outer ECN bits, in flags */
 
 /* Rings: what is in the first is fetched before what is in the other. */
 enum pktq_class {

@@ -38,12 +38,11 @@ op_rx_buf(void *arg, size_t len)
 }
 
 static void
-op_rx_done(void *arg, struct wg_peer *p, size_t len, int ecn, mono_t t)
+op_rx_done(void *arg, struct wg_peer *p, size_t len, mono_t t)
 {
 	(void)arg;
 	(void)p;
 	(void)len;
-	(void)ecn;
 	(void)t;
 }
 

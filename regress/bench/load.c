@@ -321,14 +321,13 @@ tcp_segment(struct gflow *f, const uint8_t *t, size_t len)
 }
 
 static void
-op_rx_done(void *arg, struct wg_peer *p, size_t len, int ecn, mono_t t)
+op_rx_done(void *arg, struct wg_peer *p, size_t len, mono_t t)
 {
 	const uint8_t	*l4 = rxbuf + 20;
 	struct client	*c = arg;
 	struct gflow	*f;
 
 	(void)p;
-	(void)ecn;
 	(void)t;
 	if (len < 40 - 12 || (rxbuf[9] != IPPROTO_TCP &&
 	    rxbuf[9] != IPPROTO_UDP))

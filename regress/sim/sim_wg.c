@@ -128,13 +128,12 @@ op_rx_buf(void *arg, size_t len)
 
 /* The inner packet: a serial number where an IPv4 payload begins. */
 static void
-op_rx_done(void *arg, struct wg_peer *p, size_t len, int ecn, mono_t now)
+op_rx_done(void *arg, struct wg_peer *p, size_t len, mono_t now)
 {
 	struct side	*s = arg, *other = &sim.s[!s->me];
 	uint32_t	 n;
 	size_t		 i;
 
-	(void)ecn;
 	if (p != s->peer)
 		fail("packet from an unknown peer");
 	if (len < 24)

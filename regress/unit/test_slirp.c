@@ -1008,6 +1008,38 @@ many_remotes(void **state)
 	remotes_free(&r, &used);
 }
 
+/* Guests who send at once do not cut each other's trains. */
+static void
+interleaved_trains(void **state)
+{
+	int	 i, k;
+
+	(void)state;
+	w_open();
+	for (i = 0; i < 16; i++)
+		for (k = 0; k < 3; k++)
+			g_udp_queue("10.77.0.2", k < 2 ? "192.0.2.9" :
+			    "192.0.2.8", k == 0 ? 5000 : 5001, 4433,
+			    i == 15 ? "last" : "datagram", i == 15 ? 4 : 8);
+	assert_int_equal(slirp_input(&W.s, 256), 48);
+	pktq_return_flush(&W.in_c);
+	w_run();
+	assert_int_equal(W.sends, 3);
+	assert_int_equal(W.s.count.udp_rx_datagrams, 48);
+	assert_int_equal(W.s.count.udp_rx_bytes, 3 * (15 * 8 + 4));
+	/* more than there are trains for: all arrive all the same */
+	W.sends = 0;
+	for (i = 0; i < 16; i++)
+		for (k = 0; k < 9; k++)
+			g_udp_queue("10.77.0.2", "192.0.2.9",
+			    (uint16_t)(6000 + k), 4433, "datagram", 8);
+	assert_int_equal(slirp_input(&W.s, 256), 144);
+	pktq_return_flush(&W.in_c);
+	w_run();
+	assert_int_equal(W.s.count.udp_rx_datagrams, 48 + 144);
+	w_close();
+}
+
 /* A fragment within what was put together is not looked at. */
 static void
 nested_fragments(void **state)
@@ -1446,6 +1478,7 @@ main(void)
 		cmocka_unit_test(reassembly),
 		cmocka_unit_test(fragment_flood),
 		cmocka_unit_test(fragment_eviction),
+		cmocka_unit_test(interleaved_trains),
 		cmocka_unit_test(many_remotes),
 		cmocka_unit_test(options6),
 		cmocka_unit_test(nested_fragments),

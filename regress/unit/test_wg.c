@@ -657,12 +657,11 @@ t_rx_buf(void *arg, size_t len)
 }
 
 static void
-t_rx_done(void *arg, struct wg_peer *p, size_t len, int ecn, mono_t now)
+t_rx_done(void *arg, struct wg_peer *p, size_t len, mono_t now)
 {
 	struct side	*s = arg;
 	int		 i;
 
-	(void)ecn;
 	(void)now;
 	assert_ptr_equal(p, s->peer);
 	s->last_tos = s->rx[1];

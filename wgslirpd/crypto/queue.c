@@ -70,7 +70,7 @@ is_tcp(const uint8_t *p, size_t len)
 }
 
 static void
-op_rx_done(void *arg, struct wg_peer *p, size_t len, int ecn, mono_t now)
+op_rx_done(void *arg, struct wg_peer *p, size_t len, mono_t now)
 {
 	struct pktq_desc	 d;
 
@@ -80,7 +80,6 @@ op_rx_done(void *arg, struct wg_peer *p, size_t len, int ecn, mono_t now)
 	d.slot = slot;
 	d.peer = p->id;
 	d.len = (uint16_t)len;
-	d.flags = (uint32_t)ecn & PKTQ_ECN_MASK;
 	if (pktq_publish(&ce.in, &d, PKTQ_BULK) == 0) {
 		if (len <= URGENT_LEN && !is_tcp(pktq_slot(&ce.in, slot),
 		    len))

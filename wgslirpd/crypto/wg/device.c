@@ -322,7 +322,7 @@ input_data(struct wg_device *d, const uint8_t *msg, size_t len,
 			d->count.wg_drop_noslot++;
 		else if (plain > 0) {
 			d->count.wg_rx_packets++;
-			d->ops->rx_done(d->arg, p, plain, ecn, now);
+			d->ops->rx_done(d->arg, p, plain, now);
 		}
 	} else
 		d->count.wg_rx_keepalives++;

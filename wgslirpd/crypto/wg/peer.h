@@ -129,7 +129,7 @@ struct wg_pending {
  */
 struct wg_ops {
 	uint8_t	*(*rx_buf)(void *, size_t);
-	void	 (*rx_done)(void *, struct wg_peer *, size_t, int, mono_t);
+	void	 (*rx_done)(void *, struct wg_peer *, size_t, mono_t);
 	uint8_t	*(*tx_buf)(void *, const struct wg_endpoint *, size_t, int);
 	void	 (*tx_done)(void *, size_t);
 	void	 (*wall)(void *, struct timespec *);

@@ -36,9 +36,13 @@
 #define TRAIN_BYTES	65000
 #define IDLE		MONO_SEC(30)	/* then it makes room for others */
 
-/* Datagrams of one batch that can go to the host with one call. */
+/*
+ * Datagrams of one batch that can go to the host with one call.  There are a
+ * few at a time, so that guests who send at once do not cut each other's.
+ */
 #define UDP_TRAIN	64
-struct udp_state {
+#define UDP_TRAINS	4
+struct train {
 	struct flow		*f;		/* NULL: empty */
 	struct slirp_peer	*peer;
 	struct ipaddr		 dst;
@@ -51,6 +55,10 @@ struct udp_state {
 	/* the packets that they were in */
 	const uint8_t		*pkt[UDP_TRAIN];
 	uint16_t		 pktlen[UDP_TRAIN];
+};
+struct udp_state {
+	struct train	 train[UDP_TRAINS];
+	unsigned int	 next;		/* to go if all are in use */
 };
 
 struct udp_flow {
@@ -72,7 +80,7 @@ struct arrival {
 	uint32_t		 nslots;
 };
 
-static void	 udp_flush(struct slirp *);
+static void	 train_flush(struct slirp *, struct train *);
 
 static mono_t
 timeout(const struct slirp *s, const struct flow *f)
@@ -88,8 +96,11 @@ timeout(const struct slirp *s, const struct flow *f)
 static void
 udp_close(struct slirp *s, struct flow *f)
 {
-	if (s->udp->f == f)
-		udp_flush(s);
+	int	 i;
+
+	for (i = 0; i < UDP_TRAINS; i++)
+		if (s->udp->train[i].f == f)
+			train_flush(s, &s->udp->train[i]);
 	s->host->close(s->harg, f, 0);
 	remotes_free(&((struct udp_flow *)f)->remotes, &f->peer->nremotes);
 	flow_remove(s, f);
@@ -186,7 +197,7 @@ send_one(struct slirp *s, struct flow *f, const struct ippkt *p,
 
 /* What an error about a packet of the train needs to know of it. */
 static void
-train_packet(const struct udp_state *t, int i, struct ippkt *p)
+train_packet(const struct train *t, int i, struct ippkt *p)
 {
 	memset(p, 0, sizeof(*p));
 	p->data = t->pkt[i];
@@ -201,9 +212,8 @@ train_packet(const struct udp_state *t, int i, struct ippkt *p)
 
 /* Send the datagrams that were gathered, while their slots are held. */
 static void
-udp_flush(struct slirp *s)
+train_flush(struct slirp *s, struct train *t)
 {
-	struct udp_state	*t = s->udp;
 	struct flow		*f = t->f;
 	const struct ipaddr	*dst;
 	struct dgram_opts	 o = t->o;
@@ -228,6 +238,36 @@ udp_flush(struct slirp *s)
 	t->n = 0;
 }
 
+static void
+udp_flush(struct slirp *s)
+{
+	int	 i;
+
+	for (i = 0; i < UDP_TRAINS; i++)
+		train_flush(s, &s->udp->train[i]);
+}
+
+/* The train of a flow to a destination, or one that is empty. */
+static struct train *
+train_for(struct slirp *s, const struct flow *f, const struct ipaddr *dst,
+    uint16_t dport)
+{
+	struct udp_state	*u = s->udp;
+	struct train		*t, *empty = NULL;
+
+	for (t = u->train; t < u->train + UDP_TRAINS; t++)
+		if (t->f == NULL)
+			empty = t;
+		else if (t->f == f && t->dport == dport &&
+		    ipaddr_cmp(&t->dst, dst) == 0)
+			return (t);
+	if (empty == NULL) {
+		empty = &u->train[u->next++ % UDP_TRAINS];
+		train_flush(s, empty);
+	}
+	return (empty);
+}
+
 /*
  * Send a datagram to the host, together with those of this batch that are
  * like it: as long as the first, or shorter and the last.
@@ -236,14 +276,13 @@ static void
 udp_send(struct slirp *s, struct flow *f, const struct ippkt *p,
     uint16_t dport, size_t len)
 {
-	struct udp_state	*t = s->udp;
+	struct train	*t = train_for(s, f, &p->dst, dport);
 
-	if (t->f != NULL && (t->f != f || t->closed || t->n == UDP_TRAIN ||
-	    len == 0 || len > t->o.segment || t->dport != dport ||
-	    t->total + len > TRAIN_BYTES || t->o.ttl != p->ttl ||
-	    t->o.tos != p->tos || t->o.df != p->df || !p->stable ||
-	    ipaddr_cmp(&t->dst, &p->dst) != 0))
-		udp_flush(s);
+	if (t->f != NULL && (t->closed || t->n == UDP_TRAIN || len == 0 ||
+	    len > t->o.segment || t->total + len > TRAIN_BYTES ||
+	    t->o.ttl != p->ttl || t->o.tos != p->tos || t->o.df != p->df ||
+	    !p->stable))
+		train_flush(s, t);
 	if (t->f == NULL) {
 		t->f = f;
 		t->peer = p->peer;
@@ -266,7 +305,7 @@ udp_send(struct slirp *s, struct flow *f, const struct ippkt *p,
 		t->closed = 1;
 	/* what was put together is not there for long */
 	if (!p->stable)
-		udp_flush(s);
+		train_flush(s, t);
 }
 
 /*

@@ -26,7 +26,7 @@ from guest import (                                         # noqa: E402
     client_stops, connect_error, dial, drip, echo_slowly, flood, get,
     half_client_first, half_server_first, many_udp_sockets, parallel,
     ping, put, read_all, reset_by_client, reset_by_server, speaks_first,
-    stalled_reader, udp_echo, udp_refused)
+    stalled_reader, stamp, udp_echo, udp_refused)
 from net import (Net, check, enter, named, open_ping, run,  # noqa: E402
                  run_tests, setns, wait_for, SERVER4, SERVER6, GATE4,
                  GATE6, GUEST4)
@@ -719,6 +719,29 @@ def name_server(answers):
             return said
 
 
+def test_reserved(n):
+    """A client with reserved bytes that comes from where it likes."""
+    n.write_conf(n.conf(peer_extra='reserved { 7 8 9 }'))
+    n.ctl('reload')
+    end = n.begin('c', stamp, 40010, ('10.9.0.1', 51820), b'\7\x08\x09', 5)
+    time.sleep(0.2)
+    check(n.client_set(endpoint='127.0.0.1:40010') == 0, 'setconf')
+    check(n.call('c', get, SERVER4, MB) == (MB, server.digest(MB)), 'get')
+    check(end() == 0, 'answers without the bytes')
+    # those of nobody are nobody's
+    before = n.ctlj('show', 'counters')['wg_drop_malformed']
+    end = n.begin('c', stamp, 40010, ('10.9.0.1', 51820), b'\7\x08\x0a', 3)
+    time.sleep(0.2)
+    check(n.client_set(endpoint='127.0.0.1:40010') == 0, 'setconf')
+    check(n.call('c', connect_error, SERVER4, 80, 2)[0] == 'timeout',
+          'a session with wrong bytes')
+    end()
+    check(n.ctlj('show', 'counters')['wg_drop_malformed'] > before, 'count')
+    n.write_conf(n.conf())
+    n.ctl('reload')
+    session(n)
+
+
 def test_moving_name(n):
     """A peer that does not answer may have another address by now."""
     n.stop()
@@ -980,7 +1003,8 @@ TESTS = [test_ping, test_download, test_upload, test_parallel, test_half_close,
          test_blocked, test_show, test_secrets, test_hidden,
          test_control_hostile, test_kill_flow,
          test_log, test_outer_v6, test_roaming, test_reload, test_offload,
-         test_policy_rules, test_endpoint_by_name, test_moving_name,
+         test_policy_rules, test_endpoint_by_name, test_reserved,
+         test_moving_name,
          test_address_change, test_sticky_source, test_flood, test_metrics,
          test_tcp_options, test_pause, test_peer_restart, test_wrong_key,
          test_stop, test_kill_children, test_as_root, test_overlay,

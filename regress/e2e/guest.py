@@ -299,3 +299,26 @@ def flood(public, count, valid):
                 except OSError:
                     pass
     return sent
+
+
+def stamp(port, target, mark, seconds):
+    """A client's relay that marks bytes 1 to 3; what came back unmarked."""
+    inside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    inside.bind(('127.0.0.1', port))
+    outside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    outside.connect(target)
+    client, unmarked = None, 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for s in select.select((inside, outside), (), (), 0.2)[0]:
+            try:
+                if s is inside:
+                    b, client = s.recvfrom(65536)
+                    outside.send(b[:1] + mark + b[4:])
+                else:
+                    b = s.recv(65536)
+                    unmarked += b[1:4] != mark
+                    inside.sendto(b[:1] + bytes(3) + b[4:], client)
+            except ConnectionRefusedError:
+                pass
+    return unmarked

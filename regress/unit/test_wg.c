@@ -1118,7 +1118,68 @@ device_reserved(void **state)
 	carry(&a, &b, now);
 	assert_int_equal(b.delivered, 3);
 	assert_int_equal(b.dev->count.wg_drop_malformed, 1);
-	assert_true(LIST_EMPTY(&b.dev->reserved));
+	assert_int_equal(b.dev->nreserved, 0);
+	wg_device_free(a.dev);
+	wg_device_free(b.dev);
+}
+
+/* A client with reserved bytes that comes from anywhere, and goes on. */
+static void
+device_reserved_roaming(void **state)
+{
+	static const uint8_t	 bytes[3] = { 7, 8, 9 }, others[3] = { 1, 1, 1 };
+	static struct side	 a, b;
+	struct wg_endpoint	 elsewhere;
+	struct wg_peer		*c;
+	uint8_t			 pkt[100], key[32];
+	mono_t			 now = MONO_SEC(10);
+	int			 i;
+
+	(void)state;
+	two_devices(&a, &b, now);
+	arc4random_buf(key, sizeof(key));
+	assert_non_null(c = wg_peer_add(b.dev, 1, key, NULL));
+	wg_peer_set_reserved(b.dev, c, others);
+	make_packet(pkt, "10.0.0.1", "10.0.0.2");
+	wg_peer_set_reserved(a.dev, a.peer, bytes);
+	/* another peer's bytes open nothing */
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	memcpy(a.wire[0].buf + 1, others, 3);
+	wg_input(b.dev, a.wire[0].buf, a.wire[0].len, &a.ep, 0, now);
+	wg_run_handshakes(b.dev, 100, now);
+	assert_int_equal(b.dev->count.wg_drop_handshake, 1);
+	assert_int_equal(b.dev->count.wg_tx_responses, 0);
+	a.nwire = 0;
+	/* its own do, from wherever it comes */
+	wg_peer_set_reserved(b.dev, b.peer, bytes);
+	memset(&b.peer->ep, 0, sizeof(b.peer->ep));
+	now += MONO_SEC(6);
+	wg_send_initiation(a.dev, a.peer, 0, now);
+	for (i = 0; i < 4; i++) {
+		carry(&a, &b, now);
+		carry(&b, &a, now);
+	}
+	assert_int_equal(b.delivered, 1);
+	/* and what is said to it where it went has them, too */
+	elsewhere = a.ep;
+	elsewhere.remote.sin.sin_port = htons(4711);
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	wg_input(b.dev, a.wire[0].buf, a.wire[0].len, &elsewhere, 0, now);
+	a.nwire = 0;
+	assert_int_equal(b.delivered, 2);
+	assert_int_equal(b.peer->ep.remote.sin.sin_port, htons(4711));
+	make_packet(pkt, "10.0.0.2", "10.0.0.1");
+	b.nwire = 0;
+	wg_output(b.dev, b.peer, pkt, 100, 0, now);
+	assert_true(b.nwire > 0);
+	for (i = 0; i < b.nwire; i++)
+		assert_memory_equal(b.wire[i].buf + 1, bytes, 3);
+	/* data with those of another peer is not its own */
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	memcpy(a.wire[0].buf + 1, others, 3);
+	wg_input(b.dev, a.wire[0].buf, a.wire[0].len, &elsewhere, 0, now);
+	assert_int_equal(b.delivered, 2);
+	assert_int_equal(b.dev->count.wg_drop_malformed, 1);
 	wg_device_free(a.dev);
 	wg_device_free(b.dev);
 }
@@ -1227,6 +1288,7 @@ main(void)
 		cmocka_unit_test(device_overlay),
 		cmocka_unit_test(device_source),
 		cmocka_unit_test(device_reserved),
+		cmocka_unit_test(device_reserved_roaming),
 		cmocka_unit_test(device_ecn),
 		cmocka_unit_test(device_under_load)
 	};

@@ -77,7 +77,7 @@ handshake_done(struct wg_device *d, struct wg_peer *p)
 
 static void
 input_initiation(struct wg_device *d, const struct wg_initiation *m,
-    const struct wg_endpoint *from, mono_t now)
+    const uint8_t reserved[3], const struct wg_endpoint *from, mono_t now)
 {
 	struct noise_opened	 o;
 	struct wg_peer		*p;
@@ -87,7 +87,8 @@ input_initiation(struct wg_device *d, const struct wg_initiation *m,
 		return;
 	}
 	p = wg_peer_by_key(d, o.public);
-	if (p == NULL || (p->last_initiation != 0 &&
+	if (p == NULL || !wg_reserved_ok(p, reserved) ||
+	    (p->last_initiation != 0 &&
 	    now - p->last_initiation < INITIATION_INTERVAL) ||
 	    noise_consume_initiation(&p->noise, m, &o) == -1) {
 		OPENSSL_cleanse(&o, sizeof(o));
@@ -109,13 +110,14 @@ input_initiation(struct wg_device *d, const struct wg_initiation *m,
 
 static void
 input_response(struct wg_device *d, const struct wg_response *m,
-    const struct wg_endpoint *from, mono_t now)
+    const uint8_t reserved[3], const struct wg_endpoint *from, mono_t now)
 {
 	struct wg_index	*x;
 	struct wg_peer	*p;
 
 	x = wg_index_find(d, le32toh(m->receiver));
 	if (x == NULL || x->keypair != NULL ||
+	    !wg_reserved_ok(x->peer, reserved) ||
 	    noise_consume_response(&d->local, &x->peer->noise, m) == -1) {
 		d->count.wg_drop_handshake++;
 		return;
@@ -136,12 +138,14 @@ input_response(struct wg_device *d, const struct wg_response *m,
 }
 
 static void
-input_cookie(struct wg_device *d, const struct wg_cookie *m, mono_t now)
+input_cookie(struct wg_device *d, const struct wg_cookie *m,
+    const uint8_t reserved[3], mono_t now)
 {
 	struct wg_index	*x;
 
 	x = wg_index_find(d, le32toh(m->receiver));
-	if (x == NULL || cookie_consume(&x->peer->cookie, m, now) == -1)
+	if (x == NULL || !wg_reserved_ok(x->peer, reserved) ||
+	    cookie_consume(&x->peer->cookie, m, now) == -1)
 		d->count.wg_drop_handshake++;
 	else
 		d->count.wg_rx_cookies++;
@@ -150,7 +154,7 @@ input_cookie(struct wg_device *d, const struct wg_cookie *m, mono_t now)
 /* Queue a handshake message whose mac1 is valid; cookies are cheap. */
 static void
 queue_handshake(struct wg_device *d, const uint8_t *msg, size_t len,
-    const struct wg_endpoint *from, mono_t now)
+    const uint8_t reserved[3], const struct wg_endpoint *from, mono_t now)
 {
 	struct wg_pending	*q;
 
@@ -165,6 +169,7 @@ queue_handshake(struct wg_device *d, const uint8_t *msg, size_t len,
 	}
 	q = &d->pending[d->phead++ % WG_HANDSHAKE_QUEUE];
 	q->from = *from;
+	memcpy(q->reserved, reserved, sizeof(q->reserved));
 	q->len = (uint16_t)len;
 	memcpy(q->msg, msg, len);
 	if (d->phead - d->ptail >= WG_UNDER_LOAD)
@@ -181,8 +186,8 @@ admit_handshake(struct wg_device *d, const struct wg_pending *q, mono_t now)
 	    now) != COOKIE_MAC2) {
 		if (cookie_reply(&d->checker, q->msg, q->len,
 		    get32(q->msg + 4), &q->from.remote.sa, now,
-		    &reply) == 0 && wg_send_message(d, &q->from, &reply,
-		    sizeof(reply)) == 0)
+		    &reply) == 0 && wg_send_message(d, &q->from,
+		    q->reserved, &reply, sizeof(reply)) == 0)
 			d->count.wg_tx_cookies++;
 		return (0);
 	}
@@ -210,10 +215,11 @@ wg_run_handshakes(struct wg_device *d, int max, mono_t now)
 			continue;
 		if (q->len == sizeof(init)) {
 			memcpy(&init, q->msg, sizeof(init));
-			input_initiation(d, &init, &q->from, now);
+			input_initiation(d, &init, q->reserved, &q->from,
+			    now);
 		} else {
 			memcpy(&resp, q->msg, sizeof(resp));
-			input_response(d, &resp, &q->from, now);
+			input_response(d, &resp, q->reserved, &q->from, now);
 		}
 	}
 	return ((int)(d->phead - d->ptail));
@@ -256,7 +262,8 @@ check_inner(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
 
 static void
 input_data(struct wg_device *d, const uint8_t *msg, size_t len,
-    const struct wg_endpoint *from, int ecn, mono_t now)
+    const uint8_t reserved[3], const struct wg_endpoint *from, int ecn,
+    mono_t now)
 {
 	struct wg_keypair	*kp;
 	struct wg_index		*x;
@@ -271,6 +278,10 @@ input_data(struct wg_device *d, const uint8_t *msg, size_t len,
 		return;
 	}
 	p = x->peer;
+	if (!wg_reserved_ok(p, reserved)) {
+		d->count.wg_drop_malformed++;
+		return;
+	}
 	if (now - kp->birth >= REJECT_AFTER_TIME) {
 		d->count.wg_drop_expired++;
 		return;
@@ -340,6 +351,7 @@ wg_input(struct wg_device *d, uint8_t *msg, size_t len,
     const struct wg_endpoint *from, int ecn, mono_t now)
 {
 	struct wg_cookie	 cookie;
+	uint8_t			 reserved[3] = { 0, 0, 0 };
 
 	d->count.wg_rx_datagrams++;
 	d->count.wg_rx_bytes += len;
@@ -347,30 +359,33 @@ wg_input(struct wg_device *d, uint8_t *msg, size_t len,
 		d->count.wg_drop_paused++;
 		return;
 	}
-	/* only from a peer that is known to use them */
-	if (len >= 4 && (msg[1] | msg[2] | msg[3]) != 0 &&
-	    wg_reserved_peer(d, from) != NULL)
-		memset(msg + 1, 0, 3);
+	/* those of some peer: whose it is shows when the message is open */
+	if (d->nreserved > 0 && len >= 4 &&
+	    (msg[1] | msg[2] | msg[3]) != 0 &&
+	    wg_reserved_known(d, msg + 1)) {
+		memcpy(reserved, msg + 1, sizeof(reserved));
+		memset(msg + 1, 0, sizeof(reserved));
+	}
 	if (len >= WG_DATA_MIN_LEN) {
 		switch (get32(msg)) {
 		case WG_MSG_DATA:
-			input_data(d, msg, len, from, ecn, now);
+			input_data(d, msg, len, reserved, from, ecn, now);
 			return;
 		case WG_MSG_INITIATION:
 			if (len != WG_INITIATION_LEN)
 				break;
-			queue_handshake(d, msg, len, from, now);
+			queue_handshake(d, msg, len, reserved, from, now);
 			return;
 		case WG_MSG_RESPONSE:
 			if (len != WG_RESPONSE_LEN)
 				break;
-			queue_handshake(d, msg, len, from, now);
+			queue_handshake(d, msg, len, reserved, from, now);
 			return;
 		case WG_MSG_COOKIE:
 			if (len != WG_COOKIE_LEN)
 				break;
 			memcpy(&cookie, msg, sizeof(cookie));
-			input_cookie(d, &cookie, now);
+			input_cookie(d, &cookie, reserved, now);
 			return;
 		}
 	}
@@ -418,6 +433,7 @@ struct wg_device *
 wg_device_new(const struct wg_ops *ops, void *arg, mono_t now)
 {
 	struct wg_device	*d;
+	int			 i;
 
 	if ((d = calloc(1, sizeof(*d))) == NULL)
 		return (NULL);
@@ -430,7 +446,8 @@ wg_device_new(const struct wg_ops *ops, void *arg, mono_t now)
 	d->ops = ops;
 	d->arg = arg;
 	TAILQ_INIT(&d->peers);
-	LIST_INIT(&d->reserved);
+	for (i = 0; i < WG_RESERVED_BUCKETS; i++)
+		LIST_INIT(&d->reserved[i]);
 	aip_init(&d->aips);
 	aip_init(&d->excludes);
 	TAILQ_INIT(&d->excluded);

@@ -27,21 +27,19 @@ jitter(struct wg_device *d)
 }
 
 /*
- * Send one whole message to an endpoint.  Reserved bytes go in last, so
- * that no MAC covers them.
+ * Send one whole message to an endpoint.  Reserved bytes, zeros for none, go
+ * in last, so that no MAC covers them.
  */
 int
 wg_send_message(struct wg_device *d, const struct wg_endpoint *ep,
-    const void *msg, size_t len)
+    const uint8_t reserved[3], const void *msg, size_t len)
 {
-	const struct wg_peer	*p;
-	uint8_t			*buf;
+	uint8_t	*buf;
 
 	if ((buf = d->ops->tx_buf(d->arg, ep, len, TOS_HANDSHAKE)) == NULL)
 		return (-1);
 	memcpy(buf, msg, len);
-	if ((p = wg_reserved_peer(d, ep)) != NULL)
-		memcpy(buf + 1, p->reserved, sizeof(p->reserved));
+	memcpy(buf + 1, reserved, 3);
 	d->ops->tx_done(d->arg, len);
 	return (0);
 }
@@ -92,7 +90,7 @@ wg_send_initiation(struct wg_device *d, struct wg_peer *p, int retry,
 	if (ok == 0 && cookie_sign(&p->cookie, &m, sizeof(m), now) == 0) {
 		timers_handshake_sent(&p->timers, now);
 		note_sent(d, p, sizeof(m), now);
-		if (wg_send_message(d, &p->ep, &m, sizeof(m)) == 0)
+		if (wg_send_message(d, &p->ep, p->reserved, &m, sizeof(m)) == 0)
 			d->count.wg_tx_initiations++;
 		if (p->timers.unanswered % LOST_EVERY == LOST_AFTER &&
 		    d->ops->lost != NULL)
@@ -123,7 +121,7 @@ wg_send_response(struct wg_device *d, struct wg_peer *p, mono_t now)
 	timers_session_derived(&p->timers, now);
 	timers_handshake_sent(&p->timers, now);
 	note_sent(d, p, sizeof(m), now);
-	if (wg_send_message(d, &p->ep, &m, sizeof(m)) == 0)
+	if (wg_send_message(d, &p->ep, p->reserved, &m, sizeof(m)) == 0)
 		d->count.wg_tx_responses++;
 }
 

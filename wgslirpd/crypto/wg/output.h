@@ -6,7 +6,8 @@
 #include "peer.h"
 
 int		 wg_send_message(struct wg_device *,
-		    const struct wg_endpoint *, const void *, size_t);
+		    const struct wg_endpoint *, const uint8_t [3],
+		    const void *, size_t);
 void		 wg_send_initiation(struct wg_device *, struct wg_peer *, int,
 		    mono_t);
 void		 wg_send_response(struct wg_device *, struct wg_peer *,

@@ -192,16 +192,28 @@ has_reserved(const struct wg_peer *p)
 	return ((p->reserved[0] | p->reserved[1] | p->reserved[2]) != 0);
 }
 
+static unsigned int
+reserved_bucket(const uint8_t bytes[3])
+{
+	return ((bytes[0] * 31U + bytes[1] * 7U + bytes[2]) %
+	    WG_RESERVED_BUCKETS);
+}
+
 /* Set the reserved bytes of the peer's messages; zeros for none. */
 void
 wg_peer_set_reserved(struct wg_device *d, struct wg_peer *p,
     const uint8_t reserved[3])
 {
-	if (has_reserved(p))
+	if (has_reserved(p)) {
 		LIST_REMOVE(p, reserved_entry);
+		d->nreserved--;
+	}
 	memcpy(p->reserved, reserved, sizeof(p->reserved));
-	if (has_reserved(p))
-		LIST_INSERT_HEAD(&d->reserved, p, reserved_entry);
+	if (has_reserved(p)) {
+		LIST_INSERT_HEAD(&d->reserved[reserved_bucket(reserved)], p,
+		    reserved_entry);
+		d->nreserved++;
+	}
 }
 
 /* Have wg_expire() called when the peer's next timer is due. */
@@ -372,14 +384,22 @@ wg_forget_pending(struct wg_device *d)
 	d->ptail = d->phead;
 }
 
-/* The peer with reserved bytes at this address, or NULL. */
-const struct wg_peer *
-wg_reserved_peer(const struct wg_device *d, const struct wg_endpoint *ep)
+/* Does any peer have these reserved bytes? */
+int
+wg_reserved_known(const struct wg_device *d, const uint8_t bytes[3])
 {
 	const struct wg_peer	*p;
 
-	LIST_FOREACH(p, &d->reserved, reserved_entry)
-		if (sa_equal(&p->ep.remote.sa, &ep->remote.sa))
-			return (p);
-	return (NULL);
+	LIST_FOREACH(p, &d->reserved[reserved_bucket(bytes)], reserved_entry)
+		if (memcmp(p->reserved, bytes, sizeof(p->reserved)) == 0)
+			return (1);
+	return (0);
+}
+
+/* May a message that turned out to be this peer's have these bytes? */
+int
+wg_reserved_ok(const struct wg_peer *p, const uint8_t bytes[3])
+{
+	return ((bytes[0] | bytes[1] | bytes[2]) == 0 ||
+	    memcmp(p->reserved, bytes, sizeof(p->reserved)) == 0);
 }

@@ -73,6 +73,8 @@ struct wg_staged {
 };
 TAILQ_HEAD(wg_staged_queue, wg_staged);
 
+#define WG_RESERVED_BUCKETS	256
+
 struct wg_peer {
 	TAILQ_ENTRY(wg_peer)	 entry;
 	LIST_ENTRY(wg_peer)	 hash;
@@ -112,6 +114,7 @@ LIST_HEAD(wg_peer_bucket, wg_peer);
 
 /* A handshake message that waits for its turn. */
 struct wg_pending {
+	uint8_t			 reserved[3];	/* that it came with */
 	struct wg_endpoint	 from;
 	uint16_t		 len;
 	uint8_t			 msg[WG_INITIATION_LEN];
@@ -154,7 +157,8 @@ struct wg_device {
 	struct wg_index_bucket	*byindex;
 	uint32_t		 nbuckets;	/* of each, power of two */
 	uint32_t		 npeers;
-	struct wg_peer_bucket	 reserved;	/* peers with such bytes */
+	struct wg_peer_bucket	 reserved[WG_RESERVED_BUCKETS];	/* by value */
+	uint32_t		 nreserved;	/* peers with such bytes */
 	struct siphash_key	 hashkey;
 	struct wheel		 wheel;
 	uint32_t		 nstaged;
@@ -206,7 +210,8 @@ void		 wg_stage(struct wg_device *, struct wg_peer *,
 struct wg_staged	*wg_unstage(struct wg_device *, struct wg_peer *);
 void		 wg_stage_purge(struct wg_device *, struct wg_peer *);
 void		 wg_forget_pending(struct wg_device *);
-const struct wg_peer	*wg_reserved_peer(const struct wg_device *,
-		    const struct wg_endpoint *);
+int		 wg_reserved_known(const struct wg_device *,
+		    const uint8_t [3]);
+int		 wg_reserved_ok(const struct wg_peer *, const uint8_t [3]);
 
 #endif

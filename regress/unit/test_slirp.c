@@ -1196,6 +1196,33 @@ ack_at_the_edge(void **state)
 	w_close();
 }
 
+/* A kernel without memory for a moment: no edge tells that it has it again. */
+static void
+no_memory(void **state)
+{
+	struct guest	 g;
+	struct fsock	*x;
+	int		 i;
+
+	(void)state;
+	w_open();
+	g_init(&g, 0, 1000);
+	x = g_connect(&g, 0);
+	for (i = 0; i < 2; i++) {
+		x->outlen = 0;
+		x->werror = ENOBUFS;
+		g_send(&g, TH_ACK | TH_PSH, g.seq, "hello", 5);
+		g.seq += 5;
+		w_time(i * 30);
+		assert_int_equal(x->outlen, 0);
+		x->werror = 0;
+		w_time(50);
+		assert_int_equal(x->outlen, 5);
+		assert_memory_equal(x->out, "hello", 5);
+	}
+	w_close();
+}
+
 static void
 icmp_echo(void **state)
 {
@@ -1484,6 +1511,7 @@ main(void)
 		cmocka_unit_test(nested_fragments),
 		cmocka_unit_test(reset_after_eof),
 		cmocka_unit_test(ack_at_the_edge),
+		cmocka_unit_test(no_memory),
 		cmocka_unit_test(icmp_echo),
 		cmocka_unit_test(policy_table),
 		cmocka_unit_test(hostile_packets)

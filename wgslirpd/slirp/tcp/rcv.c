@@ -33,6 +33,7 @@
 #include "tcb.h"
 #include "turns.h"
 
+#define NOBUFS_RETRY	MONO_MS(20)
 #define MAX_IOV		256
 #define QUICKACKS	16
 
@@ -223,6 +224,16 @@ over_rate(struct slirp *s, struct tcpcb *t)
 	return (1);
 }
 
+/*
+ * The host's kernel had no memory for it.  That its socket can be written to
+ * was said before, and nothing will say it again: try again soon.
+ */
+static void
+try_later(struct slirp *s, struct tcpcb *t)
+{
+	t->x->t_rate = s->now + NOBUFS_RETRY;
+}
+
 /* Write this batch's items.  Returns 0 if the host took all of them. */
 static int
 flush_items(struct slirp *s, struct tcpcb *t)
@@ -252,6 +263,8 @@ flush_items(struct slirp *s, struct tcpcb *t)
 	} else {
 		if (r > 0)
 			taken = (uint32_t)r;
+		else if (r == -1 && errno == ENOBUFS)
+			try_later(s, t);
 		host_took(s, t, taken);
 		if (taken < t->x->rx_len) {
 			t->host_full = 1;
@@ -287,6 +300,8 @@ flush_queue(struct slirp *s, struct tcpcb *t)
 		}
 		if (r > 0)
 			host_took(s, t, (uint32_t)r);
+		if (r == -1 && errno == ENOBUFS)
+			try_later(s, t);
 		if (r < (ssize_t)want)
 			t->host_full = 1;
 	}

@@ -93,7 +93,7 @@ NET =		wgslirpd/slirp/net/cksum.o wgslirpd/slirp/net/engine.o \
 		wgslirpd/slirp/net/remotes.o wgslirpd/slirp/net/slirp.o \
 		wgslirpd/slirp/net/table.o wgslirpd/slirp/net/turns.o \
 		wgslirpd/slirp/net/udp.o wgslirpd/slirp/net/udpfwd.o \
-		wgslirpd/slirp/net/udpout.o
+		wgslirpd/slirp/net/udpout.o wgslirpd/slirp/net/udpports.o
 
 TCP =		wgslirpd/slirp/tcp/cc.o wgslirpd/slirp/tcp/cc_bbr.o \
 		wgslirpd/slirp/tcp/cc_cubic.o wgslirpd/slirp/tcp/cc_reno.o \

@@ -23,7 +23,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import server                                               # noqa: E402
 import uapi                                                 # noqa: E402
 from guest import (                                         # noqa: E402
-    client_stops, connect_error, dial, drip, echo_slowly, flood, get,
+    client_stops, connect_error, dial, drip, echo_slowly, ect_echo, flood,
+    get,
     half_client_first, half_server_first, many_udp_sockets, parallel,
     ping, put, read_all, reset_by_client, reset_by_server, speaks_first,
     stalled_reader, stamp, udp_echo, udp_refused)
@@ -742,6 +743,20 @@ def test_reserved(n):
     session(n)
 
 
+def test_outer_ecn(n):
+    """A path that marks congestion (RFC 6040): what takes part goes on."""
+    end = n.begin('c', stamp, 40010, ('10.9.0.1', 51820), bytes(3), 9, 3)
+    time.sleep(0.2)
+    check(n.client_set(endpoint='127.0.0.1:40010') == 0, 'setconf')
+    wait_for(lambda: n.call('c', ect_echo, SERVER4, 2), 6, 'ECT(0)')
+    check(n.call('c', ect_echo, SERVER4, 1), 'ECT(1)')
+    before = n.ctlj('show', 'counters')['wg_drop_ecn']
+    check(not n.call('c', ect_echo, SERVER4, 0), 'not ECT was let through')
+    check(n.ctlj('show', 'counters')['wg_drop_ecn'] > before, 'count')
+    end()
+    session(n)
+
+
 def test_moving_name(n):
     """A peer that does not answer may have another address by now."""
     n.stop()
@@ -1003,7 +1018,7 @@ TESTS = [test_ping, test_download, test_upload, test_parallel, test_half_close,
          test_blocked, test_show, test_secrets, test_hidden,
          test_control_hostile, test_kill_flow,
          test_log, test_outer_v6, test_roaming, test_reload, test_offload,
-         test_policy_rules, test_endpoint_by_name, test_reserved,
+         test_policy_rules, test_endpoint_by_name, test_reserved, test_outer_ecn,
          test_moving_name,
          test_address_change, test_sticky_source, test_flood, test_metrics,
          test_tcp_options, test_pause, test_peer_restart, test_wrong_key,

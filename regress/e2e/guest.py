@@ -301,11 +301,28 @@ def flood(public, count, valid):
     return sent
 
 
-def stamp(port, target, mark, seconds):
-    """A client's relay that marks bytes 1 to 3; what came back unmarked."""
+def ect_echo(host, tos):
+    """A datagram with these ECN bits: is there an answer?"""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
+        s.settimeout(1)
+        s.connect((host, server.UDP))
+        s.send(b'hello')
+        try:
+            return s.recv(100) == b'hello'
+        except socket.timeout:
+            return False
+
+
+def stamp(port, target, mark, seconds, tos=0):
+    """A client's relay that marks bytes 1 to 3; what came back unmarked.
+
+    tos: of what goes to the target, with the ECN bits.
+    """
     inside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     inside.bind(('127.0.0.1', port))
     outside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    outside.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
     outside.connect(target)
     client, unmarked = None, 0
     end = time.monotonic() + seconds

@@ -315,6 +315,39 @@ def test_filtering(n):
     n.use()
 
 
+def test_hairpin(n):
+    """Two sockets of a guest find each other at the host's address."""
+    n.use()
+
+    def meet(server_at, host):
+        fam = family(host)
+        with socket.socket(fam, socket.SOCK_DGRAM) as a, \
+                socket.socket(fam, socket.SOCK_DGRAM) as b:
+            for s in (a, b):
+                s.settimeout(1)
+            pa, pb = (int(whoami(s, server_at)[0]) for s in (a, b))
+            a.sendto(b'too early', (host, pb))
+            b.sendto(b'hello', (host, pa))
+            x, at = a.recvfrom(100)
+            a.sendto(b'you too', (host, pb))
+            y, bt = b.recvfrom(100)
+            return x, at[:2] == (host, pb), y, bt[:2] == (host, pa)
+    def knock(host):
+        with socket.socket(family(host), socket.SOCK_DGRAM) as s:
+            s.settimeout(1)
+            s.connect((host, server.UDP))
+            try:
+                s.send(b'x')
+                return s.recv(10)
+            except OSError:
+                return 'closed'
+    for server_at, host in ((SERVER4, HOST4), (SERVER6, HOST6)):
+        out = n.call('c', meet, server_at, host)
+        check(out == (b'hello', True, b'you too', True), host, out)
+        # what is not a guest's is closed as ever
+        check(n.call('c', knock, host) == 'closed', host)
+
+
 def test_rules(n):
     """Tables, lists, return and drop, log, counters, flush."""
     path = os.path.join(n.dir, 'bad.txt')
@@ -1251,7 +1284,7 @@ def test_proxy_hostile(n):
 
 
 TESTS = [test_traceroute, test_path_mtu, test_mapping, test_filtering,
-         test_rules, test_host_addresses, test_loopback, test_dns, test_host_names,
+         test_hairpin, test_rules, test_host_addresses, test_loopback, test_dns, test_host_names,
          test_dns_upstreams,
          test_dns_hostile, test_dns_budget, test_forward,
          test_forward_lossy, test_proxy, test_proxy_hostile, test_flush_udp,

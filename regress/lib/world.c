@@ -256,9 +256,17 @@ f_recvfrom(void *a, struct flow *f, const struct iovec *iov, int n,
 	return (r == -1 ? 0 : r);
 }
 
+static uint16_t
+f_local_port(void *a, struct flow *f)
+{
+	(void)a;
+	return ((uint16_t)(40000 + f->fd));
+}
+
 static const struct host_ops	 fake_ops = {
 	.tcp_open = f_tcp_open,
 	.udp_open = f_dgram_open,
+	.local_port = f_local_port,
 	.icmp_open = f_dgram_open,
 	.close = f_close,
 	.readv = f_readv,

@@ -1040,6 +1040,62 @@ interleaved_trains(void **state)
 	w_close();
 }
 
+/* Guests who talk to each other's mappings, and to nothing else there. */
+static void
+hairpin(void **state)
+{
+	static const char	 host[] = "198.51.100.7";
+	struct ipprefix		 p;
+	struct pkt		*k;
+
+	(void)state;
+	w_open();
+	W.s.hostaddrs = policy_set_new();
+	assert_int_equal(ipprefix_parse(&p, "198.51.100.7/32"), 0);
+	assert_int_equal(policy_set_add(W.s.hostaddrs, &p), 0);
+	policy_set_sort(W.s.hostaddrs);
+	g_udp_send("10.77.0.2", "192.0.2.9", 5000, 99, "x", 1);
+	g_udp_send("10.77.0.2", "192.0.2.9", 5001, 99, "x", 1);
+	assert_int_equal(W.nfs, 2);
+	W.npkts = W.sends = 0;
+	/* nobody has that port: the host's own services stay closed */
+	g_udp_send("10.77.0.2", host, 5000, 40002, "a", 1);
+	assert_int_equal(W.npkts, 1);
+	assert_int_equal(W.pkts[0].b[20], 3);
+	assert_int_equal(W.pkts[0].b[21], 13);
+	/* the other one has not asked for it yet */
+	W.npkts = 0;
+	g_udp_send("10.77.0.2", host, 5000, 40001, "a", 1);
+	assert_int_equal(W.npkts, 0);
+	assert_int_equal(W.s.count.udp_drop_filtered, 1);
+	g_udp_send("10.77.0.2", host, 5001, 40000, "bb", 2);
+	assert_int_equal(W.npkts, 1);
+	k = &W.pkts[0];
+	assert_int_equal(k->len, 30);
+	assert_int_equal(be16(k->b + 20), 40001);
+	assert_int_equal(be16(k->b + 22), 5000);
+	assert_memory_equal(k->b + 28, "bb", 2);
+	g_udp_send("10.77.0.2", host, 5000, 40001, "ccc", 3);
+	assert_int_equal(W.npkts, 2);
+	assert_int_equal(be16(W.pkts[1].b + 20), 40000);
+	assert_int_equal(be16(W.pkts[1].b + 22), 5001);
+	/* one that has no mapping yet gets one, and its port is known */
+	g_udp_send("10.77.0.2", host, 5002, 40000, "d", 1);
+	assert_int_equal(W.nfs, 3);
+	assert_int_equal(W.npkts, 3);
+	assert_int_equal(be16(W.pkts[2].b + 20), 40002);
+	/* nothing of all this went to the host */
+	assert_int_equal(W.sends, 0);
+	/* and when the mapping is gone, so is its port */
+	flow_kill(&W.s, W.fs[1].f);
+	W.npkts = 0;
+	g_udp_send("10.77.0.2", host, 5000, 40001, "a", 1);
+	assert_int_equal(W.npkts, 1);
+	assert_int_equal(W.pkts[0].b[9], 1);
+	assert_int_equal(W.sends, 0);
+	w_close();
+}
+
 /* A fragment within what was put together is not looked at. */
 static void
 nested_fragments(void **state)
@@ -1505,6 +1561,7 @@ main(void)
 		cmocka_unit_test(reassembly),
 		cmocka_unit_test(fragment_flood),
 		cmocka_unit_test(fragment_eviction),
+		cmocka_unit_test(hairpin),
 		cmocka_unit_test(interleaved_trains),
 		cmocka_unit_test(many_remotes),
 		cmocka_unit_test(options6),

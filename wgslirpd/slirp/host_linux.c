@@ -432,6 +432,27 @@ host_errqueue(void *arg, struct flow *f, struct host_error *e)
 	return (0);
 }
 
+/* The port of a datagram socket, which gets one if it has none yet. */
+static uint16_t
+host_local_port(void *arg, struct flow *f)
+{
+	struct sockaddr_storage	 ss;
+	socklen_t		 len = sizeof(ss);
+	int			 i;
+
+	(void)arg;
+	for (i = 0; i < 2; i++) {
+		if (getsockname(f->fd, (struct sockaddr *)&ss, &len) == -1)
+			return (0);
+		if (sa_port((struct sockaddr *)&ss) != 0)
+			return (sa_port((struct sockaddr *)&ss));
+		/* any address, any port */
+		if (bind(f->fd, (struct sockaddr *)&ss, len) == -1)
+			return (0);
+	}
+	return (0);
+}
+
 static void
 put_segment(struct msghdr *m, uint16_t size)
 {
@@ -554,6 +575,7 @@ const struct host_ops	 hostsock_ops = {
 	.tcp_open = host_tcp_open,
 	.adopt = host_adopt,
 	.udp_open = host_udp_open,
+	.local_port = host_local_port,
 	.icmp_open = host_icmp_open,
 	.close = host_close,
 	.readv = host_readv,

@@ -50,6 +50,7 @@ struct host_ops {
 	int	 (*adopt)(void *, struct flow *, int);
 	int	 (*udp_open)(void *, struct flow *);
 	int	 (*icmp_open)(void *, struct flow *);
+	uint16_t (*local_port)(void *, struct flow *);	/* 0: none */
 	void	 (*close)(void *, struct flow *, int);
 	ssize_t	 (*readv)(void *, struct flow *, const struct iovec *, int);
 	ssize_t	 (*writev)(void *, struct flow *, const struct iovec *, int);

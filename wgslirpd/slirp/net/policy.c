@@ -497,6 +497,24 @@ policy_would_pass(const struct slirp *s, const struct slirp_peer *peer,
 }
 
 /*
+ * May the peer send a datagram to another guest's mapping at an address of
+ * the host?  If no rule is against it: that the host itself is closed says
+ * nothing about a guest.
+ */
+int
+policy_hairpin(const struct slirp *s, const struct slirp_peer *peer,
+    const struct ipaddr *src, const struct ipaddr *dst, uint16_t port)
+{
+	ssize_t	 n;
+
+	if (s->hostaddrs == NULL || !set_has(s->hostaddrs, dst) ||
+	    in_list(blocked, N(blocked), dst))
+		return (0);
+	n = decide(s, peer, src, dst, IPPROTO_UDP, port, 0);
+	return (n == -1 || s->conf.rules[n].pass);
+}
+
+/*
  * May the peer reach a service on the host's loopback address through the
  * gateway's own address in the tunnel?  Only if the rule that decides
  * names exactly that address, and ports.

@@ -28,6 +28,7 @@
 #include "udp.h"
 #include "udpfwd.h"
 #include "udpout.h"
+#include "udpports.h"
 
 #define UDP_HDR		UDP_HDR_LEN
 #define RECV_BUDGET	64
@@ -57,6 +58,7 @@ struct train {
 	uint16_t		 pktlen[UDP_TRAIN];
 };
 struct udp_state {
+	struct udp_ports	 ports;
 	struct train	 train[UDP_TRAINS];
 	unsigned int	 next;		/* to go if all are in use */
 };
@@ -64,6 +66,7 @@ struct udp_state {
 struct udp_flow {
 	struct flow	 f;
 	struct remotes	 remotes;
+	struct udp_port	 port;		/* of the host */
 	uint8_t		 other;		/* not only DNS */
 	uint16_t	 segment;	/* of the train that came last, or 0 */
 	uint8_t		 singles;	/* that came since */
@@ -101,6 +104,7 @@ udp_close(struct slirp *s, struct flow *f)
 	for (i = 0; i < UDP_TRAINS; i++)
 		if (s->udp->train[i].f == f)
 			train_flush(s, &s->udp->train[i]);
+	udp_ports_drop(&s->udp->ports, &((struct udp_flow *)f)->port);
 	s->host->close(s->harg, f, 0);
 	remotes_free(&((struct udp_flow *)f)->remotes, &f->peer->nremotes);
 	flow_remove(s, f);
@@ -148,6 +152,7 @@ udp_open(struct slirp *s, const struct ippkt *p, uint16_t sport,
 		free(u);
 		return (NULL);
 	}
+	udp_ports_add(&s->udp->ports, &u->port, f);
 	s->count.udp_opened++;
 	s->count.udp_active++;
 	return (f);
@@ -335,6 +340,66 @@ local_input(struct slirp *s, struct ippkt *p, uint16_t sport,
 	return (0);
 }
 
+/* Has the guest of a mapping sent to this address, and port, of the host? */
+static int
+expects(const struct slirp *s, struct udp_flow *u, const struct ipaddr *from,
+    uint16_t port)
+{
+	return (s->conf.filtering == FILTER_NONE ||
+	    (s->conf.filtering == FILTER_PORT ?
+	    remotes_find(&u->remotes, from, port) :
+	    remotes_at(&u->remotes, from, NULL)) != NULL);
+}
+
+/*
+ * A datagram to an address of the host: it may be meant for the mapping of
+ * another guest, or the same one, who knows the sender by the address and port
+ * of the sender's own mapping (RFC 4787 REQ-9).  Whom it is from counts as
+ * it would from outside.  Returns whether there was such a mapping; nothing
+ * reaches the host.
+ */
+static int
+hairpin(struct slirp *s, const struct ippkt *p, struct flow *f,
+    const struct flow_key *k, uint16_t sport, uint16_t dport, size_t len)
+{
+	struct flow	*to;
+	struct udp_flow	*u;
+	uint16_t	 port;
+
+	if (!policy_hairpin(s, p->peer, &p->src, &p->dst, dport) ||
+	    (to = udp_ports_find(s, &s->udp->ports, p->dst.af, dport)) ==
+	    NULL)
+		return (0);
+	if (f == NULL && (f = udp_open(s, p, sport, k)) == NULL) {
+		s->count.ip_drop_budget++;
+		return (1);
+	}
+	u = (struct udp_flow *)f;
+	if ((port = udp_ports_of(s, &s->udp->ports, &u->port)) == 0) {
+		s->count.udp_drop_send++;
+		return (1);
+	}
+	/* it is not marked as passed: only here, and not by the socket */
+	(void)remotes_note(&u->remotes, &p->dst, dport, &f->peer->nremotes);
+	f->active = s->now;
+	u->other = 1;
+	note_sent(s, f, len, 1);
+	flow_schedule(s, f, s->now + timeout(s, f));
+	if (!expects(s, (struct udp_flow *)to, &p->dst, port)) {
+		s->count.udp_drop_filtered++;
+		return (1);
+	}
+	if (!rate_open(&to->peer->out, s->now, to->peer->rate_out)) {
+		s->count.udp_drop_rate++;
+		return (1);
+	}
+	memcpy(s->dgram + UDP_HDR, p->data + p->l4 + UDP_HDR, len);
+	to->tx_bytes += len;
+	udp_answer(s, to->peer, &to->lane, &p->dst, port, &to->src, to->sport,
+	    s->dgram + UDP_HDR, len);
+	return (1);
+}
+
 static void
 udp_input(struct slirp *s, struct ippkt *p)
 {
@@ -377,7 +442,8 @@ udp_input(struct slirp *s, struct ippkt *p)
 	if (!local && (r == NULL || r->passed != s->policy) &&
 	    (v = policy_check(s, p->peer, &p->src, &p->dst, IPPROTO_UDP,
 	    dport)) != VERDICT_PASS) {
-		error_blocked(s, p, v);
+		if (!hairpin(s, p, f, &k, sport, dport, len))
+			error_blocked(s, p, v);
 		return;
 	}
 	if (f == NULL && (f = udp_open(s, p, sport, &k)) == NULL) {
@@ -693,6 +759,8 @@ static const struct flow_ops	 udp_flow_ops = {
 static void
 udp_free(struct slirp *s)
 {
+	if (s->udp != NULL)
+		udp_ports_free(&s->udp->ports);
 	free(s->udp);
 	s->udp = NULL;
 }
@@ -708,6 +776,7 @@ udp_register(struct slirp *s)
 {
 	if ((s->udp = calloc(1, sizeof(*s->udp))) == NULL)
 		return (-1);
+	udp_ports_init(&s->udp->ports);
 	flow_register(s, FLOW_UDP, &udp_flow_ops);
 	udp_forward_register(s);
 	ip_register(s, 4, IPPROTO_UDP, &udp_proto);

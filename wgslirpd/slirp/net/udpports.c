@@ -36,6 +36,8 @@ udp_ports_add(struct udp_ports *u, struct udp_port *p, struct flow *f)
 void
 udp_ports_drop(struct udp_ports *u, struct udp_port *p)
 {
+	if (p->f == NULL)
+		return;		/* it was never entered */
 	if (p->port == 0)
 		TAILQ_REMOVE(&u->unknown, p, entry);
 	else

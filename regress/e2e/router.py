@@ -720,6 +720,24 @@ def test_dns_budget(n):
     got = end()
     check(got <= 10, 'connections of one guest', got)
 
+    # nor those that the gateway has ended and the guest keeps
+    def refused(gate, count):
+        socks = []
+        for _ in range(count):
+            try:
+                s = socket.create_connection((gate, 53), 3)
+                s.sendall(b'\0\1x')
+                socks.append(s)
+            except OSError:
+                pass
+        time.sleep(3)
+        return len(socks)
+    end = n.begin('c', refused, GATE4, 300)
+    time.sleep(2)
+    out = n.call('d', dig, '+tcp', '@' + GATE4, 'host.test')
+    check('192.0.2.80' in out, 'the other guest', out)
+    end()
+
     # turned off, open connections end, too
     def held():
         with dial(GATE4, 53) as s:

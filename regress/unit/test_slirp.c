@@ -1093,6 +1093,15 @@ hairpin(void **state)
 	assert_int_equal(W.npkts, 1);
 	assert_int_equal(W.pkts[0].b[9], 1);
 	assert_int_equal(W.sends, 0);
+	/* the mapping that makes room for the sender's is the one meant */
+	g_udp_says(&W.fs[0], "192.0.2.9", 99, "y", 1);
+	g_udp_send("10.77.0.2", "192.0.2.9", 5003, 99, "x", 1);
+	W.peer->max_flows = W.peer->nflows;
+	W.npkts = 0;
+	g_udp_send("10.77.0.2", host, 5004, 40002, "a", 1);
+	assert_int_equal(W.fs[2].closed, 1);
+	assert_int_equal(W.npkts, 0);
+	assert_int_equal(W.s.count.udp_drop_filtered, 2);
 	w_close();
 }
 

@@ -12,6 +12,7 @@
 #include <linux/rtnetlink.h>
 
 #include <errno.h>
+#include <ifaddrs.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -108,6 +109,18 @@ take_route(struct nlmsghdr *h, localaddrs_fn *fn, void *arg)
 		fn(arg, &p);
 }
 
+/* A dump that failed on its way ends like one that did not. */
+static int
+done_error(const struct nlmsghdr *h)
+{
+	int	 error = 0;
+
+	if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(error)))
+		memcpy(&error, NLMSG_DATA(h), sizeof(error));
+	/* there is no such table: a host without any address */
+	return (error < 0 && error != -ENOENT ? -1 : 0);
+}
+
 /* Read an answer to its end; 1: it was cut short by a change. */
 static int
 read_dump(uint32_t seq, localaddrs_fn *fn, void *arg)
@@ -119,13 +132,13 @@ read_dump(uint32_t seq, localaddrs_fn *fn, void *arg)
 	int		 left, again = 0;
 
 	for (;;) {
-		n = recv(dump_fd, buf, sizeof(buf), MSG_DONTWAIT);
+		n = recv(dump_fd, buf, sizeof(buf), MSG_DONTWAIT | MSG_TRUNC);
 		if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
 			if (poll(&pfd, 1, DUMP_TIME) != 1)
 				return (-1);
 			continue;
 		}
-		if (n <= 0)
+		if (n <= 0 || (size_t)n > sizeof(buf))
 			return (-1);
 		left = (int)n;
 		for (h = (struct nlmsghdr *)(void *)buf; NLMSG_OK(h, left);
@@ -135,7 +148,7 @@ read_dump(uint32_t seq, localaddrs_fn *fn, void *arg)
 			if (h->nlmsg_flags & NLM_F_DUMP_INTR)
 				again = 1;
 			if (h->nlmsg_type == NLMSG_DONE)
-				return (again);
+				return (done_error(h) == -1 ? -1 : again);
 			if (h->nlmsg_type == NLMSG_ERROR)
 				return (-1);
 			if (h->nlmsg_type == RTM_NEWROUTE)
@@ -169,18 +182,59 @@ list_family(uint8_t family, localaddrs_fn *fn, void *arg)
 	return (read_dump(seq, fn, arg));
 }
 
-int
-localaddrs_list(localaddrs_fn *fn, void *arg)
+/* Interfaces within a VRF have tables of their own: their addresses. */
+static int
+list_interfaces(localaddrs_fn *fn, void *arg)
+{
+	struct ifaddrs	*ifs, *i;
+	struct ipprefix	 p;
+
+	if (getifaddrs(&ifs) == -1)
+		return (-1);
+	for (i = ifs; i != NULL; i = i->ifa_next) {
+		memset(&p, 0, sizeof(p));
+		if (i->ifa_addr == NULL ||
+		    ipaddr_from_sa(&p.addr, i->ifa_addr) == -1)
+			continue;
+		p.len = (uint8_t)ipaddr_bits(&p.addr);
+		fn(arg, &p);
+	}
+	freeifaddrs(ifs);
+	return (0);
+}
+
+static int
+list_table(localaddrs_fn *fn, void *arg)
 {
 	int	 r4, r6;
 
-	if (dump_fd == -1)
-		return (-1);
 	/* what came twice because of a change does no harm */
-	if ((r4 = list_family(AF_INET, fn, arg)) == -1 ||
+	if (dump_fd == -1 ||
+	    (r4 = list_family(AF_INET, fn, arg)) == -1 ||
 	    (r6 = list_family(AF_INET6, fn, arg)) == -1)
 		return (-1);
 	if (r4 == 1 && list_family(AF_INET, fn, arg) == -1)
 		return (-1);
 	return (r6 == 1 && list_family(AF_INET6, fn, arg) == -1 ? -1 : 0);
+}
+
+int
+localaddrs_list(localaddrs_fn *fn, void *arg)
+{
+	static enum { UNKNOWN, WORKS, NEVER }	 table;
+
+	if (list_interfaces(fn, arg) == -1)
+		return (-1);
+	if (table != NEVER && list_table(fn, arg) == 0) {
+		table = WORKS;
+		return (0);
+	}
+	/* what works now and then leaves what was known */
+	if (table == WORKS)
+		return (-1);
+	if (table == UNKNOWN)
+		log_warnx("this system does not tell its local routes: only "
+		    "the addresses of interfaces are closed to guests");
+	table = NEVER;
+	return (0);
 }

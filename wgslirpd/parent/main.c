@@ -40,7 +40,7 @@
 #include "send.h"
 #include "state.h"
 
-#define HOSTADDR_POLL	30	/* seconds, where nobody tells of changes */
+#define HOSTADDR_RETRY	30	/* seconds, whoever tells of changes */
 #define HOSTADDR_AGAIN	100000	/* microseconds between two looks */
 
 static void
@@ -83,11 +83,17 @@ sig_hup(evutil_socket_t sig, short what, void *arg)
 static void
 poll_hostaddrs(evutil_socket_t fd, short what, void *arg)
 {
+	struct timeval	 tv = { HOSTADDR_RETRY, 0 };
+
 	(void)fd;
 	(void)what;
 	(void)arg;
-	if (env.started && !children_busy())
-		config_send_hostaddrs(&env.child[PROC_SLIRP].iev);
+	if (!env.started)
+		return;		/* they are sent with the configuration */
+	if (children_busy() ||
+	    config_send_hostaddrs(&env.child[PROC_SLIRP].iev) == -1)
+		tv.tv_sec = 1;
+	event_add(env.poll_ev, &tv);
 }
 
 /* Addresses may have changed: look at once, but not all the time. */
@@ -112,18 +118,15 @@ hostaddrs_changed(evutil_socket_t fd, short what, void *arg)
 static void
 watch_hostaddrs(void)
 {
-	struct timeval	 tv = { HOSTADDR_POLL, 0 };
+	struct timeval	 tv = { HOSTADDR_RETRY, 0 };
 	struct event	*ev;
 	int		 fd = localaddrs_open();
 
-	env.poll_ev = event_new(evbase, -1, fd == -1 ? EV_PERSIST : 0,
-	    poll_hostaddrs, NULL);
-	if (env.poll_ev == NULL)
+	env.poll_ev = evtimer_new(evbase, poll_hostaddrs, NULL);
+	if (env.poll_ev == NULL || event_add(env.poll_ev, &tv) == -1)
 		fatalx("cannot start a timer");
-	if (fd == -1) {
-		event_add(env.poll_ev, &tv);
+	if (fd == -1)
 		return;
-	}
 	ev = event_new(evbase, fd, EV_READ | EV_PERSIST, hostaddrs_changed,
 	    NULL);
 	if (ev == NULL || event_add(ev, NULL) == -1)

@@ -46,7 +46,9 @@ stage(struct config *conf, struct listen_set *set,
 		    children_dup(services->v[i].fd), &env.child[
 		    services->v[i].s->s.kind == SERVICE_METRICS ?
 		    PROC_CONTROL : PROC_SLIRP].iev);
-	config_send_hostaddrs(&env.child[PROC_SLIRP].iev);
+	if (config_send_hostaddrs(&env.child[PROC_SLIRP].iev) == -1 &&
+	    !env.started)
+		fatalx("guests could reach this host's services");
 	children_send(IMSG_CONF_END, NULL, 0);
 	/* the keys are with the crypto engine now */
 	config_wipe(conf);

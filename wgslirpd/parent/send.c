@@ -256,14 +256,16 @@ send_hostaddr(void *arg, const struct ipprefix *p)
 
 /*
  * Tell the slirp engine which addresses are the host's own.  If they cannot
- * be had the old ones stay: what is begun anew is not ended.
+ * be had (-1) the old ones stay: what is begun anew is not ended.
  */
-void
+int
 config_send_hostaddrs(struct imsgev *slirp)
 {
 	imsgev_must(slirp, IMSG_HOSTADDRS, 0, -1, NULL, 0);
-	if (localaddrs_list(send_hostaddr, slirp) == -1)
-		log_warn("the host's own addresses");
-	else
-		imsgev_must(slirp, IMSG_HOSTADDRS_END, 0, -1, NULL, 0);
+	if (localaddrs_list(send_hostaddr, slirp) == -1) {
+		log_warnx("cannot list the host's own addresses");
+		return (-1);
+	}
+	imsgev_must(slirp, IMSG_HOSTADDRS_END, 0, -1, NULL, 0);
+	return (0);
 }

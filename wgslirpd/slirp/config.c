@@ -39,7 +39,7 @@ static struct conf_global		 global;
 static struct slirp_conf		 conf;
 static STAILQ_HEAD(, staged_peer)	 peers = STAILQ_HEAD_INITIALIZER(peers);
 static STAILQ_HEAD(, staged_name)	 names = STAILQ_HEAD_INITIALIZER(names);
-#define MAX_HOSTADDRS	65536	/* prefixes */
+#define MAX_HOSTADDRS	(1 << 20)	/* prefixes */
 
 static struct addr_table		*hostaddrs;	/* being collected */
 static size_t				 nhostaddrs;
@@ -169,9 +169,17 @@ slirp_config_swap_hostaddrs(void)
 
 	if (hostaddrs == NULL)
 		bad_imsg("parent", IMSG_HOSTADDRS_END);
-	if (nhostaddrs > MAX_HOSTADDRS)
-		log_warnx("the host has %zu local prefixes: only %d are "
-		    "closed to guests", nhostaddrs, MAX_HOSTADDRS);
+	if (nhostaddrs > MAX_HOSTADDRS) {
+		/* some of them would be open to guests */
+		if (se.s.hostaddrs == NULL)
+			fatalx("the host has %zu local prefixes, %d are "
+			    "possible", nhostaddrs, MAX_HOSTADDRS);
+		log_warnx("the host has %zu local prefixes, %d are possible: "
+		    "those of before stay", nhostaddrs, MAX_HOSTADDRS);
+		policy_set_free(hostaddrs);
+		hostaddrs = NULL;
+		return;
+	}
 	policy_set_sort(hostaddrs);
 	same = policy_set_same(hostaddrs, se.s.hostaddrs);
 	policy_set_free(se.s.hostaddrs);

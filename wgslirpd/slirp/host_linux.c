@@ -153,12 +153,12 @@ open_dns(struct flow *f)
 	struct bufferevent	*other;
 	int			 fd;
 
-	fd = memstream_open(engine, tell, flow_id(f), &other);
+	fd = memstream_open(engine, tell, f, &other);
 	if (fd == -1)
 		return (-1);
 	if (engine->names->stream(f->peer, other) == -1) {
+		memstream_free_other(other);
 		memstream_close(fd);
-		bufferevent_free(other);
 		errno = ECONNREFUSED;	/* too many of them */
 		return (-1);
 	}

@@ -7,19 +7,23 @@
 #include <errno.h>
 
 #include "memstream.h"
+#include "net/peer.h"
 #include "proc.h"
 
-#define MAX_STREAMS	64
+#define MAX_STREAMS	256
+#define PEER_STREAMS	16	/* more than one may have open at once */
 #define ROOM		65536	/* bytes that wait, each way */
 
 static struct stream {
 	struct bufferevent	*bev;		/* NULL: it is free */
 	struct bufferevent	*other;		/* NULL: it is gone */
 	struct slirp		*engine;
+	struct slirp_peer	*peer;
 	hostsock_event_fn	*tell;
 	uint64_t		 flow;
 	int			 eof;
 } streams[MAX_STREAMS];
+static int			 nstreams;
 
 static void
 readable(struct bufferevent *bev, void *arg)
@@ -54,7 +58,7 @@ ended(struct bufferevent *bev, short what, void *arg)
 }
 
 int
-memstream_open(struct slirp *s, hostsock_event_fn *tell, uint64_t flow,
+memstream_open(struct slirp *s, hostsock_event_fn *tell, struct flow *f,
     struct bufferevent **other)
 {
 	struct bufferevent	*pair[2];
@@ -63,7 +67,9 @@ memstream_open(struct slirp *s, hostsock_event_fn *tell, uint64_t flow,
 
 	for (i = 0; i < MAX_STREAMS && streams[i].bev != NULL; i++)
 		continue;
-	if (i == MAX_STREAMS) {
+	/* a peer gets no more than is left for the others */
+	if (i == MAX_STREAMS || f->peer->nstreams >= PEER_STREAMS ||
+	    f->peer->nstreams >= (uint32_t)(MAX_STREAMS - nstreams)) {
 		errno = ECONNREFUSED;	/* too many of them */
 		return (-1);
 	}
@@ -76,7 +82,10 @@ memstream_open(struct slirp *s, hostsock_event_fn *tell, uint64_t flow,
 	x->other = pair[1];
 	x->engine = s;
 	x->tell = tell;
-	x->flow = flow;
+	x->flow = flow_id(f);
+	x->peer = f->peer;
+	x->peer->nstreams++;
+	nstreams++;
 	x->eof = 0;
 	bufferevent_setcb(x->bev, readable, writable, ended, x);
 	bufferevent_setwatermark(x->bev, EV_READ, 0, ROOM);
@@ -148,7 +157,13 @@ memstream_shutdown(int fd)
 void
 memstream_free_other(struct bufferevent *bev)
 {
+	int	 i;
+
 	(void)bufferevent_flush(bev, EV_WRITE, BEV_FINISHED);
+	/* the flow hears of it later, and may close before */
+	for (i = 0; i < MAX_STREAMS; i++)
+		if (streams[i].other == bev)
+			streams[i].other = NULL;
 	bufferevent_free(bev);
 }
 
@@ -163,4 +178,6 @@ memstream_close(int fd)
 		    BEV_TRIG_DEFER_CALLBACKS);
 	bufferevent_free(x->bev);
 	x->bev = x->other = NULL;
+	x->peer->nstreams--;
+	nstreams--;
 }

@@ -18,7 +18,7 @@
  * memstream_open() returns a number for the flow's f->fd, and the other end,
  * which is the caller's; -1 with errno.  The rest is as for sockets.
  */
-int	 memstream_open(struct slirp *, hostsock_event_fn *, uint64_t,
+int	 memstream_open(struct slirp *, hostsock_event_fn *, struct flow *,
 	    struct bufferevent **);
 ssize_t	 memstream_readv(int, const struct iovec *, int);
 ssize_t	 memstream_writev(int, const struct iovec *, int);

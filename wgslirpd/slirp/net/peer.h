@@ -44,6 +44,7 @@ struct slirp_peer {
 	uint32_t	 frag_id;
 	uint32_t	 ndns;		/* questions under way */
 	uint32_t	 ndnsconns;
+	uint32_t	 nstreams;	/* their flows, which may live on */
 	uint32_t	 nflows;
 	uint32_t	 nconnecting;
 	uint32_t	 nvia;		/* flows that the host began */

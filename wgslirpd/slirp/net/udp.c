@@ -367,8 +367,7 @@ hairpin(struct slirp *s, const struct ippkt *p, struct flow *f,
 	uint16_t	 port;
 
 	if (!policy_hairpin(s, p->peer, &p->src, &p->dst, dport) ||
-	    (to = udp_ports_find(s, &s->udp->ports, p->dst.af, dport)) ==
-	    NULL)
+	    udp_ports_find(s, &s->udp->ports, p->dst.af, dport) == NULL)
 		return (0);
 	if (f == NULL && (f = udp_open(s, p, sport, k)) == NULL) {
 		s->count.ip_drop_budget++;
@@ -385,7 +384,10 @@ hairpin(struct slirp *s, const struct ippkt *p, struct flow *f,
 	u->other = 1;
 	note_sent(s, f, len, 1);
 	flow_schedule(s, f, s->now + timeout(s, f));
-	if (!expects(s, (struct udp_flow *)to, &p->dst, port)) {
+	/* the one that was there may have made room for this one */
+	to = udp_ports_find(s, &s->udp->ports, p->dst.af, dport);
+	if (to == NULL || !expects(s, (struct udp_flow *)to, &p->dst, port) ||
+	    !policy_hairpin(s, to->peer, &to->src, &p->dst, port)) {
 		s->count.udp_drop_filtered++;
 		return (1);
 	}

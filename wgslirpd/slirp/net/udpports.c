@@ -71,7 +71,12 @@ udp_ports_find(struct slirp *s, struct udp_ports *u, uint8_t af,
 	TAILQ_FOREACH_SAFE(p, &u->unknown, entry, next) {
 		if (n++ == ASK_BUDGET)
 			break;
-		(void)udp_ports_of(s, u, p);
+		if (udp_ports_of(s, u, p) != 0)
+			continue;
+		/* the host has no ports left: not this one again at once */
+		TAILQ_REMOVE(&u->unknown, p, entry);
+		TAILQ_INSERT_TAIL(&u->unknown, p, entry);
+		break;
 	}
 	return (u->byport[af == 6] != NULL ? u->byport[af == 6][port] : NULL);
 }

@@ -74,6 +74,24 @@ sim() {
 sim sim_tcp 2000
 sim sim_wg 60
 
+# an engine that is late all the time fills the path all the same; the clock
+# is the simulator's
+p=0 f=0
+for late in '8 4 0' '2 2 0' '4 4 0' '0 0 3' '20 5 0'; do
+	# shellcheck disable=SC2086
+	out=$(regress/sim/sim_tcp.t -g bbr 20 0 200 1000 10 1 $late)
+	rate=${out#*: }
+	rate=${rate%%.*}
+	if [ "$rate" -ge 160 ]; then
+		p=$((p + 1))
+	else
+		f=$((f + 1))
+		echo "FAIL sim_tcp, late by $late: $out"
+	fi
+done
+echo "$p passed, $f failed" >"$t/out"
+count "sim/sim_tcp, a late engine" $f
+
 regress/sim/sim_many.t >"$t/out" 2>&1
 status=$?
 grep FAIL "$t/out"

@@ -7,13 +7,14 @@
  *
  * usage: sim_tcp [first-seed [seeds]]
  *	  sim_tcp -g algorithm rtt-ms loss-permille rate-mbit queue-kb
- *	      seconds [flows]
+ *	      seconds [flows [period-ms asleep-ms timers-ms]]
  *
  * With seeds, everything follows from the seed: each runs a few
  * connections both ways and checks every byte, that connections end, that
  * no slot and no flow is left, and what has to hold at any moment.  With
  * -g it prints the goodput of downloads, what was sent for it, the delay
- * in the link's queue, and how flows shared.
+ * in the link's queue, and how flows shared; the engine sleeps for a part of
+ * each period (all of it: it wakes on a grid), and its timers are late.
  */
 
 #include <sys/types.h>
@@ -145,6 +146,10 @@ static struct {
 	size_t		 capheap;
 	uint64_t	 nflights;
 	int		 partial;	/* hosts take a bit at a time */
+	/* the engine sleeps so long at the start of each period */
+	mono_t		 period;
+	mono_t		 asleep;
+	mono_t		 timers_late;
 } S;
 
 static mono_t
@@ -159,6 +164,23 @@ pattern(const struct conn *c, int up, uint64_t off)
 {
 	return ((uint8_t)((off * 2654435761U >> 13) + off + (uint64_t)
 	    (c->id * 7 + up * 101)));
+}
+
+/* ---- an engine that is late */
+
+/* When the engine hears of what happens at this time. */
+static mono_t
+awake(mono_t t)
+{
+	mono_t	 into;
+
+	if (S.period == 0)
+		return (t);
+	into = t % S.period;
+	/* awake for no longer than a moment: at the grid's points */
+	if (S.asleep == S.period)
+		return (into == 0 ? t : t - into + S.period);
+	return (into < S.asleep ? t - into + S.asleep : t);
 }
 
 /* ---- the link */
@@ -212,7 +234,7 @@ fly(struct link *l, int to_guest, const uint8_t *p, size_t len, mono_t when)
 {
 	struct flight	 f;
 
-	f.when = when;
+	f.when = to_guest ? when : awake(when);
 	f.n = S.nflights++;
 	f.to_guest = to_guest;
 	f.len = (uint16_t)len;
@@ -861,6 +883,9 @@ next_event(void)
 	mono_t			 next = wheel_next(&S.s.wheel);
 	int			 i;
 
+	if (next != 0)
+		next = awake(next + S.timers_late);
+
 	if (S.nheap > 0)
 		earliest(&next, S.heap[0].when);
 	for (i = 0; i < S.nconns; i++) {
@@ -922,7 +947,9 @@ run_until(mono_t end)
 		}
 		for (i = 0; i < S.nconns; i++)
 			conn_events(&S.c[i]);
-		wheel_run(&S.s.wheel, S.s.now);
+		next = wheel_next(&S.s.wheel);
+		if (next != 0 && S.s.now >= awake(next + S.timers_late))
+			wheel_run(&S.s.wheel, S.s.now);
 		engine_run();
 	}
 	if (S.s.now < end)
@@ -1031,6 +1058,13 @@ run_seed(uint64_t seed)
 	random_link(&S.down, rtt / 2);
 	random_link(&S.up, rtt / 2);
 	S.partial = chance(500);
+	/* on a busy machine the engine is late */
+	if (chance(300)) {
+		S.period = MONO_US(500 + rnd() % 20000);
+		S.asleep = chance(300) ? S.period : rnd() % S.period;
+	}
+	if (chance(100))
+		S.timers_late = MONO_US(rnd() % 5000);
 	if (chance(50))
 		S.down.mtu = 700 + rnd() % 700;
 	/* now and then every pause is long enough to forget the path */
@@ -1076,10 +1110,18 @@ goodput(char **v, int n)
 	mono_t		 end;
 	int		 i, flows = n > 6 ? atoi(v[6]) : 1, cc;
 
+	if (n < 6)
+		return (1);
+
 	begin(1);
 	if ((cc = tcpconf_cc(v[0])) == -1 || flows < 1 || flows > MAX_CONNS)
 		return (1);
 	S.s.conf.tcp.cc = (uint8_t)cc;
+	if (n > 9) {
+		S.period = (mono_t)(atof(v[7]) * 1e6);
+		S.asleep = (mono_t)(atof(v[8]) * 1e6);
+		S.timers_late = (mono_t)(atof(v[9]) * 1e6);
+	}
 	S.down.delay = S.up.delay = (mono_t)(atof(v[1]) * 500000);
 	S.down.loss = atoi(v[2]);
 	S.down.rate = (uint64_t)(atof(v[3]) * 125000);

@@ -470,5 +470,8 @@ tcp_output(struct slirp *s, struct tcpcb *t)
 		more = send_new(s, t);
 	if (t->host_eof && !t->fin_sent && !t->rst_after)
 		queue_fin(s, t);
+	/* who waits for acknowledgements is not late */
+	t->x->backlog = t->f.readable && !t->host_eof &&
+	    tcp_pipe(t) + t->mss <= t->x->cwnd;
 	return (more);
 }

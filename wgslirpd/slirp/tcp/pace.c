@@ -8,6 +8,7 @@
 #include "pace.h"
 
 #define PACE_AHEAD	MONO_MS(100)
+#define PACE_CREDIT	MONO_MS(8)	/* lateness that is made up for */
 
 /* The rate to send at, in bytes a second; 0: any. */
 static uint64_t
@@ -30,8 +31,17 @@ tcp_pace_room(const struct slirp *s, struct tcpcb *t)
 
 	if (rate == 0)
 		return (UINT32_MAX);
-	if (t->x->pace_next < s->now)
-		t->x->pace_next = s->now;
+	if (t->x->pace_next < s->now) {
+		/*
+		 * Whoever had data and was woken late makes up for it: a
+		 * machine that is busy would take the rate down otherwise,
+		 * and what is measured of the path with it.
+		 */
+		if (!t->x->backlog)
+			t->x->pace_next = s->now;
+		else if (t->x->pace_next + PACE_CREDIT < s->now)
+			t->x->pace_next = s->now - PACE_CREDIT;
+	}
 	if (t->x->pace_next >= s->now + PACE_QUANTUM) {
 		t->x->t_pace = t->x->pace_next - PACE_QUANTUM + 1;
 		return (0);

@@ -123,6 +123,7 @@ struct tcp_xfer {
 	mono_t			 mtu_asked;	/* whether the guest is there */
 	uint16_t		 mtu_tried;	/* smaller, 0: not */
 	uint16_t		 challenge_n;
+	uint8_t			 backlog;	/* the last turn left data */
 };
 
 struct tcpcb {

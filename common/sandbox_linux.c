@@ -210,7 +210,7 @@ static const struct option	 host_options[] = {
 	{ SOL_SOCKET, SO_RCVBUF },	/* tcp { receive buffer } */
 	{ SOL_SOCKET, SO_SNDBUF },	/* tcp { send buffer } */
 	{ IPPROTO_TCP, TCP_NODELAY },
-	{ IPPROTO_TCP, TCP_KEEPIDLE },	/* clients of the proxy */
+	{ IPPROTO_TCP, TCP_KEEPIDLE },	/* the same */
 	{ IPPROTO_UDP, UDP_GRO },	/* trains */
 	{ IPPROTO_IP, IP_TTL },		/* guests that trace */
 	{ IPPROTO_IP, IP_RECVERR },	/* ICMP errors, for guests */

@@ -743,6 +743,33 @@ def test_reserved(n):
     session(n)
 
 
+def test_dead_server(n):
+    """A server that is gone without a word is noticed."""
+    def hold():
+        with dial(SERVER4, server.ECHO) as s:
+            s.sendall(b'x')
+            s.recv(1)
+            s.settimeout(10)
+            try:
+                return s.recv(1)
+            except ConnectionResetError:
+                return 'reset'
+            except socket.timeout:
+                return 'alive'
+    end = n.begin('c', hold)
+    wait_for(lambda: [f for f in n.ctlj('show', 'flows')['flows']
+                      if ':%d' % server.ECHO in f['destination']], 5,
+             'the flow')
+    out = run('ip', 'netns', 'exec', n.nsname('g'), 'ss', '-tnoH', 'dst',
+              '%s:%d' % (SERVER4, server.ECHO)).stdout
+    check(re.search(r'timer:\(keepalive,9min', out), 'not asked for', out)
+    # it says so at last: a reset, as the kernel's time-out would be
+    killed = run('ip', 'netns', 'exec', n.nsname('g'), 'ss', '-KtnH', 'dst',
+                 '%s:%d' % (SERVER4, server.ECHO), ok=False).stdout
+    # not every kernel has it
+    check(end() == 'reset' or not killed, 'the guest was not told')
+
+
 def test_outer_ecn(n):
     """A path that marks congestion (RFC 6040): what takes part goes on."""
     end = n.begin('c', stamp, 40010, ('10.9.0.1', 51820), bytes(3), 9, 3)
@@ -1018,7 +1045,7 @@ TESTS = [test_ping, test_download, test_upload, test_parallel, test_half_close,
          test_blocked, test_show, test_secrets, test_hidden,
          test_control_hostile, test_kill_flow,
          test_log, test_outer_v6, test_roaming, test_reload, test_offload,
-         test_policy_rules, test_endpoint_by_name, test_reserved, test_outer_ecn,
+         test_policy_rules, test_endpoint_by_name, test_reserved, test_outer_ecn, test_dead_server,
          test_moving_name,
          test_address_change, test_sticky_source, test_flood, test_metrics,
          test_tcp_options, test_pause, test_peer_restart, test_wrong_key,

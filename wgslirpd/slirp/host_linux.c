@@ -19,6 +19,7 @@
 #include "proc.h"
 
 /* From Linux' headers, which do not go with libc's. */
+#define KEEPALIVE_IDLE	600	/* seconds before a server is asked */
 #define MTU_DONT	0
 #define MTU_DO		2
 #define CONTROL_LEN	256
@@ -180,6 +181,9 @@ host_tcp_open(void *arg, struct flow *f, int ttl)
 	if ((fd = host_socket(f->dst.af, SOCK_STREAM, IPPROTO_TCP)) == -1)
 		return (-1);
 	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	/* a server that is gone would be the guest's connection for ever */
+	set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE);
 	if (tcp_rcvbuf != 0)
 		set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)tcp_rcvbuf);
 	if (tcp_sndbuf != 0)

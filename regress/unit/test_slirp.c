@@ -1261,6 +1261,40 @@ ack_at_the_edge(void **state)
 	w_close();
 }
 
+/* No peer can count what another one gets. */
+static void
+identifications(void **state)
+{
+	uint8_t			 m[16], p[100];
+	struct slirp_peer	*other;
+	struct ipaddr		 a, b;
+	uint16_t		 last[2] = { 0, 0 }, id;
+	size_t			 n;
+	int			 i, k;
+
+	(void)state;
+	w_open();
+	assert_non_null(other = peer_set(&W.s, W.peer->id + 1, "other"));
+	w_addr(&b, "10.77.0.1");
+	memset(m, 0, sizeof(m));
+	m[0] = 8;
+	for (i = 0; i < 40; i++) {
+		k = i % 4 == 3;		/* three for one, one for the other */
+		w_addr(&a, k ? "10.77.0.3" : "10.77.0.2");
+		W.from = k ? other->id : W.peer->id;
+		n = w_ip(p, &a, &b, IPPROTO_ICMP, m, sizeof(m), 2);
+		W.npkts = 0;
+		w_inject(p, n);
+		assert_int_equal(W.npkts, 1);
+		id = be16(W.pkts[0].b + 4);
+		if (i > 3)
+			assert_int_equal(id, (uint16_t)(last[k] + 1));
+		last[k] = id;
+	}
+	W.from = W.peer->id;
+	w_close();
+}
+
 /* A kernel without memory for a moment: no edge tells that it has it again. */
 static void
 no_memory(void **state)
@@ -1577,6 +1611,7 @@ main(void)
 		cmocka_unit_test(nested_fragments),
 		cmocka_unit_test(reset_after_eof),
 		cmocka_unit_test(ack_at_the_edge),
+		cmocka_unit_test(identifications),
 		cmocka_unit_test(no_memory),
 		cmocka_unit_test(icmp_echo),
 		cmocka_unit_test(policy_table),

@@ -165,6 +165,7 @@ LINK_test_router.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_sandbox.t =	common/sandbox_$(PLATFORM).o
 LINK_test_slirp.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_tcp.t =	$(UNIT_WORLD) -lcmocka -lbsd
+LINK_test_ip.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_turns.t =	$(UNIT_WORLD) -lcmocka -lbsd
 UNIT_PROC =	$(COMMON) $(MSG) $(PROC) common/sandbox_$(PLATFORM).o
 LINK_test_proc.t =	$(UNIT_PROC) -levent_core -lcmocka -lbsd
@@ -177,7 +178,8 @@ UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 		regress/unit/test_dns.t \
 		regress/unit/test_msg.t regress/unit/test_router.t \
 		regress/unit/test_slirp.t regress/unit/test_tcp.t \
-		regress/unit/test_turns.t regress/unit/test_udpio.t \
+		regress/unit/test_ip.t regress/unit/test_turns.t \
+		regress/unit/test_udpio.t \
 		regress/unit/test_proc.t \
 		regress/unit/test_wg.t \
 		regress/unit/vectors.t
@@ -261,7 +263,8 @@ regress/unit/test_config.t: $(UNIT_CONFIG)
 regress/unit/test_dns.t: $(UNIT_DNS)
 regress/unit/test_msg.t: $(MSG)
 regress/unit/test_router.t regress/unit/test_slirp.t \
-    regress/unit/test_tcp.t regress/unit/test_turns.t: $(UNIT_WORLD)
+    regress/unit/test_ip.t regress/unit/test_tcp.t \
+    regress/unit/test_turns.t: $(UNIT_WORLD)
 regress/sim/sim_many.t regress/sim/sim_tcp.t: $(UNIT_SIM)
 regress/unit/test_wg.t regress/unit/vectors.t regress/sim/sim_wg.t \
     regress/bench/bench_wg.t regress/bench/limit.t: $(UNIT_WG)

@@ -445,7 +445,10 @@ w_inject(const uint8_t *p, size_t len)
 	w_run();
 }
 
-/* A guest's IP header, with the id that the world has and these fragment bits. */
+/*
+ * A guest's IP header, with the id that the world has and these fragment
+ * bits.
+ */
 void
 w_header(uint8_t *p, const struct ipaddr *src, const struct ipaddr *dst,
     uint8_t proto, size_t len, int frag)

@@ -25,7 +25,8 @@ void		 out_learn_mtu(struct slirp *, struct slirp_peer *, uint8_t,
 		    uint32_t);
 void		 out_quote_id(uint8_t *, uint16_t);
 uint32_t	 out_slot(struct slirp *, int);
-void		 out_header(struct slirp *, struct slirp_peer *, uint8_t *, const struct ipaddr *,
+void		 out_header(struct slirp *, struct slirp_peer *, uint8_t *,
+		    const struct ipaddr *,
 		    const struct ipaddr *, uint8_t, size_t, uint8_t, int);
 void		 out_bulk(struct slirp *, struct lane *);
 void		 out_publish(struct slirp *, uint32_t, size_t, size_t,

@@ -37,6 +37,13 @@ bucket_of(const struct remotes *r, enum chain c, const struct ipaddr *a,
 	    (2U * r->cap - 1)));
 }
 
+/* Where the chain begins that an entry is in. */
+static uint16_t *
+chain_of(struct remotes *r, enum chain c, const struct remote *e)
+{
+	return (&r->bucket[c][bucket_of(r, c, &e->addr, e->port)]);
+}
+
 static void
 chain_in(struct remotes *r, uint16_t i)
 {
@@ -45,8 +52,7 @@ chain_in(struct remotes *r, uint16_t i)
 	int		 c;
 
 	for (c = 0; c < 2 && r->bucket[c] != NULL; c++) {
-		b = &r->bucket[c][bucket_of(r, (enum chain)c, &e->addr,
-		    e->port)];
+		b = chain_of(r, (enum chain)c, e);
 		e->next[c] = *b;
 		*b = i;
 	}
@@ -60,8 +66,7 @@ chain_out(struct remotes *r, uint16_t i)
 	int		 c;
 
 	for (c = 0; c < 2 && r->bucket[c] != NULL; c++) {
-		b = &r->bucket[c][bucket_of(r, (enum chain)c, &e->addr,
-		    e->port)];
+		b = chain_of(r, (enum chain)c, e);
 		while (*b != i)
 			b = &r->v[*b].next[c];
 		*b = e->next[c];

@@ -483,8 +483,8 @@ tcp_timer(struct slirp *s, struct flow *f)
 }
 
 /*
- * An ICMP error about a segment of ours.  It is soft (RFC 5927): believed only about what is
- * under way, and it ends no connection that exists.
+ * An ICMP error about a segment of ours.  It is soft (RFC 5927): believed only
+ * about what is under way, and it ends no connection that exists.
  */
 static void
 tcp_told(struct slirp *s, struct flow *f, const struct guest_error *e)

@@ -430,15 +430,16 @@ def test_control_hostile(n):
 
 
 def test_kill_flow(n):
-    def held():
+    def held(ready):
         with dial(SERVER4, server.ECHO) as s:
             s.sendall(b'x')
             s.recv(1)
+            ready()
             try:
                 return 'eof' if s.recv(1) == b'' else 'data'
             except ConnectionResetError:
                 return 'reset'
-    end = n.begin('c', held)
+    end = n.begin_ready('c', held)
 
     def find():
         return [f for f in n.ctlj('show', 'flows')['flows']
@@ -745,10 +746,11 @@ def test_reserved(n):
 
 def test_dead_server(n):
     """A server that is gone without a word is noticed."""
-    def hold():
+    def hold(ready):
         with dial(SERVER4, server.ECHO) as s:
             s.sendall(b'x')
             s.recv(1)
+            ready()
             s.settimeout(10)
             try:
                 return s.recv(1)
@@ -756,10 +758,7 @@ def test_dead_server(n):
                 return 'reset'
             except socket.timeout:
                 return 'alive'
-    end = n.begin('c', hold)
-    wait_for(lambda: [f for f in n.ctlj('show', 'flows')['flows']
-                      if ':%d' % server.ECHO in f['destination']], 5,
-             'the flow')
+    end = n.begin_ready('c', hold)
     out = run('ip', 'netns', 'exec', n.nsname('g'), 'ss', '-tnoH', 'dst',
               '%s:%d' % (SERVER4, server.ECHO)).stdout
     check(re.search(r'timer:\(keepalive,9min', out), 'not asked for', out)

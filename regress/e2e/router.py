@@ -68,10 +68,6 @@ class Router(Net):
         wait_for(lambda: 'ready' in open(log).read(), what=name)
         return p, log
 
-    def recover(self):
-        super().recover()
-        self.use()
-
     def use(self, extra='', peer_extra=''):
         """Reload with these statements."""
         self.write_conf(self.conf(extra=extra, peer_extra=peer_extra))
@@ -389,9 +385,11 @@ def test_rules(n):
     # a reload leaves flows alone, flush does not
     n.use()
 
-    def held(host):
+    def held(host, ready):
         with dial(host, server.ECHO) as s:
             for i in range(80):
+                if i == 10:
+                    ready()
                 try:
                     s.sendall(b'x')
                     if s.recv(1) != b'x':
@@ -400,9 +398,8 @@ def test_rules(n):
                     return 'reset', i
                 time.sleep(0.05)
         return 'all', 80
-    end = n.begin('c', held, SERVER4)
-    other = n.begin('c', held, SERVER6)
-    time.sleep(0.5)
+    end = n.begin_ready('c', held, SERVER4)
+    other = n.begin_ready('c', held, SERVER6)
     n.use('block to %s' % SERVER4)
     time.sleep(0.5)
     flows = [f for f in n.ctlj('show', 'flows')['flows']
@@ -422,10 +419,11 @@ def test_host_addresses(n):
     """An address of the host is closed from the moment that it has it."""
     n.use()
 
-    def hold(host):
+    def hold(host, ready):
         with dial(host, server.ECHO) as s:
             s.sendall(b'x')
             check(s.recv(1) == b'x', 'echo')
+            ready()
             s.settimeout(10)
             try:
                 return 'eof' if s.recv(1) == b'' else 'data'
@@ -439,9 +437,7 @@ def test_host_addresses(n):
             'connected'
     for host, bits in ((OTHER4, 32), (OTHER6, 128)):
         check(not cannot(host), host, 'is out there')
-        end = n.begin('c', hold, host)
-        wait_for(lambda: [x for x in n.ctlj('show', 'flows')['flows']
-                          if host in x['destination']], 5, 'the flow')
+        end = n.begin_ready('c', hold, host)
         n.ip('g', 'addr', 'add', '%s/%d' % (host, bits), 'dev', 'lo')
         try:
             wait_for(lambda: cannot(host), 1, 'the new address is open')
@@ -739,15 +735,15 @@ def test_dns_budget(n):
     end()
 
     # turned off, open connections end, too
-    def held():
+    def held(ready):
         with dial(GATE4, 53) as s:
+            ready()
             s.settimeout(10)
             try:
                 return 'eof' if s.recv(1) == b'' else 'data'
             except ConnectionResetError:
                 return 'reset'
-    end = n.begin('c', held)
-    time.sleep(0.5)
+    end = n.begin_ready('c', held)
     n.use()
     check(end() in ('eof', 'reset'), 'a connection after the end')
 
@@ -776,13 +772,14 @@ def udp_through(host, port, sizes):
     return bad
 
 
-def slow_echo(host, port, count):
+def slow_echo(host, port, count, ready=lambda: None):
     with socket.create_connection((host, port), 10) as s:
         s.settimeout(10)
         for i in range(count):
             s.sendall(b'%04d' % i)
             if s.recv(4) != b'%04d' % i:
                 return i
+            ready()
             time.sleep(0.1)
     return 'all'
 
@@ -815,8 +812,7 @@ def test_forward(n):
         bad = n.call('s', udp_through, h, 8087, (1, 0, 1200, 1472, 30000))
         check(not bad, h, bad)
         check(n.call('s', slow_echo, h, 8071, 3) == 'all', h)
-    flows = n.begin('s', slow_echo, HOST4, 8071, 30)
-    time.sleep(0.5)
+    flows = n.begin_ready('s', slow_echo, HOST4, 8071, 30)
     fs = [f for f in n.ctlj('show', 'flows')['flows']
           if f['destination'] == GUEST4 + ':7001']
     check(len(fs) == 1 and fs[0]['source'].startswith(GATE4 + ':') and

@@ -143,7 +143,8 @@ UNIT_SLIRP =	$(UNIT_BASE) common/pktq.o common/shm_$(PLATFORM).o \
 		wgslirpd/slirp/protocols.o $(NET) $(TCP)
 UNIT_WORLD =	regress/lib/guest.o regress/lib/world.o $(UNIT_SLIRP)
 UNIT_SIM =	regress/lib/queues.o $(UNIT_SLIRP)
-UNIT_CONFIG =	common/addr.o common/log.o wgslirpd/parent/config.o \
+UNIT_CONFIG =	common/addr.o common/log.o wgslirpd/msg/tcpconf.o \
+		wgslirpd/parent/config.o \
 		wgslirpd/parent/directive.o wgslirpd/parent/endpoint.o
 UNIT_DNS =	wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/resolvconf.o \
 		common/addr.o common/log.o
@@ -166,6 +167,7 @@ LINK_test_sandbox.t =	common/sandbox_$(PLATFORM).o
 LINK_test_slirp.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_tcp.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_ip.t =	$(UNIT_WORLD) -lcmocka -lbsd
+LINK_test_life.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_turns.t =	$(UNIT_WORLD) -lcmocka -lbsd
 UNIT_PROC =	$(COMMON) $(MSG) $(PROC) common/sandbox_$(PLATFORM).o
 LINK_test_proc.t =	$(UNIT_PROC) -levent_core -lcmocka -lbsd
@@ -178,7 +180,8 @@ UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 		regress/unit/test_dns.t \
 		regress/unit/test_msg.t regress/unit/test_router.t \
 		regress/unit/test_slirp.t regress/unit/test_tcp.t \
-		regress/unit/test_ip.t regress/unit/test_turns.t \
+		regress/unit/test_ip.t regress/unit/test_life.t \
+		regress/unit/test_turns.t \
 		regress/unit/test_udpio.t \
 		regress/unit/test_proc.t \
 		regress/unit/test_wg.t \
@@ -264,7 +267,7 @@ regress/unit/test_dns.t: $(UNIT_DNS)
 regress/unit/test_msg.t: $(MSG)
 regress/unit/test_router.t regress/unit/test_slirp.t \
     regress/unit/test_ip.t regress/unit/test_tcp.t \
-    regress/unit/test_turns.t: $(UNIT_WORLD)
+    regress/unit/test_turns.t regress/unit/test_life.t: $(UNIT_WORLD)
 regress/sim/sim_many.t regress/sim/sim_tcp.t: $(UNIT_SIM)
 regress/unit/test_wg.t regress/unit/vectors.t regress/sim/sim_wg.t \
     regress/bench/bench_wg.t regress/bench/limit.t: $(UNIT_WG)

@@ -81,6 +81,7 @@
 	C(tcp_refused, "TCP connections that the host refused")		\
 	C(tcp_unreachable, "TCP connections to unreachable hosts")	\
 	C(tcp_timeouts, "TCP connections that timed out")		\
+	C(tcp_orphans, "TCP connections without a guest, data left")	\
 	C(tcp_local_errors, "TCP connections, out of local resources")	\
 	C(tcp_resets_rx, "TCP connections reset by guests")		\
 	C(tcp_resets_tx, "TCP resets sent to guests")			\
@@ -97,6 +98,9 @@
 	C(tcp_tlps, "TCP tail loss probes")				\
 	C(tcp_dsacks, "TCP duplicates that guests reported")		\
 	C(tcp_undos, "TCP recoveries that were needless")		\
+	C(tcp_marks, "TCP congestion marks that guests reported (ECN)")	\
+	C(tcp_hurried, "TCP connections tried at once, guest is back")	\
+	C(tcp_parked, "TCP send queues that gave their slots back")	\
 	C(tcp_gated, "TCP connections with a silent guest")		\
 	C(tcp_blackholes, "TCP segments made smaller, the path took none") \
 	C(tcp_probes, "TCP zero window and keepalive probes")		\

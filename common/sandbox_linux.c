@@ -211,6 +211,8 @@ static const struct option	 host_options[] = {
 	{ SOL_SOCKET, SO_SNDBUF },	/* tcp { send buffer } */
 	{ IPPROTO_TCP, TCP_NODELAY },
 	{ IPPROTO_TCP, TCP_KEEPIDLE },	/* the same */
+	{ IPPROTO_TCP, TCP_USER_TIMEOUT },/* tcp { host timeout } */
+	{ IPPROTO_TCP, TCP_CONGESTION },/* tcp { upstream congestion } */
 	{ IPPROTO_UDP, UDP_GRO },	/* trains */
 	{ IPPROTO_IP, IP_TTL },		/* guests that trace */
 	{ IPPROTO_IP, IP_RECVERR },	/* ICMP errors, for guests */

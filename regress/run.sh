@@ -92,6 +92,44 @@ done
 echo "$p passed, $f failed" >"$t/out"
 count "sim/sim_tcp, a late engine" $f
 
+# flows that share a path: how evenly (Jain's index), how much is sent for what
+# arrives (0.04 of it are headers), what is left to CUBIC beside BBR, and what
+# random loss leaves of the rate
+p=0 f=0
+# shared SENT JAIN CUBIC% Mbit/s ARGUMENTS
+shared() {
+	want="$1 $2 $3 $4"
+	shift 4
+	out=$(regress/sim/sim_tcp.t -g "$@")
+	if echo "$out" | awk -v want="$want" '{
+		split(want, w); jain = 1; last = 100
+		for (i = 1; i < NF; i++) {
+			if ($i == "sent") sent = $(i + 1) + 0
+			if ($i == "Jain") jain = $(i + 1) + 0
+			if ($i == "Mbit/s") rate = $(i - 1) + 0
+			if ($i ~ /%,$/ && $i !~ /^%/) last = $i + 0
+		}
+		exit !(sent <= w[1] && jain >= w[2] && last >= w[3] &&
+		    rate >= w[4])
+	}'; then
+		p=$((p + 1))
+	else
+		f=$((f + 1))
+		echo "FAIL sim_tcp, shared $want: $out"
+	fi
+}
+shared 1.14 0.9 0 90 bbr 20 0 100 100 20 4
+shared 1.14 0.9 0 90 bbr 20 0 100 100 20 8
+shared 1.14 0.9 0 90 bbr 20 0 100 30 20 8
+shared 1.14 0.9 0 90 bbr 20 0 100 2000 20 4
+shared 1.14 0.8 33 90 bbr,cubic 20 0 100 100 60 2
+shared 1.14 0.8 33 90 bbr,cubic 20 0 100 250 60 2
+shared 1.14 0.8 33 90 bbr,cubic 20 0 100 500 60 2
+shared 1.14 0 0 90 bbr 20 10 100 250 20
+shared 1.14 0 0 80 bbr 20 50 100 250 20
+echo "$p passed, $f failed" >"$t/out"
+count "sim/sim_tcp, a shared path" $f
+
 regress/sim/sim_many.t >"$t/out" 2>&1
 status=$?
 grep FAIL "$t/out"

@@ -9,6 +9,8 @@
  *	  sim_tcp -g algorithm rtt-ms loss-permille rate-mbit queue-kb
  *	      seconds [flows [period-ms asleep-ms timers-ms]]
  *
+ * Several algorithms, with commas, take turns in the flows.
+ *
  * With seeds, everything follows from the seed: each runs a few
  * connections both ways and checks every byte, that connections end, that
  * no slot and no flow is left, and what has to hold at any moment.  With
@@ -37,6 +39,7 @@
 #include "slirp/net/table.h"
 #include "slirp/net/turns.h"
 #include "slirp/protocols.h"
+#include "slirp/tcp/ccset.h"
 #include "slirp/tcp/parse.h"
 #include "slirp/tcp/rcvq.h"
 #include "slirp/tcp/sendq.h"
@@ -150,6 +153,9 @@ static struct {
 	mono_t		 period;
 	mono_t		 asleep;
 	mono_t		 timers_late;
+	/* what the next connections use, in turn; 0: as configured */
+	int		 ncc;
+	uint8_t		 cc[8];
 } S;
 
 static mono_t
@@ -306,6 +312,9 @@ h_open(void *a, struct flow *f, int ttl)
 			break;
 	if (i == S.nconns)
 		fail("connection of an unknown guest");
+	if (S.ncc > 0)
+		cc_init((struct tcpcb *)f, (enum cc_id)S.cc[i % S.ncc],
+		    S.s.conf.tcp.iw, S.s.now);
 	/* a SYN of a new attempt */
 	f->fd = i;
 	S.c[i].f = f;
@@ -1106,17 +1115,22 @@ static int
 goodput(char **v, int n)
 {
 	uint64_t	 sum = 0;
-	double		 secs = atof(v[5]);
+	double		 secs = atof(v[5]), x, squares = 0;
 	mono_t		 end;
+	char		*names = v[0], *name;
 	int		 i, flows = n > 6 ? atoi(v[6]) : 1, cc;
 
 	if (n < 6)
 		return (1);
 
 	begin(1);
-	if ((cc = tcpconf_cc(v[0])) == -1 || flows < 1 || flows > MAX_CONNS)
+	if (flows < 1 || flows > MAX_CONNS)
 		return (1);
-	S.s.conf.tcp.cc = (uint8_t)cc;
+	while ((name = strsep(&names, ",")) != NULL && S.ncc < 8) {
+		if ((cc = tcpconf_cc(name)) == -1)
+			return (1);
+		S.cc[S.ncc++] = (uint8_t)cc;
+	}
 	if (n > 9) {
 		S.period = (mono_t)(atof(v[7]) * 1e6);
 		S.asleep = (mono_t)(atof(v[8]) * 1e6);
@@ -1136,10 +1150,15 @@ goodput(char **v, int n)
 	for (i = 0; i < flows; i++)
 		sum += S.c[i].down_got;
 	printf(" %.1f Mbit/s", (double)sum * 8 / secs / 1e6);
-	if (flows > 1)
-		for (i = 0; i < flows; i++)
-			printf(" %.0f%%", (double)S.c[i].down_got * 100 /
-			    (double)sum);
+	if (flows > 1) {
+		for (i = 0; i < flows; i++) {
+			x = (double)S.c[i].down_got;
+			squares += x * x;
+			printf(" %.0f%%", x * 100 / (double)sum);
+		}
+		printf(", Jain %.2f", (double)sum * (double)sum / (flows *
+		    squares));
+	}
 	printf(", sent %.2f, queue %.1f ms mean %.1f max, rtos %llu, "
 	    "undos %llu of %llu\n",
 	    (double)S.down.bytes / (double)(sum + 1),

@@ -862,7 +862,7 @@ dial_fails(void **state)
 	assert_int_equal(W.fs[0].answered, ECONNREFUSED);
 	assert_int_equal(W.fs[0].closed, 2);
 	w_close();
-	/* silent: again at 1, 3, 7, 15 and 31 s, then it is over */
+	/* silent: again at 1, 3, 7, 15, 31, 47, 63 s, then it is over */
 	w_open();
 	dial(&g, 0, VIA_HTTP);
 	for (i = 0; i < 5; i++) {
@@ -873,7 +873,7 @@ dial_fails(void **state)
 		assert_int_equal(s.flags, TH_SYN);
 		assert_int_equal(s.seq + 1, g.ack);
 	}
-	w_time(32010);
+	w_time(48010);
 	assert_int_equal(W.fs[0].answered, ETIMEDOUT);
 	assert_int_equal(W.fs[0].closed, 1);
 	assert_int_equal(table_count(&W.s), 0);

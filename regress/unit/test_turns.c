@@ -362,6 +362,7 @@ greedy_peer(void **state)
 
 	(void)state;
 	w_open();
+	W.s.conf.tcp.idle_fail = 120;
 	other = peer_set(&W.s, 4, "other");
 	assert_non_null(other);
 	for (i = 0; i < 60; i++) {

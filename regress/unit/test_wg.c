@@ -646,6 +646,7 @@ struct side {
 	uint8_t			 last_tos;
 	uint64_t		 wall;
 	int			 cuts;
+	int			 backs;
 };
 
 static uint8_t *
@@ -717,8 +718,16 @@ t_cut(void *arg, struct wg_peer *p)
 	((struct side *)arg)->cuts++;
 }
 
+static void
+t_back(void *arg, struct wg_peer *p)
+{
+	(void)p;
+	((struct side *)arg)->backs++;
+}
+
 static const struct wg_ops	 t_ops = { t_rx_buf, t_rx_done, t_tx_buf,
-				    t_tx_done, t_wall, t_random, NULL, t_cut };
+				    t_tx_done, t_wall, t_random, NULL, t_cut,
+				    t_back };
 
 static void
 two_devices(struct side *a, struct side *b, mono_t now)
@@ -834,6 +843,41 @@ device_sessions(void **state)
 	assert_null(a.peer->current);
 	assert_null(a.peer->previous);
 	assert_null(b.peer->current);
+	wg_device_free(a.dev);
+	wg_device_free(b.dev);
+}
+
+/* Who was silent, or is elsewhere, is told of; not more than once a second. */
+static void
+device_back(void **state)
+{
+	static struct side	 a, b;
+	uint8_t			 pkt[100];
+	mono_t			 now = MONO_SEC(10);
+	int			 i;
+
+	(void)state;
+	two_devices(&a, &b, now);
+	make_packet(pkt, "10.0.0.1", "10.0.0.2");
+	for (i = 0; i < 40; i++) {
+		wg_output(a.dev, a.peer, pkt, 100, 0, now);
+		carry(&a, &b, now);
+		now += MONO_MS(100);
+	}
+	/* the new session, and nothing since */
+	assert_int_equal(b.backs, 1);
+	now += MONO_SEC(6);
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(b.backs, 2);
+	/* from another address, and another at once */
+	now += MONO_SEC(2);
+	for (i = 0; i < 5; i++) {
+		b.peer->ep.remote.sin.sin_port ^= htons(1);
+		wg_output(a.dev, a.peer, pkt, 100, 0, now);
+		carry(&a, &b, now);
+	}
+	assert_int_equal(b.backs, 3);
 	wg_device_free(a.dev);
 	wg_device_free(b.dev);
 }
@@ -1283,6 +1327,7 @@ main(void)
 		cmocka_unit_test(timer_rules),
 		cmocka_unit_test(cookie_rules),
 		cmocka_unit_test(device_sessions),
+		cmocka_unit_test(device_back),
 		cmocka_unit_test(device_cut),
 		cmocka_unit_test(device_hostile),
 		cmocka_unit_test(device_overlay),

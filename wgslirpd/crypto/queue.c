@@ -113,6 +113,16 @@ op_lost(void *arg, struct wg_peer *p)
 		    sizeof(p->id));
 }
 
+/* What waits for it is tried at once; slirp forgets it if it has to. */
+static void
+op_back(void *arg, struct wg_peer *p)
+{
+	(void)arg;
+	if (imsgbuf_queuelen(&ce.slirp.ibuf) < PROC_BACKLOG)
+		imsgev_send(&ce.slirp, IMSG_BACK, 0, -1, &p->id,
+		    sizeof(p->id));
+}
+
 /* The peer is shut out; so are its flows. */
 static void
 op_cut(void *arg, struct wg_peer *p)
@@ -134,7 +144,8 @@ const struct wg_ops	 queue_ops = {
 	.wall = op_wall,
 	.random = op_random,
 	.lost = op_lost,
-	.cut = op_cut
+	.cut = op_cut,
+	.back = op_back
 };
 
 /* May slirp say this to the peer?  Of a train the first is looked up. */

@@ -119,6 +119,8 @@ enum proc_id {
 	    WAY(SLIRP, CRYPTO) | WAY(CRYPTO, SLIRP), NO_FD) \
 	M(IMSG_LOST, sizeof(uint32_t),	/* a peer's endpoint is silent */ \
 	    WAY(CRYPTO, SLIRP), NO_FD) \
+	M(IMSG_BACK, sizeof(uint32_t),	/* a peer is heard after silence */ \
+	    WAY(CRYPTO, SLIRP), NO_FD) \
 	M(IMSG_CUT, sizeof(uint32_t),	/* its time or quota is over */ \
 	    WAY(CRYPTO, SLIRP), NO_FD)
 

@@ -11,6 +11,11 @@ static const char *const	 cc_names[CC_MAX] = {
 	[CC_OFF] = "off"
 };
 
+const char *const	 tcpconf_host_cc[] = {
+	"system", "cubic", "reno", "bbr", "htcp", "illinois", "vegas",
+	"westwood", "yeah", NULL
+};
+
 const char *
 tcpconf_cc_name(enum cc_id id)
 {
@@ -36,7 +41,10 @@ tcpconf_defaults(struct conf_tcp *c)
 	c->cc = CC_DEFAULT;
 	c->gate_log = GATE_INFO;
 	c->idle_gate = 6000;
-	c->idle_fail = 120;
+	c->ecn = 1;
+	c->host_idle = 600;
+	c->host_timeout = 900;
+	c->idle_fail = 900;
 	c->iw = TCP_IW_SEGS;
 	c->sack = 1;
 	c->window = TCP_WND_START;

@@ -46,17 +46,24 @@ struct conf_tcp {
 	uint32_t	 idle_gate;	/* milliseconds without progress */
 	uint32_t	 idle_inflight;	/* bytes, 0: one segment */
 	uint32_t	 idle_fail;	/* seconds */
+	uint32_t	 host_idle;	/* seconds before a host is asked */
+	uint32_t	 host_timeout;	/* seconds, 0: the system's */
 	uint32_t	 rcvbuf;	/* of host sockets, 0: the system's */
 	uint32_t	 sndbuf;
 	uint32_t	 window;	/* offered at first, bytes */
 	uint16_t	 mss;		/* clamp, 0: none */
 	uint8_t		 cc;		/* enum cc_id */
 	uint8_t		 sack;
+	uint8_t		 ecn;		/* with guests that ask for it */
+	uint8_t		 host_cc;	/* of host sockets, 0: the system's */
 	uint8_t		 signal;	/* enum error_signal */
 	uint8_t		 gate_log;	/* enum gate_log */
 	uint8_t		 wscale;
 	uint8_t		 iw;		/* segments */
 };
+
+/* What host sockets may use instead of the system's; NULL-terminated. */
+extern const char *const	 tcpconf_host_cc[];
 
 /* Every setting, where nobody has set it. */
 void		 tcpconf_defaults(struct conf_tcp *);

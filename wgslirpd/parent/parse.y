@@ -60,6 +60,7 @@ static enum directive_block	 block;		/* whose options follow */
 static char			 words[64];	/* of an option, so far */
 static char			 dns_word[] = "dns", log_word[] = "log";
 static char			 no_word[] = "no", yes_word[] = "yes";
+static char			 upstream_word[] = "upstream";
 
 static int	 read_key(const char *, uint8_t [KEY_LEN]);
 static int	 set_key(char *, uint8_t [KEY_LEN]);
@@ -418,6 +419,7 @@ optword		: DNS			{ $$ = dns_word; }
 		| LOG			{ $$ = log_word; }
 		| NO			{ $$ = no_word; }
 		| YES			{ $$ = yes_word; }
+		| UPSTREAM		{ $$ = upstream_word; }
 		;
 
 peer		: PEER STRING		{

@@ -97,7 +97,7 @@ slirp_config_commit(void)
 	s->conf.copy_tos = global.copy_tos;
 	s->conf.ttl = global.ttl;
 	hostsock_offload(global.offload);
-	hostsock_buffers(s->conf.tcp.rcvbuf, s->conf.tcp.sndbuf);
+	hostsock_options(&s->conf.tcp);
 	s->conf.udp_timeout = MONO_SEC(global.udp_timeout);
 	s->conf.dns_timeout = MONO_SEC(global.dns_timeout);
 	s->conf.filtering = (enum udp_filtering)global.filtering;

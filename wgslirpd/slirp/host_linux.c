@@ -14,12 +14,12 @@
 #include <unistd.h>
 
 #include "hostsock.h"
+#include "log.h"
 #include "memstream.h"
 #include "net/policy.h"
 #include "proc.h"
 
 /* From Linux' headers, which do not go with libc's. */
-#define KEEPALIVE_IDLE	600	/* seconds before a server is asked */
 #define MTU_DONT	0
 #define MTU_DO		2
 #define CONTROL_LEN	256
@@ -129,14 +129,53 @@ watch(struct flow *f, int fd, uint32_t events)
 	return (-1);
 }
 
-static uint32_t	 tcp_rcvbuf, tcp_sndbuf;
+static struct conf_tcp	 opts;		/* as configured */
 
-/* Buffers of TCP sockets that are opened from now on; 0: the system's. */
-void
-hostsock_buffers(uint32_t rcvbuf, uint32_t sndbuf)
+/* The congestion control toward hosts; -1: the kernel has it not, for us. */
+static int
+set_congestion(int fd, uint8_t cc)
 {
-	tcp_rcvbuf = rcvbuf;
-	tcp_sndbuf = sndbuf;
+	const char	*name = tcpconf_host_cc[cc];
+
+	return (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name,
+	    (socklen_t)strlen(name)));
+}
+
+/* What TCP sockets get that are opened from now on. */
+void
+hostsock_options(const struct conf_tcp *c)
+{
+	int	 fd;
+
+	if (c->host_cc != 0 && c->host_cc != opts.host_cc &&
+	    (fd = host_socket(4, SOCK_STREAM, IPPROTO_TCP)) != -1) {
+		if (set_congestion(fd, c->host_cc) == -1)
+			log_warnx("upstream congestion %s: this kernel does "
+			    "not let us; the system's is used",
+			    tcpconf_host_cc[c->host_cc]);
+		close(fd);
+	}
+	opts = *c;
+}
+
+static void
+set_options(int fd)
+{
+	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	/* a server that is gone would be the guest's connection for ever */
+	if (opts.host_idle != 0) {
+		set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+		set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)opts.host_idle);
+	}
+	if (opts.host_timeout != 0)
+		set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+		    (int)opts.host_timeout * 1000);
+	if (opts.rcvbuf != 0)
+		set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)opts.rcvbuf);
+	if (opts.sndbuf != 0)
+		set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)opts.sndbuf);
+	if (opts.host_cc != 0)
+		(void)set_congestion(fd, opts.host_cc);
 }
 
 /* May the kernel cut trains of datagrams, and join those that come? */
@@ -180,14 +219,7 @@ host_tcp_open(void *arg, struct flow *f, int ttl)
 		return (open_dns(f));
 	if ((fd = host_socket(f->dst.af, SOCK_STREAM, IPPROTO_TCP)) == -1)
 		return (-1);
-	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	/* a server that is gone would be the guest's connection for ever */
-	set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE);
-	if (tcp_rcvbuf != 0)
-		set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)tcp_rcvbuf);
-	if (tcp_sndbuf != 0)
-		set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)tcp_sndbuf);
+	set_options(fd);
 	want_errors(fd, f->dst.af);
 	f->short_ttl = ttl < TTL_SHORT;
 	if (f->short_ttl) {

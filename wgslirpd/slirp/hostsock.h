@@ -19,7 +19,7 @@ typedef void	 hostsock_event_fn(struct slirp *, uint64_t, int);
 int	 hostsock_init(struct slirp *, hostsock_event_fn *);
 
 /* Buffers of TCP sockets that are opened from now on; 0: the system's. */
-void	 hostsock_buffers(uint32_t, uint32_t);
+void	 hostsock_options(const struct conf_tcp *);
 
 /* May the kernel cut trains of datagrams, and join those that come? */
 void	 hostsock_offload(int);

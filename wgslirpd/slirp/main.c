@@ -281,6 +281,11 @@ crypto_msg(struct imsgev *iev, struct imsg *imsg)
 		imsg_is(imsg, &route, sizeof(route));
 		route_answer(&route);
 		break;
+	case IMSG_BACK:
+		imsg_is(imsg, &id, sizeof(id));
+		if ((p = peer_get(&se.s, id)) != NULL)
+			slirp_peer_back(&se.s, p);
+		break;
 	case IMSG_CUT:
 		imsg_is(imsg, &id, sizeof(id));
 		if ((p = peer_get(&se.s, id)) != NULL)

@@ -29,6 +29,7 @@
 #define INITIATION_INTERVAL	MONO_MS(20)
 #define REKEY_LAST_MINUTE	(REJECT_AFTER_TIME - KEEPALIVE_TIMEOUT - \
 				REKEY_TIMEOUT)
+#define SILENCE		MONO_SEC(5)	/* then a peer is back */
 #define ECN_CE			3
 
 static uint32_t
@@ -59,13 +60,34 @@ note_received(struct wg_device *d, struct wg_peer *p, size_t len,
 	timers_any_traversal(&p->timers, now);
 }
 
+/*
+ * The peer is heard in a session.  After a silence, or from another place, or
+ * in a new session, what waits for it need not wait longer: that is told, once
+ * a second at most.
+ */
 static void
+note_heard(struct wg_device *d, struct wg_peer *p, int news, mono_t now)
+{
+	int	 silent = p->heard == 0 || now - p->heard >= SILENCE;
+
+	p->heard = now;
+	if ((!news && !silent) || d->ops->back == NULL ||
+	    (p->back_at != 0 && now - p->back_at < MONO_SEC(1)))
+		return;
+	p->back_at = now;
+	d->ops->back(d->arg, p);
+}
+
+/* Returns whether it was elsewhere. */
+static int
 move_endpoint(struct wg_peer *p, const struct wg_endpoint *from)
 {
+	int	 moved = !sa_equal(&p->ep.remote.sa, &from->remote.sa);
+
 	if (p->ep.ifindex != from->ifindex || p->ep.sock != from->sock ||
-	    !sa_equal(&p->ep.remote.sa, &from->remote.sa) ||
-	    ipaddr_cmp(&p->ep.local, &from->local) != 0)
+	    moved || ipaddr_cmp(&p->ep.local, &from->local) != 0)
 		p->ep = *from;
+	return (moved);
 }
 
 static void
@@ -102,7 +124,7 @@ input_initiation(struct wg_device *d, const struct wg_initiation *m,
 	}
 	p->last_initiation = now;
 	d->count.wg_rx_initiations++;
-	move_endpoint(p, from);
+	(void)move_endpoint(p, from);
 	note_received(d, p, sizeof(*m), now);
 	wg_send_response(d, p, now);
 	wg_peer_schedule(d, p);
@@ -124,7 +146,7 @@ input_response(struct wg_device *d, const struct wg_response *m,
 	}
 	p = x->peer;
 	d->count.wg_rx_responses++;
-	move_endpoint(p, from);
+	(void)move_endpoint(p, from);
 	note_received(d, p, sizeof(*m), now);
 	if (wg_session_derive(d, p, now) == -1) {
 		wg_handshake_forget(p);
@@ -134,6 +156,7 @@ input_response(struct wg_device *d, const struct wg_response *m,
 	handshake_done(d, p);
 	/* the responder may only send once it has heard from us */
 	wg_send_keepalive(d, p, now);
+	note_heard(d, p, 1, now);
 	wg_peer_schedule(d, p);
 }
 
@@ -271,6 +294,7 @@ input_data(struct wg_device *d, const uint8_t *msg, size_t len,
 	uint64_t		 counter;
 	uint8_t			*out;
 	size_t			 plain = len - WG_DATA_OVERHEAD;
+	int			 news;
 
 	x = wg_index_find(d, get32(msg + 4));
 	if (x == NULL || (kp = x->keypair) == NULL) {
@@ -309,12 +333,14 @@ input_data(struct wg_device *d, const uint8_t *msg, size_t len,
 		d->count.wg_drop_replay++;
 		return;
 	}
-	move_endpoint(p, from);
+	news = move_endpoint(p, from);
 	note_received(d, p, len, now);
 	if (wg_session_confirm(p, kp)) {
+		news = 1;
 		handshake_done(d, p);
 		wg_send_staged(d, p, now);
 	}
+	note_heard(d, p, news, now);
 	if (plain > 0) {
 		if (p->timers.data_received == 0 ||
 		    !p->timers.another_keepalive)

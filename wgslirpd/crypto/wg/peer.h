@@ -104,6 +104,8 @@ struct wg_peer {
 	struct wg_staged_queue	 staged;
 	unsigned int		 nstaged;
 	mono_t			 last_initiation;	/* consumed */
+	mono_t			 heard;		/* data, authentic */
+	mono_t			 back_at;	/* when that was told */
 
 	uint64_t		 rx_bytes;
 	uint64_t		 tx_bytes;
@@ -128,7 +130,8 @@ struct wg_pending {
  * complete.  wall is the time of day, random fills a buffer.  lost, which
  * may be NULL, says that a peer does not answer handshakes; perhaps it is
  * somewhere else now.  cut, which may be NULL, says that a peer was shut
- * out.
+ * out; back, which may be NULL, that a peer that was silent for a while, or
+ * is elsewhere now, can be sent to.
  */
 struct wg_ops {
 	uint8_t	*(*rx_buf)(void *, size_t);
@@ -139,6 +142,7 @@ struct wg_ops {
 	void	 (*random)(void *, void *, size_t);
 	void	 (*lost)(void *, struct wg_peer *);
 	void	 (*cut)(void *, struct wg_peer *);
+	void	 (*back)(void *, struct wg_peer *);
 };
 
 struct wg_device {

@@ -21,6 +21,7 @@
 #include "turns.h"
 
 #define IN_BATCH	256
+#define BACK_PAUSE	MONO_MS(500)	/* a peer is back only so often */
 #define RUN_PACKETS	64	/* sent before the input is looked at */
 
 /* Once a second, while there is something that may be old. */
@@ -119,6 +120,21 @@ slirp_peer_clear(struct slirp *s, struct slirp_peer *p)
 	while ((ops = ip_next(s, &proto)) != NULL)
 		if (ops->drop_peer != NULL)
 			ops->drop_peer(s, p);
+}
+
+/* The peer is heard again after a silence, or is elsewhere now. */
+void
+slirp_peer_back(struct slirp *s, struct slirp_peer *p)
+{
+	const struct proto_ops	*ops;
+	int			 proto = 0;
+
+	if (p->back_at != 0 && s->now - p->back_at < BACK_PAUSE)
+		return;
+	p->back_at = s->now;
+	while ((ops = ip_next(s, &proto)) != NULL)
+		if (ops->peer_back != NULL)
+			ops->peer_back(s, p);
 }
 
 /* The peer is gone: so is everything of it. */

@@ -12,6 +12,7 @@ int		 slirp_init(struct slirp *, const struct host_ops *, void *,
 		    mono_t, uint32_t, const struct siphash_key *);
 void		 slirp_free(struct slirp *);
 void		 slirp_peer_clear(struct slirp *, struct slirp_peer *);
+void		 slirp_peer_back(struct slirp *, struct slirp_peer *);
 void		 slirp_peer_drop(struct slirp *, struct slirp_peer *);
 void		 slirp_host_event(struct slirp *, uint64_t, int);
 int		 slirp_input(struct slirp *, int);

@@ -14,13 +14,15 @@
  * goes; batch_end comes after every batch of them, before their slots go back;
  * expire comes once a second, and returns whether it has to come again;
  * drop_peer forgets everything of a peer but flows, which are killed before;
+ * peer_back says that a peer is heard again after a silence;
  * free is the end of the engine.  Each but input may be NULL.
  */
 struct proto_ops {
 	void	 (*input)(struct slirp *, struct ippkt *);
 	void	 (*batch_end)(struct slirp *);
 	int	 (*expire)(struct slirp *);
-	void	 (*drop_peer)(struct slirp *, const struct slirp_peer *);
+	void	 (*drop_peer)(struct slirp *, struct slirp_peer *);
+	void	 (*peer_back)(struct slirp *, struct slirp_peer *);
 	void	 (*free)(struct slirp *);
 };
 

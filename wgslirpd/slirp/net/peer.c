@@ -38,6 +38,8 @@ peer_set(struct slirp *s, uint32_t id, const char *name)
 		p->frag_id = arc4random();
 		TAILQ_INIT(&p->frags);
 		TAILQ_INIT(&p->flows);
+		TAILQ_INIT(&p->ended[0]);
+		TAILQ_INIT(&p->ended[1]);
 		TAILQ_INIT(&p->turns[TURN_READY].flows);
 		TAILQ_INIT(&p->turns[TURN_WAITING].flows);
 		s->peers[id] = p;

@@ -50,6 +50,9 @@ struct slirp_peer {
 	uint32_t	 nvia;		/* flows that the host began */
 	uint32_t	 ndialing;	/* of them, not connected yet */
 	uint32_t	 nslots;	/* held in send queues */
+	mono_t		 back_at;	/* when it was heard of after silence */
+	TAILQ_HEAD(, tcp_tw)	 ended[2];	/* connections that are told of */
+	uint32_t	 nended[2];
 	uint64_t	 rcvbuf;	/* bytes in receive buffers */
 	TAILQ_HEAD(, dgram)	 frags;	/* incomplete, oldest first */
 	uint32_t	 nremotes;	/* noted by its mappings */
@@ -59,6 +62,12 @@ struct slirp_peer {
 	mono_t		 path_at;
 	mono_t		 path_srtt;
 	mono_t		 path_rttvar;
+	mono_t		 path_min;	/* round trip without a queue, 0: not known */
+	mono_t		 path_min_at;
+	mono_t		 path_probed;	/* the least since path_probed_at */
+	mono_t		 path_probed_at;
+	uint64_t	 path_bw;	/* its flows' shares, bytes a second */
+	uint32_t	 path_flows;	/* that have one */
 	uint16_t	 pmtu;		/* smaller than configured, 0: no */
 	mono_t		 pmtu_at;
 	mono_t		 sack_ms;	/* work of this millisecond */

@@ -34,7 +34,9 @@ struct cc_sample {
  * A congestion control.  It owns cwnd, ssthresh and pace_rate of the
  * connection and t->cc.  ack() is called for every acknowledgement that
  * acknowledges something, after loss was looked for; loss() once when a
- * recovery begins, timeout() when the retransmission timer fires.
+ * recovery begins, timeout() when the retransmission timer fires; mark(),
+ * which may be NULL, when the path says by ECN that it is full: then it is a
+ * loss.
  */
 struct cc_ops {
 	const char	*name;
@@ -42,8 +44,10 @@ struct cc_ops {
 	void		 (*ack)(struct tcpcb *, const struct cc_sample *);
 	void		 (*loss)(struct tcpcb *, const struct cc_sample *);
 	void		 (*timeout)(struct tcpcb *);
+	void		 (*mark)(struct tcpcb *, const struct cc_sample *);
 	void		 (*recovered)(struct tcpcb *);
 	void		 (*idle)(struct tcpcb *, mono_t);
+	void		 (*end)(struct tcpcb *);
 };
 
 /* Slow start's end before loss (RFC 9406, HyStart++). */
@@ -64,38 +68,49 @@ struct cubic {
 	struct hystart	 hystart;
 };
 
-/* Maximum over a sliding window of rounds, in three samples. */
-struct maxfilter {
-	uint64_t	 v[3];
-	uint32_t	 t[3];
-};
-
 struct bbr {
-	struct maxfilter bw;		/* bytes a second */
+	/* the model of the path */
+	uint64_t	 bw_hi[2];	/* bytes a second: last cycle, this */
+	uint64_t	 bw_lo;		/* bound since the last probe */
+	uint64_t	 bw_latest;	/* most of this round */
+	uint64_t	 share;		/* in the peer's path_bw */
 	mono_t		 min_rtt;
-	mono_t		 min_stamp;
+	mono_t		 last_rtt;
+	uint32_t	 inflight_hi;	/* more was too much, bytes */
+	uint32_t	 inflight_lo;	/* bound since the last probe */
+	uint32_t	 inflight_latest;
+	/* rounds */
+	uint32_t	 round_at;	/* delivered: the next one begins */
+	uint32_t	 rounds;
+	uint32_t	 round_lost;	/* bytes */
+	uint32_t	 round_full;	/* of them, with a queue on the path */
+	uint32_t	 round_delivered;
+	uint32_t	 base_loss;	/* without a queue, in 1/65536 */
+	uint32_t	 conserve_at;	/* delivered: end of conservation */
+	/* what it is doing */
+	mono_t		 phase_stamp;
+	mono_t		 probe_wait;	/* until the next probe */
+	mono_t		 probe_stamp;	/* since the last one */
 	mono_t		 probe_done;	/* end of ProbeRTT, 0: not yet */
-	mono_t		 cycle_stamp;
 	uint64_t	 full_bw;
+	uint32_t	 probe_rounds;	/* since the last probe */
+	uint32_t	 up_rounds;	/* of this probe */
+	uint32_t	 up_acks;	/* bytes */
+	uint32_t	 prior_cwnd;
+	/* aggregation of acknowledgements */
 	uint64_t	 extra_bytes;	/* delivered since extra_stamp */
 	mono_t		 extra_stamp;
 	uint32_t	 extra[2];	/* beyond what bw explains */
-	uint32_t	 round_at;	/* delivered: the next round begins */
-	uint32_t	 rounds;
-	uint32_t	 prior_cwnd;
-	uint32_t	 inflight_hi;	/* bound by heavy loss */
-	uint32_t	 round_lost;	/* bytes, this round */
-	uint32_t	 round_delivered;
-	uint32_t	 conserve_at;	/* delivered: end of conservation */
+	uint8_t		 extra_rounds;
 	uint8_t		 mode;
 	uint8_t		 full_count;
-	uint8_t		 cycle;
-	uint8_t		 extra_rounds;
 	uint8_t		 probe_round:1;
 	uint8_t		 conserve:1;
-	uint8_t		 in_recovery:1;
 	uint8_t		 round_start:1;
 	uint8_t		 idle_restart:1;
+	uint8_t		 marked:1;	/* by ECN, in this round */
+	uint8_t		 advance:1;	/* the filter, at the next round */
+	uint8_t		 queued:1;	/* there was a queue in this round */
 };
 
 union cc_state {

@@ -32,8 +32,8 @@
 #include "turns.h"
 
 #define DUPTHRESH	3
-#define MAX_BACKOFF	6
 #define RENEGE_RTOS	2	/* in a row, before SACKs are forgotten */
+#define MTU_LEAST	(576 - 40 - TCP_HDR - TCP_TS_LEN)
 #define BLACKHOLE_RTOS	2	/* in a row, before that is suspected */
 #define LOST_AGAIN	64	/* retransmitted ones looked at a time */
 #define SACK_WORK	16384	/* segments looked at, a ms and peer */
@@ -388,6 +388,7 @@ take_ack(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 	t->snd_una = in->ack;
 	t->progress = s->now;
 	t->backoff = 0;
+	t->quiet = 0;
 	t->dupacks = 0;
 	if (clean && sent != 0 && now > sent)
 		cc_rtt(t, now - sent, s->now);
@@ -444,6 +445,28 @@ make_sample(struct tcpcb *t, const struct rate_sample *r,
 }
 
 /*
+ * The path has marked what was sent instead of dropping it (RFC 3168 6.1.2):
+ * the same answer as to a loss, once a round trip.
+ */
+static void
+marked(struct slirp *s, struct tcpcb *t, const struct cc_sample *sm)
+{
+	if (SEQ_LT(t->snd_una, t->x->ecn_end) || t->recovery != TCPR_NONE)
+		return;
+	t->x->ecn_end = t->snd_nxt;
+	t->cwr_owed = 1;
+	s->count.tcp_marks++;
+	if (t->ccops->mark != NULL) {
+		t->ccops->mark(t, sm);
+		return;
+	}
+	t->ccops->loss(t, sm);
+	t->ccops->recovered(t);
+	if (t->x->cwnd > t->x->ssthresh && t->x->ssthresh != UINT32_MAX)
+		t->x->cwnd = t->x->ssthresh;
+}
+
+/*
  * Take an acknowledgement that is within what was sent.  Returns 1 if it
  * acknowledged the FIN.
  */
@@ -495,6 +518,8 @@ tcp_acked(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 	tlp_answer(s, t, in, &sm);
 	if (t->x->seg_lost > 0 && t->recovery == TCPR_NONE)
 		enter_recovery(s, t, &sm);
+	if (in->flags & TH_ECE && t->ecn_ok)
+		marked(s, t, &sm);
 	if (sm.delivered > 0 || sm.lost > 0)
 		t->ccops->ack(t, &sm);
 	if (sm.delivered > 0)
@@ -558,6 +583,9 @@ suspect_mtu(struct slirp *s, struct tcpcb *t, const struct tseg *g)
 	size_t			 i, hlen;
 
 	if (t->backoff < BLACKHOLE_RTOS || g->flags & TSEG_FIN)
+		return;
+	/* nothing is too long for a path that can take */
+	if (g->len <= MTU_LEAST)
 		return;
 	hlen = ip_hdr_len(&t->f.src) + TCP_HDR + (t->ts_ok ? TCP_TS_LEN : 0);
 	if (t->x->mtu_asked > t->progress && t->last_rx >= t->x->mtu_asked)
@@ -635,6 +663,9 @@ tcp_rexmt_timeout(struct slirp *s, struct tcpcb *t)
 	t->x->t_tlp = t->x->t_reo = 0;
 	t->x->pace_next = 0;
 	suspect_mtu(s, t, tcp_seg(t, 0));
+	/* twice in a row, or once while slots are few */
+	if (t->backoff > 0 || s->out->nfree < s->out->nslots / 2)
+		tcp_park(s, t);
 	if (t->backoff < MAX_BACKOFF)
 		t->backoff++;
 	tcp_arm_rexmt(s, t);

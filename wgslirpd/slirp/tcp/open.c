@@ -39,7 +39,8 @@
 #define CONNECT_TIMEOUT	MONO_SEC(130)	/* longer than the kernel's */
 #define MAX_CONNECTING	1024		/* of one peer */
 #define MAX_DIALING	256		/* the same of host clients */
-#define SYN_TRIES	5
+#define SYN_TIME	MONO_SEC(75)	/* a guest that sleeps may wake up */
+#define SYN_PAUSE	MONO_SEC(16)
 #define PORT_TRIES	64
 #define PORT_FIRST	1024
 
@@ -116,6 +117,8 @@ learn_syn(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 		t->ws_ok = t->rcv_scale = 0;
 	t->sack_ok = in->has_sackok && s->conf.tcp.sack;
 	t->ts_ok = in->has_ts;
+	t->ecn_ok = s->conf.tcp.ecn && t->f.via == VIA_GUEST &&
+	    (in->flags & (TH_ECE | TH_CWR)) == (TH_ECE | TH_CWR);
 	if (in->has_ts)
 		t->ts_recent = in->tsval;
 	t->mss = effective_mss(s, in, t->ts_ok);
@@ -135,6 +138,7 @@ connect_failed(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 	if (t->dialing) {
 		/* the guest believes that it is connected */
 		s->count.tcp_refused++;
+		t->host_dead = 1;
 		tcp_abort(s, t);
 		return;
 	}
@@ -364,13 +368,18 @@ tcp_dial_failed(struct slirp *s, struct tcpcb *t, int error)
 int
 tcp_syn_timeout(struct slirp *s, struct tcpcb *t)
 {
-	if (++t->backoff > SYN_TRIES) {
+	mono_t	 pause;
+
+	if (s->now - t->f.created > SYN_TIME) {
 		tcp_dial_failed(s, t, ETIMEDOUT);
 		return (0);
 	}
 	s->count.tcp_retransmits++;
 	tcp_send_syn(s, t);
-	t->x->t_rexmt = s->now + (t->rto << t->backoff);
+	if (t->backoff < MAX_BACKOFF)
+		t->backoff++;
+	pause = t->rto << t->backoff;
+	t->x->t_rexmt = s->now + (pause < SYN_PAUSE ? pause : SYN_PAUSE);
 	return (1);
 }
 

@@ -55,7 +55,8 @@ tcp_split(struct slirp *s, struct tcpcb *t, uint32_t i)
 	struct tseg	*a, *b;
 	uint32_t	 slot, k;
 
-	if (tcp_segs_room(t, 1) == -1 || (slot = out_slot(s, 1)) == PKTQ_NOSLOT)
+	if (tcp_segs_room(t, 1) == -1 || tcp_unpark(s, t, tcp_seg(t, i)) ==
+	    -1 || (slot = out_slot(s, 1)) == PKTQ_NOSLOT)
 		return (-1);
 	for (k = t->x->seg_n; k > i + 1; k--)
 		*tcp_seg(t, k) = *tcp_seg(t, k - 1);
@@ -96,7 +97,7 @@ tcp_resend(struct slirp *s, struct tcpcb *t, uint32_t i)
 		tcp_stamp(s, t, g);
 		tcp_send_fin(s, t, g->seq);
 	} else {
-		if (pktq_busy(s->out, g->slot))
+		if (tcp_unpark(s, t, g) == -1 || pktq_busy(s->out, g->slot))
 			return (-1);
 		tcp_stamp(s, t, g);
 		tcp_send_seg(s, t, g, 1);
@@ -239,7 +240,7 @@ may_read(struct slirp *s, struct tcpcb *t, uint32_t *size)
 	int32_t		 room;
 
 	*size = t->mss;
-	t->cwnd_limited = 0;
+	t->cwnd_limited = t->wnd_limited = 0;
 	if (idle_gate(s, t) || !rate_room(s, t))
 		return (0);
 	if (t->x->seg_small >= TCP_MAX_SMALL || t->x->seg_n >= TCP_MAX_SEGS)
@@ -253,6 +254,7 @@ may_read(struct slirp *s, struct tcpcb *t, uint32_t *size)
 	n = (t->x->cwnd - pipe) / t->mss;
 	if (n > wnd / t->mss) {
 		n = wnd / t->mss;
+		t->wnd_limited = 1;
 		/* silly window: what little there is, if it is much to him */
 		if (n == 0 && wnd > 0 && (t->x->seg_n == 0 ||
 		    wnd >= t->max_wnd / 2)) {

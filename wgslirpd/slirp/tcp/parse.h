@@ -15,6 +15,8 @@
 #define TH_RST		0x04
 #define TH_PSH		0x08
 #define TH_ACK		0x10
+#define TH_ECE		0x40		/* RFC 3168 */
+#define TH_CWR		0x80
 
 /* A segment from the guest, taken apart (RFC 9293 3.1, 7323, 2018). */
 struct tcp_in {

@@ -14,8 +14,8 @@
  * [host_nxt, rcv_nxt) is in order and waits for the host: first the items
  * of this batch, or, if there are none, bytes of the queue.  The window
  * that is offered ends at host_nxt + rcv_wnd; the edge that was once told
- * never moves back.  Data is acknowledged when this process has it in
- * order, the FIN when the host side is shut down.
+ * never moves back.  Data and FIN are acknowledged when this process has
+ * them in order; the host side is shut down when it has taken the data.
  */
 
 #include <sys/types.h>
@@ -36,6 +36,7 @@
 #define NOBUFS_RETRY	MONO_MS(20)
 #define MAX_IOV		256
 #define QUICKACKS	16
+#define RCV_RTT_MAX	60000	/* ms; what is longer is no round trip */
 
 /* Payload of this batch that goes to the host from its packet slot. */
 struct rxitem {
@@ -76,6 +77,31 @@ add_item(struct slirp *s, struct tcpcb *t, const uint8_t *data,
 }
 
 /*
+ * The round trip, for who receives only: the guest echoes the time of what it
+ * was sent last (RFC 7323 4).  A guest that has nothing to send makes it
+ * longer than it is, so that the average leans to what is short.
+ */
+static void
+receiver_rtt(struct tcpcb *t, const struct tcp_in *in)
+{
+	uint32_t	 ms;
+	mono_t		 rtt;
+
+	if (!t->ts_ok || !in->has_ts || in->tsecr == t->x->rcv_tsecr ||
+	    in->len < t->mss / 2U)
+		return;
+	t->x->rcv_tsecr = in->tsecr;
+	ms = tcp_ts(t, in->p->time) - in->tsecr;
+	if (ms > RCV_RTT_MAX)
+		return;
+	rtt = MONO_MS(ms > 0 ? ms : 1);
+	if (t->x->rcv_rtt == 0 || rtt < t->x->rcv_rtt)
+		t->x->rcv_rtt = rtt;
+	else
+		t->x->rcv_rtt += (rtt - t->x->rcv_rtt) / 8;
+}
+
+/*
  * Take the payload and FIN of an acceptable segment.  The caller flushes
  * what became dirty when the batch is over.
  */
@@ -89,6 +115,8 @@ tcp_receive(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 		t->fin_rcvd = 1;
 		t->fin_seq = in->seq + in->len;
 	}
+	t->quiet = 0;
+	receiver_rtt(t, in);
 	make_dirty(s, t);
 	if (SEQ_LT(seq, t->rcv_nxt)) {
 		skip = t->rcv_nxt - seq;
@@ -135,23 +163,32 @@ tcp_receive(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 	s->count.tcp_rx_ooo++;
 	t->ack_now = 1;
 	tcp_note_dup(t, seq, seq + len);
-	if (tcp_range_add(t->rq, seq, seq + len) == -1) {
+	if (tcp_range_add(s, t, seq, seq + len) == -1) {
 		s->count.tcp_rx_drop++;
 		return;
 	}
 	tcp_queue_put(t->rq, seq, data, len);
 }
 
-/* The window grows while the guest fills it and the host drains it. */
+/*
+ * The window grows while the guest fills it within a round trip or two, and
+ * the host drains it.  Without timestamps, the least time that a window took
+ * is the round trip, or longer.
+ */
 static void
 tune_window(struct slirp *s, struct tcpcb *t)
 {
-	mono_t	 rtt = t->srtt > MONO_MS(1) ? t->srtt : MONO_MS(1);
+	mono_t	 rtt = t->x->rcv_rtt, took = s->now - t->x->tune_start;
 
 	if (SEQ_LT(t->host_nxt, t->x->tune_seq))
 		return;
-	if (t->rcv_wnd < TCP_WND_MAX && s->now - t->x->tune_start <= 2 * rtt &&
-	    (t->rcv_scale != 0))
+	if (!t->ts_ok && (rtt == 0 || took < rtt))
+		rtt = t->x->rcv_rtt = took;
+	if (rtt < t->srtt)
+		rtt = t->srtt;
+	if (rtt < MONO_MS(1))
+		rtt = MONO_MS(1);
+	if (t->rcv_wnd < TCP_WND_MAX && took <= 2 * rtt && t->rcv_scale != 0)
 		t->rcv_wnd *= 2;
 	t->x->tune_seq = t->host_nxt + t->rcv_wnd;
 	t->x->tune_start = s->now;
@@ -162,6 +199,8 @@ host_took(struct slirp *s, struct tcpcb *t, uint32_t n)
 {
 	t->host_nxt += n;
 	t->f.rx_bytes += n;
+	if (t->state == TCPS_ORPHAN && n > 0)
+		t->progress = s->now;
 	s->count.tcp_rx_bytes += n;
 	if (t->f.peer->rate_in != 0 && n > 0)
 		rate_charge(&t->f.peer->in, s->now, t->f.peer->rate_in, n);
@@ -175,7 +214,7 @@ host_failed(struct tcpcb *t)
 	t->host_dead = 1;
 	t->rst_after = 1;
 	t->f.readable = !t->host_eof;
-	t->host_nxt = t->rcv_nxt;
+	t->host_nxt = tcp_rcv_end(t);
 }
 
 /* Items that the host did not take go into the queue. */
@@ -284,9 +323,9 @@ flush_queue(struct slirp *s, struct tcpcb *t)
 	uint32_t	 want;
 	ssize_t		 r;
 
-	while (t->rq != NULL && t->host_nxt != t->rcv_nxt &&
+	while (t->rq != NULL && t->host_nxt != tcp_rcv_end(t) &&
 	    !t->host_full && !over_rate(s, t)) {
-		want = t->rcv_nxt - t->host_nxt;
+		want = tcp_rcv_end(t) - t->host_nxt;
 		if (t->f.peer->rate_in != 0 &&
 		    want > rate_burst(t->f.peer->rate_in))
 			want = (uint32_t)rate_burst(t->f.peer->rate_in);
@@ -305,41 +344,59 @@ flush_queue(struct slirp *s, struct tcpcb *t)
 		if (r < (ssize_t)want)
 			t->host_full = 1;
 	}
-	if (t->rq != NULL && t->host_nxt == t->rcv_nxt &&
+	if (t->rq != NULL && t->host_nxt == tcp_rcv_end(t) &&
 	    t->rq->nranges == 0)
 		tcp_queue_free(s, t);
 }
 
 /*
- * The guest has sent all, and the host has it: half-close.  Returns 1 if
- * that was the end of the connection.
+ * The guest has sent all, and all of it is here: that is acknowledged at once
+ * (RFC 9293 3.10.7.4), whenever the host takes it.
  */
-static int
+static void
 take_fin(struct slirp *s, struct tcpcb *t)
 {
-	/* a socket that is still connecting would be disconnected */
-	if (!t->fin_rcvd || t->fin_done || t->dialing ||
-	    t->rcv_nxt != t->fin_seq || t->host_nxt != t->rcv_nxt)
-		return (0);
-	t->fin_done = 1;
-	t->t_keep = s->now + TCP_HALF_IDLE;
+	if (!t->fin_rcvd || t->fin_in || t->rcv_nxt != t->fin_seq)
+		return;
+	t->fin_in = 1;
 	t->rcv_nxt++;
-	t->host_nxt++;
 	t->ack_now = 1;
+	/* a host that is connecting has its own time */
+	if (!t->dialing)
+		t->t_keep = s->now + TCP_HALF_IDLE;
+	if (t->state == TCPS_FIN_WAIT_1 || t->state == TCPS_FIN_WAIT_2)
+		t->state = TCPS_CLOSING;
+	else
+		t->state = TCPS_CLOSE_WAIT;
+}
+
+/* The guest has sent all, and the host has it: half-close. */
+static void
+end_host(struct slirp *s, struct tcpcb *t)
+{
+	/* a socket that is still connecting would be disconnected */
+	if (!t->fin_in || t->fin_done || t->dialing ||
+	    t->host_nxt != tcp_rcv_end(t))
+		return;
+	t->fin_done = 1;
+	t->host_nxt++;
 	if (!t->host_dead && s->host->shutdown(s->harg, &t->f) == -1)
 		host_failed(t);
-	switch (t->state) {
-	case TCPS_SYN_RCVD:
-	case TCPS_ESTABLISHED:
-		t->state = TCPS_CLOSE_WAIT;
-		break;
-	case TCPS_FIN_WAIT_1:
-		t->state = TCPS_CLOSING;
-		break;
-	case TCPS_FIN_WAIT_2:
-		return (1);
+}
+
+/* The rest for the host, of a guest that is gone.  May end the flow. */
+static void
+flush_orphan(struct slirp *s, struct tcpcb *t)
+{
+	flush_queue(s, t);
+	end_host(s, t);
+	if (t->host_dead || (t->fin_done && t->host_eof)) {
+		tcp_free(s, t, t->host_dead);
+		return;
 	}
-	return (0);
+	if (t->fin_done)
+		t->t_keep = s->now + TCP_ORPHAN_TIME;
+	tcp_arm(s, t);
 }
 
 /*
@@ -350,21 +407,29 @@ void
 tcp_flush(struct slirp *s, struct tcpcb *t)
 {
 	uint32_t	 edge;
+	int		 more;
 
 	if (t->dirty) {
 		TAILQ_REMOVE(&s->tcp->dirty, t, x->dirty_entry);
 		t->dirty = 0;
 	}
-	if (t->x->rx_head == 0 || flush_items(s, t) == 0)
+	if (t->state == TCPS_ORPHAN) {
+		flush_orphan(s, t);
+		return;
+	}
+	more = t->x->rx_head == 0 || flush_items(s, t) == 0;
+	take_fin(s, t);
+	if (more)
 		flush_queue(s, t);
-	if (take_fin(s, t)) {
+	end_host(s, t);
+	if (t->fin_in && t->fin_acked) {
 		tcp_send_ack(s, t);
 		tcp_done(s, t);
 		return;
 	}
 	/* tell when much room has come back */
 	edge = t->host_nxt + t->rcv_wnd;
-	if (SEQ_GEQ(edge, t->rcv_adv + t->rcv_wnd / 2) &&
+	if (SEQ_GEQ(edge, t->rcv_adv + t->rcv_wnd / 2) && !t->fin_in &&
 	    t->state != TCPS_CONNECTING && t->state != TCPS_SYN_RCVD)
 		t->ack_now = 1;
 	if (t->rx_segs >= 2 || (t->rx_segs > 0 && t->quickacks < QUICKACKS)) {

@@ -16,6 +16,37 @@
 #define PEER_RCVBUF	(16 * 1024 * 1024)
 #define ALL_RCVBUF	(64 * 1024 * 1024)
 
+/* Bytes that it takes of the budgets. */
+static uint64_t
+queue_cost(const struct tcp_rcvq *q)
+{
+	return (q->size + (uint64_t)q->maxranges * sizeof(q->range[0]));
+}
+
+/*
+ * Memory, in bytes, for what waits for host or guest.  -1 if that is too much:
+ * a peer gets no more than is left for the others.
+ */
+int
+tcp_mem_take(struct slirp *s, struct tcpcb *t, uint64_t more)
+{
+	uint64_t	 held = t->f.peer->rcvbuf;
+
+	if (held + more > PEER_RCVBUF ||
+	    held + s->tcp->rcvbuf + more > ALL_RCVBUF)
+		return (-1);
+	s->tcp->rcvbuf += more;
+	t->f.peer->rcvbuf += more;
+	return (0);
+}
+
+void
+tcp_mem_give(struct slirp *s, struct tcpcb *t, uint64_t n)
+{
+	s->tcp->rcvbuf -= n;
+	t->f.peer->rcvbuf -= n;
+}
+
 void
 tcp_queue_free(struct slirp *s, struct tcpcb *t)
 {
@@ -23,8 +54,8 @@ tcp_queue_free(struct slirp *s, struct tcpcb *t)
 
 	if (q == NULL)
 		return;
-	s->tcp->rcvbuf -= q->size;
-	t->f.peer->rcvbuf -= q->size;
+	tcp_mem_give(s, t, queue_cost(q));
+	free(q->range);
 	free(q->buf);
 	free(q);
 	t->rq = NULL;
@@ -75,21 +106,21 @@ tcp_queue_room(struct slirp *s, struct tcpcb *t, uint32_t end)
 	for (size = RCVQ_MIN; size < need; size *= 2)
 		if (size > 2 * TCP_WND_MAX)
 			return (-1);
-	/* a peer gets no more than is left for the others */
-	if (t->f.peer->rcvbuf + size - old > PEER_RCVBUF ||
-	    t->f.peer->rcvbuf + s->tcp->rcvbuf + size - old > ALL_RCVBUF)
+	if (tcp_mem_take(s, t, size - old) == -1)
 		return (-1);
-	if ((nq = calloc(1, sizeof(*nq))) == NULL)
-		return (-1);
-	if ((nq->buf = calloc(1, size)) == NULL) {
+	if ((nq = calloc(1, sizeof(*nq))) == NULL ||
+	    (nq->buf = calloc(1, size)) == NULL) {
 		free(nq);
+		tcp_mem_give(s, t, size - old);
 		return (-1);
 	}
 	nq->size = size;
 	if (q != NULL) {
 		nq->nranges = q->nranges;
 		nq->recent = q->recent;
-		memcpy(nq->range, q->range, sizeof(nq->range));
+		nq->range = q->range;
+		nq->maxranges = q->maxranges;
+		q->range = NULL;
 		/* all that it could hold, from the first byte on */
 		n = tcp_queue_iov(q, t->host_nxt, old, iov);
 		for (i = 0, seq = t->host_nxt; i < n; i++) {
@@ -97,12 +128,49 @@ tcp_queue_room(struct slirp *s, struct tcpcb *t, uint32_t end)
 			    (uint32_t)iov[i].iov_len);
 			seq += (uint32_t)iov[i].iov_len;
 		}
-		tcp_queue_free(s, t);
+		free(q->buf);
+		free(q);
 	}
 	t->rq = nq;
-	s->tcp->rcvbuf += size;
-	t->f.peer->rcvbuf += size;
 	return (0);
+}
+
+/* Room for twice as many ranges.  -1 if that is too many, or too much. */
+static int
+more_ranges(struct slirp *s, struct tcpcb *t)
+{
+	struct tcp_rcvq		*q = t->rq;
+	struct tcp_range	*r;
+	uint64_t		 more;
+	int			 n;
+
+	n = q->maxranges == 0 ? TCP_RANGES : 2 * q->maxranges;
+	more = (uint64_t)(n - q->maxranges) * sizeof(*r);
+	if (n > TCP_RANGES_MAX || tcp_mem_take(s, t, more) == -1)
+		return (-1);
+	if ((r = reallocarray(q->range, (size_t)n, sizeof(*r))) == NULL) {
+		tcp_mem_give(s, t, more);
+		return (-1);
+	}
+	q->range = r;
+	q->maxranges = n;
+	return (0);
+}
+
+/* The first range that ends at seq or after it. */
+static int
+range_at(const struct tcp_rcvq *q, uint32_t seq)
+{
+	int	 lo = 0, hi = q->nranges, mid;
+
+	while (lo < hi) {
+		mid = (lo + hi) / 2;
+		if (SEQ_LT(q->range[mid].end, seq))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return (lo);
 }
 
 /*
@@ -110,20 +178,19 @@ tcp_queue_room(struct slirp *s, struct tcpcb *t, uint32_t end)
  * there are too many.
  */
 int
-tcp_range_add(struct tcp_rcvq *q, uint32_t start, uint32_t end)
+tcp_range_add(struct slirp *s, struct tcpcb *t, uint32_t start, uint32_t end)
 {
-	int	 i, j;
+	struct tcp_rcvq	*q = t->rq;
+	int		 i, j;
 
-	for (i = 0; i < q->nranges; i++)
-		if (SEQ_LEQ(start, q->range[i].end))
-			break;
+	i = range_at(q, start);
 	for (j = i; j < q->nranges && SEQ_LEQ(q->range[j].start, end); j++) {
 		if (SEQ_LT(q->range[j].start, start))
 			start = q->range[j].start;
 		if (SEQ_GT(q->range[j].end, end))
 			end = q->range[j].end;
 	}
-	if (i == j && q->nranges == TCP_RANGES)
+	if (i == j && q->nranges == q->maxranges && more_ranges(s, t) == -1)
 		return (-1);
 	memmove(&q->range[i + 1], &q->range[j],
 	    (size_t)(q->nranges - j) * sizeof(q->range[0]));
@@ -193,11 +260,13 @@ tcp_note_dup(struct tcpcb *t, uint32_t start, uint32_t end)
 	if (SEQ_LEQ(start, t->rcv_nxt) && SEQ_GT(end, t->rcv_nxt))
 		end = t->rcv_nxt;
 	else if (SEQ_GT(end, t->rcv_nxt)) {
-		for (i = 0; q != NULL && i < q->nranges; i++)
-			if (SEQ_GEQ(start, q->range[i].start) &&
-			    SEQ_LEQ(end, q->range[i].end))
-				break;
-		if (q == NULL || i == q->nranges)
+		i = q != NULL ? range_at(q, start) : 0;
+		/* what ends just where it begins does not have it */
+		if (q != NULL && i < q->nranges && q->range[i].end == start)
+			i++;
+		if (q == NULL || i == q->nranges ||
+		    SEQ_LT(start, q->range[i].start) ||
+		    SEQ_GT(end, q->range[i].end))
 			return;
 	}
 	t->x->dsack.start = start;

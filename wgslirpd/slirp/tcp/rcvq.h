@@ -7,7 +7,8 @@
 
 #include "tcpcb.h"
 
-#define TCP_RANGES	32		/* out of order, a flow */
+#define TCP_RANGES	16		/* out of order, a flow, at first */
+#define TCP_RANGES_MAX	512
 
 /*
  * What could not go to the host at once: in-order data that it did not
@@ -19,16 +20,20 @@ struct tcp_rcvq {
 	uint32_t		 size;		/* power of two */
 	int			 nranges;
 	int			 recent;	/* range of the last arrival */
-	struct tcp_range	 range[TCP_RANGES];
+	int			 maxranges;
+	struct tcp_range	*range;		/* sorted, apart */
 };
 
+int		 tcp_mem_take(struct slirp *, struct tcpcb *, uint64_t);
+void		 tcp_mem_give(struct slirp *, struct tcpcb *, uint64_t);
 void		 tcp_queue_free(struct slirp *, struct tcpcb *);
 void		 tcp_queue_put(struct tcp_rcvq *, uint32_t, const uint8_t *,
 		    uint32_t);
 int		 tcp_queue_iov(const struct tcp_rcvq *, uint32_t, uint32_t,
 		    struct iovec [2]);
 int		 tcp_queue_room(struct slirp *, struct tcpcb *, uint32_t);
-int		 tcp_range_add(struct tcp_rcvq *, uint32_t, uint32_t);
+int		 tcp_range_add(struct slirp *, struct tcpcb *, uint32_t,
+		    uint32_t);
 void		 tcp_ranges_advance(struct tcpcb *);
 uint16_t	 tcp_window(struct tcpcb *);
 void		 tcp_note_dup(struct tcpcb *, uint32_t, uint32_t);

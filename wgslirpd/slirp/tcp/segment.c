@@ -16,6 +16,7 @@
 #include "rcvq.h"
 #include "segment.h"
 
+#define ECN_ECT0	2
 #define CHALLENGES	10		/* a second and flow */
 
 static size_t
@@ -109,10 +110,12 @@ send_bare(struct slirp *s, struct tcpcb *t, uint32_t seq, uint8_t flags,
 	uint32_t	 slot;
 	uint8_t		*p;
 
+	if (t->ecn_echo && (flags & (TH_SYN | TH_RST | TH_ACK)) == TH_ACK)
+		flags |= TH_ECE;
 	if ((slot = out_slot(s, 0)) == PKTQ_NOSLOT) {
 		s->count.ip_drop_noslot++;
 		/* an acknowledgement that is owed is tried again */
-		if (flags == TH_ACK)
+		if ((flags & ~TH_ECE) == TH_ACK)
 			t->x->t_delack = s->now +
 			    MONO_MS(s->conf.tcp.ack_delay);
 		return;
@@ -213,7 +216,8 @@ send_syn(struct slirp *s, struct tcpcb *t, uint8_t flags)
 void
 tcp_send_synack(struct slirp *s, struct tcpcb *t)
 {
-	send_syn(s, t, TH_SYN | TH_ACK);
+	send_syn(s, t, t->ecn_ok ? TH_SYN | TH_ACK | TH_ECE :
+	    TH_SYN | TH_ACK);
 }
 
 /* Ask the guest for a connection. */
@@ -248,16 +252,27 @@ tcp_reply_rst(struct slirp *s, const struct tcp_in *in)
 	s->count.tcp_resets_tx++;
 }
 
-/* A bare ACK from dst to src, the guest, without a connection. */
 void
-tcp_reply_ack(struct slirp *s, struct slirp_peer *peer,
-    const struct ipaddr *src, uint16_t sport, const struct ipaddr *dst,
-    uint16_t dport, uint32_t seq, uint32_t ack)
+tcp_send_bare(struct slirp *s, struct slirp_peer *peer,
+    const struct tcp_bare *b)
 {
-	uint8_t	 h[TCP_HDR];
+	uint8_t	 h[TCP_HDR + TCP_TS_LEN], *o = h + TCP_HDR;
+	size_t	 optlen = 0;
 
-	put_header(h, dst, dport, src, sport, seq, ack, TH_ACK, 0, 0, 0, 0);
-	out_send(s, peer, NULL, dst, src, IPPROTO_TCP, h, sizeof(h), 0);
+	if (b->has_ts) {
+		o[0] = o[1] = 1;
+		o[2] = 8;
+		o[3] = 10;
+		put32(o + 4, b->tsval);
+		put32(o + 8, b->tsecr);
+		optlen = TCP_TS_LEN;
+	}
+	put_header(h, &b->src, b->sport, &b->dst, b->dport, b->seq, b->ack,
+	    b->flags, 0, optlen, 0, 0);
+	out_send(s, peer, NULL, &b->src, &b->dst, IPPROTO_TCP, h,
+	    TCP_HDR + optlen, 0);
+	if (b->flags & TH_RST)
+		s->count.tcp_resets_tx++;
 }
 
 /* Write the header of a queued segment and hand it to the crypto engine. */
@@ -267,8 +282,17 @@ tcp_send_seg(struct slirp *s, struct tcpcb *t, struct tseg *g, int push)
 	struct flow	*f = &t->f;
 	uint8_t		*p = pktq_slot(s->out, g->slot) + SLOT_PAYLOAD;
 	size_t		 iplen = ip_hdr_len(&f->src), optlen, hlen;
-	uint8_t		 flags = TH_ACK;
+	uint8_t		 flags = TH_ACK, tos = f->dscp;
 
+	if (t->ecn_echo)
+		flags |= TH_ECE;
+	/* RFC 3168 6.1.2, 6.1.5: only what is sent for the first time */
+	if (t->ecn_ok && g->seq == t->snd_nxt) {
+		tos |= ECN_ECT0;
+		if (t->cwr_owed)
+			flags |= TH_CWR;
+		t->cwr_owed = 0;
+	}
 	optlen = t->ts_ok ? TCP_TS_LEN : 0;
 	hlen = iplen + TCP_HDR + optlen;
 	if (push)
@@ -278,7 +302,7 @@ tcp_send_seg(struct slirp *s, struct tcpcb *t, struct tseg *g, int push)
 	    f->sport, g->seq, t->rcv_nxt, flags, tcp_window(t), optlen,
 	    g->len, g->sum);
 	out_header(s, f->peer, p - hlen, &f->dst, &f->src, IPPROTO_TCP,
-	    TCP_HDR + optlen + g->len, f->dscp,
+	    TCP_HDR + optlen + g->len, tos,
 	    f->src.af == 4 ? 0x4000 : 0);
 	out_publish(s, g->slot, SLOT_PAYLOAD - hlen, hlen + g->len, f->peer,
 	    &f->lane);

@@ -3,12 +3,18 @@
 /*
  * The send queue: segments that were sent and are kept, each in its packet
  * slot, until they are acknowledged; and the timers that watch over them.
+ * Those of a guest that is silent are parked outside of the slots.
  */
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "out.h"
+#include "packet.h"
+#include "rcvq.h"
 #include "sendq.h"
 
+#define PARK_LEAST	10		/* not worth it */
 #define TLP_MIN		MONO_MS(2)
 #define TLP_DELACK	MONO_MS(200)
 
@@ -37,6 +43,87 @@ tcp_segs_room(struct tcpcb *t, uint32_t n)
 	return (0);
 }
 
+/* A segment that was parked is so no more. */
+static void
+one_unparked(struct slirp *s, struct tcpcb *t)
+{
+	if (--t->x->seg_parked > 0)
+		return;
+	free(t->x->parked);
+	t->x->parked = NULL;
+	tcp_mem_give(s, t, t->x->park_len);
+}
+
+/*
+ * A guest that acknowledges nothing holds slots that others could use: its
+ * segments wait in memory of their own, as far as its budget goes.  What is
+ * still queued for the crypto engine stays where it is.
+ */
+void
+tcp_park(struct slirp *s, struct tcpcb *t)
+{
+	struct tcp_xfer	*x = t->x;
+	struct tseg	*g;
+	uint32_t	 i, len = t->snd_nxt - t->snd_una, had = x->parked !=
+			    NULL ? x->park_len : 0, n = 0;
+	uint8_t		*buf, *to;
+
+	if (x->seg_n - x->seg_parked <= PARK_LEAST)
+		return;
+	/* snd_una may be in the middle of the first one */
+	g = tcp_seg(t, 0);
+	len = t->snd_nxt - g->seq;
+	if (tcp_mem_take(s, t, len) == -1)
+		return;
+	if ((buf = malloc(len)) == NULL) {
+		tcp_mem_give(s, t, len);
+		return;
+	}
+	for (i = 0; i < x->seg_n; i++) {
+		g = tcp_seg(t, i);
+		to = buf + (g->seq - tcp_seg(t, 0)->seq);
+		if (g->flags & TSEG_PARKED)
+			memcpy(to, x->parked + (g->seq - x->park_seq), g->len);
+		else if (g->slot != PKTQ_NOSLOT && !pktq_busy(s->out, g->slot)) {
+			memcpy(to, pktq_slot(s->out, g->slot) + SLOT_PAYLOAD,
+			    g->len);
+			pktq_release(s->out, g->slot);
+			g->slot = PKTQ_NOSLOT;
+			g->flags |= TSEG_PARKED;
+			t->f.peer->nslots--;
+		} else
+			continue;
+		n++;
+	}
+	free(x->parked);
+	tcp_mem_give(s, t, had);
+	x->parked = buf;
+	x->park_seq = tcp_seg(t, 0)->seq;
+	x->park_len = len;
+	x->seg_parked = n + 1;
+	s->count.tcp_parked++;
+	one_unparked(s, t);
+}
+
+/* Have the segment in a slot again.  -1 if there is none. */
+int
+tcp_unpark(struct slirp *s, struct tcpcb *t, struct tseg *g)
+{
+	uint32_t	 slot;
+
+	if (!(g->flags & TSEG_PARKED))
+		return (0);
+	if ((slot = out_slot(s, 1)) == PKTQ_NOSLOT)
+		return (-1);
+	memcpy(pktq_slot(s->out, slot) + SLOT_PAYLOAD,
+	    t->x->parked + (g->seq - t->x->park_seq), g->len);
+	g->slot = slot;
+	g->flags &= (uint8_t)~TSEG_PARKED;
+	t->f.peer->nslots++;
+	one_unparked(s, t);
+	return (0);
+}
+
 /* The first segment is acknowledged. */
 void
 tcp_seg_pop(struct slirp *s, struct tcpcb *t)
@@ -57,6 +144,8 @@ tcp_seg_pop(struct slirp *s, struct tcpcb *t)
 		pktq_release(s->out, g->slot);
 		t->f.peer->nslots--;
 	}
+	if (g->flags & TSEG_PARKED)
+		one_unparked(s, t);
 	t->x->seg_head = (t->x->seg_head + 1) & (t->x->seg_cap - 1);
 	t->x->seg_n--;
 	if (t->x->seg_ring > 0)

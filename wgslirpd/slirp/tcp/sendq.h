@@ -6,7 +6,8 @@
 #include "tcpcb.h"
 
 #define TCP_MAX_SEGS	4096		/* in a send queue */
-#define TCP_MAX_SMALL	32		/* short ones among them */
+#define TCP_MAX_SMALL	256		/* short ones among them */
+#define MAX_BACKOFF	6		/* doublings of a timer */
 #define CWND_MAX	(TCP_MAX_SEGS * 1400U)	/* bytes */
 
 /* A segment that was sent and is kept until it is acknowledged. */
@@ -16,7 +17,7 @@ struct tseg {
 	uint32_t	 dtime;		/* us, when that was so */
 	uint32_t	 ftime;		/* us, sending of that began */
 	uint32_t	 seq;
-	uint32_t	 slot;		/* PKTQ_NOSLOT for a bare FIN */
+	uint32_t	 slot;		/* PKTQ_NOSLOT: a bare FIN, parked */
 	uint16_t	 len;		/* payload */
 	uint16_t	 sum;		/* of the payload, not complemented */
 	uint8_t		 flags;
@@ -28,6 +29,7 @@ struct tseg {
 #define TSEG_FIN	0x08
 #define TSEG_APPLIMITED	0x10		/* the host had no more */
 #define TSEG_SMALL	0x20		/* counted in seg_small */
+#define TSEG_PARKED	0x40		/* it has no slot now */
 
 static inline struct tseg *
 tcp_seg(const struct tcpcb *t, uint32_t i)
@@ -60,6 +62,8 @@ tcp_stamp(const struct slirp *s, struct tcpcb *t, struct tseg *g)
 
 int		 tcp_segs_room(struct tcpcb *, uint32_t);
 void		 tcp_seg_pop(struct slirp *, struct tcpcb *);
+int		 tcp_unpark(struct slirp *, struct tcpcb *, struct tseg *);
+void		 tcp_park(struct slirp *, struct tcpcb *);
 void		 tcp_free_segs(struct slirp *, struct tcpcb *);
 uint32_t	 tcp_segs_queued(const struct slirp *, struct tcpcb *);
 void		 tcp_arm_rexmt(struct slirp *, struct tcpcb *);

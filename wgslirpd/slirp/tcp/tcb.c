@@ -42,7 +42,7 @@ void
 tcp_init_xfer(const struct slirp *s, struct tcpcb *t)
 {
 	t->x->fack = t->x->scan = t->x->recover = t->x->dsack_round =
-	    t->snd_nxt;
+	    t->x->ecn_end = t->snd_nxt;
 	t->x->tune_start = s->now;
 	t->x->tune_seq = t->host_nxt + t->rcv_wnd;
 }
@@ -97,6 +97,8 @@ tcp_doze(struct slirp *s, struct tcpcb *t)
 	/* of what was measured since it was quiet last */
 	if (t->x->delivered > 0)
 		tcp_path_learn(s, t);
+	if (t->ccops->end != NULL)
+		t->ccops->end(t);
 	tcp_free_segs(s, t);
 	zone_free(&s->tcp->xfers, t->x);
 	t->x = NULL;

@@ -51,8 +51,10 @@
 #define SYNACK_TRIES	5
 #define KEEP_INTERVAL	MONO_SEC(75)
 #define KEEP_PROBES	9
-#define HALF_INTERVAL	MONO_SEC(15)
-#define HALF_PROBES	4
+#define ECN_MASK	3
+#define ECN_CE		3
+#define BACK_APART	MONO_US(200)
+#define HALF_DOUBLES	5	/* of the pause before a probe */
 #define PERSIST_MAX	MONO_SEC(60)
 #define PAWS_IDLE	MONO_SEC(24ULL * 24 * 3600)
 #define IDLE		MONO_SEC(300)	/* then it makes room for others */
@@ -66,7 +68,8 @@ static const char *const	 state_names[] = {
 	[TCPS_FIN_WAIT_2] = "fin-wait-2",
 	[TCPS_CLOSE_WAIT] = "close-wait",
 	[TCPS_CLOSING] = "closing",
-	[TCPS_LAST_ACK] = "last-ack"
+	[TCPS_LAST_ACK] = "last-ack",
+	[TCPS_ORPHAN] = "orphan"
 };
 
 static const char *
@@ -112,6 +115,30 @@ tcp_event(struct slirp *s, struct flow *f, int what)
 	}
 }
 
+/*
+ * What the host still sends to a guest that is gone is read and thrown away:
+ * a socket that is closed with unread data resets, and takes with it what the
+ * host has not received yet.
+ */
+static int
+orphan_ready(struct slirp *s, struct tcpcb *t)
+{
+	struct iovec	 iov = { s->dgram, DGRAM_MAX };
+	ssize_t		 r;
+
+	r = s->host->readv(s->harg, &t->f, &iov, 1);
+	if (r > 0 || (r == -1 && errno == EINTR))
+		return (1);
+	t->f.readable = 0;
+	if (r == 0)
+		t->host_eof = 1;
+	else if (errno != EAGAIN)
+		t->host_dead = 1;
+	if (t->host_dead || (t->host_eof && t->fin_done))
+		tcp_free(s, t, t->host_dead);
+	return (0);
+}
+
 /* The flow's turn.  Returns whether it wants another one. */
 static int
 tcp_ready(struct slirp *s, struct flow *f)
@@ -121,6 +148,8 @@ tcp_ready(struct slirp *s, struct flow *f)
 
 	if (t->state <= TCPS_SYN_RCVD || t->dialing)
 		return (0);
+	if (t->state == TCPS_ORPHAN)
+		return (orphan_ready(s, t));
 	if (tcp_wake(s, t) == -1) {
 		tcp_free(s, t, 1);
 		return (0);
@@ -218,6 +247,7 @@ input_ack(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 	fin = tcp_acked(s, t, in);
 	update_window(s, t, in);
 	if (fin) {
+		t->fin_acked = 1;
 		switch (t->state) {
 		case TCPS_FIN_WAIT_1:
 			t->state = TCPS_FIN_WAIT_2;
@@ -236,6 +266,18 @@ input_ack(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 	if (t->x->seg_lost > 0 || t->f.readable)
 		turns_ready(s, &t->f);
 	return (1);
+}
+
+/* RFC 3168 6.1.3: what was marked is told until the guest has heard it. */
+static void
+note_ecn(struct tcpcb *t, const struct tcp_in *in)
+{
+	if (in->flags & TH_CWR)
+		t->ecn_echo = 0;
+	if ((in->p->tos & ECN_MASK) == ECN_CE) {
+		t->ecn_echo = 1;
+		t->ack_now = 1;
+	}
 }
 
 static void
@@ -292,7 +334,7 @@ input_flow(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 	if (in->flags & TH_RST) {
 		if (in->seq == t->rcv_nxt) {
 			s->count.tcp_resets_rx++;
-			tcp_free(s, t, 1);
+			tcp_bereave(s, t);
 		} else
 			tcp_challenge(s, t);
 		return;
@@ -303,11 +345,13 @@ input_flow(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 	}
 	if (t->ts_ok && in->has_ts && SEQ_LEQ(in->seq, t->last_ack))
 		t->ts_recent = in->tsval;
+	if (t->ecn_ok && in->len > 0)
+		note_ecn(t, in);
 	t->last_rx = s->now;
 	t->probes = 0;
 	if (!(in->flags & TH_ACK) || !input_ack(s, t, in))
 		return;
-	if ((in->len > 0 || in->flags & TH_FIN) && !t->fin_done)
+	if ((in->len > 0 || in->flags & TH_FIN) && !t->fin_in)
 		tcp_receive(s, t, in);
 	tcp_arm(s, t);
 }
@@ -328,6 +372,7 @@ tcp_input(struct slirp *s, struct ippkt *p)
 	struct flow_key	 k;
 	struct tcp_tw	*w;
 	struct flow	*f;
+	int		 left;
 
 	if (tcp_parse(s, p, &in) == -1)
 		return;
@@ -339,15 +384,18 @@ tcp_input(struct slirp *s, struct ippkt *p)
 		tcp_free(s, (struct tcpcb *)f, 1);
 		f = NULL;
 	}
-	if (f != NULL) {
+	left = f != NULL && ((struct tcpcb *)f)->state == TCPS_ORPHAN;
+	if (f != NULL && !left) {
 		input_flow(s, (struct tcpcb *)f, &in);
 		return;
 	}
 	if ((w = tw_find(s, &k)) != NULL && tw_input(s, w, &in))
 		return;
-	if ((in.flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) == TH_SYN)
-		tcp_open(s, &in, &k);
-	else
+	if ((in.flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) == TH_SYN) {
+		/* the host has not all of the last one yet: it tries again */
+		if (!left)
+			tcp_open(s, &in, &k);
+	} else
 		tcp_reply_rst(s, &in);
 }
 
@@ -355,21 +403,24 @@ tcp_input(struct slirp *s, struct ippkt *p)
 static int
 keepalive(struct slirp *s, struct tcpcb *t)
 {
-	int	 half = t->host_eof || t->fin_done;
-	mono_t	 idle = half ? TCP_HALF_IDLE : TCP_KEEP_IDLE;
+	mono_t	 idle = TCP_KEEP_IDLE;
+
+	/* who answers is asked less and less: it may run on a battery */
+	if ((t->host_eof || t->fin_in) && t->quiet < HALF_DOUBLES)
+		idle = TCP_HALF_IDLE << t->quiet;
 
 	if (s->now - t->last_rx < idle && t->probes == 0) {
 		t->t_keep = t->last_rx + idle;
 		return (1);
 	}
-	if (t->probes >= (half ? HALF_PROBES : KEEP_PROBES)) {
-		s->count.tcp_timeouts++;
-		tcp_abort(s, t);
+	if (t->probes >= KEEP_PROBES) {
+		tcp_give_up(s, t);
 		return (0);
 	}
-	t->probes++;
+	if (t->probes++ == 0 && t->quiet < HALF_DOUBLES)
+		t->quiet++;
 	tcp_send_probe(s, t);
-	t->t_keep = s->now + (half ? HALF_INTERVAL : KEEP_INTERVAL);
+	t->t_keep = s->now + KEEP_INTERVAL;
 	return (1);
 }
 
@@ -392,9 +443,8 @@ rexmt_timer(struct slirp *s, struct tcpcb *t)
 	}
 	/* a guest that keeps its window closed is there, if it says so */
 	if (s->now - t->progress > MONO_SEC(s->conf.tcp.idle_fail) &&
-	    (t->snd_wnd > 0 || s->now - t->last_rx > TCP_USER_TIMEOUT)) {
-		s->count.tcp_timeouts++;
-		tcp_abort(s, t);
+	    (t->snd_wnd > 0 || s->now - t->last_rx > TCP_GUEST_TIMEOUT)) {
+		tcp_give_up(s, t);
 		return (0);
 	}
 	tcp_rexmt_timeout(s, t);
@@ -408,6 +458,25 @@ is_due(mono_t *t, mono_t now)
 		return (0);
 	*t = 0;
 	return (1);
+}
+
+/* May end the flow. */
+static void
+orphan_timer(struct slirp *s, struct tcpcb *t)
+{
+	if (is_due(&t->x->t_rate, s->now)) {
+		t->host_full = 0;
+		tcp_flush(s, t);
+		return;
+	}
+	if (is_due(&t->t_keep, s->now)) {
+		if (t->fin_done || s->now - t->progress >= TCP_ORPHAN_MAX) {
+			tcp_free(s, t, !t->fin_done);
+			return;
+		}
+		t->t_keep = t->progress + TCP_ORPHAN_MAX;
+	}
+	tcp_arm(s, t);
 }
 
 static void
@@ -434,8 +503,13 @@ tcp_timer(struct slirp *s, struct flow *f)
 		tcp_arm(s, t);
 		return;
 	}
+	if (t->state == TCPS_ORPHAN) {
+		orphan_timer(s, t);
+		return;
+	}
 	if (t->dialing && is_due(&t->t_keep, s->now)) {
 		s->count.tcp_timeouts++;
+		t->host_dead = 1;
 		tcp_abort(s, t);
 		return;
 	}
@@ -444,9 +518,8 @@ tcp_timer(struct slirp *s, struct flow *f)
 	if (is_due(&t->x->t_persist, s->now) && t->snd_wnd < t->mss &&
 	    t->x->seg_n == 0 && f->readable) {
 		if (t->persists > 0 &&
-		    s->now - t->last_rx > TCP_USER_TIMEOUT) {
-			s->count.tcp_timeouts++;
-			tcp_abort(s, t);
+		    s->now - t->last_rx > TCP_GUEST_TIMEOUT) {
+			tcp_give_up(s, t);
 			return;
 		}
 		tcp_send_probe(s, t);
@@ -513,7 +586,14 @@ tcp_told(struct slirp *s, struct flow *f, const struct guest_error *e)
 static void
 tcp_kill(struct slirp *s, struct flow *f)
 {
-	tcp_abort(s, (struct tcpcb *)f);
+	struct tcpcb	*t = (struct tcpcb *)f;
+
+	/* whatever is left of it */
+	t->fin_in = 0;
+	if (t->state == TCPS_ORPHAN)
+		tcp_free(s, t, 1);
+	else
+		tcp_abort(s, t);
 }
 
 static int
@@ -522,6 +602,49 @@ tcp_worth(const struct slirp *s, const struct flow *f)
 	if (tcp_half_open(f))
 		return (WORTH_HALF_OPEN);
 	return (s->now - f->active >= IDLE ? WORTH_QUIET : WORTH_MUCH);
+}
+
+/* What a connection waits for, with a pause that grew, is tried again then. */
+static int
+hurry(struct tcpcb *t, mono_t at)
+{
+	if (t->x == NULL || t->state == TCPS_ORPHAN ||
+	    t->state == TCPS_CONNECTING || t->dialing)
+		return (0);
+	if (t->x->t_rexmt > at && t->backoff > 0) {
+		if (t->state > TCPS_SYN_RCVD)
+			t->backoff = 0;
+		t->x->t_rexmt = at;
+	} else if (t->x->t_persist > at && t->persists > 0) {
+		t->persists = 0;
+		t->x->t_persist = at;
+	} else if (t->probes > 0) {
+		t->probes = 0;
+		t->t_keep = at;
+	} else
+		return (0);
+	return (1);
+}
+
+/*
+ * The guest was silent, asleep or elsewhere, and is heard again: nothing has
+ * to wait for the end of a pause that was made for its absence.  A little
+ * apart, for a peer may have thousands.
+ */
+static void
+tcp_peer_back(struct slirp *s, struct slirp_peer *p)
+{
+	struct flow	*f;
+	mono_t		 at = s->now + 1;
+
+	TAILQ_FOREACH(f, &p->flows, peer_entry) {
+		if (f->type != FLOW_TCP || !hurry((struct tcpcb *)f, at))
+			continue;
+		s->count.tcp_hurried++;
+		tcp_arm(s, (struct tcpcb *)f);
+		at += BACK_APART;
+	}
+	tw_back(s, p);
 }
 
 static void
@@ -552,6 +675,7 @@ static const struct proto_ops	 tcp_proto = {
 	.batch_end = tcp_batch_end,
 	.expire = tw_expire,
 	.drop_peer = tw_drop_peer,
+	.peer_back = tcp_peer_back,
 	.free = tcp_engine_free
 };
 

@@ -25,9 +25,11 @@
 #define TCP_RTO_INIT	MONO_SEC(1)
 #define TCP_RTO_MIN	MONO_MS(200)
 #define TCP_RTO_MAX	MONO_SEC(60)
-#define TCP_USER_TIMEOUT	MONO_SEC(120)	/* closed windows */
+#define TCP_GUEST_TIMEOUT	MONO_SEC(900)	/* closed windows */
 #define TCP_KEEP_IDLE	MONO_SEC(7440)		/* RFC 5382 REQ-5 */
-#define TCP_HALF_IDLE	MONO_SEC(60)	/* one direction has ended */
+#define TCP_HALF_IDLE	MONO_SEC(300)	/* one direction has ended */
+#define TCP_ORPHAN_TIME	MONO_SEC(60)	/* for the host's end, at the last */
+#define TCP_ORPHAN_MAX	MONO_SEC(600)	/* without a byte taken */
 #define TCP_DOZE	MONO_SEC(10)	/* after the last data */
 #define TCP_DOZE_NEW	MONO_SEC(1)	/* if there was none */
 
@@ -45,7 +47,8 @@ enum tcp_state {
 	TCPS_FIN_WAIT_2,
 	TCPS_CLOSE_WAIT,
 	TCPS_CLOSING,
-	TCPS_LAST_ACK
+	TCPS_LAST_ACK,
+	TCPS_ORPHAN		/* the guest is gone, the host gets the rest */
 };
 
 enum tcp_recovery {
@@ -54,10 +57,7 @@ enum tcp_recovery {
 	TCPR_TIMEOUT		/* slow start over what was lost */
 };
 
-/*
- * What a connection needs while data flows.  One that is quiet has none of
- * it: what it knew of the path would be old when it is needed.
- */
+/* One that is quiet has none of this: it would be old when it is needed. */
 struct tcp_xfer {
 	TAILQ_ENTRY(tcpcb)	 dirty_entry;
 	struct tseg		*segs;		/* ring of seg_cap */
@@ -69,6 +69,10 @@ struct tcp_xfer {
 	uint32_t		 seg_lost;	/* waiting for retransmission */
 	uint32_t		 seg_sacked;
 	uint32_t		 lost_seq;	/* none is lost before it */
+	uint32_t		 seg_parked;	/* their data is in parked */
+	uint32_t		 park_seq;	/* of its first byte */
+	uint32_t		 park_len;
+	uint8_t			*parked;	/* NULL: nothing is */
 
 	uint32_t		 recover;
 	uint32_t		 cwnd;
@@ -92,6 +96,7 @@ struct tcp_xfer {
 	uint32_t		 undo_end;	/* and where it ended */
 	uint32_t		 dsack_round;
 	uint32_t		 tlp_end;
+	uint32_t		 ecn_end;	/* one answer to marks until then */
 	struct tcp_range	 dsack;		/* to be told; equal: none */
 	struct tcp_range	 sack_seen[TCP_SACK_BLOCKS];
 
@@ -111,6 +116,8 @@ struct tcp_xfer {
 	uint64_t		 pace_rate;	/* bytes a second, 0: any */
 	union cc_state		 cc;
 	mono_t			 tune_start;
+	mono_t			 rcv_rtt;	/* as the receiver sees it, 0: not */
+	uint32_t		 rcv_tsecr;	/* the last that told it */
 	/* deadlines, 0 if not armed */
 	mono_t			 t_rexmt;
 	mono_t			 t_persist;
@@ -167,20 +174,24 @@ struct tcpcb {
 	uint8_t			 probes;
 	uint8_t			 persists;
 	uint8_t			 quickacks;
+	uint8_t			 quiet;		/* keepalives that were answered */
 	uint8_t			 rx_segs;	/* since the last ACK */
 	uint8_t			 sack_ok:1;
 	uint8_t			 ts_ok:1;
 	uint8_t			 dirty:1;
 	uint8_t			 ack_now:1;
 	uint8_t			 fin_rcvd:1;	/* fin_seq is valid */
+	uint8_t			 fin_in:1;	/* and all before it is here */
 	uint8_t			 fin_done:1;	/* shut down the host side */
 	uint8_t			 fin_sent:1;
+	uint8_t			 fin_acked:1;
 	uint8_t			 host_eof:1;
 	uint8_t			 host_full:1;	/* wait for writability */
 	uint8_t			 host_dead:1;	/* takes nothing any more */
 	uint8_t			 rst_after:1;	/* reset when all is acked */
 	uint8_t			 recovery:2;	/* enum tcp_recovery */
 	uint8_t			 cwnd_limited:1;
+	uint8_t			 wnd_limited:1;	/* by the guest's */
 	uint8_t			 reordered:1;	/* the path does that */
 	uint8_t			 undo:1;	/* can be undone */
 	uint8_t			 dsack_seen:1;
@@ -193,6 +204,9 @@ struct tcpcb {
 	uint8_t			 dialing:1;	/* answered, not connected */
 	uint8_t			 ws_ok:1;	/* both scale their windows */
 	uint8_t			 syn_again:1;	/* its SYN came twice */
+	uint8_t			 ecn_ok:1;	/* RFC 3168, both sides */
+	uint8_t			 ecn_echo:1;	/* to be told: marked data came */
+	uint8_t			 cwr_owed:1;	/* and that we have heard it */
 };
 
 /* What all connections share. */
@@ -207,7 +221,14 @@ struct tcp_engine {
 	struct siphash_key	 isnkey;
 };
 
-/* The timestamp that was sent at a time. */
+/* Where the data that has come in order ends. */
+static inline uint32_t
+tcp_rcv_end(const struct tcpcb *t)
+{
+	return (t->fin_in && !t->fin_done ? t->rcv_nxt - 1 : t->rcv_nxt);
+}
+
+/* The timestamp of a time. */
 static inline uint32_t
 tcp_ts(const struct tcpcb *t, mono_t at)
 {

@@ -106,7 +106,7 @@ shared() {
 		for (i = 1; i < NF; i++) {
 			if ($i == "sent") sent = $(i + 1) + 0
 			if ($i == "Jain") jain = $(i + 1) + 0
-			if ($i == "Mbit/s") rate = $(i - 1) + 0
+			if ($i ~ /^Mbit/) rate = $(i - 1) + 0
 			if ($i ~ /%,$/ && $i !~ /^%/) last = $i + 0
 		}
 		exit !(sent <= w[1] && jain >= w[2] && last >= w[3] &&

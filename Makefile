@@ -73,7 +73,7 @@ PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 
 WG =		wgslirpd/crypto/wg/aead.o wgslirpd/crypto/wg/allowedips.o \
 		wgslirpd/crypto/wg/cookie.o wgslirpd/crypto/wg/device.o \
-		wgslirpd/crypto/wg/limit.o wgslirpd/crypto/wg/noise.o \
+		wgslirpd/crypto/wg/index.o wgslirpd/crypto/wg/limit.o wgslirpd/crypto/wg/noise.o \
 		wgslirpd/crypto/wg/output.o wgslirpd/crypto/wg/overlay.o \
 		wgslirpd/crypto/wg/peer.o wgslirpd/crypto/wg/replay.o \
 		wgslirpd/crypto/wg/timers.o

@@ -33,6 +33,8 @@
 	C(wg_drop_handshake, "handshake messages that failed")		\
 	C(wg_drop_ratelimit, "handshake messages over the rate limit")	\
 	C(wg_drop_queue, "handshake messages, queue full")		\
+	C(wg_tx_offers, "Handshakes offered, data of a lost session came") \
+	C(wg_drop_heal, "Handshakes not offered, too many")		\
 	C(wg_drop_index, "data for an unknown session")			\
 	C(wg_drop_expired, "data for an expired session")		\
 	C(wg_drop_auth, "data that failed authentication")		\

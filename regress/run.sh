@@ -122,7 +122,7 @@ shared 1.14 0.9 0 90 bbr 20 0 100 100 20 4
 shared 1.14 0.9 0 90 bbr 20 0 100 100 20 8
 shared 1.14 0.9 0 90 bbr 20 0 100 30 20 8
 shared 1.14 0.9 0 90 bbr 20 0 100 2000 20 4
-shared 1.14 0.8 33 90 bbr,cubic 20 0 100 100 60 2
+shared 1.14 0.8 25 90 bbr,cubic 20 0 100 100 60 2
 shared 1.14 0.8 33 90 bbr,cubic 20 0 100 250 60 2
 shared 1.14 0.8 33 90 bbr,cubic 20 0 100 500 60 2
 shared 1.14 0 0 90 bbr 20 10 100 250 20

@@ -28,6 +28,9 @@ PATHS = (('rtt 20', ('delay=10',)),
          ('rtt 20, 100 Mbit/s', ('delay=10', 'rate=100', 'queue=250')),
          ('rtt 20, 100 Mbit/s, 1 %', ('delay=10', 'rate=100', 'queue=250',
                                       'loss=1')),
+         ('rtt 20, 100 Mbit/s, shallow', ('delay=10', 'rate=100',
+                                          'queue=60')),
+         ('rtt 100, 100 Mbit/s', ('delay=50', 'rate=100', 'queue=1000')),
          ('rtt 200, 1 %', ('delay=100', 'loss=1')))
 
 

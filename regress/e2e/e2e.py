@@ -881,6 +881,34 @@ def test_tcp_options(n):
     n.ctl('reload')
 
 
+def test_restart(n):
+    """A gateway that is started again has its clients back at once."""
+    session(n)
+    n.stop()
+    n.start(n.conf(extra='gateway id 7\n'))
+    t = time.monotonic()
+    check(n.call('c', connect_error, SERVER4, 80, 20)[0] == 'connected',
+          'no connection')
+    took = time.monotonic() - t
+    check(took < 3, 'active', took)
+    check(n.ctlj('show', 'counters')['wg_tx_offers'] == 1, 'who offered?')
+    # and one that only says that it is there
+    run('ip', 'netns', 'exec', n.nsname('c'), 'wg', 'set', 'wg' + n.tag + 'c',
+        'peer', n.pub('s'), 'persistent-keepalive', '2')
+    n.stop()
+    n.start(n.conf(extra='gateway id 7\n'))
+    t = time.monotonic()
+    wait_for(lambda: n.ctlj('show', 'peers')['peers'][0]['latest_handshake'],
+             10, 'the idle one')
+    n.last = 'active %.2f s, idle with keepalive 2 %.2f s' % (
+        took, time.monotonic() - t)
+    run('ip', 'netns', 'exec', n.nsname('c'), 'wg', 'set', 'wg' + n.tag + 'c',
+        'peer', n.pub('s'), 'persistent-keepalive', '0')
+    n.stop()
+    n.start()
+    session(n)
+
+
 def test_pause(n):
     """A pause loses sessions, not connections."""
     end = n.begin('c', echo_slowly, 8, 0.4)
@@ -1047,7 +1075,7 @@ TESTS = [test_ping, test_download, test_upload, test_parallel, test_half_close,
          test_policy_rules, test_endpoint_by_name, test_reserved, test_outer_ecn, test_dead_server,
          test_moving_name,
          test_address_change, test_sticky_source, test_flood, test_metrics,
-         test_tcp_options, test_pause, test_peer_restart, test_wrong_key,
+         test_tcp_options, test_restart, test_pause, test_peer_restart, test_wrong_key,
          test_stop, test_kill_children, test_as_root, test_overlay,
          test_no_ping, test_socket_path, test_activation]
 

@@ -150,7 +150,7 @@ g_connect(struct guest *g, uint32_t our_isn)
 	if (our_isn != 0) {
 		t = (struct tcpcb *)x->f;
 		t->iss = t->snd_una = our_isn;
-		t->snd_nxt = t->x->fack = t->x->scan = t->x->recover =
+		t->snd_nxt = t->x->fack = t->x->scan = t->x->again = t->x->recover =
 		    our_isn + 1;
 	}
 	host_up(x);

@@ -48,7 +48,7 @@
 #define SLOTS		16384
 #define MAX_CONNS	64
 #define GMSS		1368		/* with timestamps, MTU 1420 */
-#define MAX_RANGES	256
+#define MAX_RANGES	4096	/* as many as its window has segments */
 #define GWIN		64		/* segments a guest sends at most */
 #define RECOUNT		16	/* checks before everything is counted again */
 #define LIMIT		MONO_SEC(1800)	/* for all of a run */

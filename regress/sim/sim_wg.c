@@ -61,6 +61,7 @@ struct flight {
 
 /* Highest nonce that went out toward a receiver index. */
 struct seen {
+	mono_t			 birth;		/* of the keypair */
 	uint32_t	 index;
 	uint64_t	 next;
 };
@@ -76,6 +77,8 @@ struct side {
 	struct flight		*out;		/* being filled */
 	struct wg_endpoint	 out_to;
 	mono_t			 last_initiation;
+	mono_t			 last_offer;
+	uint64_t		 offers;
 	uint32_t		 nsent;
 	uint8_t			 got[NSENT];
 	mono_t			 last_got;
@@ -92,6 +95,7 @@ static struct {
 	int			 dup;
 	int			 corrupt;
 	int			 attack;
+	int			 calm;		/* nobody attacks any more */
 	mono_t			 delay;		/* at most */
 	struct side		 s[2];
 	TAILQ_HEAD(, flight)	 link;
@@ -185,13 +189,16 @@ check_nonce(struct side *s, const uint8_t *b)
 	memcpy(&counter, b + 8, 8);
 	counter = le64toh(counter);
 	for (i = s->nsessions - 1; i >= 0; i--)
-		if (s->sessions[i].index == index)
+		/* an index comes back by and by, a session does not */
+		if (s->sessions[i].index == index &&
+		    s->sessions[i].birth == s->peer->current->birth)
 			break;
 	if (i < 0) {
 		if (s->nsessions == NSESSIONS)
 			fail("too many sessions");
 		i = s->nsessions++;
 		s->sessions[i].index = index;
+		s->sessions[i].birth = s->peer->current->birth;
 		s->sessions[i].next = 0;
 		sim.sessions++;
 	}
@@ -234,6 +241,7 @@ op_tx_done(void *arg, size_t len)
 {
 	struct side	*s = arg;
 	struct flight	*f = s->out;
+	mono_t		*last;
 	int		 port = ntohs(s->out_to.remote.sin.sin_port);
 
 	s->out = NULL;
@@ -242,11 +250,14 @@ op_tx_done(void *arg, size_t len)
 	address(&f->from, s->me, s->port);
 	switch (f->b[0]) {
 	case WG_MSG_INITIATION:
-		if (s->last_initiation != 0 &&
-		    sim.now - s->last_initiation < REKEY_TIMEOUT)
+		/* offers have a row of their own */
+		last = s->d->count.wg_tx_offers != s->offers ?
+		    &s->last_offer : &s->last_initiation;
+		s->offers = s->d->count.wg_tx_offers;
+		if (*last != 0 && sim.now - *last < REKEY_TIMEOUT)
 			fail("side %d: initiations %.3f s apart", s->me,
-			    (double)(sim.now - s->last_initiation) / 1e9);
-		s->last_initiation = sim.now;
+			    (double)(sim.now - *last) / 1e9);
+		*last = sim.now;
 		sim.initiations++;
 		break;
 	case WG_MSG_DATA:
@@ -254,7 +265,9 @@ op_tx_done(void *arg, size_t len)
 		break;
 	}
 	if (is_attacker(&s->out_to)) {
-		if (f->b[0] != WG_MSG_COOKIE)
+		/* a session is offered to where its data came from */
+		if (f->b[0] != WG_MSG_COOKIE &&
+		    f->b[0] != WG_MSG_INITIATION)
 			fail("side %d answers the attacker", s->me);
 		free(f);
 	} else if (port != sim.s[f->to].port)
@@ -325,7 +338,8 @@ boot(int me, int keepalive)
 		wg_peer_set_endpoint(s->peer, &ep.remote.sa);
 	}
 	wg_peer_keepalive(s->d, s->peer, (uint16_t)keepalive, sim.now);
-	s->last_initiation = 0;
+	s->last_initiation = s->last_offer = 0;
+	s->offers = 0;
 }
 
 static void
@@ -523,7 +537,8 @@ event(void)
 		break;
 	case 2:
 		wg_pause(s->d);
-		s->last_initiation = 0;	/* the administrator's wish */
+		/* the administrator's wish */
+		s->last_initiation = s->last_offer = 0;
 		wg_resume(s->d, sim.now);
 		break;
 	case 3:
@@ -544,7 +559,7 @@ phase(int bad, int talking, unsigned int seconds)
 	sim.dup = bad ? 50 : 5;
 	sim.corrupt = bad ? (int)(rnd() % 200) : 0;
 	sim.delay = bad ? MONO_MS(1 + rnd() % 2000) : MONO_MS(10);
-	sim.attack = chance(700) ? 20 : 0;
+	sim.attack = !sim.calm && chance(700) ? 20 : 0;
 	while (sim.now < end) {
 		step(talking, flooding && sim.now - start < RECOVERY);
 		for (i = 0; i < 2; i++) {
@@ -575,6 +590,7 @@ reset(uint64_t seed)
 	memset(sim.s, 0, sizeof(sim.s));
 	seed_with(seed);
 	sim.now = MONO_SEC(1000);
+	sim.calm = 0;
 	for (i = 0; i < 2; i++) {
 		op_random(NULL, sim.s[i].private, KEY_LEN);
 		if (noise_local_init(&l, sim.s[i].private) == -1)
@@ -602,6 +618,9 @@ run(uint64_t seed)
 	for (i = 0; i < 2; i++)
 		wg_peer_keepalive(sim.s[i].d, sim.s[i].peer, 0, sim.now);
 	phase(0, 0, 3 * 180 + 120);
+	/* and nobody who says something old, to be offered a session */
+	sim.calm = 1;
+	phase(0, 0, 20);
 	for (i = 0; i < 2; i++)
 		check_zero(&sim.s[i]);
 }

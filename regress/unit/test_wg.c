@@ -882,6 +882,123 @@ device_back(void **state)
 	wg_device_free(b.dev);
 }
 
+/* An index tells who has the key which peer it is of, and nobody else. */
+static void
+index_names(void **state)
+{
+	struct index_names	 n, other;
+	uint8_t			 key[32], pub[32];
+	uint32_t		 seen[64], name, x;
+	uint64_t		 wall = 1800000000;
+	int			 i, k, same = 0;
+
+	(void)state;
+	memset(&n, 0, sizeof(n));
+	memset(&other, 0, sizeof(other));
+	arc4random_buf(key, sizeof(key));
+	arc4random_buf(pub, sizeof(pub));
+	n.gateway = 7;
+	assert_int_equal(index_names_init(&n, key), 0);
+	assert_int_equal(n.gateway, 7);
+	key[0] ^= 1;
+	assert_int_equal(index_names_init(&other, key), 0);
+	name = index_peer(&n, pub);
+	for (i = 0; i < 64; i++) {
+		seen[i] = index_make(&n, name, (uint32_t)i, wall);
+		assert_int_equal(seen[i] & 0xff, 7);
+		assert_int_equal(index_read(&n, seen[i], 0, wall), name);
+		for (k = 0; k < i; k++)
+			assert_int_not_equal(seen[i], seen[k]);
+		same += index_read(&other, seen[i], 0, wall) == name;
+	}
+	assert_true(same <= 1);
+	/* an hour later it is another, and the old one still tells */
+	x = index_make(&n, name, 0, wall + 3600);
+	assert_int_not_equal(x, seen[0]);
+	assert_int_equal(index_read(&n, x, 0, wall + 3600), name);
+	assert_int_equal(index_read(&n, seen[5], 1, wall + 3600), name);
+	assert_int_equal(index_read(&n, seen[5], 2, wall + 7200), name);
+	/* after that it does not, and what is random seldom does */
+	for (i = 0, same = 0; i < INDEX_EPOCHS; i++)
+		same += index_read(&n, seen[5], i, wall + 4 * 3600) == name;
+	for (i = 0; i < 10000; i++)
+		same += index_read(&n, arc4random(), 0, wall) == name;
+	assert_true(same <= 2);
+}
+
+/* A gateway that was started again offers the session that it has lost. */
+static void
+device_offers(void **state)
+{
+	static struct side	 a, b;
+	struct wg_endpoint	 nowhere;
+	uint8_t			 pkt[100], old[200], key[KEY_LEN];
+	size_t			 len;
+	mono_t			 now = MONO_SEC(10);
+	struct ipprefix		 p;
+	int			 i;
+
+	(void)state;
+	two_devices(&a, &b, now);
+	make_packet(pkt, "10.0.0.1", "10.0.0.2");
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(b.delivered, 1);
+	/* what an attacker has kept of it */
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	len = a.wire[0].len;
+	memcpy(old, a.wire[0].buf, len);
+	carry(&a, &b, now);
+	/* b starts again, and has only its configuration */
+	memcpy(key, b.dev->local.private, KEY_LEN);
+	wg_device_free(b.dev);
+	b.dev = wg_device_new(&t_ops, &b, now);
+	b.dev->mtu = 1420;
+	wg_device_set_key(b.dev, key);
+	b.peer = wg_peer_add(b.dev, 0, a.dev->local.public,
+	    a.peer->noise.psk);
+	ipprefix_parse(&p, "10.0.0.1/32");
+	aip_insert(&b.dev->aips, &p, b.peer, &b.peer->aips);
+	now += MONO_SEC(1);
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(b.dev->count.wg_tx_offers, 1);
+	assert_non_null(b.peer->current);
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(b.delivered, 3);
+	/* a replay beside a session that lives: nothing */
+	memset(&nowhere, 0, sizeof(nowhere));
+	nowhere.remote.sin.sin_family = AF_INET;
+	nowhere.remote.sin.sin_port = htons(666);
+	memcpy(pkt, old, 100);
+	wg_input(b.dev, pkt, 100, &nowhere, 0, now);
+	assert_int_equal(b.dev->count.wg_tx_offers, 1);
+	/* in silence: one every 5 s, and the endpoint stays where it was */
+	for (i = 0; i < 100; i++) {
+		now += MONO_MS(500);
+		wheel_run(&b.dev->wheel, now);
+		memcpy(pkt, old, 100);
+		wg_input(b.dev, pkt, 100, &nowhere, 0, now);
+		b.nwire = 0;
+	}
+	assert_in_range(b.dev->count.wg_tx_offers, 4, 9);
+	assert_int_equal(ntohs(b.peer->ep.remote.sin.sin_port), 1);
+	/* what was never answered is forgotten */
+	now += MONO_SEC(20);
+	wheel_run(&b.dev->wheel, now);
+	assert_int_equal(b.peer->noise.state, NOISE_ZEROED);
+	/* junk names nobody */
+	for (i = 0; i < 1000; i++) {
+		arc4random_buf(pkt, sizeof(pkt));
+		memcpy(pkt, "\4\0\0\0", 4);
+		wg_input(b.dev, pkt, sizeof(pkt), &nowhere, 0, now);
+	}
+	assert_true(b.dev->count.wg_tx_offers <= 10);
+	wg_device_free(a.dev);
+	wg_device_free(b.dev);
+}
+
 /* A quota and an end: no session, no handshake, until there is more. */
 static void
 device_cut(void **state)
@@ -1328,6 +1445,8 @@ main(void)
 		cmocka_unit_test(cookie_rules),
 		cmocka_unit_test(device_sessions),
 		cmocka_unit_test(device_back),
+		cmocka_unit_test(index_names),
+		cmocka_unit_test(device_offers),
 		cmocka_unit_test(device_cut),
 		cmocka_unit_test(device_hostile),
 		cmocka_unit_test(device_overlay),

@@ -148,6 +148,7 @@ crypto_config_commit(void)
 	mono_t			 now = mono_now();
 
 	ce.dev->mtu = ce.global.mtu;
+	ce.dev->names.gateway = ce.global.gateway;
 	udpio_offload(ce.global.offload);
 	if (wg_device_set_key(ce.dev, key) == -1)
 		fatalx("the private key is not usable");

@@ -52,6 +52,7 @@ struct conf_global {
 	uint8_t		 filtering;	/* enum udp_filtering */
 	uint8_t		 dns;		/* answer on the gateway's address */
 	uint8_t		 offload;	/* have the kernel cut and join */
+	uint8_t		 gateway;	/* first byte of receiver indices */
 	char		 domain[DOMAIN_LEN];	/* of the peers' names */
 };
 

@@ -46,6 +46,8 @@ static const char *const	 congestions[] = { "newreno", "cubic", "bbr",
 const struct directive	 directives[] = {
 	GLOBAL("mtu", g.mtu, NUMBER(MTU_MIN, MTU_MAX, MTU_DEFAULT),
 	    ENV("WG_MTU")),
+	GLOBAL("gateway id", g.gateway, NUMBER(0, 255, 0), QUIET,
+	    ENV("WG_GATEWAY_ID")),
 	GLOBAL("log", verbose, CHOICE(logs, 0)),
 	GLOBAL("max flows", g.max_flows, NUMBER(1, MANY_FLOWS, 0), QUIET),
 	GLOBAL("max new flows", g.max_new, NUMBER(0, MANY_FLOWS, 5000)),

@@ -99,6 +99,7 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 %token	DNS DOMAIN DROP
 %token	ENDPOINT ERROR EXCLUDE EXPIRES NAT64
 %token	FILE_ FLOWS FORWARD FROM
+%token	GATEWAY ID
 %token	IN
 %token	INCLUDE INTERFACE IPS
 %token	KEEPALIVE KEY
@@ -233,6 +234,11 @@ main		: LISTEN ON STRING lport	{
 		| COPY TOS yesno	{ conf->g.copy_tos = $3 != 0; }
 		| TTL NUMBER		{
 			if (set_number(BLOCK_GLOBAL, "ttl", $2) == -1)
+				YYERROR;
+		}
+		| GATEWAY ID NUMBER	{
+			if (set_number(BLOCK_GLOBAL, "gateway id", $3) ==
+			    -1)
 				YYERROR;
 		}
 		| UAPI INTERFACE STRING secrets	{
@@ -821,6 +827,8 @@ static const struct keyword	 keywords[] = {
 	{ "flows",	FLOWS },
 	{ "forward",	FORWARD },
 	{ "from",	FROM },
+	{ "gateway",	GATEWAY },
+	{ "id",		ID },
 	{ "in",	IN },
 	{ "include",	INCLUDE },
 	{ "interface",	INTERFACE },

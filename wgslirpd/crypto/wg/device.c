@@ -283,6 +283,32 @@ check_inner(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
 	return (want);
 }
 
+/*
+ * Data of a session that this process does not have.  Junk seldom names a
+ * peer: there are 2^18 names.
+ */
+static void
+unknown_session(struct wg_device *d, uint32_t index,
+    const uint8_t reserved[3], const struct wg_endpoint *from, mono_t now)
+{
+	struct timespec	 ts;
+	struct wg_peer	*p;
+	int		 i;
+
+	d->count.wg_drop_index++;
+	if (!d->has_key)
+		return;
+	d->ops->wall(d->arg, &ts);
+	for (i = 0; i < INDEX_EPOCHS; i++) {
+		p = wg_peer_named(d, index_read(&d->names, index, i,
+		    (uint64_t)ts.tv_sec));
+		if (p != NULL && wg_reserved_ok(p, reserved)) {
+			wg_offer_session(d, p, from, now);
+			return;
+		}
+	}
+}
+
 static void
 input_data(struct wg_device *d, const uint8_t *msg, size_t len,
     const uint8_t reserved[3], const struct wg_endpoint *from, int ecn,
@@ -297,7 +323,11 @@ input_data(struct wg_device *d, const uint8_t *msg, size_t len,
 	int			 news;
 
 	x = wg_index_find(d, get32(msg + 4));
-	if (x == NULL || (kp = x->keypair) == NULL) {
+	if (x == NULL) {
+		unknown_session(d, get32(msg + 4), reserved, from, now);
+		return;
+	}
+	if ((kp = x->keypair) == NULL) {
 		d->count.wg_drop_index++;
 		return;
 	}
@@ -441,6 +471,10 @@ wg_expire(void *arg, struct wheel_timer *t, mono_t now)
 	actions = timers_expire(&p->timers, now);
 	if (actions & WG_DO_ZERO)
 		wg_peer_zero(d, p);
+	/* what has come instead is somebody else's */
+	if (actions & WG_DO_FORGET &&
+	    p->noise.state == NOISE_CREATED_INITIATION)
+		wg_handshake_forget(p);
 	if (actions & WG_DO_GIVE_UP)
 		wg_stage_purge(d, p);
 	if (actions & (WG_DO_RETRY | WG_DO_INITIATE)) {
@@ -500,6 +534,8 @@ wg_device_free(struct wg_device *d)
 	free(d->byid);
 	free(d->bykey);
 	free(d->byindex);
+	free(d->byname);
+	OPENSSL_cleanse(&d->names, sizeof(d->names));
 	free(d);
 }
 
@@ -520,7 +556,8 @@ wg_device_set_key(struct wg_device *d, const uint8_t private[KEY_LEN])
 		noise_local_clear(&l);
 		return (0);
 	}
-	if (cookie_checker_init(&d->checker, l.public) == -1) {
+	if (cookie_checker_init(&d->checker, l.public) == -1 ||
+	    index_names_init(&d->names, private) == -1) {
 		noise_local_clear(&l);
 		return (-1);
 	}
@@ -529,6 +566,7 @@ wg_device_set_key(struct wg_device *d, const uint8_t private[KEY_LEN])
 	d->local = l;
 	explicit_bzero(&l, sizeof(l));	/* it is the device's now */
 	d->has_key = 1;
+	wg_names_set(d);
 	TAILQ_FOREACH(p, &d->peers, entry) {
 		timers_stop(&p->timers);
 		wg_peer_zero(d, p);

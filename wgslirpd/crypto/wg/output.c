@@ -16,6 +16,8 @@
 #define PADDING			16
 #define LOST_EVERY		4	/* initiations without an answer */
 #define LOST_AFTER		2
+#define OFFER_QUIET		(KEEPALIVE_TIMEOUT + REKEY_TIMEOUT)
+#define HEAL_RATE		500	/* offers a second */
 
 static mono_t
 jitter(struct wg_device *d)
@@ -54,6 +56,32 @@ note_sent(struct wg_device *d, struct wg_peer *p, size_t len, mono_t now)
 	timers_any_traversal(&p->timers, now);
 }
 
+/* An initiation to an endpoint, with an index of its own. */
+static void
+initiate(struct wg_device *d, struct wg_peer *p, const struct wg_endpoint *ep,
+    mono_t now)
+{
+	struct wg_initiation	 m;
+	struct timespec		 ts;
+	uint8_t			 tai[NOISE_TAI64N_LEN], e[DH_LEN];
+	int			 ok;
+
+	wg_handshake_forget(p);
+	wg_index_new(d, &p->hs_index, p, NULL);
+	p->indexed = 1;
+	d->ops->wall(d->arg, &ts);
+	noise_tai64n(tai, (uint64_t)ts.tv_sec, (uint32_t)ts.tv_nsec);
+	d->ops->random(d->arg, e, sizeof(e));
+	ok = noise_create_initiation(&d->local, &p->noise, tai, e,
+	    p->hs_index.index, &m);
+	OPENSSL_cleanse(e, sizeof(e));
+	if (ok == -1 || cookie_sign(&p->cookie, &m, sizeof(m), now) == -1)
+		return;
+	note_sent(d, p, sizeof(m), now);
+	if (wg_send_message(d, ep, p->reserved, &m, sizeof(m)) == 0)
+		d->count.wg_tx_initiations++;
+}
+
 /*
  * Start a handshake, unless one was sent within the last 5 s.  retry: it
  * continues an attempt, whose count goes on.
@@ -62,11 +90,6 @@ void
 wg_send_initiation(struct wg_device *d, struct wg_peer *p, int retry,
     mono_t now)
 {
-	struct wg_initiation	 m;
-	struct timespec		 ts;
-	uint8_t			 tai[NOISE_TAI64N_LEN], e[DH_LEN];
-	int			 ok;
-
 	if (!retry)
 		p->timers.attempts = 0;
 	if (!d->has_key || d->paused || p->cut ||
@@ -78,24 +101,66 @@ wg_send_initiation(struct wg_device *d, struct wg_peer *p, int retry,
 		wg_peer_schedule(d, p);
 		return;
 	}
-	wg_handshake_forget(p);
-	wg_index_new(d, &p->hs_index, p, NULL);
-	p->indexed = 1;
-	d->ops->wall(d->arg, &ts);
-	noise_tai64n(tai, (uint64_t)ts.tv_sec, (uint32_t)ts.tv_nsec);
-	d->ops->random(d->arg, e, sizeof(e));
-	ok = noise_create_initiation(&d->local, &p->noise, tai, e,
-	    p->hs_index.index, &m);
-	OPENSSL_cleanse(e, sizeof(e));
-	if (ok == 0 && cookie_sign(&p->cookie, &m, sizeof(m), now) == 0) {
-		timers_handshake_sent(&p->timers, now);
-		note_sent(d, p, sizeof(m), now);
-		if (wg_send_message(d, &p->ep, p->reserved, &m, sizeof(m)) == 0)
-			d->count.wg_tx_initiations++;
-		if (p->timers.unanswered % LOST_EVERY == LOST_AFTER &&
-		    d->ops->lost != NULL)
-			d->ops->lost(d->arg, p);
+	timers_handshake_sent(&p->timers, now);
+	initiate(d, p, &p->ep, now);
+	if (p->timers.unanswered % LOST_EVERY == LOST_AFTER &&
+	    d->ops->lost != NULL)
+		d->ops->lost(d->arg, p);
+	wg_peer_schedule(d, p);
+}
+
+static int
+session_usable(const struct wg_keypair *kp, mono_t now)
+{
+	return (kp != NULL && now - kp->birth < REJECT_AFTER_TIME &&
+	    kp->counter < REJECT_AFTER_MESSAGES);
+}
+
+/* A few hundred a second, whoever asks for them. */
+static int
+may_heal(struct wg_device *d, mono_t now)
+{
+	uint64_t	 more = (now - d->heal_stamp) / (MONO_SEC(1) /
+			    HEAL_RATE);
+
+	if (d->heal_stamp == 0 || more > HEAL_RATE)
+		more = HEAL_RATE;
+	if (more > 0) {
+		d->heal_tokens = d->heal_tokens + more > HEAL_RATE ?
+		    HEAL_RATE : d->heal_tokens + (uint32_t)more;
+		d->heal_stamp = now;
 	}
+	if (d->heal_tokens == 0)
+		return (0);
+	d->heal_tokens--;
+	return (1);
+}
+
+/*
+ * Data came under an index that is not known here, which says that it is this
+ * peer's: it has a session with a gateway that is gone, or with what this one
+ * was before it was started again.  Offer a new one, to where the data came
+ * from: once, for the next data asks again; at most every 5 s, and the peer's
+ * endpoint moves only when it answers.  An answer is what proves that the peer
+ * was there: until then nothing here changes but this handshake.
+ */
+void
+wg_offer_session(struct wg_device *d, struct wg_peer *p,
+    const struct wg_endpoint *from, mono_t now)
+{
+	/* a replay: it is in a session with us, or about to be */
+	if ((session_usable(p->current, now) &&
+	    now - p->heard < OFFER_QUIET) ||
+	    p->timers.handshake_initiated != 0)
+		return;
+	if (!d->has_key || d->paused || p->cut ||
+	    !timers_may_offer(&p->timers, now) || !may_heal(d, now)) {
+		d->count.wg_drop_heal++;
+		return;
+	}
+	d->count.wg_tx_offers++;
+	timers_handshake_offered(&p->timers, now);
+	initiate(d, p, from, now);
 	wg_peer_schedule(d, p);
 }
 
@@ -123,13 +188,6 @@ wg_send_response(struct wg_device *d, struct wg_peer *p, mono_t now)
 	note_sent(d, p, sizeof(m), now);
 	if (wg_send_message(d, &p->ep, p->reserved, &m, sizeof(m)) == 0)
 		d->count.wg_tx_responses++;
-}
-
-static int
-session_usable(const struct wg_keypair *kp, mono_t now)
-{
-	return (kp != NULL && now - kp->birth < REJECT_AFTER_TIME &&
-	    kp->counter < REJECT_AFTER_MESSAGES);
 }
 
 /*

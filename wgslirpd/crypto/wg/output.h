@@ -10,6 +10,8 @@ int		 wg_send_message(struct wg_device *,
 		    const void *, size_t);
 void		 wg_send_initiation(struct wg_device *, struct wg_peer *, int,
 		    mono_t);
+void		 wg_offer_session(struct wg_device *, struct wg_peer *,
+		    const struct wg_endpoint *, mono_t);
 void		 wg_send_response(struct wg_device *, struct wg_peer *,
 		    mono_t);
 int		 wg_output(struct wg_device *, struct wg_peer *,

@@ -5,9 +5,10 @@
  *
  * A peer has up to three keypairs (paper, 6.5 and 7.3): current, which is
  * sent with; previous, for packets still under way; next, which the
- * responder has derived but not yet seen used.  Indices are random and
- * belong either to a handshake that this side initiated or to a keypair;
- * each sits in one of the two tables' buckets, which grow with the peers.
+ * responder has derived but not yet seen used.  Indices name their peer for
+ * who has the private key (index.h), and belong either to a handshake that
+ * this side initiated or to a keypair; peers and indices sit in tables, which
+ * grow with the peers.
  */
 
 #include <sys/types.h>
@@ -30,12 +31,28 @@ key_bucket(const struct wg_device *d, const uint8_t public[KEY_LEN])
 	    (d->nbuckets - 1));
 }
 
-/* Double both tables; indices and keys are hashed anew. */
+/* The lowest byte is the gateway's, and the same in all of them. */
+static uint32_t
+index_bucket(const struct wg_device *d, uint32_t index)
+{
+	return (index >> 8 & (d->nbuckets - 1));
+}
+
+static void
+name_enter(struct wg_device *d, struct wg_peer *p)
+{
+	p->index_name = index_peer(&d->names, p->noise.public);
+	LIST_INSERT_HEAD(&d->byname[p->index_name & (d->nbuckets - 1)], p,
+	    name_entry);
+}
+
+/* Double the tables; indices and keys are hashed anew. */
 int
 wg_table_grow(struct wg_device *d)
 {
 	struct wg_peer_bucket	*bykey;
 	struct wg_index_bucket	*byindex, *old = d->byindex;
+	struct wg_name_bucket	*byname;
 	struct wg_index		*x;
 	struct wg_peer		*p;
 	uint32_t		 i, n, on = d->nbuckets;
@@ -43,28 +60,63 @@ wg_table_grow(struct wg_device *d)
 	n = on == 0 ? MIN_BUCKETS : on * 2;
 	bykey = calloc(n, sizeof(*bykey));
 	byindex = calloc(n, sizeof(*byindex));
-	if (bykey == NULL || byindex == NULL) {
+	byname = calloc(n, sizeof(*byname));
+	if (bykey == NULL || byindex == NULL || byname == NULL) {
 		free(bykey);
 		free(byindex);
+		free(byname);
 		return (-1);
 	}
 	free(d->bykey);
+	free(d->byname);
 	d->bykey = bykey;
+	d->byname = byname;
 	d->byindex = byindex;
 	d->nbuckets = n;
 	for (i = 0; i < on; i++) {
 		while ((x = LIST_FIRST(&old[i])) != NULL) {
 			LIST_REMOVE(x, entry);
-			LIST_INSERT_HEAD(&byindex[x->index & (n - 1)], x,
+			LIST_INSERT_HEAD(&byindex[x->index >> 8 & (n - 1)], x,
 			    entry);
 		}
 	}
 	free(old);
-	if (on != 0)
-		TAILQ_FOREACH(p, &d->peers, entry)
-			LIST_INSERT_HEAD(&bykey[key_bucket(d,
-			    p->noise.public)], p, hash);
+	if (on == 0)
+		return (0);
+	TAILQ_FOREACH(p, &d->peers, entry) {
+		LIST_INSERT_HEAD(&bykey[key_bucket(d, p->noise.public)], p,
+		    hash);
+		name_enter(d, p);
+	}
 	return (0);
+}
+
+/* The private key is another: so is what indices call the peers. */
+void
+wg_names_set(struct wg_device *d)
+{
+	struct wg_peer	*p;
+	uint32_t	 i;
+
+	for (i = 0; i < d->nbuckets; i++)
+		LIST_INIT(&d->byname[i]);
+	TAILQ_FOREACH(p, &d->peers, entry)
+		name_enter(d, p);
+}
+
+/* The one peer of that name; NULL if there is none, or several. */
+struct wg_peer *
+wg_peer_named(struct wg_device *d, uint32_t name)
+{
+	struct wg_peer	*p, *found = NULL;
+
+	LIST_FOREACH(p, &d->byname[name & (d->nbuckets - 1)], name_entry)
+		if (p->index_name == name) {
+			if (found != NULL)
+				return (NULL);
+			found = p;
+		}
+	return (found);
 }
 
 /*
@@ -101,6 +153,7 @@ wg_peer_add(struct wg_device *d, uint32_t id,
 	TAILQ_INIT(&p->staged);
 	TAILQ_INSERT_TAIL(&d->peers, p, entry);
 	LIST_INSERT_HEAD(&d->bykey[key_bucket(d, public)], p, hash);
+	name_enter(d, p);
 	d->byid[id] = p;
 	d->npeers++;
 	return (p);
@@ -152,6 +205,7 @@ wg_peer_remove(struct wg_device *d, struct wg_peer *p)
 	aip_remove_owner(&d->aips, &p->aips);
 	TAILQ_REMOVE(&d->peers, p, entry);
 	LIST_REMOVE(p, hash);
+	LIST_REMOVE(p, name_entry);
 	d->byid[p->id] = NULL;
 	d->npeers--;
 	freezero(p, sizeof(*p));
@@ -234,23 +288,32 @@ wg_index_find(struct wg_device *d, uint32_t index)
 {
 	struct wg_index	*x;
 
-	LIST_FOREACH(x, &d->byindex[index & (d->nbuckets - 1)], entry)
+	LIST_FOREACH(x, &d->byindex[index_bucket(d, index)], entry)
 		if (x->index == index)
 			return (x);
 	return (NULL);
 }
 
-/* Enter x under a fresh random index; keypair NULL for a handshake. */
+/*
+ * Enter x under a fresh index of the peer; keypair NULL for a handshake.  Four
+ * at most are in use for one peer, out of 64.
+ */
 void
 wg_index_new(struct wg_device *d, struct wg_index *x, struct wg_peer *p,
     struct wg_keypair *kp)
 {
+	struct timespec	 ts;
+	uint32_t	 random;
+
+	d->ops->wall(d->arg, &ts);
+	d->ops->random(d->arg, &random, sizeof(random));
 	do {
-		d->ops->random(d->arg, &x->index, sizeof(x->index));
+		x->index = index_make(&d->names, p->index_name, random++,
+		    (uint64_t)ts.tv_sec);
 	} while (wg_index_find(d, x->index) != NULL);
 	x->peer = p;
 	x->keypair = kp;
-	LIST_INSERT_HEAD(&d->byindex[x->index & (d->nbuckets - 1)], x,
+	LIST_INSERT_HEAD(&d->byindex[index_bucket(d, x->index)], x,
 	    entry);
 }
 
@@ -292,7 +355,7 @@ wg_session_derive(struct wg_device *d, struct wg_peer *p, mono_t now)
 	kp->index.keypair = kp;
 	wg_index_drop(&p->hs_index);
 	p->indexed = 0;
-	LIST_INSERT_HEAD(&d->byindex[kp->index.index & (d->nbuckets - 1)],
+	LIST_INSERT_HEAD(&d->byindex[index_bucket(d, kp->index.index)],
 	    &kp->index, entry);
 
 	keypair_free(&p->previous);

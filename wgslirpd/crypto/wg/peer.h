@@ -16,6 +16,7 @@
 #include "siphash.h"
 #include "allowedips.h"
 #include "cookie.h"
+#include "index.h"
 #include "noise.h"
 #include "replay.h"
 #include "timers.h"
@@ -51,6 +52,7 @@ struct wg_index {
 	struct wg_keypair	*keypair;	/* NULL: a handshake's */
 };
 LIST_HEAD(wg_index_bucket, wg_index);
+LIST_HEAD(wg_name_bucket, wg_peer);
 
 struct wg_keypair {
 	struct wg_index		 index;
@@ -78,6 +80,8 @@ TAILQ_HEAD(wg_staged_queue, wg_staged);
 struct wg_peer {
 	TAILQ_ENTRY(wg_peer)	 entry;
 	LIST_ENTRY(wg_peer)	 hash;
+	LIST_ENTRY(wg_peer)	 name_entry;	/* if there is a key */
+	uint32_t		 index_name;	/* in its receiver indices */
 	LIST_ENTRY(wg_peer)	 reserved_entry;
 	uint32_t		 id;
 	char			 name[WG_PEER_NAME_LEN];
@@ -159,6 +163,10 @@ struct wg_device {
 	uint32_t		 nbyid;
 	struct wg_peer_bucket	*bykey;
 	struct wg_index_bucket	*byindex;
+	struct wg_name_bucket	*byname;
+	struct index_names	 names;
+	mono_t			 heal_stamp;	/* bucket of what follows */
+	uint32_t		 heal_tokens;
 	uint32_t		 nbuckets;	/* of each, power of two */
 	uint32_t		 npeers;
 	struct wg_peer_bucket	 reserved[WG_RESERVED_BUCKETS];	/* by value */
@@ -202,6 +210,8 @@ void		 wg_peer_set_endpoint(struct wg_peer *,
 void		 wg_peer_set_reserved(struct wg_device *, struct wg_peer *,
 		    const uint8_t [3]);
 void		 wg_peer_schedule(struct wg_device *, struct wg_peer *);
+struct wg_peer	*wg_peer_named(struct wg_device *, uint32_t);
+void		 wg_names_set(struct wg_device *);
 struct wg_index	*wg_index_find(struct wg_device *, uint32_t);
 void		 wg_index_new(struct wg_device *, struct wg_index *,
 		    struct wg_peer *, struct wg_keypair *);

@@ -11,6 +11,7 @@
 #include "timers.h"
 
 #define MAX_ATTEMPTS	(REKEY_ATTEMPT_TIME / REKEY_TIMEOUT)
+#define OFFER_TIME	(3 * REKEY_TIMEOUT)
 #define ZERO_AFTER	(3 * REJECT_AFTER_TIME)
 
 /* Any authenticated packet was sent: data, keepalive or handshake. */
@@ -65,13 +66,22 @@ void
 timers_handshake_initiated(struct wg_timers *t, mono_t now, mono_t jitter)
 {
 	t->handshake_initiated = now + REKEY_TIMEOUT + jitter;
+	t->offered = 0;
 	t->unanswered++;
+}
+
+/* An initiation that is not tried again: it is forgotten in time. */
+void
+timers_handshake_offered(struct wg_timers *t, mono_t now)
+{
+	t->offered = now + OFFER_TIME;
+	t->last_offer = now;
 }
 
 void
 timers_handshake_complete(struct wg_timers *t)
 {
-	t->handshake_initiated = 0;
+	t->handshake_initiated = t->offered = 0;
 	t->attempts = 0;
 	t->unanswered = 0;
 }
@@ -88,6 +98,14 @@ timers_may_initiate(const struct wg_timers *t, mono_t now)
 {
 	return (t->last_handshake_sent == 0 ||
 	    now - t->last_handshake_sent >= REKEY_TIMEOUT);
+}
+
+/* The same of an offer, and no offer either; it stands in nobody's way. */
+int
+timers_may_offer(const struct wg_timers *t, mono_t now)
+{
+	return (timers_may_initiate(t, now) && (t->last_offer == 0 ||
+	    now - t->last_offer >= REKEY_TIMEOUT));
 }
 
 /* interval in seconds; 0 turns it off, a new one starts at once. */
@@ -155,6 +173,8 @@ timers_expire(struct wg_timers *t, mono_t now)
 		actions |= WG_DO_INITIATE;
 	if (due(&t->session_derived, now))
 		actions |= WG_DO_ZERO;
+	if (due(&t->offered, now))
+		actions |= WG_DO_FORGET;
 	if (due(&t->traversal, now)) {
 		/* sending it arms this again; if it cannot be sent: */
 		if (t->keepalive_interval != 0) {
@@ -170,7 +190,8 @@ mono_t
 timers_next(const struct wg_timers *t)
 {
 	const mono_t	 all[] = { t->handshake_initiated, t->data_received,
-			    t->data_sent, t->session_derived, t->traversal };
+			    t->data_sent, t->session_derived, t->offered,
+			    t->traversal };
 	mono_t		 next = 0;
 	size_t		 i;
 

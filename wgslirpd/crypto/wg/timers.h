@@ -25,8 +25,10 @@ struct wg_timers {
 	mono_t		 data_received;		/* answer with keepalive */
 	mono_t		 data_sent;		/* no answer: handshake */
 	mono_t		 session_derived;	/* zero key material */
+	mono_t		 offered;		/* no answer: forget it */
 	mono_t		 traversal;		/* persistent keepalive */
 	mono_t		 last_handshake_sent;
+	mono_t		 last_offer;
 	unsigned int	 attempts;
 	unsigned int	 unanswered;	/* initiations, by whatever cause */
 	uint16_t	 keepalive_interval;	/* seconds, 0 is off */
@@ -39,6 +41,7 @@ struct wg_timers {
 #define WG_DO_INITIATE		0x04	/* initiate, forget source */
 #define WG_DO_KEEPALIVE		0x08
 #define WG_DO_ZERO		0x10
+#define WG_DO_FORGET		0x20	/* the handshake that was offered */
 
 void	 timers_any_sent(struct wg_timers *);
 void	 timers_any_received(struct wg_timers *);
@@ -47,9 +50,11 @@ void	 timers_data_sent(struct wg_timers *, mono_t, mono_t);
 void	 timers_data_received(struct wg_timers *, mono_t);
 void	 timers_handshake_sent(struct wg_timers *, mono_t);
 void	 timers_handshake_initiated(struct wg_timers *, mono_t, mono_t);
+void	 timers_handshake_offered(struct wg_timers *, mono_t);
 void	 timers_handshake_complete(struct wg_timers *);
 void	 timers_session_derived(struct wg_timers *, mono_t);
 int	 timers_may_initiate(const struct wg_timers *, mono_t);
+int	 timers_may_offer(const struct wg_timers *, mono_t);
 void	 timers_set_keepalive(struct wg_timers *, uint16_t, mono_t);
 void	 timers_stop(struct wg_timers *);
 int	 timers_expire(struct wg_timers *, mono_t);

@@ -132,6 +132,8 @@ slirp_peer_back(struct slirp *s, struct slirp_peer *p)
 	if (p->back_at != 0 && s->now - p->back_at < BACK_PAUSE)
 		return;
 	p->back_at = s->now;
+	/* what was known of its path may be of another one */
+	p->path_min = p->path_probed = p->path_srtt = 0;
 	while ((ops = ip_next(s, &proto)) != NULL)
 		if (ops->peer_back != NULL)
 			ops->peer_back(s, p);

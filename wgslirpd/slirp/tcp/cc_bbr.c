@@ -52,6 +52,9 @@
 #define HEADROOM	192		/* 0.75, for others */
 #define BETA		179		/* 0.7 */
 #define YIELD		240		/* 0.94 of what was delivered */
+#define FULL_8TH	5		/* of the longest queue */
+#define LOOSEN		32		/* of a bound, a round */
+#define FORGET		32		/* rounds */
 #define EVEN		8		/* of a difference, a round */
 
 /* loss of a round, in 1/256 */
@@ -221,7 +224,7 @@ bbr_init(struct tcpcb *t, mono_t now)
 	t->x->pace_rate = 0;
 }
 
-/* Does the path hold back more than it carries?  Then what is lost is its. */
+/* Does the path hold back what it cannot carry at once? */
 static int
 queue_seen(const struct bbr *b)
 {
@@ -229,6 +232,17 @@ queue_seen(const struct bbr *b)
 		    MONO_MS(1);
 
 	return (b->last_rtt > b->min_rtt + much);
+}
+
+/*
+ * Is the queue about as long as it gets?  Then what is lost was too much for
+ * it; a path that loses does so at any length.
+ */
+static int
+queue_full(const struct bbr *b)
+{
+	return (queue_seen(b) && (b->last_rtt - b->min_rtt) >=
+	    (b->max_rtt - b->min_rtt) / 8 * FULL_8TH);
 }
 
 /* Was more lost of this round than a queue that suffices would? */
@@ -296,6 +310,18 @@ bbr_end(struct tcpcb *t)
 	b->share = 0;
 }
 
+/* Nothing is lost, and nothing waits: the bounds are looser than they were. */
+static void
+calm(struct bbr *b)
+{
+	if (b->bw_lo != UINT64_MAX &&
+	    (b->bw_lo += b->bw_lo / LOOSEN) >= max_bw(b))
+		b->bw_lo = UINT64_MAX;
+	if (b->inflight_lo != UINT32_MAX &&
+	    (b->inflight_lo += b->inflight_lo / LOOSEN) > UINT32_MAX / 4)
+		b->inflight_lo = UINT32_MAX;
+}
+
 /*
  * The flows of a peer share one tunnel, and so one path (RFC 9040, RFC 3124):
  * while it has a queue, those that have more than an equal share give some of
@@ -341,6 +367,8 @@ new_round(struct tcpcb *t, const struct cc_sample *sm)
 
 	b->rounds++;
 	b->probe_rounds++;
+	if (b->max_rtt > b->min_rtt)
+		b->max_rtt -= (b->max_rtt - b->min_rtt) / FORGET;
 	b->conserve = 0;
 	if (b->advance && b->mode != BBR_UP && b->mode != BBR_REFILL) {
 		/* what the probe has shown is in */
@@ -354,9 +382,11 @@ new_round(struct tcpcb *t, const struct cc_sample *sm)
 		if (b->mode == BBR_STARTUP) {
 			bound_inflight(t, sm);
 			b->full_count = FULL_BW_ROUNDS;
-		} else
+			b->overshot = 1;
+		} else if (!b->overshot)
 			lower_bounds(t);
-	}
+	} else if (!b->queued && b->round_lost == 0)
+		calm(b);
 	share(t);
 	if (!b->queued && b->round_delivered > BASE_SEGS * (uint32_t)t->mss) {
 		loss = (uint32_t)((uint64_t)b->round_lost * 65536 /
@@ -374,12 +404,14 @@ update_model(struct tcpcb *t, const struct cc_sample *sm)
 
 	if (sm->rtt != 0)
 		b->last_rtt = sm->rtt;
+	if (b->max_rtt < b->last_rtt)
+		b->max_rtt = b->last_rtt;
 	b->round_lost += sm->lost;
 	b->round_delivered += sm->delivered;
-	if (queue_seen(b)) {
+	if (queue_seen(b))
 		b->queued = 1;
+	if (queue_full(b))
 		b->round_full += sm->lost;
-	}
 	b->round_start = 0;
 	if ((int32_t)(sm->prior - b->round_at) >= 0) {
 		b->round_at = t->x->delivered;
@@ -589,9 +621,6 @@ static uint32_t
 cwnd_gain(const struct bbr *b)
 {
 	switch (b->mode) {
-	case BBR_STARTUP:
-	case BBR_DRAIN:
-		return (HIGH_GAIN);
 	case BBR_UP:
 		return (UP_CWND_GAIN);
 	}
@@ -603,7 +632,7 @@ set_cwnd(struct tcpcb *t, const struct cc_sample *sm)
 {
 	struct bbr	*b = &t->x->cc.bbr;
 	uint32_t	 min = MIN_SEGS * (uint32_t)t->mss, cwnd = t->x->cwnd;
-	uint32_t	 want, cap = b->inflight_hi;
+	uint32_t	 want, cap = b->inflight_hi, fill, room;
 
 	want = target(t, cwnd_gain(b)) + (full(b) ? extra_room(b) : 0);
 	/* a round of conservation when loss begins */
@@ -618,8 +647,12 @@ set_cwnd(struct tcpcb *t, const struct cc_sample *sm)
 			cwnd = want;
 	} else if (cwnd < want || t->x->delivered < TCP_IW_SEGS * t->mss)
 		cwnd += sm->delivered;
-	if (b->mode == BBR_CRUISE || b->mode == BBR_PROBE_RTT)
-		cap = with_headroom(t);
+	if (b->mode == BBR_CRUISE || b->mode == BBR_PROBE_RTT) {
+		/* but no less than fills the path, acknowledged in bunches */
+		fill = target(t, UNIT) + extra_room(b);
+		room = with_headroom(t);
+		cap = cap < fill ? cap : room > fill ? room : fill;
+	}
 	if (cap > b->inflight_lo)
 		cap = b->inflight_lo;
 	if (cwnd > cap)
@@ -706,7 +739,7 @@ bbr_recovered(struct tcpcb *t)
 	uint32_t	 cap = b->inflight_hi < b->inflight_lo ?
 			    b->inflight_hi : b->inflight_lo;
 
-	b->conserve = 0;
+	b->conserve = b->overshot = 0;
 	if (t->x->cwnd < b->prior_cwnd && b->mode != BBR_PROBE_RTT)
 		t->x->cwnd = b->prior_cwnd < cap ? b->prior_cwnd : cap;
 }

@@ -76,6 +76,7 @@ struct bbr {
 	uint64_t	 share;		/* in the peer's path_bw */
 	mono_t		 min_rtt;
 	mono_t		 last_rtt;
+	mono_t		 max_rtt;	/* lately */
 	uint32_t	 inflight_hi;	/* more was too much, bytes */
 	uint32_t	 inflight_lo;	/* bound since the last probe */
 	uint32_t	 inflight_latest;
@@ -111,6 +112,7 @@ struct bbr {
 	uint8_t		 marked:1;	/* by ECN, in this round */
 	uint8_t		 advance:1;	/* the filter, at the next round */
 	uint8_t		 queued:1;	/* there was a queue in this round */
+	uint8_t		 overshot:1;	/* what startup sent is found lost */
 };
 
 union cc_state {

@@ -36,6 +36,7 @@
 #define MTU_LEAST	(576 - 40 - TCP_HDR - TCP_TS_LEN)
 #define BLACKHOLE_RTOS	2	/* in a row, before that is suspected */
 #define LOST_AGAIN	64	/* retransmitted ones looked at a time */
+#define LOST_WORK	512	/* and others, on the way to them */
 #define SACK_WORK	16384	/* segments looked at, a ms and peer */
 #define REO_RECOVERIES	16	/* for which a wider window stays */
 #define REO_MULT_MAX	16
@@ -234,6 +235,42 @@ reo_wnd(const struct tcpcb *t)
 }
 
 /*
+ * The same for what was sent again, from the first one on that could not be
+ * judged last time; so many of those are looked at.
+ */
+static void
+again_detect(struct tcpcb *t, mono_t now, mono_t wait)
+{
+	struct tcp_xfer	*x = t->x;
+	struct tseg	*g;
+	uint32_t	 i, work = 0, open = 0, from = 0;
+
+	for (i = tcp_seg_at(t, x->again); i < x->seg_n && open < LOST_AGAIN &&
+	    work < LOST_WORK; i++, work++) {
+		g = tcp_seg(t, i);
+		if ((g->flags & (TSEG_REXMIT | TSEG_LOST | TSEG_SACKED)) !=
+		    TSEG_REXMIT)
+			continue;
+		if (g->sent < x->newest && g->sent + wait <= now) {
+			g->flags &= (uint8_t)~TSEG_REXMIT;
+			mark_lost(t, g);
+			continue;
+		}
+		if (g->sent < x->newest && (x->t_reo == 0 ||
+		    g->sent + wait < x->t_reo))
+			x->t_reo = g->sent + wait;
+		if (open++ == 0)
+			from = g->seq;
+	}
+	if (open > 0)
+		x->again = from;
+	else if (i < x->seg_n)
+		x->again = tcp_seg(t, i)->seq;
+	else
+		x->again = t->snd_nxt;
+}
+
+/*
  * Mark what is lost by time.  What is not lost yet, but would be if
  * nothing comes, arms t_reo.
  */
@@ -242,7 +279,7 @@ rack_detect(struct tcpcb *t, mono_t now)
 {
 	struct tseg	*g;
 	mono_t		 wait = t->x->rack_rtt + reo_wnd(t);
-	uint32_t	 i, n;
+	uint32_t	 i;
 
 	t->x->t_reo = 0;
 	if (t->x->newest == 0)
@@ -262,19 +299,7 @@ rack_detect(struct tcpcb *t, mono_t now)
 		}
 		t->x->scan = g->seq + tcp_seg_size(g);
 	}
-	/* the first ones hold up everything else */
-	n = t->x->seg_n < LOST_AGAIN ? t->x->seg_n : LOST_AGAIN;
-	for (i = 0; i < n; i++) {
-		g = tcp_seg(t, i);
-		if ((g->flags & (TSEG_REXMIT | TSEG_LOST | TSEG_SACKED)) !=
-		    TSEG_REXMIT || g->sent >= t->x->newest)
-			continue;
-		if (g->sent + wait <= now) {
-			g->flags &= (uint8_t)~TSEG_REXMIT;
-			mark_lost(t, g);
-		} else if (t->x->t_reo == 0 || g->sent + wait < t->x->t_reo)
-			t->x->t_reo = g->sent + wait;
-	}
+	again_detect(t, now, wait);
 }
 
 static void
@@ -396,6 +421,8 @@ take_ack(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 		t->x->scan = t->snd_una;
 	if (SEQ_LT(t->x->fack, t->snd_una))
 		t->x->fack = t->snd_una;
+	if (SEQ_LT(t->x->again, t->snd_una))
+		t->x->again = t->snd_una;
 	return (fin);
 }
 

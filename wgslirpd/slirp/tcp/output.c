@@ -105,6 +105,8 @@ tcp_resend(struct slirp *s, struct tcpcb *t, uint32_t i)
 			t->x->seg_ring = i;
 	}
 	g->flags |= TSEG_REXMIT;
+	if (SEQ_LT(g->seq, t->x->again))
+		t->x->again = g->seq;
 	if (g->rexmits < UINT8_MAX)
 		g->rexmits++;
 	if (t->x->undo_rexmits < UINT32_MAX)

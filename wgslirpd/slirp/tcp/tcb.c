@@ -41,7 +41,7 @@ tcp_half_open(const struct flow *f)
 void
 tcp_init_xfer(const struct slirp *s, struct tcpcb *t)
 {
-	t->x->fack = t->x->scan = t->x->recover = t->x->dsack_round =
+	t->x->fack = t->x->scan = t->x->again = t->x->recover = t->x->dsack_round =
 	    t->x->ecn_end = t->snd_nxt;
 	t->x->tune_start = s->now;
 	t->x->tune_seq = t->host_nxt + t->rcv_wnd;

@@ -82,6 +82,7 @@ struct tcp_xfer {
 	uint32_t		 lost;		/* bytes, not yet sent again */
 	uint32_t		 fack;		/* end of the highest arrived */
 	uint32_t		 scan;		/* loss is marked up to here */
+	uint32_t		 again;		/* and of retransmissions */
 	uint32_t		 newest_seq;
 	uint32_t		 delivered;	/* bytes, for ever */
 	uint32_t		 app_limited;	/* until so much is delivered */

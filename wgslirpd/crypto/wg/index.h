@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef WG_INDEX_H
+#define WG_INDEX_H
+
+#include <stdint.h>
+
+#include "key.h"
+#include "siphash.h"
+
+/*
+ * Receiver indices that name: on the wire the first byte is the gateway's
+ * number, and the other three are a peer and some random bits, under a
+ * permutation that only who has the private key can undo.  A gateway that
+ * has lost a session, or never had it, knows by that who is sending, and any
+ * balancer knows where to send it.
+ *
+ * The permutation's key changes every hour, so that nobody else can follow a
+ * peer by its indices for longer.
+ */
+#define INDEX_PEER_BITS		18
+#define INDEX_EPOCH		3600	/* seconds */
+#define INDEX_EPOCHS		3	/* that are understood */
+
+struct index_names {
+	struct siphash_key	 master;	/* from the private key */
+	struct siphash_key	 key[INDEX_EPOCHS];	/* newest first */
+	uint64_t		 epoch;		/* of key[0]; 0: none yet */
+	uint8_t			 gateway;
+};
+
+/* Begin with this private key.  -1 if libcrypto fails. */
+int		 index_names_init(struct index_names *,
+		    const uint8_t [KEY_LEN]);
+
+/* What stands for a peer, by its public key: INDEX_PEER_BITS. */
+uint32_t	 index_peer(const struct index_names *,
+		    const uint8_t [KEY_LEN]);
+
+/* The index, as a number, of a peer; any will do for random.  wall: s. */
+uint32_t	 index_make(struct index_names *, uint32_t, uint32_t,
+		    uint64_t);
+
+/*
+ * What an index stands for if it was made in this epoch (0), or so many
+ * before; wall: seconds.
+ */
+uint32_t	 index_read(struct index_names *, uint32_t, int, uint64_t);
+
+#endif

@@ -26,7 +26,7 @@ CFLAGS =	$(OPT) -std=c11 $(WARN) $(HARDEN) $(CPP_DEFS)
 LDFLAGS =	-pie -Wl,-z,relro,-z,now,-z,noexecstack
 
 LIBS_D =	-levent_core -lcrypto -lresolv -lbsd
-LIBS_CTL =	-lcrypto -lbsd
+LIBS_CTL =	-lcrypto -lqrencode -lpng16 -lbsd
 
 # What the files of a folder may include from elsewhere, in quotes.
 INC_wgslirpd/proc =		-iquote wgslirpd/msg
@@ -128,8 +128,9 @@ CONTROL =	wgslirpd/control/ask.o wgslirpd/control/client.o \
 DAEMON =	$(BASE) $(MSG) $(PROC) $(PARENT) $(WG) $(CRYPTO) $(NET) $(TCP) \
 		$(SLIRP) $(CONTROL)
 
-CTL =		wgslirpctl/convert.o wgslirpctl/keys.o wgslirpctl/output.o \
-		wgslirpctl/wgslirpctl.o
+CTL =		wgslirpctl/command.o wgslirpctl/conn.o wgslirpctl/convert.o \
+		wgslirpctl/keys.o wgslirpctl/output.o wgslirpctl/peer.o \
+		wgslirpctl/qr.o wgslirpctl/top.o wgslirpctl/wgslirpctl.o
 
 PROGS =		wgslirpd/wgslirpd wgslirpctl/wgslirpctl
 

@@ -13,8 +13,10 @@ ctl_default_path(char *buf, size_t len)
 	const char	*dir;
 	int		 n;
 
-	if (geteuid() == 0)
-		n = snprintf(buf, len, "/var/run/wgslirpd.sock");
+	if ((dir = getenv("WGSLIRPD_SOCKET")) != NULL && *dir != '\0')
+		n = snprintf(buf, len, "%s", dir);
+	else if (geteuid() == 0)
+		n = snprintf(buf, len, CTL_SYSTEM_PATH);
 	else if ((dir = getenv("XDG_RUNTIME_DIR")) != NULL && *dir != '\0')
 		n = snprintf(buf, len, "%s/wgslirpd.sock", dir);
 	else

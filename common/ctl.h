@@ -38,6 +38,10 @@ enum ctl_type {
 	CTL_REFRESH,
 	CTL_SHOW_RULES,
 	CTL_FLUSH,
+	CTL_SHOW_SETUP,
+	CTL_HEALTH,
+	CTL_DRAIN,
+	CTL_KILL_PEER,
 	CTL_REQUEST_MAX,
 	/* answers */
 	CTL_SUMMARY,
@@ -49,6 +53,7 @@ enum ctl_type {
 	CTL_SLIRP_COUNTERS,
 	CTL_PROCESS,
 	CTL_RULE,
+	CTL_SETUP,
 	CTL_MORE,
 	CTL_END,
 	CTL_OK,
@@ -131,6 +136,21 @@ struct ctl_rule {
 	char		 text[CTL_TEXT_LEN];
 };
 
+/* What a peer's own configuration is made of. */
+#define CTL_PATH_LEN	1024
+#define CTL_ADDRESSES	8
+struct ctl_setup {
+	char		 config[CTL_PATH_LEN];	/* "": the environment */
+	char		 peers_dir[CTL_PATH_LEN];	/* "": none */
+	char		 public_host[CTL_TEXT_LEN];	/* "": not told */
+	uint16_t	 public_port;	/* 0: the one that is listened on */
+	uint16_t	 port;
+	uint16_t	 mtu;
+	uint8_t		 dns;		/* answered at the gateway's address */
+	uint8_t		 naddrs;
+	struct ipprefix	 addr[CTL_ADDRESSES];	/* of the tunnel */
+};
+
 struct ctl_process {
 	char		 title[16];
 	int32_t		 pid;
@@ -139,6 +159,7 @@ struct ctl_process {
 	uint8_t		 pad[2];
 };
 
+#define CTL_SYSTEM_PATH	"/var/run/wgslirpd.sock"
 const char	*ctl_default_path(char *, size_t);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ometric.h"
+#include "version.h"
 
 void
 ometric_begin(struct ometric *o, FILE *out)
@@ -98,6 +99,10 @@ value(const struct ometric *o, const struct ctl_peer *p, int kind)
 		return (p->latest_handshake);
 	case 3:
 		return (p->cut);
+	case 4:
+		return (p->quota);
+	case 5:
+		return ((uint64_t)p->expires);
 	default:
 		if (o->nflows == 0)
 			return (0);
@@ -107,28 +112,39 @@ value(const struct ometric *o, const struct ctl_peer *p, int kind)
 	}
 }
 
+static void
+put_head(const struct ometric *o, const char *group, const char *name,
+    const char *help, int gauge)
+{
+	const char	*end = o->plain && !gauge ? "_total" : "";
+
+	fprintf(o->out, "# TYPE wgslirpd_%s%s%s %s\n"
+	    "# HELP wgslirpd_%s%s%s %s\n", group, name, end,
+	    gauge ? "gauge" : "counter", group, name, end, help);
+}
+
 /* All peers' values of one kind stand together: a family. */
 static void
 put_family(const struct ometric *o, int kind)
 {
 	static const struct {
 		const char	*name;
-		const char	*type;
 		const char	*help;
 	}			 f[] = {
-		{ "rx_bytes", "counter", "bytes received from the peer" },
-		{ "tx_bytes", "counter", "bytes sent to the peer" },
-		{ "latest_handshake_seconds", "gauge",
+		{ "rx_bytes", "bytes received from the peer" },
+		{ "tx_bytes", "bytes sent to the peer" },
+		{ "latest_handshake_seconds",
 		    "Unix time of the latest handshake, 0 for none" },
-		{ "cut", "gauge", "1 if its time or quota is over" },
-		{ "flows", "gauge", "flows of the peer" }
+		{ "cut", "1 if its time or quota is over" },
+		{ "quota_bytes", "bytes it may use, 0 for any" },
+		{ "expires_timestamp_seconds",
+		    "Unix time when it is shut out, 0 for never" },
+		{ "flows", "flows of the peer" }
 	};
 	char			 key[KEY_B64LEN];
 	size_t			 i;
 
-	fprintf(o->out, "# TYPE wgslirpd_peer_%s %s\n"
-	    "# HELP wgslirpd_peer_%s %s\n", f[kind].name, f[kind].type,
-	    f[kind].name, f[kind].help);
+	put_head(o, "peer_", f[kind].name, f[kind].help, kind >= 2);
 	for (i = 0; i < o->npeers; i++) {
 		key_to_base64(key, o->peers[i].public_key);
 		fprintf(o->out, "wgslirpd_peer_%s%s{name=", f[kind].name,
@@ -147,7 +163,7 @@ ometric_peers(struct ometric *o)
 
 	if (o->nflows > 0)
 		qsort(o->flows, o->nflows, sizeof(*o->flows), cmp_flows);
-	for (kind = 0; kind < 5; kind++)
+	for (kind = 0; kind < 7; kind++)
 		put_family(o, kind);
 }
 
@@ -174,8 +190,7 @@ ometric_counter(struct ometric *o, const char *name, const char *help,
 {
 	int	 gauge = is_gauge(name);
 
-	fprintf(o->out, "# TYPE wgslirpd_%s %s\n# HELP wgslirpd_%s %s\n",
-	    name, gauge ? "gauge" : "counter", name, help);
+	put_head(o, "", name, help, gauge);
 	fprintf(o->out, "wgslirpd_%s%s %" PRIu64 "\n", name,
 	    gauge ? "" : "_total", v);
 }
@@ -197,6 +212,10 @@ ometric_slirp(struct ometric *o, const struct slirp_counters *c)
 void
 ometric_end(struct ometric *o)
 {
-	fprintf(o->out, "# EOF\n");
+	put_head(o, "", "build_info", "the version that runs", 1);
+	fprintf(o->out, "wgslirpd_build_info{version=\"%s\"} 1\n",
+	    WGSLIRPD_VERSION);
+	if (!o->plain)
+		fprintf(o->out, "# EOF\n");
 	ometric_free(o);
 }

@@ -8,13 +8,15 @@
 #include "ctl.h"
 
 /*
- * Figures as OpenMetrics: for "wgslirpctl show metrics" and the control
+ * Figures as OpenMetrics, or in the text format before it, where counters
+ * have their suffix everywhere: for "wgslirpctl show metrics" and the control
  * engine's HTTP.  Peers are collected, in any order with their flows, and
  * written together; then come counters, and the end.  Functions that
  * return int return -1 if there is no memory.
  */
 struct ometric {
 	FILE			*out;
+	int			 plain;	/* Prometheus' older text format */
 	struct ctl_peer		*peers;
 	size_t			 npeers;
 	size_t			 cappeers;

@@ -143,6 +143,7 @@ static const struct rule rules_parent[] = {
 	{ __NR_newfstatat, ARG_STAT_FD },/* fstat(2): key files, stdio */
 	{ __NR_openat, ARG_READONLY },	/* configuration, key files */
 	{ __NR_lseek, ARG_ANY },	/* stdio */
+	{ __NR_getdents64, ARG_ANY },	/* include with a pattern */
 	{ __NR_socket, ARG_PARENT_SOCKET },/* listen, syslog, interfaces */
 	{ __NR_bind, ARG_ANY },		/* listen sockets, netlink */
 	{ __NR_listen, ARG_ANY },	/* control socket */

@@ -28,17 +28,37 @@ print_key(uint8_t key[KEY_LEN])
 	explicit_bzero(text, sizeof(text));
 }
 
-/* A new private key, clamped as X25519 has it, or a preshared key. */
+/* Clamped as X25519 has it, unless it is a preshared key. */
+void
+key_make(uint8_t key[KEY_LEN], int psk)
+{
+	arc4random_buf(key, KEY_LEN);
+	if (!psk) {
+		key[0] &= 248;
+		key[31] = (key[31] & 127) | 64;
+	}
+}
+
+void
+key_derive(uint8_t public[KEY_LEN], const uint8_t private[KEY_LEN])
+{
+	EVP_PKEY	*pkey;
+	size_t		 len = KEY_LEN;
+
+	pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, private,
+	    KEY_LEN);
+	if (pkey == NULL || EVP_PKEY_get_raw_public_key(pkey, public, &len) !=
+	    1)
+		errx(1, "X25519 is not available");
+	EVP_PKEY_free(pkey);
+}
+
 void
 key_generate(int psk)
 {
 	uint8_t	 key[KEY_LEN];
 
-	arc4random_buf(key, sizeof(key));
-	if (!psk) {
-		key[0] &= 248;
-		key[31] = (key[31] & 127) | 64;
-	}
+	key_make(key, psk);
 	print_key(key);
 }
 
@@ -48,8 +68,7 @@ key_public(void)
 {
 	uint8_t		 key[KEY_LEN], public[KEY_LEN];
 	char		 buf[KEY_LEN * 2 + 16];
-	EVP_PKEY	*pkey;
-	size_t		 len = 0, plen = sizeof(public);
+	size_t		 len = 0;
 	ssize_t		 n;
 
 	while (len < sizeof(buf) - 1 && (n = read(STDIN_FILENO, buf + len,
@@ -64,13 +83,8 @@ key_public(void)
 		return (1);
 	}
 	explicit_bzero(buf, sizeof(buf));
-	pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, key,
-	    sizeof(key));
+	key_derive(public, key);
 	explicit_bzero(key, sizeof(key));
-	if (pkey == NULL ||
-	    EVP_PKEY_get_raw_public_key(pkey, public, &plen) != 1)
-		errx(1, "X25519 is not available");
-	EVP_PKEY_free(pkey);
 	print_key(public);
 	return (0);
 }

@@ -2,7 +2,6 @@
 
 #include <sys/types.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <err.h>
 #include <errno.h>
@@ -12,9 +11,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "command.h"
+#include "conn.h"
 #include "convert.h"
 #include "keys.h"
 #include "output.h"
+#include "peer.h"
+#include "top.h"
+#include "version.h"
+
+#define HEALTH_TIME	5	/* seconds for an answer */
 
 /* A peer's answer comes in parts, which are shown together. */
 struct collect {
@@ -28,44 +34,19 @@ struct collect {
 	size_t			 capflows;
 };
 
-static struct imsgbuf		 ibuf;
 static const struct output	*out = &output_text;
 static struct collect		 col;
 static const char		*wanted;	/* peer not seen yet */
 
+static const char		*path;		/* of the socket, or NULL */
+static int			 json;
+
 static void __attribute__((noreturn))
 usage(void)
 {
-	fprintf(stderr, "usage: wgslirpctl [-j] [-s socket] command\n"
-	    "commands: show [summary|peers [name]|flows|counters|processes|"
-	    "rules|metrics]\n"
-	    "          reload | flush | refresh | pause | resume | log brief|verbose |"
-	    " kill flow ID\n"
-	    "          genkey | pubkey | genpsk | convert FILE\n");
+	fprintf(stderr, "usage: wgslirpctl [-hj] [-s socket] command\n");
+	command_list(stderr);
 	exit(1);
-}
-
-static void
-ctl_connect(const char *path)
-{
-	struct sockaddr_un	 sun;
-	char			 buf[sizeof(sun.sun_path) + 1];
-	int			 fd;
-
-	if (path == NULL &&
-	    (path = ctl_default_path(buf, sizeof(buf))) == NULL)
-		errx(1, "control socket: XDG_RUNTIME_DIR is not set, use -s");
-	memset(&sun, 0, sizeof(sun));
-	sun.sun_family = AF_UNIX;
-	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
-	    sizeof(sun.sun_path))
-		errx(1, "%s: path too long", path);
-	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
-		err(1, "socket");
-	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1)
-		err(1, "%s", path);
-	if (imsgbuf_init(&ibuf, fd) == -1)
-		err(1, NULL);
 }
 
 static int
@@ -117,13 +98,6 @@ show_slirp(const struct slirp_counters *c)
 	SLIRP_COUNTERS(COUNTER_ROW)
 }
 
-static void
-get(struct imsg *imsg, void *data, size_t len)
-{
-	if (imsg_get_data(imsg, data, len) == -1)
-		errx(1, "the daemon is of another version");
-}
-
 /* One message of the answer.  Returns 1 at its end. */
 static int
 handle(struct imsg *imsg, uint32_t type)
@@ -135,54 +109,53 @@ handle(struct imsg *imsg, uint32_t type)
 	struct ctl_flow		 flow;
 	struct ctl_aip		 aip;
 	struct ctl_rule		 rule;
-	char			 text[CTL_TEXT_LEN];
 
 	switch (imsg_get_type(imsg)) {
 	case CTL_SUMMARY:
-		get(imsg, &sum, sizeof(sum));
+		conn_get(imsg, &sum, sizeof(sum));
 		out->summary(&sum);
 		break;
 	case CTL_PEERFLOWS:
 		col.flows = grow(col.flows, col.nflows, &col.capflows,
 		    sizeof(*col.flows));
-		get(imsg, &col.flows[col.nflows++], sizeof(*col.flows));
+		conn_get(imsg, &col.flows[col.nflows++], sizeof(*col.flows));
 		break;
 	case CTL_PEER:
 		if (wanted != NULL)
 			out->head(type);
 		wanted = NULL;
 		show_peer();
-		get(imsg, &col.peer, sizeof(col.peer));
+		conn_get(imsg, &col.peer, sizeof(col.peer));
 		col.peer.name[sizeof(col.peer.name) - 1] = '\0';
 		col.have = 1;
 		break;
 	case CTL_AIP:
-		get(imsg, &aip, sizeof(aip));
+		conn_get(imsg, &aip, sizeof(aip));
 		col.aips = grow(col.aips, col.naips, &col.capaips,
 		    sizeof(*col.aips));
 		col.aips[col.naips++] = aip.prefix;
 		break;
 	case CTL_FLOW:
-		get(imsg, &flow, sizeof(flow));
+		conn_get(imsg, &flow, sizeof(flow));
 		flow.peer_name[sizeof(flow.peer_name) - 1] = '\0';
 		flow.state[sizeof(flow.state) - 1] = '\0';
 		out->flow(&flow);
 		break;
 	case CTL_CRYPTO_COUNTERS:
-		get(imsg, &cc, sizeof(cc));
+		conn_get(imsg, &cc, sizeof(cc));
 		show_crypto(&cc);
 		break;
 	case CTL_SLIRP_COUNTERS:
-		get(imsg, &sc, sizeof(sc));
+		conn_get(imsg, &sc, sizeof(sc));
 		show_slirp(&sc);
 		break;
 	case CTL_PROCESS:
-		get(imsg, &proc, sizeof(proc));
+		conn_get(imsg, &proc, sizeof(proc));
 		proc.title[sizeof(proc.title) - 1] = '\0';
 		out->process(&proc);
 		break;
 	case CTL_RULE:
-		get(imsg, &rule, sizeof(rule));
+		conn_get(imsg, &rule, sizeof(rule));
 		rule.text[sizeof(rule.text) - 1] = '\0';
 		out->rule(&rule);
 		break;
@@ -194,67 +167,48 @@ handle(struct imsg *imsg, uint32_t type)
 		return (1);
 	case CTL_OK:
 		return (1);
-	case CTL_FAIL:
-		get(imsg, text, sizeof(text));
-		text[sizeof(text) - 1] = '\0';
-		errx(1, "%s", text);
 	default:
 		errx(1, "the daemon is of another version");
 	}
 	return (0);
 }
 
-/* The first message of an answer: an error, or something to show. */
+/* A request that is being answered. */
+struct asked {
+	uint32_t	 type;
+	const char	*name;
+	int		 headed;
+};
+
+/* The first message of an answer: an end, or something to show. */
 static void
-begin(struct imsg *imsg, uint32_t type, const char *name)
+begin(uint32_t what, struct asked *a)
 {
-	switch (imsg_get_type(imsg)) {
-	case CTL_FAIL:
-		break;
-	case CTL_END:
-	case CTL_PEERFLOWS:
-		if (type == CTL_SHOW_PEERS && name != NULL) {
-			wanted = name;
-			break;
-		}
-		/* FALLTHROUGH */
-	default:
-		out->head(type);
-	}
+	if ((what == CTL_END || what == CTL_PEERFLOWS) &&
+	    a->type == CTL_SHOW_PEERS && a->name != NULL)
+		wanted = a->name;
+	else
+		out->head(a->type);
+}
+
+static int
+answered(uint32_t what, struct imsg *imsg, void *arg)
+{
+	struct asked	*a = arg;
+
+	/* not before it is clear that there is an answer */
+	if (!a->headed++)
+		begin(what, a);
+	return (handle(imsg, a->type));
 }
 
 /* Send a request and show the answer. */
 static void
 request(uint32_t type, uint64_t arg, const char *name)
 {
-	struct ctl_request	 req;
-	struct imsg		 imsg;
-	int			 n, done = 0, headed = 0;
+	struct asked	 a = { type, name, 0 };
 
-	memset(&req, 0, sizeof(req));
-	req.arg = arg;
-	if (name != NULL && strlcpy(req.name, name, sizeof(req.name)) >=
-	    sizeof(req.name))
-		errx(1, "no peer \"%s\"", name);
-	if (imsg_compose(&ibuf, type, 0, 0, -1, &req, sizeof(req)) == -1 ||
-	    imsgbuf_flush(&ibuf) == -1)
-		err(1, "control socket");
-	while (!done) {
-		if ((n = imsgbuf_get(&ibuf, &imsg)) == -1)
-			err(1, "control socket");
-		if (n == 0) {
-			if ((n = imsgbuf_read(&ibuf)) == -1)
-				err(1, "control socket");
-			if (n == 0)
-				errx(1, "the daemon closed the connection");
-			continue;
-		}
-		/* not before it is clear that there is an answer */
-		if (!headed++)
-			begin(&imsg, type, name);
-		done = handle(&imsg, type);
-		imsg_free(&imsg);
-	}
+	conn_must(type, arg, name, answered, &a);
 	out->tail(type);
 }
 
@@ -270,73 +224,211 @@ flow_number(const char *s)
 	return ((uint64_t)v);
 }
 
+/* ---- the commands */
+
 static void
-cmd_show(int argc, char *argv[], const char *path)
+do_show(const struct command *c, int argc, char *argv[])
 {
-	static const struct {
-		const char	*name;
-		uint32_t	 type;
-	}			 what[] = {
-		{ "counters", CTL_SHOW_COUNTERS },
-		{ "flows", CTL_SHOW_FLOWS },
-		{ "peers", CTL_SHOW_PEERS },
-		{ "processes", CTL_SHOW_PROCESSES },
-		{ "rules", CTL_SHOW_RULES },
-		{ "summary", CTL_SHOW_SUMMARY }
-	};
-	const char		*arg = argc > 0 ? argv[0] : "summary";
-	size_t			 i;
+	conn_open(path);
+	request(c->arg, 0, argc > 0 ? argv[0] : NULL);
+}
 
-	if (strcmp(arg, "metrics") == 0 && argc == 1) {
-		out = &output_ometric;
-		ctl_connect(path);
-		request(CTL_SHOW_PEERS, 0, NULL);
-		request(CTL_SHOW_COUNTERS, 0, NULL);
-		return;
+static void
+do_metrics(const struct command *c, int argc, char *argv[])
+{
+	(void)c;
+	(void)argc;
+	(void)argv;
+	out = &output_ometric;
+	conn_open(path);
+	request(CTL_SHOW_PEERS, 0, NULL);
+	request(CTL_SHOW_COUNTERS, 0, NULL);
+}
+
+static void
+do_log(const struct command *c, int argc, char *argv[])
+{
+	(void)argc;
+	(void)argv;
+	conn_open(path);
+	request(CTL_LOG, c->arg, NULL);
+}
+
+static void
+do_kill_flow(const struct command *c, int argc, char *argv[])
+{
+	uint64_t	 id = flow_number(argv[0]);
+
+	(void)c;
+	(void)argc;
+	conn_open(path);
+	request(CTL_KILL_FLOW, id, NULL);
+}
+
+static void
+do_health(const struct command *c, int argc, char *argv[])
+{
+	const char	*e;
+
+	(void)c;
+	(void)argc;
+	(void)argv;
+	conn_open(path);
+	conn_patience(HEALTH_TIME);
+	e = conn_ask(CTL_HEALTH, 0, NULL, NULL, NULL);
+	if (json)
+		printf("{\"healthy\":%s}\n", e == NULL ? "true" : "false");
+	if (e != NULL)
+		errx(1, "%s", e);
+}
+
+static void
+do_key(const struct command *c, int argc, char *argv[])
+{
+	(void)argc;
+	(void)argv;
+	if (c->arg < 2)
+		key_generate((int)c->arg);
+	else if (key_public() != 0)
+		exit(1);
+}
+
+static void
+do_convert(const struct command *c, int argc, char *argv[])
+{
+	(void)c;
+	(void)argc;
+	convert(argv[0]);
+}
+
+static void
+do_peer(const struct command *c, int argc, char *argv[])
+{
+	const char	*file = NULL;
+
+	switch (c->arg) {
+	case PEER_QR:
+		if (argc == 3 && strcmp(argv[1], "-o") == 0)
+			file = argv[2];
+		else if (argc != 1)
+			errx(1, "peer qr NAME [-o FILE]");
+		conn_open(path);
+		peer_qr(argv[0], file, json);
+		break;
+	case PEER_NEW:
+		conn_open(path);
+		peer_new(argc, argv, json);
+		break;
+	case PEER_LIST:
+		conn_open(path);
+		peer_list(json);
+		break;
+	case PEER_ENABLE:
+	case PEER_DISABLE:
+		conn_open(path);
+		peer_state(argv[0], c->arg == PEER_ENABLE);
+		break;
+	case PEER_DELETE:
+		conn_open(path);
+		peer_delete(argv[0]);
+		break;
+	case PEER_RENAME:
+		conn_open(path);
+		peer_rename(argv[0], argv[1]);
+		break;
 	}
-	for (i = 0; i < sizeof(what) / sizeof(what[0]); i++)
-		if (strcmp(what[i].name, arg) == 0)
-			break;
-	if (i == sizeof(what) / sizeof(what[0]) || argc > 2 ||
-	    (argc == 2 && what[i].type != CTL_SHOW_PEERS))
-		usage();
-	ctl_connect(path);
-	request(what[i].type, 0, argc == 2 ? argv[1] : NULL);
 }
 
-/* Commands that are a request without arguments; 0 for any other. */
-static uint32_t
-plain_command(const char *cmd)
+static void
+do_top(const struct command *c, int argc, char *argv[])
 {
-	static const struct {
-		const char	*name;
-		uint32_t	 type;
-	}			 c[] = {
-		{ "flush", CTL_FLUSH },
-		{ "pause", CTL_PAUSE },
-		{ "refresh", CTL_REFRESH },
-		{ "reload", CTL_RELOAD },
-		{ "resume", CTL_RESUME }
-	};
-	size_t			 i;
-
-	for (i = 0; i < sizeof(c) / sizeof(c[0]); i++)
-		if (strcmp(c[i].name, cmd) == 0)
-			return (c[i].type);
-	return (0);
+	(void)c;
+	(void)argc;
+	(void)argv;
+	conn_open(path);
+	top();
 }
+
+static void
+do_version(const struct command *c, int argc, char *argv[])
+{
+	(void)c;
+	(void)argc;
+	(void)argv;
+	printf(json ? "{\"version\":\"%s\"}\n" : "wgslirpctl %s\n",
+	    WGSLIRPD_VERSION);
+}
+
+static void
+do_completion(const struct command *c, int argc, char *argv[])
+{
+	(void)c;
+	(void)argc;
+	if (command_completion(argv[0]) == -1)
+		errx(1, "%s: not one of bash, zsh, fish", argv[0]);
+}
+
+static void
+do_help(const struct command *c, int argc, char *argv[])
+{
+	(void)c;
+	(void)argc;
+	(void)argv;
+	command_list(stdout);
+}
+
+const struct command	 commands[] = {
+	{ "completion", "bash|zsh|fish", 1, 1, do_completion, 0 },
+	{ "convert", "FILE", 1, 1, do_convert, 0 },
+	{ "drain", "", 0, 0, do_show, CTL_DRAIN },
+	{ "flush", "", 0, 0, do_show, CTL_FLUSH },
+	{ "genkey", "", 0, 0, do_key, 0 },
+	{ "genpsk", "", 0, 0, do_key, 1 },
+	{ "health", "", 0, 0, do_health, 0 },
+	{ "help", "", 0, 0, do_help, 0 },
+	{ "kill flow", "ID", 1, 1, do_kill_flow, 0 },
+	{ "kill peer", "NAME", 1, 1, do_show, CTL_KILL_PEER },
+	{ "log brief", "", 0, 0, do_log, 0 },
+	{ "log verbose", "", 0, 0, do_log, 1 },
+	{ "pause", "", 0, 0, do_show, CTL_PAUSE },
+	{ "peer delete", "NAME", 1, 1, do_peer, PEER_DELETE },
+	{ "peer disable", "NAME", 1, 1, do_peer, PEER_DISABLE },
+	{ "peer enable", "NAME", 1, 1, do_peer, PEER_ENABLE },
+	{ "peer list", "", 0, 0, do_peer, PEER_LIST },
+	{ "peer new", "NAME [option ...]", 1, 64, do_peer, PEER_NEW },
+	{ "peer qr", "NAME [-o FILE]", 1, 3, do_peer, PEER_QR },
+	{ "peer rename", "NAME NAME", 2, 2, do_peer, PEER_RENAME },
+	{ "pubkey", "", 0, 0, do_key, 2 },
+	{ "refresh", "", 0, 0, do_show, CTL_REFRESH },
+	{ "reload", "", 0, 0, do_show, CTL_RELOAD },
+	{ "resume", "", 0, 0, do_show, CTL_RESUME },
+	{ "show", "", 0, 0, do_show, CTL_SHOW_SUMMARY },
+	{ "show counters", "", 0, 0, do_show, CTL_SHOW_COUNTERS },
+	{ "show flows", "", 0, 0, do_show, CTL_SHOW_FLOWS },
+	{ "show metrics", "", 0, 0, do_metrics, 0 },
+	{ "show peers", "[NAME]", 0, 1, do_show, CTL_SHOW_PEERS },
+	{ "show processes", "", 0, 0, do_show, CTL_SHOW_PROCESSES },
+	{ "show rules", "", 0, 0, do_show, CTL_SHOW_RULES },
+	{ "show summary", "", 0, 0, do_show, CTL_SHOW_SUMMARY },
+	{ "top", "", 0, 0, do_top, 0 },
+	{ "version", "", 0, 0, do_version, 0 },
+	{ NULL, NULL, 0, 0, NULL, 0 }
+};
 
 int
 main(int argc, char *argv[])
 {
-	const char	*path = NULL, *cmd;
-	uint32_t	 type;
-	int		 ch;
+	int	 ch;
 
-	while ((ch = getopt(argc, argv, "js:")) != -1) {
+	/* what follows the command's name is the command's */
+	while ((ch = getopt(argc, argv, "+hjs:")) != -1) {
 		switch (ch) {
+		case 'h':
+			command_list(stdout);
+			return (0);
 		case 'j':
 			out = &output_json;
+			json = 1;
 			break;
 		case 's':
 			path = optarg;
@@ -349,33 +441,7 @@ main(int argc, char *argv[])
 	argv += optind;
 	if (argc == 0)
 		usage();
-	cmd = argv[0];
-	if (strcmp(cmd, "show") == 0)
-		cmd_show(argc - 1, argv + 1, path);
-	else if (strcmp(cmd, "genkey") == 0 && argc == 1)
-		key_generate(0);
-	else if (strcmp(cmd, "genpsk") == 0 && argc == 1)
-		key_generate(1);
-	else if (strcmp(cmd, "pubkey") == 0 && argc == 1)
-		return (key_public());
-	else if (argc == 1 && (type = plain_command(cmd)) != 0) {
-		ctl_connect(path);
-		request(type, 0, NULL);
-	} else if (strcmp(cmd, "convert") == 0 && argc == 2)
-		convert(argv[1]);
-	else if (strcmp(cmd, "log") == 0 && argc == 2 &&
-	    (strcmp(argv[1], "brief") == 0 ||
-	    strcmp(argv[1], "verbose") == 0)) {
-		ctl_connect(path);
-		request(CTL_LOG, argv[1][0] == 'v', NULL);
-	} else if (strcmp(cmd, "kill") == 0 && argc == 3 &&
-	    strcmp(argv[1], "flow") == 0) {
-		uint64_t	 id = flow_number(argv[2]);
-
-		ctl_connect(path);
-		request(CTL_KILL_FLOW, id, NULL);
-	} else
-		usage();
+	command_run(argc, argv);
 	if (fflush(stdout) == EOF)
 		err(1, "standard output");
 	return (0);

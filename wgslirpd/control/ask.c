@@ -29,6 +29,9 @@ struct route {
 	uint32_t	 as[2];
 };
 
+/* First slirp, which says CTL_END, and then crypto. */
+#define TWO(type) \
+	{ type, { PROC_SLIRP, PROC_CRYPTO, PROC_MAX }, { type, type } }
 #define ONE(type, to)	{ type, { to, PROC_MAX, PROC_MAX }, { type, 0 } }
 
 static const struct route	 routes[] = {
@@ -42,7 +45,11 @@ static const struct route	 routes[] = {
 	ONE(CTL_RELOAD, PROC_PARENT),
 	ONE(CTL_KILL_FLOW, PROC_SLIRP),
 	ONE(CTL_PAUSE, PROC_CRYPTO),
-	ONE(CTL_RESUME, PROC_CRYPTO),
+	TWO(CTL_RESUME),
+	TWO(CTL_DRAIN),
+	TWO(CTL_HEALTH),
+	TWO(CTL_KILL_PEER),
+	ONE(CTL_SHOW_SETUP, PROC_PARENT),
 	ONE(CTL_REFRESH, PROC_SLIRP),
 	ONE(CTL_SHOW_RULES, PROC_SLIRP),
 	ONE(CTL_FLUSH, PROC_SLIRP),

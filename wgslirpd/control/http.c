@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * The figures by HTTP: GET /metrics, in the control engine, and nothing
- * else.  Connections are few, each has one request, a short time in all,
+ * The figures by HTTP, in the control engine, and whether all is well: GET or
+ * HEAD of /metrics, /healthz and /readyz.  Connections are few, each has one request, a short time in all,
  * and is closed after its answer; an answer's memory lives as long as its
  * connection.  evhttp is not used: it has no limit on connections, and
  * asks the system for the names of link-local clients.
@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "ask.h"
@@ -32,6 +33,8 @@
 #define CONN_TIME	20		/* seconds, all in all */
 #define ASK_TIME	MONO_SEC(1)	/* if others wait for the place */
 #define READ_TIME	MONO_SEC(5)
+#define HEALTH_TIME	3		/* seconds for the engines' answer */
+#define PLAIN_TYPE	"text/plain; version=0.0.4; charset=utf-8"
 #define CONTENT_TYPE	"application/openmetrics-text; version=1.0.0; " \
 			"charset=utf-8"
 
@@ -45,6 +48,9 @@ struct conn {
 	int			 scrape;	/* it counts as one */
 	int			 step;		/* peers, then counters */
 	int			 failed;
+	int			 head;		/* it wants no body */
+	int			 plain;		/* no OpenMetrics */
+	int			 health;	/* it asks whether all is well */
 	struct ometric		 om;
 	FILE			*f;
 	char			*text;
@@ -94,7 +100,7 @@ say(struct conn *c, const char *status, const char *type, const char *text,
 	if (type != NULL)
 		evbuffer_add_printf(out, "Content-Type: %s\r\n", type);
 	evbuffer_add(out, "\r\n", 2);
-	if (len > 0)
+	if (len > 0 && !c->head)
 		evbuffer_add(out, text, len);
 	bufferevent_enable(c->bev, EV_WRITE);
 }
@@ -107,7 +113,8 @@ scrape_done(struct conn *c)
 	if (c->failed || fflush(c->f) == EOF || ferror(c->f))
 		say(c, "503 Service Unavailable", NULL, NULL, 0);
 	else
-		say(c, "200 OK", CONTENT_TYPE, c->text, c->size);
+		say(c, "200 OK", c->plain ? PLAIN_TYPE : CONTENT_TYPE,
+		    c->text, c->size);
 }
 
 /* A record of the answer, or its end: then the next question. */
@@ -171,6 +178,7 @@ begin_scrape(struct conn *c)
 	nscrapes++;
 	c->scrape = 1;
 	ometric_begin(&c->om, c->f);
+	c->om.plain = c->plain;
 	c->q = ask(CTL_SHOW_PEERS, NULL, scrape_record, c);
 	if (c->q == NULL) {
 		c->failed = 1;
@@ -178,11 +186,80 @@ begin_scrape(struct conn *c)
 	}
 }
 
-/* A request whose header is complete; only its first line matters. */
+static void
+say_health(struct conn *c, const char *why)
+{
+	char	 line[CTL_TEXT_LEN + 2];
+
+	snprintf(line, sizeof(line), "%s\n", why != NULL ? why : "ok");
+	say(c, why == NULL ? "200 OK" : "503 Service Unavailable",
+	    "text/plain; charset=utf-8", line, strlen(line));
+}
+
+static void
+health_record(void *arg, uint32_t type, const void *data, size_t len)
+{
+	struct conn	*c = arg;
+	char		 why[CTL_TEXT_LEN];
+
+	c->q = NULL;
+	if (type == CTL_OK) {
+		say_health(c, NULL);
+		return;
+	}
+	memset(why, 0, sizeof(why));
+	if (type == CTL_FAIL && len == sizeof(why))
+		memcpy(why, data, sizeof(why) - 1);
+	say_health(c, why[0] != '\0' ? why : "not answering");
+}
+
+static void
+begin_health(struct conn *c)
+{
+	static const struct timeval	 soon = { HEALTH_TIME, 0 };
+
+	c->health = 1;
+	event_add(c->timer, &soon);
+	if ((c->q = ask(CTL_HEALTH, NULL, health_record, c)) == NULL)
+		say_health(c, "not answering");
+}
+
+/* Does a header of this name have the text in its value? */
+static int
+header_has(struct evbuffer *in, const char *name, const char *text)
+{
+	struct evbuffer_ptr	 p, line;
+	char			*s;
+	size_t			 n = strlen(name);
+	int			 found = 0;
+
+	for (p = evbuffer_search(in, "\r\n", 2, NULL); p.pos != -1;
+	    p = evbuffer_search(in, "\r\n", 2, &p)) {
+		if (evbuffer_ptr_set(in, &p, 2, EVBUFFER_PTR_ADD) == -1)
+			break;
+		line = evbuffer_search(in, "\r\n", 2, &p);
+		if (line.pos <= p.pos)
+			break;
+		if ((s = calloc(1, (size_t)(line.pos - p.pos) + 1)) == NULL)
+			break;
+		evbuffer_copyout_from(in, &p, s, (size_t)(line.pos - p.pos));
+		if (strncasecmp(s, name, n) == 0 && s[n] == ':' &&
+		    strstr(s + n, text) != NULL)
+			found = 1;
+		free(s);
+	}
+	return (found);
+}
+
+static const char	 index_page[] = "<!doctype html><title>wgslirpd</title>"
+    "<ul><li><a href=\"/metrics\">metrics</a><li><a href=\"/healthz\">"
+    "health</a><li><a href=\"/readyz\">ready</a></ul>\n";
+
+/* A request whose header is complete. */
 static void
 request(struct conn *c, char *line)
 {
-	char	*path, *version;
+	char	*path, *version, *query;
 
 	path = strchr(line, ' ');
 	version = path != NULL ? strrchr(line, ' ') : NULL;
@@ -193,13 +270,21 @@ request(struct conn *c, char *line)
 	}
 	*path++ = '\0';
 	*version = '\0';
-	if (strcmp(line, "GET") != 0)
+	if ((query = strchr(path, '?')) != NULL)
+		*query = '\0';
+	c->head = strcmp(line, "HEAD") == 0;
+	if (strcmp(line, "GET") != 0 && !c->head)
 		say(c, "405 Method Not Allowed", NULL, NULL, 0);
-	else if (strcmp(path, "/metrics") != 0 &&
-	    strncmp(path, "/metrics?", 9) != 0)
-		say(c, "404 Not Found", NULL, NULL, 0);
-	else
+	else if (strcmp(path, "/metrics") == 0)
 		begin_scrape(c);
+	else if (strcmp(path, "/healthz") == 0 ||
+	    strcmp(path, "/readyz") == 0)
+		begin_health(c);
+	else if (strcmp(path, "/") == 0)
+		say(c, "200 OK", "text/html; charset=utf-8", index_page,
+		    sizeof(index_page) - 1);
+	else
+		say(c, "404 Not Found", NULL, NULL, 0);
 }
 
 static void
@@ -219,6 +304,8 @@ conn_read(struct bufferevent *bev, void *arg)
 		return;
 	}
 	bufferevent_disable(bev, EV_READ);
+	c->plain = header_has(in, "Accept", "text/plain") &&
+	    !header_has(in, "Accept", "application/openmetrics-text");
 	line = evbuffer_readln(in, NULL, EVBUFFER_EOL_CRLF);
 	if (line == NULL) {
 		conn_free(c);
@@ -256,9 +343,20 @@ conn_event(struct bufferevent *bev, short what, void *arg)
 static void
 conn_timeout(evutil_socket_t fd, short what, void *arg)
 {
+	static const struct timeval	 rest = { CONN_TIME, 0 };
+	struct conn			*c = arg;
+
 	(void)fd;
 	(void)what;
-	conn_free(arg);
+	if (!c->health || c->q == NULL) {
+		conn_free(c);
+		return;
+	}
+	/* a process that does not answer is not well */
+	ask_cancel(c->q);
+	c->q = NULL;
+	event_add(c->timer, &rest);
+	say_health(c, "not answering");
 }
 
 static void

@@ -110,6 +110,8 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 			bad_imsg("parent", IMSG_START);
 		start();
 		break;
+	case CTL_SETUP:
+	case CTL_END:
 	case CTL_OK:
 	case CTL_FAIL:
 		ask_answer(imsg);

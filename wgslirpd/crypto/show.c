@@ -19,6 +19,7 @@
 #include "state.h"
 #include "wg/limit.h"
 
+#define DRAIN_TIME	300000	/* us, for what was told to guests */
 #define ACTIVE_TIME	180	/* seconds since the last handshake */
 #define SHOW_MARKS	16
 
@@ -207,6 +208,72 @@ show_summary(struct imsgev *iev, uint32_t id)
 	imsgev_send(iev, CTL_END, id, -1, NULL, 0);
 }
 
+static struct event	*drain_ev;
+
+static void
+drained(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	wg_pause(ce.dev);
+	log_info("drained: nothing is sent any more");
+}
+
+/*
+ * The slirp engine has ended all flows.  What it told the guests still goes
+ * out; after that a packet from here would take a client away from the gateway
+ * that it has found instead.
+ */
+static void
+drain(void)
+{
+	static const struct timeval	 soon = { 0, DRAIN_TIME };
+
+	if (drain_ev == NULL &&
+	    (drain_ev = evtimer_new(evbase, drained, NULL)) == NULL)
+		fatal(NULL);
+	event_add(drain_ev, &soon);
+}
+
+static void
+refuse(struct imsgev *iev, uint32_t id, const char *why)
+{
+	char	 text[CTL_TEXT_LEN] = "";
+
+	strlcpy(text, why, sizeof(text));
+	imsgev_send(iev, CTL_FAIL, id, -1, text, sizeof(text));
+}
+
+static void
+health(struct imsgev *iev, uint32_t id)
+{
+	if (ce.dev->paused)
+		refuse(iev, id, "paused");
+	else if (!ce.started || sockets_port() == 0)
+		refuse(iev, id, "no UDP socket");
+	else
+		imsgev_send(iev, CTL_OK, id, -1, NULL, 0);
+}
+
+/* End the peer's session; it may come back with a handshake. */
+static void
+kill_peer(struct imsgev *iev, uint32_t id, char *name)
+{
+	struct wg_peer	*p;
+
+	name[CTL_NAME_LEN - 1] = '\0';
+	TAILQ_FOREACH(p, &ce.dev->peers, entry)
+		if (strcmp(p->name, name) == 0)
+			break;
+	if (p == NULL) {
+		refuse(iev, id, "no such peer");
+		return;
+	}
+	wg_peer_zero(ce.dev, p);
+	imsgev_send(iev, CTL_OK, id, -1, NULL, 0);
+}
+
 void
 crypto_show_request(struct imsgev *iev, struct imsg *imsg)
 {
@@ -243,7 +310,20 @@ crypto_show_request(struct imsgev *iev, struct imsg *imsg)
 		wg_pause(ce.dev);
 		imsgev_send(iev, CTL_OK, id, -1, NULL, 0);
 		break;
+	case CTL_DRAIN:
+		log_info("draining");
+		drain();
+		imsgev_send(iev, CTL_OK, id, -1, NULL, 0);
+		break;
+	case CTL_HEALTH:
+		health(iev, id);
+		break;
+	case CTL_KILL_PEER:
+		kill_peer(iev, id, req.name);
+		break;
 	case CTL_RESUME:
+		if (drain_ev != NULL)
+			event_del(drain_ev);
 		log_info("resumed");
 		wg_resume(ce.dev, mono_now());
 		imsgev_send(iev, CTL_OK, id, -1, NULL, 0);

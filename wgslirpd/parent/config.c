@@ -149,6 +149,8 @@ config_free(struct config *c)
 	config_free_prefixes(&c->excludes);
 	config_free_prefixes(&c->nat64s);
 	free(c->key_file);
+	free(c->public_host);
+	free(c->peers_dir);
 	freezero(c, sizeof(*c));
 }
 

@@ -126,6 +126,9 @@ struct config {
 	uint8_t				 key[KEY_LEN];
 	enum secret_from		 key_from;
 	char				*key_file;
+	char				*public_host;	/* for peers' files */
+	uint16_t			 public_port;
+	char				*peers_dir;	/* NULL: none */
 	uint32_t			 npeers;
 	struct conf_prefixes		 excludes;
 	struct conf_prefixes		 nat64s;

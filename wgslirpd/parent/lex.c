@@ -11,8 +11,10 @@
 #include <sys/stat.h>
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,6 +28,13 @@
 #define MAX_INCLUDES	16
 #define MAX_TOKEN	8096
 
+/* The files of an include with a pattern. */
+struct names {
+	char			**name;
+	size_t			 n;
+	size_t			 at;		/* the next one */
+};
+
 struct file {
 	TAILQ_ENTRY(file)	 entry;
 	FILE			*stream;
@@ -38,6 +47,7 @@ struct file {
 	int			 lineno;
 	int			 ungetc;	/* one character, or EOF */
 	int			 ended;
+	struct names		*rest;		/* files of the same include */
 };
 static TAILQ_HEAD(files, file)	 files = TAILQ_HEAD_INITIALIZER(files);
 static struct file		*file, *topfile;
@@ -57,6 +67,7 @@ struct path {
 	char			*name;
 };
 static TAILQ_HEAD(, path)	 seen = TAILQ_HEAD_INITIALIZER(seen);
+static char			*pattern_dir;	/* of the first pattern */
 
 static char			 first_error[512];
 static int			 errors;
@@ -438,11 +449,41 @@ pushfile(const char *path, int top)
 	return (0);
 }
 
+static void
+names_free(struct names *l)
+{
+	size_t	 i;
+
+	if (l == NULL)
+		return;
+	for (i = 0; i < l->n; i++)
+		free(l->name[i]);
+	free(l->name);
+	free(l);
+}
+
+/* Go on with the next file of the list, which belongs to it then. */
+static int
+next_name(struct names *l)
+{
+	if (l == NULL || l->at == l->n) {
+		names_free(l);
+		return (0);
+	}
+	if (pushfile(l->name[l->at++], 0) == -1) {
+		names_free(l);
+		return (-1);
+	}
+	file->rest = l;
+	return (0);
+}
+
 /* Returns EOF at the end of the first file, which stays for messages. */
 static int
 popfile(void)
 {
 	struct file	*f = file, *prev;
+	struct names	*rest = f->rest;
 
 	if (ferror(f->stream))
 		yyerror("read error");
@@ -458,6 +499,8 @@ popfile(void)
 	free(f->name);
 	free(f);
 	file = prev;
+	/* what is wrong with it was told */
+	(void)next_name(rest);
 	return (0);
 }
 
@@ -497,6 +540,8 @@ lex_begin(const char *name, const char *text, const struct lex_words *w)
 
 	words = w;
 	forget_paths();
+	free(pattern_dir);
+	pattern_dir = NULL;
 	errors = 0;
 	first_error[0] = '\0';
 	file = topfile = NULL;
@@ -530,10 +575,86 @@ lex_end(int *last)
 	return (errors);
 }
 
-int
-lex_include(const char *path)
+static int
+by_name(const void *a, const void *b)
 {
-	return (pushfile(path, 0));
+	return (strcmp(*(char *const *)a, *(char *const *)b));
+}
+
+/* The names in a folder that a pattern fits, in order.  NULL: an error. */
+static struct names *
+find_names(const char *dir, const char *pattern)
+{
+	struct names	*l;
+	struct dirent	*e;
+	DIR		*d;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		fatal(NULL);
+	if ((d = opendir(dir)) == NULL) {
+		if (errno == ENOENT)
+			return (l);	/* nobody is in it yet */
+		report(dir, strerror(errno));
+		free(l);
+		return (NULL);
+	}
+	while ((e = readdir(d)) != NULL) {
+		if (fnmatch(pattern, e->d_name, FNM_PERIOD) != 0)
+			continue;
+		l->name = reallocarray(l->name, l->n + 1, sizeof(*l->name));
+		if (l->name == NULL || asprintf(&l->name[l->n++], "%s/%s",
+		    dir, e->d_name) == -1)
+			fatal(NULL);
+	}
+	closedir(d);
+	if (l->n > 0)
+		qsort(l->name, l->n, sizeof(*l->name), by_name);
+	return (l);
+}
+
+/*
+ * Read a file, or all that a pattern fits, before the rest; a name without
+ * "/" at its begin is seen from the folder of the file that has it.
+ */
+int
+lex_include(const char *name)
+{
+	struct names	*l;
+	const char	*slash;
+	char		*path, *base;
+	int		 r;
+
+	slash = strrchr(file->name, '/');
+	if (*name == '/' || slash == NULL)
+		r = asprintf(&path, "%s", name);
+	else
+		r = asprintf(&path, "%.*s/%s", (int)(slash - file->name),
+		    file->name, name);
+	if (r == -1)
+		fatal(NULL);
+	base = strrchr(path, '/');
+	if (strpbrk(base != NULL ? base : path, "*?[") == NULL) {
+		r = pushfile(path, 0);
+		free(path);
+		return (r);
+	}
+	/* what comes into the folder later has to be readable, too */
+	lex_note_path(path);
+	if (base != NULL)
+		*base++ = '\0';
+	l = find_names(base != NULL ? path : ".", base != NULL ? base : path);
+	if (pattern_dir == NULL && base != NULL)
+		pattern_dir = path;
+	else
+		free(path);
+	return (l == NULL ? -1 : next_name(l));
+}
+
+/* The folder of the first include with a pattern, or NULL. */
+const char *
+lex_pattern_dir(void)
+{
+	return (pattern_dir);
 }
 
 const char *

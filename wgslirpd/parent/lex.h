@@ -43,6 +43,7 @@ int		 lex_begin(const char *, const char *,
 		    const struct lex_words *);
 int		 lex_end(int *);
 int		 lex_include(const char *);
+const char	*lex_pattern_dir(void);
 const char	*lex_file(void);
 int		 lex_line(void);
 int		 lex_token_line(void);

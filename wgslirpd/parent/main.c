@@ -145,6 +145,36 @@ count_child(int *flag, void (*all)(void), size_t off)
 	all();
 }
 
+/* What wgslirpctl(8) makes the configuration of a new peer from. */
+static void
+send_setup(uint32_t id)
+{
+	const struct config		*c = env.conf;
+	const struct conf_prefix	*p;
+	struct ctl_setup		 m;
+
+	memset(&m, 0, sizeof(m));
+	if (!env.from_env) {
+		strlcpy(m.config, env.path, sizeof(m.config));
+		if (c->peers_dir != NULL)
+			strlcpy(m.peers_dir, c->peers_dir,
+			    sizeof(m.peers_dir));
+	}
+	if (c->public_host != NULL)
+		strlcpy(m.public_host, c->public_host,
+		    sizeof(m.public_host));
+	m.public_port = c->public_port;
+	m.port = listen_port(&env.listens);
+	m.mtu = c->g.mtu;
+	m.dns = c->g.dns;
+	TAILQ_FOREACH(p, &c->addresses, entry)
+		if (m.naddrs < CTL_ADDRESSES)
+			m.addr[m.naddrs++] = p->prefix;
+	imsgev_must(&env.child[PROC_CONTROL].iev, CTL_SETUP, id, -1, &m,
+	    sizeof(m));
+	imsgev_must(&env.child[PROC_CONTROL].iev, CTL_END, id, -1, NULL, 0);
+}
+
 static void
 parent_control(struct imsg *imsg)
 {
@@ -163,6 +193,9 @@ parent_control(struct imsg *imsg)
 		}
 		env.reload_id = (int)imsg_get_id(imsg);
 		reload();
+		break;
+	case CTL_SHOW_SETUP:
+		send_setup(imsg_get_id(imsg));
 		break;
 	case CTL_LOG:
 		v = req.arg != 0;
@@ -216,6 +249,7 @@ parent_dispatch(struct imsgev *iev, struct imsg *imsg)
 		break;
 	case CTL_RELOAD:
 	case CTL_LOG:
+	case CTL_SHOW_SETUP:
 		parent_control(imsg);
 		break;
 	case IMSG_SET_BEGIN:

@@ -236,6 +236,19 @@ main		: LISTEN ON STRING lport	{
 			if (set_number(BLOCK_GLOBAL, "ttl", $2) == -1)
 				YYERROR;
 		}
+		| PUBLIC ENDPOINT STRING port	{
+			struct ipaddr	 a;
+
+			if (ipaddr_parse(&a, $3) == -1 && !host_name_ok($3)) {
+				yyerror("public endpoint: \"%s\" is neither "
+				    "an address nor a host name", $3);
+				free($3);
+				YYERROR;
+			}
+			free(conf->public_host);
+			conf->public_host = $3;
+			conf->public_port = (uint16_t)$4;
+		}
 		| GATEWAY ID NUMBER	{
 			if (set_number(BLOCK_GLOBAL, "gateway id", $3) ==
 			    -1)
@@ -1444,6 +1457,9 @@ parse_config(const char *path, int check_only)
 	if (lex_begin(path, NULL, &vocabulary) == 0)
 		yyparse();
 	bad = lex_end(&last);
+	if (lex_pattern_dir() != NULL &&
+	    (c->peers_dir = strdup(lex_pattern_dir())) == NULL)
+		fatal(NULL);
 	if (bad == 0 && (what = config_check(c, err, sizeof(err))) != NULL) {
 		bad++;
 		if (strchr(what, ':') == NULL) {

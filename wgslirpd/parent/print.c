@@ -30,6 +30,18 @@ print_string(const char *s)
 }
 
 static void
+print_public(const struct config *c)
+{
+	if (c->public_host == NULL)
+		return;
+	printf("public endpoint ");
+	print_string(c->public_host);
+	if (c->public_port != 0)
+		printf(" port %u", c->public_port);
+	printf("\n");
+}
+
+static void
 print_secret(const char *what, enum secret_from from, const char *file)
 {
 	if (from == SECRET_NONE)
@@ -203,6 +215,7 @@ print_config(const struct config *c)
 		printf("listen on %s port %u\n", l->addr.af == 0 ? "*" :
 		    ipaddr_str(&l->addr, buf, sizeof(buf)), l->port);
 	print_secret("private key", c->key_from, c->key_file);
+	print_public(c);
 	print_prefixes("address", &c->addresses, 1);
 	print_directives(BLOCK_GLOBAL, c, "");
 	if (c->g.uapi != UAPI_OFF) {

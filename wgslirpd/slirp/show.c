@@ -13,6 +13,7 @@
 #include "judge.h"
 #include "log.h"
 #include "lookup.h"
+#include "net/engine.h"
 #include "net/policy.h"
 #include "net/table.h"
 #include "show.h"
@@ -114,13 +115,51 @@ show_rules(struct imsgev *iev, uint32_t id, const struct ctl_request *req)
 }
 
 static void
+refuse(struct imsgev *iev, uint32_t id, const char *why)
+{
+	char	 text[CTL_TEXT_LEN] = "";
+
+	strlcpy(text, why, sizeof(text));
+	imsgev_send(iev, CTL_FAIL, id, -1, text, sizeof(text));
+}
+
+/* End all flows and take no new ones: guests go elsewhere. */
+static void
+drain(void)
+{
+	uint32_t	 i;
+
+	se.s.draining = 1;
+	for (i = 0; i < se.s.npeers; i++)
+		if (se.s.peers[i] != NULL)
+			slirp_peer_clear(&se.s, se.s.peers[i]);
+}
+
+static void
+kill_peer(struct imsgev *iev, uint32_t id, char *name)
+{
+	uint32_t	 i;
+
+	name[CTL_NAME_LEN - 1] = '\0';
+	for (i = 0; i < se.s.npeers; i++)
+		if (se.s.peers[i] != NULL &&
+		    strcmp(se.s.peers[i]->name, name) == 0)
+			break;
+	if (i == se.s.npeers) {
+		refuse(iev, id, "no such peer");
+		return;
+	}
+	slirp_peer_clear(&se.s, se.s.peers[i]);
+	imsgev_send(iev, CTL_END, id, -1, NULL, 0);
+}
+
+static void
 kill_flow(struct imsgev *iev, uint32_t id, uint64_t arg)
 {
-	char		 text[CTL_TEXT_LEN] = "no such flow";
 	struct flow	*f;
 
 	if ((f = flow_by_id(&se.s, arg)) == NULL) {
-		imsgev_send(iev, CTL_FAIL, id, -1, text, sizeof(text));
+		refuse(iev, id, "no such flow");
 		return;
 	}
 	flow_kill(&se.s, f);
@@ -158,6 +197,23 @@ slirp_show_request(struct imsgev *iev, struct imsg *imsg)
 		break;
 	case CTL_KILL_FLOW:
 		kill_flow(iev, id, req.arg);
+		break;
+	case CTL_DRAIN:
+		drain();
+		imsgev_send(iev, CTL_END, id, -1, NULL, 0);
+		break;
+	case CTL_RESUME:
+		se.s.draining = 0;
+		imsgev_send(iev, CTL_END, id, -1, NULL, 0);
+		break;
+	case CTL_HEALTH:
+		if (se.s.draining)
+			refuse(iev, id, "draining");
+		else
+			imsgev_send(iev, CTL_END, id, -1, NULL, 0);
+		break;
+	case CTL_KILL_PEER:
+		kill_peer(iev, id, req.name);
 		break;
 	case CTL_SHOW_RULES:
 		show_rules(iev, id, &req);

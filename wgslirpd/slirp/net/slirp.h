@@ -108,6 +108,7 @@ struct slirp {
 	struct slirp_peer	**peers;	/* by id */
 	uint32_t		 npeers;
 	uint32_t		 policy;	/* generation, never 0 */
+	uint8_t			 draining;	/* no new flows */
 	uint8_t			*dgram;		/* DGRAM_MAX + headers */
 	const struct client_ops	*clients;	/* NULL: there are none */
 	const struct name_ops	*names;		/* NULL: no forwarder */

@@ -256,6 +256,8 @@ flow_room(struct slirp *s, struct slirp_peer *p, int via)
 	struct slirp_peer	*big;
 	uint32_t		 max = t->maxflows;
 
+	if (s->draining)
+		return (-1);
 	if (s->conf.max_flows != 0 && s->conf.max_flows < max)
 		max = s->conf.max_flows;
 	/* a limit that was lowered is reached by and by */

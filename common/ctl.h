@@ -42,6 +42,7 @@ enum ctl_type {
 	CTL_HEALTH,
 	CTL_DRAIN,
 	CTL_KILL_PEER,
+	CTL_MONITOR,		/* to the control engine: events follow */
 	CTL_REQUEST_MAX,
 	/* answers */
 	CTL_SUMMARY,
@@ -54,6 +55,7 @@ enum ctl_type {
 	CTL_PROCESS,
 	CTL_RULE,
 	CTL_SETUP,
+	CTL_EVENT,
 	CTL_MORE,
 	CTL_END,
 	CTL_OK,
@@ -133,6 +135,15 @@ struct ctl_flow {
 struct ctl_rule {
 	uint64_t	 number;	/* of the order in the configuration */
 	uint64_t	 matches;	/* what it has decided */
+	char		 text[CTL_TEXT_LEN];
+};
+
+/* Something that has happened. */
+struct ctl_event {
+	uint64_t	 when;		/* Unix time in milliseconds */
+	uint32_t	 lost;		/* before it, that could not be told */
+	char		 kind[20];
+	char		 peer[CTL_NAME_LEN];	/* "": none */
 	char		 text[CTL_TEXT_LEN];
 };
 

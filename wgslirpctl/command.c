@@ -10,6 +10,14 @@
 
 #define WORD_LEN	32
 
+static const struct command	*commands;
+
+void
+command_use(const struct command *table)
+{
+	commands = table;
+}
+
 /* The first or second word of a command; "" if there is none. */
 static const char *
 word(const struct command *c, int n, char buf[WORD_LEN])

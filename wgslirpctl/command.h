@@ -29,8 +29,8 @@ enum peer_command {
 	PEER_RENAME
 };
 
-/* All of them, by words; the last has none. */
-extern const struct command	 commands[];
+/* These are the commands, sorted by words; the last has none. */
+void	 command_use(const struct command *);
 
 /* Run the command that these words, or beginnings of them, are; or exit. */
 void	 command_run(int, char *[]);

@@ -15,6 +15,7 @@
 #include "ometric.h"
 #include "output.h"
 
+int		 output_wide;
 static int	 records;
 
 static const char *
@@ -62,6 +63,51 @@ time_str(int64_t when, char *buf, size_t len)
 	return (buf);
 }
 
+/* As people say it, in a unit that fits. */
+static const char *
+amount(uint64_t n, unsigned int unit, char buf[24])
+{
+	static const char	 letters[] = "BKMGTP";
+	double			 v = (double)n;
+	int			 u = 0;
+
+	for (; v >= unit && u < 5; u++)
+		v /= unit;
+	snprintf(buf, 24, u == 0 || v == (double)(uint64_t)v ? "%.0f%c" :
+	    "%.1f%c", v, letters[u]);
+	return (buf);
+}
+
+/* "1 minute, 5 seconds": the two largest units. */
+static const char *
+ago(uint64_t sec, char *buf, size_t len)
+{
+	static const struct {
+		uint64_t	 size;
+		const char	*name;
+	}		 unit[] = { { 86400, "day" }, { 3600, "hour" },
+			    { 60, "min" }, { 1, "sec" } };
+	size_t		 i, n = 0;
+	int		 parts = 0;
+	uint64_t	 v;
+
+	if (sec == 0) {
+		strlcpy(buf, "now", len);
+		return (buf);
+	}
+	for (i = 0; i < 4 && parts < 2; i++) {
+		if ((v = sec / unit[i].size) == 0 && parts == 0)
+			continue;
+		sec %= unit[i].size;
+		parts++;
+		if (v > 0)
+			n += (size_t)snprintf(buf + n, len - n, "%s%" PRIu64
+			    " %s%s", n > 0 ? " " : "", v, unit[i].name,
+			    v != 1 ? "s" : "");
+	}
+	return (buf);
+}
+
 static void
 text_bytes(uint64_t n)
 {
@@ -100,7 +146,13 @@ static void
 text_head(uint32_t type)
 {
 	records = 0;
-	if (type == CTL_SHOW_FLOWS)
+	if (type == CTL_SHOW_PEERS && !output_wide)
+		printf("%-17s %-18s %-20s %7s %7s %5s\n", "peer", "address",
+		    "last seen", "rx", "tx", "flows");
+	else if (type == CTL_SHOW_FLOWS && !output_wide)
+		printf("%-11s %-5s %-11s %-22s %-11s %6s %6s\n", "id",
+		    "proto", "peer", "destination", "state", "rx", "tx");
+	else if (type == CTL_SHOW_FLOWS)
 		printf("%-14s %-5s %-16s %-24s %-24s %-12s %8s %8s %s\n",
 		    "id", "proto", "peer", "source", "destination", "state",
 		    "rx", "tx", "age");
@@ -122,13 +174,34 @@ text_summary(const struct ctl_summary *m)
 	printf("mtu: %u\n", m->mtu);
 	printf("uptime: ");
 	text_age(age_of(m->started));
-	printf("\npeers: %u, %u active%s\n", m->peers, m->peers_active,
+	printf("\n%s: %u, %u active%s\n", m->peers == 1 ? "peer" : "peers",
+	    m->peers, m->peers_active,
 	    m->paused ? ", paused" : "");
 	printf("transfer: ");
 	text_bytes(m->rx_bytes);
 	printf(" received, ");
 	text_bytes(m->tx_bytes);
 	printf(" sent\n");
+}
+
+/* One line, of no more than 80 columns unless names are long. */
+static void
+brief_peer(const struct ctl_peer *p, uint32_t flows,
+    const struct ipprefix *aips, size_t n)
+{
+	char	 buf[ADDR_STRLEN] = "-", seen[40] = "never", rx[24], tx[24];
+
+	if (n > 0) {
+		ipprefix_str(&aips[0], buf, sizeof(buf));
+		if (aips[0].len == ipaddr_bits(&aips[0].addr))
+			ipaddr_str(&aips[0].addr, buf, sizeof(buf));
+	}
+	if (p->latest_handshake != 0)
+		ago(age_of(p->latest_handshake), seen, sizeof(seen));
+	printf("%-17s %-18s %-20s %7s %7s %5u%s\n", p->name, buf, seen,
+	    amount(p->rx_bytes, 1024, rx), amount(p->tx_bytes, 1024, tx),
+	    flows, !p->cut ? "" : p->quota != 0 && p->rx_bytes +
+	    p->tx_bytes >= p->quota ? " quota over" : " expired");
 }
 
 static void
@@ -138,6 +211,10 @@ text_peer(const struct ctl_peer *p, uint32_t flows,
 	char	 buf[ADDR_STRLEN], key[KEY_B64LEN];
 	size_t	 i;
 
+	if (!output_wide) {
+		brief_peer(p, flows, aips, n);
+		return;
+	}
 	if (records++ > 0)
 		printf("\n");
 	key_to_base64(key, p->public_key);
@@ -165,10 +242,10 @@ text_peer(const struct ctl_peer *p, uint32_t flows,
 	printf(" sent\n  flows: %u\n", flows);
 	if (p->quota != 0) {
 		printf("  quota: ");
-		text_bytes(p->rx_bytes + p->tx_bytes);
-		printf(" of ");
-		text_bytes(p->quota);
-		printf(" used\n");
+		/* in the units in which it was written */
+		printf("%s of ", amount(p->rx_bytes + p->tx_bytes, 1000,
+		    buf));
+		printf("%s used\n", amount(p->quota, 1000, buf));
 	}
 	if (p->expires != 0)
 		printf("  expires: %s\n", time_str(p->expires, buf,
@@ -186,6 +263,14 @@ text_flow(const struct ctl_flow *f)
 {
 	char	 src[ADDR_STRLEN], dst[ADDR_STRLEN], rx[32], tx[32];
 
+	if (!output_wide) {
+		printf("%-11" PRIu64 " %-5s %-11.11s %-22s %-11s %6s %6s\n",
+		    f->id, proto_name(f->proto), f->peer_name,
+		    ipport_str(&f->dst, f->dport, dst, sizeof(dst)),
+		    f->state, amount(f->rx_bytes, 1024, rx),
+		    amount(f->tx_bytes, 1024, tx));
+		return;
+	}
 	snprintf(rx, sizeof(rx), "%" PRIu64, f->rx_bytes);
 	snprintf(tx, sizeof(tx), "%" PRIu64, f->tx_bytes);
 	printf("%-14" PRIu64 " %-5s %-16s %-24s %-24s %-12s %8s %8s ",
@@ -222,6 +307,20 @@ text_rule(const struct ctl_rule *r)
 }
 
 static void
+text_event(const struct ctl_event *e)
+{
+	time_t		 t = (time_t)(e->when / 1000);
+	struct tm	 tm;
+	char		 when[32];
+
+	strftime(when, sizeof(when), "%H:%M:%S", localtime_r(&t, &tm));
+	if (e->lost != 0)
+		printf("%s (%u events were lost)\n", when, e->lost);
+	printf("%s.%03u %-12s %-16s %s\n", when, (unsigned int)(e->when %
+	    1000), e->kind, e->peer[0] != '\0' ? e->peer : "-", e->text);
+}
+
+static void
 text_tail(uint32_t type)
 {
 	(void)type;
@@ -235,6 +334,7 @@ const struct output	 output_text = {
 	.counter = text_counter,
 	.process = text_process,
 	.rule = text_rule,
+	.event = text_event,
 	.tail = text_tail
 };
 
@@ -378,6 +478,19 @@ json_rule(const struct ctl_rule *r)
 }
 
 static void
+json_event(const struct ctl_event *e)
+{
+	printf("{\"time\":%" PRIu64 ".%03u,\"event\":", e->when / 1000,
+	    (unsigned int)(e->when % 1000));
+	json_string(e->kind);
+	printf(",\"peer\":");
+	json_string(e->peer);
+	printf(",\"text\":");
+	json_string(e->text);
+	printf(",\"lost\":%u}\n", e->lost);
+}
+
+static void
 json_tail(uint32_t type)
 {
 	switch (type) {
@@ -404,6 +517,7 @@ const struct output	 output_json = {
 	.counter = json_counter,
 	.process = json_process,
 	.rule = json_rule,
+	.event = json_event,
 	.tail = json_tail
 };
 

@@ -21,8 +21,12 @@ struct output {
 	void	 (*counter)(const char *, const char *, uint64_t);
 	void	 (*process)(const struct ctl_process *);
 	void	 (*rule)(const struct ctl_rule *);
+	void	 (*event)(const struct ctl_event *);
 	void	 (*tail)(uint32_t);
 };
+
+/* Text: everything about each record, however wide that is. */
+extern int	 output_wide;
 
 extern const struct output	 output_text;
 extern const struct output	 output_json;

@@ -475,6 +475,7 @@ read_wish(int argc, char *argv[], struct wish *w)
 			while (i + 1 < argc && w->naips < CTL_ADDRESSES &&
 			    ipprefix_parse(&w->aip[w->naips], argv[i + 1]) ==
 			    0) {
+				ipprefix_mask(&w->aip[w->naips]);
 				w->naips++;
 				i++;
 			}
@@ -489,6 +490,25 @@ read_wish(int argc, char *argv[], struct wish *w)
 	check_name(w->name);
 }
 
+/* A prefix that is another peer's would be taken away from it. */
+static void
+check_free(const struct ipprefix *p)
+{
+	const struct ipprefix	*q;
+	char			 buf[ADDR_STRLEN];
+	size_t			 i, k;
+
+	for (i = 0; i < st.npeers; i++)
+		for (k = 0; k < st.peer[i].naips; k++) {
+			q = &st.peer[i].aip[k];
+			if (q->len == p->len && ipaddr_cmp(&q->addr,
+			    &p->addr) == 0)
+				errx(1, "%s is peer \"%s\"'s",
+				    ipprefix_str(p, buf, sizeof(buf)),
+				    st.peer[i].name);
+		}
+}
+
 static void
 choose_addresses(struct wish *w)
 {
@@ -496,6 +516,8 @@ choose_addresses(struct wish *w)
 	char		*others;
 	int		 i, have[2] = { 0, 0 };
 
+	for (i = 0; i < w->naips; i++)
+		check_free(&w->aip[i]);
 	if (w->naips > 0)
 		return;
 	others = disabled_files();

@@ -249,7 +249,7 @@ draw(void)
 		lines = ws.ws_row;
 		wide = ws.ws_col;
 	}
-	printf("\033[H\033[7m%-*.*s\033[0m\r\n", (int)wide, (int)wide,
+	printf("\033[H\033[7m%-*.*s\033[0m\n", (int)wide, (int)wide,
 	    "peer                  rx/s   tx/s      rx     tx flows  seen  "
 	    "last 16 s    r t n f sort, q quits");
 	most = lines / 2 > 2 ? lines / 2 : 2;
@@ -263,9 +263,9 @@ draw(void)
 		printf("%.*s", (int)wide, line);
 		if (wide >= strlen(line) + HISTORY)
 			spark(&tp.row[i]);
-		printf("\033[K\r\n");
+		printf("\033[K\n");
 	}
-	printf("\033[7m%-*.*s\033[0m\r\n", (int)wide, (int)wide,
+	printf("\033[7m%-*.*s\033[0m\n", (int)wide, (int)wide,
 	    "flow: peer, source, destination, state, rx, tx");
 	for (most = i + 3, i = 0; i < tp.nflows && i + most <= lines; i++) {
 		tp.flow[i].peer_name[sizeof(tp.flow[i].peer_name) - 1] = '\0';
@@ -277,7 +277,7 @@ draw(void)
 		    sizeof(dst)), tp.flow[i].state,
 		    amount(tp.flow[i].rx_bytes, a),
 		    amount(tp.flow[i].tx_bytes, b));
-		printf("%.*s\033[K\r\n", (int)wide, line);
+		printf("%.*s\033[K\n", (int)wide, line);
 	}
 	printf("\033[J");
 	fflush(stdout);

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 #include <sys/socket.h>
+#include <netinet/in.h>
 
 #include <err.h>
 #include <errno.h>
@@ -98,6 +99,28 @@ show_slirp(const struct slirp_counters *c)
 	SLIRP_COUNTERS(COUNTER_ROW)
 }
 
+/* Which flows are shown. */
+static struct {
+	const char	*peer;
+	const char	*state;
+	uint8_t		 proto;
+	uint16_t	 port;
+	struct ipprefix	 to;
+} only;
+
+static int
+wanted_flow(const struct ctl_flow *f)
+{
+	uint8_t	 proto = f->proto == IPPROTO_ICMPV6 ? IPPROTO_ICMP : f->proto;
+
+	return ((only.peer == NULL || strcmp(only.peer, f->peer_name) == 0) &&
+	    (only.state == NULL || strcmp(only.state, f->state) == 0) &&
+	    (only.proto == 0 || only.proto == proto) &&
+	    (only.port == 0 || only.port == f->dport ||
+	    only.port == f->sport) && (only.to.addr.af == 0 ||
+	    ipprefix_match(&only.to, &f->dst)));
+}
+
 /* One message of the answer.  Returns 1 at its end. */
 static int
 handle(struct imsg *imsg, uint32_t type)
@@ -139,7 +162,8 @@ handle(struct imsg *imsg, uint32_t type)
 		conn_get(imsg, &flow, sizeof(flow));
 		flow.peer_name[sizeof(flow.peer_name) - 1] = '\0';
 		flow.state[sizeof(flow.state) - 1] = '\0';
-		out->flow(&flow);
+		if (wanted_flow(&flow))
+			out->flow(&flow);
 		break;
 	case CTL_CRYPTO_COUNTERS:
 		conn_get(imsg, &cc, sizeof(cc));
@@ -231,6 +255,71 @@ do_show(const struct command *c, int argc, char *argv[])
 {
 	conn_open(path);
 	request(c->arg, 0, argc > 0 ? argv[0] : NULL);
+}
+
+static void
+do_peers(const struct command *c, int argc, char *argv[])
+{
+	if (argc > 0 && strcmp(argv[0], "-v") == 0) {
+		output_wide = 1;
+		argc--;
+		argv++;
+	}
+	if (argc > 1)
+		errx(1, "usage: wgslirpctl show peers [-v] [NAME]");
+	/* one is shown as a whole */
+	if (argc == 1)
+		output_wide = 1;
+	do_show(c, argc, argv);
+}
+
+static uint8_t
+proto_number(const char *s)
+{
+	if (strcmp(s, "tcp") == 0)
+		return (IPPROTO_TCP);
+	if (strcmp(s, "udp") == 0)
+		return (IPPROTO_UDP);
+	if (strcmp(s, "icmp") == 0)
+		return (IPPROTO_ICMP);
+	errx(1, "proto %s: not one of tcp, udp, icmp", s);
+}
+
+/* Words in pairs: what, and which. */
+static void
+do_flows(const struct command *c, int argc, char *argv[])
+{
+	uint16_t	 port;
+	int		 i = 0;
+
+	if (argc > 0 && strcmp(argv[0], "-w") == 0)
+		output_wide = ++i;
+	/* a pipe has no width */
+	if (!isatty(STDOUT_FILENO))
+		output_wide = 1;
+	for (; i < argc; i += 2) {
+		if (i + 1 == argc)
+			errx(1, "%s: what?", argv[i]);
+		if (strcmp(argv[i], "peer") == 0)
+			only.peer = argv[i + 1];
+		else if (strcmp(argv[i], "state") == 0)
+			only.state = argv[i + 1];
+		else if (strcmp(argv[i], "proto") == 0)
+			only.proto = proto_number(argv[i + 1]);
+		else if (strcmp(argv[i], "port") == 0) {
+			if (port_parse(argv[i + 1], &port) == -1)
+				errx(1, "port %s: not one", argv[i + 1]);
+			only.port = port;
+		} else if (strcmp(argv[i], "to") == 0) {
+			if (ipprefix_parse(&only.to, argv[i + 1]) == -1)
+				errx(1, "to %s: not an address or prefix",
+				    argv[i + 1]);
+		} else
+			errx(1, "%s: not one of peer, proto, state, port, to",
+			    argv[i]);
+	}
+	conn_open(path);
+	request(c->arg, 0, NULL);
 }
 
 static void
@@ -339,6 +428,34 @@ do_peer(const struct command *c, int argc, char *argv[])
 	}
 }
 
+static int
+show_event(uint32_t type, struct imsg *imsg, void *arg)
+{
+	struct ctl_event	 e;
+
+	(void)arg;
+	if (type != CTL_EVENT)
+		return (0);
+	conn_get(imsg, &e, sizeof(e));
+	e.kind[sizeof(e.kind) - 1] = e.peer[sizeof(e.peer) - 1] =
+	    e.text[sizeof(e.text) - 1] = '\0';
+	out->event(&e);
+	/* whoever reads a pipe wants it now */
+	if (fflush(stdout) == EOF)
+		err(1, "standard output");
+	return (0);
+}
+
+static void
+do_monitor(const struct command *c, int argc, char *argv[])
+{
+	(void)c;
+	(void)argc;
+	(void)argv;
+	conn_open(path);
+	conn_must(CTL_MONITOR, 0, NULL, show_event, NULL);
+}
+
 static void
 do_top(const struct command *c, int argc, char *argv[])
 {
@@ -377,7 +494,7 @@ do_help(const struct command *c, int argc, char *argv[])
 	command_list(stdout);
 }
 
-const struct command	 commands[] = {
+static const struct command	 commands[] = {
 	{ "completion", "bash|zsh|fish", 1, 1, do_completion, 0 },
 	{ "convert", "FILE", 1, 1, do_convert, 0 },
 	{ "drain", "", 0, 0, do_show, CTL_DRAIN },
@@ -390,6 +507,7 @@ const struct command	 commands[] = {
 	{ "kill peer", "NAME", 1, 1, do_show, CTL_KILL_PEER },
 	{ "log brief", "", 0, 0, do_log, 0 },
 	{ "log verbose", "", 0, 0, do_log, 1 },
+	{ "monitor", "", 0, 0, do_monitor, 0 },
 	{ "pause", "", 0, 0, do_show, CTL_PAUSE },
 	{ "peer delete", "NAME", 1, 1, do_peer, PEER_DELETE },
 	{ "peer disable", "NAME", 1, 1, do_peer, PEER_DISABLE },
@@ -404,9 +522,10 @@ const struct command	 commands[] = {
 	{ "resume", "", 0, 0, do_show, CTL_RESUME },
 	{ "show", "", 0, 0, do_show, CTL_SHOW_SUMMARY },
 	{ "show counters", "", 0, 0, do_show, CTL_SHOW_COUNTERS },
-	{ "show flows", "", 0, 0, do_show, CTL_SHOW_FLOWS },
+	{ "show flows", "[-w] [peer|proto|state|port|to WHICH ...]", 0, 11,
+	    do_flows, CTL_SHOW_FLOWS },
 	{ "show metrics", "", 0, 0, do_metrics, 0 },
-	{ "show peers", "[NAME]", 0, 1, do_show, CTL_SHOW_PEERS },
+	{ "show peers", "[-v] [NAME]", 0, 2, do_peers, CTL_SHOW_PEERS },
 	{ "show processes", "", 0, 0, do_show, CTL_SHOW_PROCESSES },
 	{ "show rules", "", 0, 0, do_show, CTL_SHOW_RULES },
 	{ "show summary", "", 0, 0, do_show, CTL_SHOW_SUMMARY },
@@ -420,6 +539,7 @@ main(int argc, char *argv[])
 {
 	int	 ch;
 
+	command_use(commands);
 	/* what follows the command's name is the command's */
 	while ((ch = getopt(argc, argv, "+hjs:")) != -1) {
 		switch (ch) {

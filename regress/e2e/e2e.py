@@ -9,6 +9,7 @@ test makes; as an ordinary user everything runs inside "unshare -Urnm".
 import base64
 import errno
 import hashlib
+import json
 import os
 import re
 import select
@@ -16,6 +17,7 @@ import signal
 import socket
 import struct
 import sys
+import tempfile
 import threading
 import time
 
@@ -881,6 +883,149 @@ def test_tcp_options(n):
     n.ctl('reload')
 
 
+def as_owner(n, *args, ok=True):
+    """wgslirpctl, as the user whom the daemon and its files belong to."""
+    who = [] if n.owner is None else [
+        'setpriv', '--reuid=%d' % n.owner, '--regid=%d' % n.owner,
+        '--clear-groups']
+    return run(*who, n.bin + '/wgslirpctl', '-s', n.sock, *args, ok=ok)
+
+
+def test_peer_new(n):
+    """A phone in one command; another name, off, on and away."""
+    top = tempfile.mkdtemp(dir=n.dir)
+    os.chmod(top, 0o700)
+    if n.owner is not None:
+        os.chown(top, n.owner, n.owner)
+    r = as_owner(n, 'peer', 'new', 'phone', ok=False)
+    check(r.returncode == 1 and 'include' in r.stdout, r.stdout)
+    n.write_conf(n.conf(extra='include "%s/peers.d/*.conf"\n'
+                        'public endpoint "10.9.0.1"\n' % top))
+    # a folder that is not there yet can be read only after a start
+    n.stop()
+    n.start(n.conf(extra='include "%s/peers.d/*.conf"\n'
+                   'public endpoint "10.9.0.1"\n' % top))
+    out = json.loads(as_owner(n, '-j', 'peer', 'new', 'phone', 'quota', '1G',
+                              'keep').stdout)
+    conf = out['config']
+    check('Endpoint = 10.9.0.1:51820\n' in conf, conf)
+    addr = re.search(r'Address = ([0-9.]+)/32', conf).group(1)
+    check(addr not in (GUEST4, GATE4), 'not free', addr)
+    for f in ('phone.conf', 'phone.client'):
+        st = os.stat(os.path.join(top, 'peers.d', f))
+        check(st.st_mode & 0o777 == 0o600, f, oct(st.st_mode))
+    # a real client with exactly that
+    path = os.path.join(n.dir, 'phone.setconf')
+    with open(path, 'w') as f:
+        f.write('\n'.join(x for x in conf.split('\n') if not
+                          x.startswith(('Address', 'DNS', 'MTU'))))
+    dev = 'wg' + n.tag + 'c'
+    run('ip', 'netns', 'exec', n.nsname('c'), 'wg', 'setconf', dev, path)
+    n.ip('c', 'addr', 'add', addr + '/32', 'dev', dev)
+    try:
+        wait_for(lambda: run('ip', 'netns', 'exec', n.nsname('c'), 'ping',
+                             '-c', '1', '-W', '1', '-I', addr, GATE4,
+                             ok=False).returncode == 0, 10, 'the phone')
+        p = n.ctlj('show', 'peers', 'phone')['peers'][0]
+        check(p['latest_handshake'] > 0 and p['quota'] == 10 ** 9, p)
+        # another name: the session stays
+        as_owner(n, 'peer', 'rename', 'phone', 'mobile')
+        p = n.ctlj('show', 'peers', 'mobile')['peers'][0]
+        check(p['latest_handshake'] > 0, 'the session went')
+        as_owner(n, 'peer', 'disable', 'mobile')
+        check(n.ctl('show', 'peers', 'mobile', ok=False).returncode == 1,
+              'disabled')
+        # its address is not given away
+        other = json.loads(as_owner(n, '-j', 'peer', 'new', 'other').stdout)
+        check(addr + '/32' not in other['config'], other)
+        as_owner(n, 'peer', 'enable', 'mobile')
+        out = as_owner(n, 'peer', 'qr', 'mobile').stdout
+        check(out == conf, 'kept', out)
+        check(as_owner(n, 'peer', 'qr', 'other', ok=False).returncode == 1,
+              'a key that was not kept')
+        as_owner(n, 'kill', 'peer', 'mobile')
+        wait_for(lambda: run('ip', 'netns', 'exec', n.nsname('c'), 'ping',
+                             '-c', '1', '-W', '1', '-I', addr, GATE4,
+                             ok=False).returncode == 0, 20, 'it comes back')
+        names = {x['name']: x for x in json.loads(as_owner(
+            n, '-j', 'peer', 'list').stdout)['peers']}
+        check(set(names) >= {'laptop', 'mobile', 'other'} and
+              names['mobile']['managed'] and names['mobile']['kept'] and
+              not names['laptop']['managed'], names)
+        # what the daemon does not take is not left behind
+        for bad in (('mobile',), ('a/b',), ('x', 'quota', 'much'),
+                    ('x', 'allowed', 'ips', addr + '/32')):
+            r = as_owner(n, 'peer', 'new', *bad, ok=False)
+            check(r.returncode == 1, bad, r.stdout)
+        as_owner(n, 'peer', 'delete', 'mobile')
+        as_owner(n, 'peer', 'delete', 'other')
+        left = os.listdir(os.path.join(top, 'peers.d'))
+        check(left == [], left)
+    finally:
+        n.ip('c', 'addr', 'del', addr + '/32', 'dev', dev)
+        n.stop()
+        n.start()
+        session(n)
+
+
+def test_drain(n):
+    """Drained: guests hear of it, nothing is sent any more, health fails."""
+    def hold(ready):
+        with dial(SERVER4, server.ECHO) as s:
+            s.sendall(b'x')
+            s.recv(1)
+            ready()
+            s.settimeout(10)
+            try:
+                return s.recv(1)
+            except ConnectionResetError:
+                return 'reset'
+    check(n.ctl('health').returncode == 0, 'not well')
+    end = n.begin_ready('c', hold)
+    n.ctl('drain')
+    check(end() == 'reset', 'the guest was not told')
+    r = n.ctl('health', ok=False)
+    check(r.returncode == 1 and 'draining' in r.stdout, r.stdout)
+    time.sleep(0.5)
+    before = n.ctlj('show', 'counters')
+    check(n.call('c', connect_error, SERVER4, 80, 3)[0] == 'timeout',
+          'it is still served')
+    after = n.ctlj('show', 'counters')
+    for k in ('wg_tx_packets', 'wg_tx_keepalives', 'wg_tx_initiations',
+              'wg_tx_responses', 'wg_tx_cookies', 'wg_tx_offers'):
+        check(before[k] == after[k], k, before[k], after[k])
+    n.ctl('resume')
+    check(n.ctl('health').returncode == 0, 'not well again')
+    session(n)
+
+
+def test_monitor(n):
+    """What happens is seen when it happens, and costs nothing otherwise."""
+    log = os.path.join(n.dir, 'monitor.log')
+    n.write_conf(n.conf(extra='block to %s port 81\n' % SERVER4))
+    n.ctl('reload')
+    p = n.spawn('g', [n.bin + '/wgslirpctl', '-j', '-s', n.sock, 'monitor'],
+                log=log)
+    time.sleep(0.5)
+    check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'get')
+    n.call('c', connect_error, SERVER4, 81, 2)
+    n.client_set()
+    n.call('c', get, SERVER4, 1000)
+
+    def kinds():
+        return {json.loads(x)['event'] for x in open(log) if x.strip()}
+    wait_for(lambda: kinds() >= {'flow-open', 'flow-close', 'blocked',
+                                 'handshake'}, 10, 'events')
+    e = [json.loads(x) for x in open(log)][0]
+    check(set(e) == {'time', 'event', 'peer', 'text', 'lost'}, e)
+    check(e['peer'] == 'laptop' and abs(e['time'] - time.time()) < 60, e)
+    p.terminate()
+    p.wait(5)
+    n.write_conf(n.conf())
+    n.ctl('reload')
+    check(n.ctl('health').returncode == 0, 'health')
+
+
 def test_restart(n):
     """A gateway that is started again has its clients back at once."""
     session(n)
@@ -1075,7 +1220,8 @@ TESTS = [test_ping, test_download, test_upload, test_parallel, test_half_close,
          test_policy_rules, test_endpoint_by_name, test_reserved, test_outer_ecn, test_dead_server,
          test_moving_name,
          test_address_change, test_sticky_source, test_flood, test_metrics,
-         test_tcp_options, test_restart, test_pause, test_peer_restart, test_wrong_key,
+         test_tcp_options, test_restart,
+         test_peer_new, test_drain, test_monitor, test_pause, test_peer_restart, test_wrong_key,
          test_stop, test_kill_children, test_as_root, test_overlay,
          test_no_ping, test_socket_path, test_activation]
 

@@ -1064,7 +1064,8 @@ def test_quota(n):
     check(c['wg_peers_cut'] == 1, c['wg_peers_cut'])
     check(n.ctlj('show', 'peers', 'laptop')['peers'][0]['flows'] == 0,
           'flows')
-    check('shut out: its quota' in n.ctl('show', 'peers').stdout, 'text')
+    check('shut out: its quota' in n.ctl('show', 'peers', '-v').stdout and
+          ' quota over' in n.ctl('show', 'peers').stdout, 'text')
     n.use()
     wait_for(lambda: n.call('c', connect_error, SERVER4, 80, 6)[0] ==
              'connected', 30, 'a session without the quota')

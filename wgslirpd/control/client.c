@@ -21,6 +21,7 @@
 
 #define MAX_CLIENTS	32
 #define IDLE_TIME	300	/* seconds without a word */
+#define MAX_EVENTS	256	/* that wait for one of them */
 
 struct client {
 	TAILQ_ENTRY(client)	 entry;
@@ -29,11 +30,14 @@ struct client {
 	struct question		*q;		/* under way, or NULL */
 	int			 more;		/* a portion is left to ask */
 	int			 eof;		/* it will not ask again */
+	int			 watches;	/* it gets events */
+	uint32_t		 lost;		/* that it did not take */
 };
 
 static struct event		*accept_ev, *pause_ev;
 static TAILQ_HEAD(, client)	 clients = TAILQ_HEAD_INITIALIZER(clients);
-static int			 nclients;
+static int			 nclients, nwatch;
+static client_watch_fn		*watch_fn;
 static struct ctl_process	 procs[PROC_MAX];
 static int			 nprocs;
 static uid_t			 owner;
@@ -54,6 +58,8 @@ client_close(struct client *c)
 {
 	if (c->q != NULL)
 		ask_cancel(c->q);
+	if (c->watches && --nwatch == 0)
+		watch_fn(0);
 	TAILQ_REMOVE(&clients, c, entry);
 	nclients--;
 	event_free(c->ev);
@@ -75,6 +81,7 @@ static void
 client_arm(struct client *c)
 {
 	struct timeval	 idle = { IDLE_TIME, 0 };
+	int		 quiet = c->watches && imsgbuf_queuelen(&c->ibuf) == 0;
 	short		 want = EV_PERSIST;
 
 	/* who does not read its answers is not read either */
@@ -84,7 +91,8 @@ client_arm(struct client *c)
 		want |= EV_WRITE;
 	event_del(c->ev);
 	event_assign(c->ev, evbase, c->ibuf.fd, want, client_event, c);
-	event_add(c->ev, &idle);
+	/* who watches has nothing to say */
+	event_add(c->ev, quiet ? NULL : &idle);
 }
 
 static void
@@ -115,6 +123,12 @@ client_request(struct client *c, struct imsg *imsg)
 	if (imsg_get_data(imsg, &req, sizeof(req)) == -1)
 		return (-1);
 	req.name[sizeof(req.name) - 1] = '\0';
+	if (type == CTL_MONITOR && !c->watches) {
+		c->watches = 1;
+		if (nwatch++ == 0)
+			watch_fn(1);
+		return (0);
+	}
 	if (type == CTL_SHOW_PROCESSES) {
 		show_processes(c);
 		return (0);
@@ -257,10 +271,33 @@ accept_client(evutil_socket_t fd, short what, void *arg)
 	client_arm(c);
 }
 
+/* Something has happened; who is too slow to hear of it hears that. */
 void
-client_init(uid_t uid)
+client_event_all(const struct ctl_event *e)
+{
+	struct ctl_event	 copy;
+	struct client		*c;
+
+	TAILQ_FOREACH(c, &clients, entry) {
+		if (!c->watches)
+			continue;
+		if (imsgbuf_queuelen(&c->ibuf) >= MAX_EVENTS) {
+			c->lost += 1 + e->lost;
+			continue;
+		}
+		copy = *e;
+		copy.lost += c->lost;
+		c->lost = 0;
+		client_send(c, CTL_EVENT, &copy, sizeof(copy));
+		client_arm(c);
+	}
+}
+
+void
+client_init(uid_t uid, client_watch_fn *fn)
 {
 	owner = uid;
+	watch_fn = fn;
 }
 
 void

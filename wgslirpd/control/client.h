@@ -8,8 +8,14 @@
 /* A process, for those who ask which there are; in the order of showing. */
 void	 client_process(const struct ctl_process *);
 
+/* Tells whether anybody watches. */
+typedef void	 client_watch_fn(int);
+
 /* Who started the daemon; that user and root are served. */
-void	 client_init(uid_t);
+void	 client_init(uid_t, client_watch_fn *);
+
+/* An event, for all who watch. */
+void	 client_event_all(const struct ctl_event *);
 
 /* May who has connected this UNIX socket be served? */
 int	 client_may(int);

@@ -27,11 +27,30 @@ static struct {
 	int			 started;
 } co;
 
+/* Have the engines tell what happens, or not. */
+static void
+watch(int on)
+{
+	uint32_t	 v = (uint32_t)on;
+
+	(void)imsgev_send(&co.pipe[PROC_CRYPTO], IMSG_WATCH, 0, -1, &v,
+	    sizeof(v));
+	(void)imsgev_send(&co.pipe[PROC_SLIRP], IMSG_WATCH, 0, -1, &v,
+	    sizeof(v));
+}
+
 static void
 engine_msg(struct imsgev *iev, struct imsg *imsg)
 {
+	struct ctl_event	 e;
+
 	if (imsg == NULL) {
 		imsgev_clear(iev);
+		return;
+	}
+	if (imsg_get_type(imsg) == CTL_EVENT) {
+		imsg_is(imsg, &e, sizeof(e));
+		client_event_all(&e);
 		return;
 	}
 	ask_answer(imsg);
@@ -129,7 +148,7 @@ control_main(int foreground)
 	    parent_msg);
 	ask_init(co.pipe);
 	/* the user who started the daemon, and not the one it runs as */
-	client_init(getuid());
+	client_init(getuid(), watch);
 	child_drop(foreground);
 	child_ready(&co.pipe[PROC_PARENT], SANDBOX_CONTROL);
 	event_base_dispatch(evbase);

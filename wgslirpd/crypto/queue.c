@@ -16,6 +16,7 @@
 #include "queue.h"
 #include "sockets.h"
 #include "state.h"
+#include "tell.h"
 #include "wg/output.h"
 #include "wg/overlay.h"
 
@@ -123,6 +124,29 @@ op_back(void *arg, struct wg_peer *p)
 		    sizeof(p->id));
 }
 
+/* For who watches, and the log if it is verbose. */
+static void
+op_note(void *arg, enum wg_note what, struct wg_peer *p,
+    const struct wg_endpoint *ep)
+{
+	static const char *const	 kind[] = { "handshake", "endpoint",
+					    "unknown-key", "offer" };
+	static struct log_limit		 limit;
+	char				 buf[ADDR_STRLEN];
+	const char			*name = p != NULL ? p->name : "";
+
+	(void)arg;
+	if (!log_getverbose() && !tell_wanted())
+		return;
+	sa_str(&ep->remote.sa, buf, sizeof(buf));
+	tell(kind[what], name, "%s", buf);
+	/* anybody can make these */
+	if (what >= WG_NOTE_UNKNOWN && !log_allow(&limit, mono_now()))
+		return;
+	log_debug("%s%s%s%s %s", kind[what], p != NULL ? " peer \"" : "", name,
+	    p != NULL ? "\"" : "", buf);
+}
+
 /* The peer is shut out; so are its flows. */
 static void
 op_cut(void *arg, struct wg_peer *p)
@@ -133,6 +157,7 @@ op_cut(void *arg, struct wg_peer *p)
 		    p->name, (unsigned long long)p->quota);
 	else
 		log_info("peer \"%s\" has expired", p->name);
+	tell("shut-out", p->name, "%s", p->over ? "quota" : "expired");
 	imsgev_send(&ce.slirp, IMSG_CUT, 0, -1, &p->id, sizeof(p->id));
 }
 
@@ -145,7 +170,8 @@ const struct wg_ops	 queue_ops = {
 	.random = op_random,
 	.lost = op_lost,
 	.cut = op_cut,
-	.back = op_back
+	.back = op_back,
+	.note = op_note
 };
 
 /* May slirp say this to the peer?  Of a train the first is looked up. */

@@ -17,6 +17,7 @@
 #include "show.h"
 #include "sockets.h"
 #include "state.h"
+#include "tell.h"
 #include "wg/limit.h"
 
 #define DRAIN_TIME	300000	/* us, for what was told to guests */
@@ -278,13 +279,19 @@ void
 crypto_show_request(struct imsgev *iev, struct imsg *imsg)
 {
 	struct ctl_request	 req;
-	uint32_t		 id;
+	uint32_t		 id, on;
 
 	if (imsg == NULL) {
+		tell_to(NULL);
 		imsgev_clear(iev);
 		return;
 	}
 	id = imsg_get_id(imsg);
+	if (imsg_get_type(imsg) == IMSG_WATCH) {
+		imsg_is(imsg, &on, sizeof(on));
+		tell_to(on ? iev : NULL);
+		return;
+	}
 	imsg_is(imsg, &req, sizeof(req));
 	switch (imsg_get_type(imsg)) {
 	case CTL_SHOW_SUMMARY:

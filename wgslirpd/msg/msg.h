@@ -108,6 +108,8 @@ enum proc_id {
 	/* a question of wg(8), and its answer; struct ctl_aip too */ \
 	M(IMSG_UAPI_GET, sizeof(struct ctl_request), \
 	    WAY(CONTROL, CRYPTO), NO_FD) \
+	M(IMSG_WATCH, sizeof(uint32_t),	/* whether anybody looks */ \
+	    WAY(CONTROL, CRYPTO) | WAY(CONTROL, SLIRP), NO_FD) \
 	M(IMSG_UAPI_DEVICE, sizeof(struct uapi_device), \
 	    WAY(CRYPTO, CONTROL), NO_FD) \
 	M(IMSG_UAPI_PEER, sizeof(struct uapi_peer), \

@@ -18,6 +18,7 @@
 #include "net/table.h"
 #include "show.h"
 #include "state.h"
+#include "tell.h"
 
 static void
 send_flow(struct imsgev *iev, uint32_t id, const struct flow *f)
@@ -166,18 +167,70 @@ kill_flow(struct imsgev *iev, uint32_t id, uint64_t arg)
 	imsgev_send(iev, CTL_OK, id, -1, NULL, 0);
 }
 
+static const char *
+proto_name(uint8_t proto)
+{
+	return (proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_UDP ? "udp" :
+	    "icmp");
+}
+
+static void
+watch_flow(struct slirp *s, const struct flow *f, int begins)
+{
+	char		 src[ADDR_STRLEN], dst[ADDR_STRLEN];
+	const char	*proto;
+
+	proto = proto_name(s->flow_ops[f->type]->ipproto[0]);
+	ipport_str(&f->src, f->sport, src, sizeof(src));
+	ipport_str(&f->dst, f->dport, dst, sizeof(dst));
+	if (begins)
+		tell("flow-open", f->peer->name, "%s %s > %s", proto, src,
+		    f->dst.af != 0 ? dst : "any");
+	else
+		tell("flow-close", f->peer->name, "%s %s > %s, %llu bytes from "
+		    "and %llu to it", proto, src, f->dst.af != 0 ? dst :
+		    "any", (unsigned long long)f->rx_bytes,
+		    (unsigned long long)f->tx_bytes);
+}
+
+static void
+watch_blocked(struct slirp *s, const struct slirp_peer *p, uint8_t proto,
+    const struct ipaddr *dst, uint16_t port)
+{
+	char	 buf[ADDR_STRLEN];
+
+	(void)s;
+	tell("blocked", p->name, "%s %s", proto_name(proto), ipport_str(dst,
+	    port, buf, sizeof(buf)));
+}
+
+static const struct watch_ops	 watch = { watch_flow, watch_blocked };
+
+static void
+set_watch(struct imsgev *iev, int on)
+{
+	se.s.watch = on ? &watch : NULL;
+	tell_to(on ? iev : NULL);
+}
+
 void
 slirp_show_request(struct imsgev *iev, struct imsg *imsg)
 {
 	struct ctl_request	 req;
-	uint32_t		 id;
+	uint32_t		 id, on;
 
 	if (imsg == NULL) {
+		set_watch(NULL, 0);
 		imsgev_clear(iev);
 		return;
 	}
 	se.s.now = mono_now();
 	id = imsg_get_id(imsg);
+	if (imsg_get_type(imsg) == IMSG_WATCH) {
+		imsg_is(imsg, &on, sizeof(on));
+		set_watch(iev, on != 0);
+		return;
+	}
 	imsg_is(imsg, &req, sizeof(req));
 	switch (imsg_get_type(imsg)) {
 	case CTL_SHOW_FLOWS:

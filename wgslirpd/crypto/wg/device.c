@@ -78,6 +78,14 @@ note_heard(struct wg_device *d, struct wg_peer *p, int news, mono_t now)
 	d->ops->back(d->arg, p);
 }
 
+static void
+note(struct wg_device *d, enum wg_note what, struct wg_peer *p,
+    const struct wg_endpoint *ep)
+{
+	if (d->ops->note != NULL)
+		d->ops->note(d->arg, what, p, ep);
+}
+
 /* Returns whether it was elsewhere. */
 static int
 move_endpoint(struct wg_peer *p, const struct wg_endpoint *from)
@@ -95,6 +103,7 @@ handshake_done(struct wg_device *d, struct wg_peer *p)
 {
 	timers_handshake_complete(&p->timers);
 	d->ops->wall(d->arg, &p->last_handshake);
+	note(d, WG_NOTE_HANDSHAKE, p, &p->ep);
 }
 
 static void
@@ -108,7 +117,8 @@ input_initiation(struct wg_device *d, const struct wg_initiation *m,
 		d->count.wg_drop_handshake++;
 		return;
 	}
-	p = wg_peer_by_key(d, o.public);
+	if ((p = wg_peer_by_key(d, o.public)) == NULL)
+		note(d, WG_NOTE_UNKNOWN, NULL, from);
 	if (p == NULL || !wg_reserved_ok(p, reserved) ||
 	    (p->last_initiation != 0 &&
 	    now - p->last_initiation < INITIATION_INTERVAL) ||
@@ -303,6 +313,7 @@ unknown_session(struct wg_device *d, uint32_t index,
 		p = wg_peer_named(d, index_read(&d->names, index, i,
 		    (uint64_t)ts.tv_sec));
 		if (p != NULL && wg_reserved_ok(p, reserved)) {
+			note(d, WG_NOTE_OFFER, p, from);
 			wg_offer_session(d, p, from, now);
 			return;
 		}
@@ -363,7 +374,8 @@ input_data(struct wg_device *d, const uint8_t *msg, size_t len,
 		d->count.wg_drop_replay++;
 		return;
 	}
-	news = move_endpoint(p, from);
+	if ((news = move_endpoint(p, from)) != 0)
+		note(d, WG_NOTE_MOVED, p, from);
 	note_received(d, p, len, now);
 	if (wg_session_confirm(p, kp)) {
 		news = 1;

@@ -126,6 +126,13 @@ struct wg_pending {
 	uint8_t			 msg[WG_INITIATION_LEN];
 };
 
+enum wg_note {
+	WG_NOTE_HANDSHAKE,	/* there is a new session */
+	WG_NOTE_MOVED,		/* the peer is elsewhere */
+	WG_NOTE_UNKNOWN,	/* somebody with a key that is no peer's */
+	WG_NOTE_OFFER		/* a lost session is offered again */
+};
+
 /*
  * What the protocol needs from its surroundings.  rx_buf gives room for
  * a plaintext of len bytes, or NULL; rx_done says that it now holds an
@@ -135,7 +142,8 @@ struct wg_pending {
  * may be NULL, says that a peer does not answer handshakes; perhaps it is
  * somewhere else now.  cut, which may be NULL, says that a peer was shut
  * out; back, which may be NULL, that a peer that was silent for a while, or
- * is elsewhere now, can be sent to.
+ * is elsewhere now, can be sent to; note, which may be NULL, what an
+ * administrator may want to see, of a peer (NULL: unknown) and a place.
  */
 struct wg_ops {
 	uint8_t	*(*rx_buf)(void *, size_t);
@@ -147,6 +155,8 @@ struct wg_ops {
 	void	 (*lost)(void *, struct wg_peer *);
 	void	 (*cut)(void *, struct wg_peer *);
 	void	 (*back)(void *, struct wg_peer *);
+	void	 (*note)(void *, enum wg_note, struct wg_peer *,
+		    const struct wg_endpoint *);
 };
 
 struct wg_device {

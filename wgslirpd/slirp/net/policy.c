@@ -440,6 +440,9 @@ policy_check(struct slirp *s, const struct slirp_peer *peer,
 	ssize_t	 n;
 
 	n = decide(s, peer, src, dst, proto, port, builtin);
+	if (s->watch != NULL && (n == -1 ? builtin :
+	    verdict(&s->conf.rules[n]) != VERDICT_PASS))
+		s->watch->blocked(s, peer, proto, dst, port);
 	if (n == -1)
 		return (builtin ? VERDICT_BLOCK : VERDICT_PASS);
 	if (s->conf.rule_info != NULL)

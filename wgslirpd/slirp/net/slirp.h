@@ -91,6 +91,16 @@ struct name_ops {
 	int	 (*stream)(struct slirp_peer *, struct bufferevent *);
 };
 
+/*
+ * For who watches: a flow began (1), or ended (0), or was not let begin, to
+ * this address and port.
+ */
+struct watch_ops {
+	void	 (*flow)(struct slirp *, const struct flow *, int);
+	void	 (*blocked)(struct slirp *, const struct slirp_peer *, uint8_t,
+		    const struct ipaddr *, uint16_t);
+};
+
 struct slirp {
 	const struct host_ops	*host;
 	void			*harg;		/* its first argument */
@@ -112,6 +122,7 @@ struct slirp {
 	uint8_t			*dgram;		/* DGRAM_MAX + headers */
 	const struct client_ops	*clients;	/* NULL: there are none */
 	const struct name_ops	*names;		/* NULL: no forwarder */
+	const struct watch_ops	*watch;		/* NULL: nobody does */
 	struct wheel		 wheel;
 	struct wheel_timer	 house;		/* once a second, if needed */
 	struct slirp_conf	 conf;

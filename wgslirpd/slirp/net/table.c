@@ -317,6 +317,8 @@ flow_add(struct slirp *s, struct flow *f, const struct flow_key *k)
 	t->nflows++;
 	TAILQ_INSERT_TAIL(&f->peer->flows, f, peer_entry);
 	f->peer->nflows++;
+	if (s->watch != NULL)
+		s->watch->flow(s, f, 1);
 	if (f->via != VIA_GUEST)
 		f->peer->nvia++;
 	return (0);
@@ -328,6 +330,8 @@ flow_remove(struct slirp *s, struct flow *f)
 {
 	struct flow_table	*t = s->table;
 
+	if (s->watch != NULL)
+		s->watch->flow(s, f, 0);
 	turns_leave(s, f);
 	wheel_del(&s->wheel, &f->timer);
 	LIST_REMOVE(f, hash);

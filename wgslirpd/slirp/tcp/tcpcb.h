@@ -32,7 +32,6 @@
 #define TCP_ORPHAN_MAX	MONO_SEC(600)	/* without a byte taken */
 #define TCP_DOZE	MONO_SEC(10)	/* after the last data */
 #define TCP_DOZE_NEW	MONO_SEC(1)	/* if there was none */
-
 struct rxitem;
 struct tcp_rcvq;
 struct tseg;
@@ -182,7 +181,7 @@ struct tcpcb {
 	uint8_t			 dirty:1;
 	uint8_t			 ack_now:1;
 	uint8_t			 fin_rcvd:1;	/* fin_seq is valid */
-	uint8_t			 fin_in:1;	/* and all before it is here */
+	uint8_t			 fin_in:1;	/* and all before it */
 	uint8_t			 fin_done:1;	/* shut down the host side */
 	uint8_t			 fin_sent:1;
 	uint8_t			 fin_acked:1;
@@ -236,7 +235,7 @@ tcp_ts(const struct tcpcb *t, mono_t at)
 	return ((uint32_t)(at / TCP_TS_UNIT) + t->ts_offset);
 }
 
-/* Bytes that are believed to be in the network (RFC 6675). */
+/* Bytes believed to be in the network (RFC 6675). */
 static inline uint32_t
 tcp_pipe(const struct tcpcb *t)
 {

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "conn.h"
@@ -90,19 +91,22 @@ conn_get(struct imsg *imsg, void *data, size_t len)
 static void
 next(struct imsg *imsg)
 {
-	int	 n;
+	struct timespec	 begin, now;
+	int		 n;
 
+	clock_gettime(CLOCK_MONOTONIC, &begin);
 	for (;;) {
 		if ((n = imsgbuf_get(&ibuf, imsg)) == -1)
 			err(1, "control socket");
 		if (n > 0)
 			return;
-		if ((n = imsgbuf_read(&ibuf)) == -1) {
-			if (patience > 0 && errno == EAGAIN)
-				errx(1, "no answer within %d seconds",
-				    patience);
+		/* a read that was given up looks like one without news */
+		n = imsgbuf_read(&ibuf);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (patience > 0 && now.tv_sec - begin.tv_sec >= patience)
+			errx(1, "no answer within %d seconds", patience);
+		if (n == -1)
 			err(1, "control socket");
-		}
 		if (n == 0)
 			errx(1, "the daemon closed the connection");
 	}

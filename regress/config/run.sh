@@ -351,6 +351,40 @@ private key "$K"
 X
 printf 'y = "1 2222"\ny = $y\nprivate key "%s"\n' "$K" >"$t/c"
 refused "macro redefined" "syntax error"
+# includes seen from their file, patterns, folders that are not there yet
+mkdir "$t/d"
+printf 'peer "b" {\n\tpublic key "%s"\n}\n' "$P" >"$t/d/2.conf"
+printf 'peer "a" {\n\tpublic key "%s"\n}\n' "$Q" >"$t/d/1.conf"
+echo nonsense >"$t/d/3.conf.off"
+conf <<X
+private key "$K"
+address 10.77.0.1/24
+gateway id 200
+public endpoint "vpn.example.com" port 443
+include "d/*.conf"
+include "none/*.conf"
+mtu 1400
+X
+good "patterns"
+out=$($d -nv -f "$t/c" 2>/dev/null | grep -E '^(peer|mtu|gateway|public)' |
+    tr '\n' ' ')
+want='public endpoint "vpn.example.com" port 443 mtu 1400 gateway id 200 peer '
+want=$want'"a" { peer "b" { '
+if [ "$out" = "$want" ]; then ok; else bad "patterns printed" "$out"; fi
+echo 'mtu 99999' >"$t/d/2.conf"
+refused "error in one of a pattern" "$t/d/2.conf:1: mtu"
+conf <<X
+private key "$K"
+address 10.77.0.1/24
+gateway id 256
+X
+refused "gateway id" "$t/c:3: gateway id: must be from 0 to 255"
+conf <<X
+private key "$K"
+address 10.77.0.1/24
+public endpoint "a b"
+X
+refused "public endpoint" "neither an address nor a host name"
 echo "include \"$t\"" >"$t/c"
 refused "include of a folder" "not a regular file"
 refused_line reserved 4 "reserved: must be from 0 to 255" <<X

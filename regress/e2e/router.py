@@ -10,6 +10,7 @@ import base64
 import errno
 import os
 import re
+import signal
 import socket
 import struct
 import sys
@@ -1161,7 +1162,34 @@ def test_http_metrics(n):
     check([x.split()[0] for x in out.partition('\r\n\r\n')[2].split('\n')
            if x] == [x.split()[0] for x in text.split('\n') if x],
           'not the same as show metrics')
-    check('404' in n.call('g', scrape, '/'), 'another path')
+    check('404' in n.call('g', scrape, '/other'), 'another path')
+    check('/metrics' in n.call('g', scrape, '/'), 'what there is')
+    # whoever asks for the older format gets it
+    out = n.call('g', scrape, '', b'GET /metrics HTTP/1.1\r\nHost: x\r\n'
+                 b'Accept: text/plain;version=0.0.4\r\n\r\n')
+    check('version=0.0.4' in out and '# EOF' not in out and
+          '# TYPE wgslirpd_peer_rx_bytes_total counter' in out, out[:300])
+    out = n.call('g', scrape, '', b'HEAD /metrics HTTP/1.1\r\n\r\n')
+    check('200 OK' in out and out.endswith('\r\n\r\n'), 'HEAD', out)
+    for path in ('/healthz', '/readyz'):
+        check('200 OK' in n.call('g', scrape, path), path)
+    n.ctl('drain')
+    out = n.call('g', scrape, '/healthz')
+    check('503' in out and 'draining' in out, 'draining', out)
+    n.ctl('resume')
+    check('200 OK' in n.call('g', scrape, '/readyz'), 'resumed')
+    # an engine that does not answer
+    pid = [p['pid'] for p in n.ctlj('show', 'processes')['processes']
+           if p['title'] == 'slirp'][0]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        out = n.call('g', scrape, '/healthz')
+        check('503' in out and 'not answering' in out, 'stopped', out)
+        check(n.ctl('health', ok=False).returncode == 1, 'health')
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait_for(lambda: '200 OK' in n.call('g', scrape, '/healthz'), 5,
+             'well again')
     for raw in (b'POST /metrics HTTP/1.0\r\nContent-Length: 9\r\n\r\nx',
                 b'\0' * 100 + b'\r\n\r\n', b'GET ' + b'a' * 100000,
                 b'DELETE /metrics HTTP/1.1\r\n\r\n'):

@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -313,6 +314,33 @@ t_opt_device(void)
 }
 
 static int
+t_opt_congestion(void)
+{
+	return (setsockopt(inner, IPPROTO_TCP, TCP_CONGESTION, "reno", 4));
+}
+
+static int
+t_opt_timeout(void)
+{
+	int	 ms = 1000;
+
+	return (setsockopt(inner, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms,
+	    sizeof(ms)));
+}
+
+/* A folder's names; a descriptor that is none will do. */
+static int
+t_getdents(void)
+{
+	char	 buf[256];
+
+	if (syscall(SYS_getdents64, inner, buf, sizeof(buf)) == -1 &&
+	    errno != ENOTDIR)
+		return (-1);
+	return (0);
+}
+
+static int
 t_opt_repair(void)
 {
 	int	 on = 1;
@@ -466,6 +494,9 @@ static const struct testcase {
 	{ "SO_LINGER", t_opt_linger, P | C | T, KILLED, S },
 	{ "SO_REUSEADDR", t_opt_reuse, C | S | T, KILLED, P },
 	{ "SO_BINDTODEVICE", t_opt_device, ALL, KILLED, 0 },
+	{ "TCP_CONGESTION", t_opt_congestion, P | C | T, KILLED, S },
+	{ "TCP_USER_TIMEOUT", t_opt_timeout, P | C | T, KILLED, S },
+	{ "names of a folder", t_getdents, C | S | T, KILLED, P },
 	{ "TCP_REPAIR", t_opt_repair, ALL, KILLED, 0 },
 	{ "join a group", t_opt_multicast, ALL, KILLED, 0 },
 	{ "socket filter", t_opt_filter, ALL, KILLED, 0 },

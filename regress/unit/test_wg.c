@@ -882,6 +882,61 @@ device_back(void **state)
 	wg_device_free(b.dev);
 }
 
+/* A cookie of one gateway is good at another one with the same key. */
+static void
+cookie_shared(void **state)
+{
+	static struct cookie_checker	 a, b, other;
+	struct cookie_maker		 maker;
+	struct wg_initiation		 m;
+	struct wg_cookie		 reply;
+	struct sockaddr_in		 sin;
+	uint8_t				 key[KEY_LEN], pub[KEY_LEN];
+	mono_t				 now = MONO_SEC(1000);
+	uint64_t			 wall = 1800000000;
+
+	(void)state;
+	arc4random_buf(key, sizeof(key));
+	arc4random_buf(pub, sizeof(pub));
+	memset(&sin, 0, sizeof(sin));
+	sin.sin_family = AF_INET;
+	sin.sin_port = htons(7);
+	assert_int_equal(cookie_checker_init(&a, pub), 0);
+	assert_int_equal(cookie_checker_init(&b, pub), 0);
+	assert_int_equal(cookie_checker_init(&other, pub), 0);
+	assert_int_equal(cookie_checker_share(&a, key), 0);
+	assert_int_equal(cookie_checker_share(&b, key), 0);
+	key[3] ^= 4;
+	assert_int_equal(cookie_checker_share(&other, key), 0);
+	assert_int_equal(cookie_maker_init(&maker, pub), 0);
+	arc4random_buf(&m, sizeof(m));
+	assert_int_equal(cookie_sign(&maker, &m, sizeof(m), now), 0);
+	assert_int_equal(cookie_checker_time(&a, wall), 0);
+	assert_int_equal(cookie_reply(&a, &m, sizeof(m), 1,
+	    (struct sockaddr *)&sin, now, &reply), 0);
+	assert_int_equal(cookie_consume(&maker, &reply, now), 0);
+	assert_int_equal(cookie_sign(&maker, &m, sizeof(m), now), 0);
+	/* at the same time, and into the next two minutes */
+	assert_int_equal(cookie_checker_time(&b, wall), 0);
+	assert_int_equal(cookie_check(&b, &m, sizeof(m),
+	    (struct sockaddr *)&sin, 1, now), COOKIE_MAC2);
+	assert_int_equal(cookie_checker_time(&b, wall + 120), 0);
+	assert_int_equal(cookie_check(&b, &m, sizeof(m),
+	    (struct sockaddr *)&sin, 1, now), COOKIE_MAC2);
+	assert_int_equal(cookie_checker_time(&b, wall + 240), 0);
+	assert_int_equal(cookie_check(&b, &m, sizeof(m),
+	    (struct sockaddr *)&sin, 1, now), COOKIE_MAC1);
+	/* not from another place, nor with another key */
+	assert_int_equal(cookie_checker_time(&b, wall), 0);
+	sin.sin_port = htons(8);
+	assert_int_equal(cookie_check(&b, &m, sizeof(m),
+	    (struct sockaddr *)&sin, 1, now), COOKIE_MAC1);
+	sin.sin_port = htons(7);
+	assert_int_equal(cookie_checker_time(&other, wall), 0);
+	assert_int_equal(cookie_check(&other, &m, sizeof(m),
+	    (struct sockaddr *)&sin, 1, now), COOKIE_MAC1);
+}
+
 /* An index tells who has the key which peer it is of, and nobody else. */
 static void
 index_names(void **state)
@@ -1445,6 +1500,7 @@ main(void)
 		cmocka_unit_test(cookie_rules),
 		cmocka_unit_test(device_sessions),
 		cmocka_unit_test(device_back),
+		cmocka_unit_test(cookie_shared),
 		cmocka_unit_test(index_names),
 		cmocka_unit_test(device_offers),
 		cmocka_unit_test(device_cut),

@@ -9,9 +9,11 @@
 #include <sys/queue.h>
 #include <netinet/in.h>
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "check.h"
 #include "log.h"
@@ -268,6 +270,94 @@ config_check(struct config *c, char *err, size_t errlen)
 		return (err);
 	}
 	return (check_rules(c, err, errlen));
+}
+
+struct owned {
+	struct ipprefix		 prefix;
+	const struct conf_peer	*peer;
+};
+
+static int
+cmp_owned(const void *a, const void *b)
+{
+	const struct owned	*x = a, *y = b;
+	int			 r;
+
+	if ((r = ipaddr_cmp(&x->prefix.addr, &y->prefix.addr)) != 0)
+		return (r);
+	return ((int)x->prefix.len - (int)y->prefix.len);
+}
+
+static void __attribute__((__format__(printf, 2, 3)))
+warn_peer(const struct conf_peer *p, const char *fmt, ...)
+{
+	char	 what[256], line[512];
+	va_list	 ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	log_warnx("%s", peer_error(p, what, line, sizeof(line)));
+}
+
+/* The last one has it: that is rarely what is meant. */
+static void
+warn_shared_aips(const struct config *c)
+{
+	const struct conf_prefix	*x;
+	const struct conf_peer		*p;
+	struct owned			*v;
+	char				 buf[ADDR_STRLEN];
+	size_t				 i, n = 0;
+
+	if ((v = calloc(config_count_aips(c) + 1, sizeof(*v))) == NULL)
+		return;
+	TAILQ_FOREACH(p, &c->peers, entry)
+		TAILQ_FOREACH(x, &p->aips, entry) {
+			v[n].prefix = x->prefix;
+			v[n++].peer = p;
+		}
+	qsort(v, n, sizeof(*v), cmp_owned);
+	for (i = 1; i < n; i++)
+		if (cmp_owned(&v[i - 1], &v[i]) == 0 &&
+		    v[i - 1].peer != v[i].peer)
+			warn_peer(v[i].peer, "and peer \"%s\" both have the "
+			    "allowed ips %s", v[i - 1].peer->name,
+			    ipprefix_str(&v[i].prefix, buf, sizeof(buf)));
+	free(v);
+}
+
+static int
+anybody_has(const struct config *c, const struct ipaddr *a)
+{
+	const struct conf_prefix	*x;
+	const struct conf_peer		*p;
+
+	TAILQ_FOREACH(p, &c->peers, entry)
+		TAILQ_FOREACH(x, &p->aips, entry)
+			if (ipprefix_match(&x->prefix, a))
+				return (1);
+	return (0);
+}
+
+void
+config_warn(const struct config *c)
+{
+	const struct conf_service	*s;
+	const struct conf_peer		*p;
+	char				 buf[ADDR_STRLEN];
+	int64_t				 now = (int64_t)time(NULL);
+
+	warn_shared_aips(c);
+	TAILQ_FOREACH(p, &c->peers, entry)
+		if (p->expires != 0 && p->expires <= now)
+			warn_peer(p, "has expired already");
+	TAILQ_FOREACH(s, &c->services, entry)
+		if (s->s.kind == SERVICE_FORWARD &&
+		    !anybody_has(c, &s->s.dst))
+			log_warnx("%s:%d: forward to %s, which no peer has",
+			    s->file, s->line, ipaddr_str(&s->s.dst, buf,
+			    sizeof(buf)));
 }
 
 /* A name that can be part of a path, as network interfaces have it. */

@@ -11,4 +11,7 @@ const char	*config_check(struct config *, char *, size_t);
 int		 uapi_name_valid(const char *);
 int		 config_merge(struct config *, struct config *);
 
+/* Log what is legal, and probably not meant. */
+void		 config_warn(const struct config *);
+
 #endif

@@ -89,6 +89,32 @@ config_endpoint(struct conf_peer *p, const char *host)
 }
 
 int
+endpoint_split(char *host, uint16_t *port)
+{
+	char	*colon = NULL, *end;
+
+	*port = 0;
+	if (*host == '[') {
+		if ((end = strchr(host, ']')) == NULL ||
+		    (end[1] != '\0' && end[1] != ':'))
+			return (-1);
+		if (end[1] == ':')
+			colon = end + 1;
+		*end = '\0';
+		if (colon != NULL && port_parse(colon + 1, port) == -1)
+			return (-1);
+		memmove(host, host + 1, strlen(host + 1) + 1);
+		return (0);
+	}
+	/* two colons are an address */
+	if ((colon = strchr(host, ':')) == NULL ||
+	    strchr(colon + 1, ':') != NULL)
+		return (0);
+	*colon = '\0';
+	return (port_parse(colon + 1, port));
+}
+
+int
 endpoint_find(const char *host, struct ipaddr *a, uint32_t *scope)
 {
 	char	 ifname[IF_NAMESIZE];

@@ -27,6 +27,8 @@
 
 #define MAX_INCLUDES	16
 #define MAX_TOKEN	8096
+#define MAX_GUESS	20		/* letters of a word like a keyword */
+#define MAX_TYPOS	2
 
 /* The files of an include with a pattern. */
 struct names {
@@ -68,6 +70,10 @@ struct path {
 };
 static TAILQ_HEAD(, path)	 seen = TAILQ_HEAD_INITIALIZER(seen);
 static char			*pattern_dir;	/* of the first pattern */
+static char			 line_word[MAX_GUESS + 2];
+static char			 last_word[MAX_GUESS + 2];
+static int			 word_line;
+static const struct file	*word_file;
 
 static char			 first_error[512];
 static int			 errors;
@@ -80,16 +86,102 @@ static const struct sym	*symget(const char *);
 static int			 popfile(void);
 
 /* What is wrong, and where: one line. */
+static int
+kw_cmp(const void *k, const void *e)
+{
+	return (strcmp(k, ((const struct keyword *)e)->name));
+}
+
+/* The reader's token for a word. */
+static int
+lookup(const char *s)
+{
+	const struct keyword	*k;
+
+	k = bsearch(s, words->keywords, words->nkeywords,
+	    sizeof(words->keywords[0]), kw_cmp);
+	return (k != NULL ? k->token : words->string);
+}
+
+/* Changes of a letter that make one word of the other, up to MAX_TYPOS. */
+static int
+distance(const char *a, const char *b)
+{
+	int	 row[MAX_GUESS + 1], i, k, diag, was, n, m;
+
+	n = (int)strlen(a);
+	m = (int)strlen(b);
+	if (n > MAX_GUESS || m > MAX_GUESS || abs(n - m) > MAX_TYPOS)
+		return (MAX_TYPOS + 1);
+	for (k = 0; k <= m; k++)
+		row[k] = k;
+	for (i = 1; i <= n; i++) {
+		diag = row[0];
+		row[0] = i;
+		for (k = 1; k <= m; k++) {
+			was = row[k];
+			row[k] = diag + (a[i - 1] != b[k - 1]);
+			if (row[k] > was + 1)
+				row[k] = was + 1;
+			if (row[k] > row[k - 1] + 1)
+				row[k] = row[k - 1] + 1;
+			diag = was;
+		}
+	}
+	return (row[m]);
+}
+
+/* The keyword that a word may have been meant to be, or NULL. */
+static const char *
+meant(const char *s)
+{
+	const char	*best = NULL;
+	size_t		 i;
+	int		 d, least = strlen(s) < 5 ? 1 : MAX_TYPOS;
+
+	if (strlen(s) < 3 || lookup(s) != words->string)
+		return (NULL);
+	for (i = 0; i < words->nkeywords; i++)
+		if ((d = distance(s, words->keywords[i].name)) <= least) {
+			best = words->keywords[i].name;
+			least = d - 1;
+		}
+	return (best);
+}
+
+/*
+ * What may be meant by a line that is not understood.  A word is shown only if
+ * it is nearly a keyword: any other could be a key.
+ */
+static const char *
+hint(char *buf, size_t len)
+{
+	const char	*word = line_word, *k;
+
+	if (line_word[0] == '[')
+		return (": is this a file of wg-quick(8)? See wgslirpctl "
+		    "convert");
+	if ((k = meant(word)) == NULL)
+		k = meant(word = last_word);
+	if (k == NULL)
+		return ("");
+	snprintf(buf, len, " near \"%s\" (did you mean \"%s\"?)", word, k);
+	return (buf);
+}
+
 int
 yyerror(const char *fmt, ...)
 {
 	va_list	 ap;
-	char	 msg[256];
+	char	 msg[256], near[128];
 
 	errors++;
 	va_start(ap, fmt);
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
+	/* the grammar itself knows no more */
+	if (strcmp(fmt, "syntax error") == 0)
+		strlcat(msg, hint(near, sizeof(near)), sizeof(msg));
 	if (first_error[0] == '\0')
 		snprintf(first_error, sizeof(first_error), "%s:%d: %s",
 		    file->name, token_line, msg);
@@ -111,23 +203,6 @@ lex_fail(const char *what)
 	errors++;
 	strlcpy(first_error, what, sizeof(first_error));
 	log_warnx("%s", first_error);
-}
-
-static int
-kw_cmp(const void *k, const void *e)
-{
-	return (strcmp(k, ((const struct keyword *)e)->name));
-}
-
-/* The reader's token for a word. */
-static int
-lookup(const char *s)
-{
-	const struct keyword	*k;
-
-	k = bsearch(s, words->keywords, words->nkeywords,
-	    sizeof(words->keywords[0]), kw_cmp);
-	return (k != NULL ? k->token : words->string);
 }
 
 static void
@@ -236,6 +311,18 @@ lex_quoted(YYSTYPE *lval, int quote)
 	return (words->string);
 }
 
+/* The first word of a line, and the last one. */
+static void
+note_word(const char *s)
+{
+	if (token_line != word_line || file != word_file) {
+		word_line = token_line;
+		word_file = file;
+		strlcpy(line_word, s, sizeof(line_word));
+	}
+	strlcpy(last_word, s, sizeof(last_word));
+}
+
 static int
 in_word(int c)
 {
@@ -260,6 +347,7 @@ lex_word(YYSTYPE *lval, int c)
 	} while ((c = lgetc(0)) != EOF && in_word(c));
 	lungetc(c);
 	*p = '\0';
+	note_word(buf);
 	if (buf[strspn(buf, "0123456789")] == '\0') {
 		lval->v.number = strtonum(buf, 0, INT64_MAX, &errstr);
 		if (errstr != NULL) {
@@ -567,6 +655,9 @@ lex_end(int *last)
 	if (topfile->lineno > 1)
 		*last = topfile->lineno - 1;
 	forget_macros();
+	explicit_bzero(line_word, sizeof(line_word));
+	explicit_bzero(last_word, sizeof(last_word));
+	word_line = 0;
 	TAILQ_REMOVE(&files, topfile, entry);
 	nfiles--;
 	free(topfile->name);

@@ -27,6 +27,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "children.h"
 #include "env.h"
 #include "grammar.h"
@@ -494,6 +495,7 @@ main(int argc, char *argv[])
 		run_child(title, env.foreground);
 	log_init(1);
 	env.conf = read_config(noaction);
+	config_warn(env.conf);
 	if (noaction) {
 		if (env.verbose_flag)
 			print_config(env.conf);

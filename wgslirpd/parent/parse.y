@@ -490,6 +490,17 @@ peeropt		: PUBLIC KEY STRING	{
 		}
 		| ALLOWED IPS allowedips
 		| ENDPOINT STRING port	{
+			uint16_t	 in = 0;
+
+			if (endpoint_split($2, &in) == -1 ||
+			    (in != 0 && $3 != 0)) {
+				yyerror("endpoint: one port, as \"host\" "
+				    "port 51820 or \"host:51820\"");
+				free($2);
+				YYERROR;
+			}
+			if ($3 == 0)
+				$3 = in;
 			if (config_endpoint(peer, $2) == -1) {
 				yyerror("endpoint: \"%s\" is neither an "
 				    "address nor a host name", $2);

@@ -25,6 +25,7 @@
 
 static const char	 label_mac1[] = "mac1----";
 static const char	 label_cookie[] = "cookie--";
+static const char	 label_shared[] = "wgslirpd cookie secret";
 
 int
 cookie_keys_init(struct cookie_keys *k, const uint8_t public[KEY_LEN])
@@ -63,20 +64,81 @@ source_bytes(const struct sockaddr *sa, uint8_t buf[18])
 	return (18);
 }
 
+/*
+ * Gateways with one key have one secret, which follows from the key and the
+ * time: a cookie of one of them is good at the others.
+ */
+int
+cookie_checker_share(struct cookie_checker *c, const uint8_t private[KEY_LEN])
+{
+	c->epoch = 0;
+	return (hash_blake2s(c->shared, label_shared,
+	    sizeof(label_shared) - 1, private, KEY_LEN));
+}
+
 static int
-make_cookie(struct cookie_checker *c, const struct sockaddr *sa, mono_t now,
-    uint8_t cookie[COOKIE_LEN])
+secret_of(const struct cookie_checker *c, uint64_t epoch, uint8_t secret[32])
+{
+	uint8_t	 in[9];
+	int	 i;
+
+	epoch = htole64(epoch);
+	memcpy(in, &epoch, 8);
+	for (i = 0; i < 2; i++) {
+		in[8] = (uint8_t)i;
+		if (mac_blake2s(secret + i * MAC_LEN, c->shared, HASH_LEN, in,
+		    sizeof(in)) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+/* It is so late, in Unix seconds; for a secret that is shared. */
+int
+cookie_checker_time(struct cookie_checker *c, uint64_t wall)
+{
+	uint64_t	 epoch = wall / MONO_TO_SEC(COOKIE_SECRET_AGE) + 1;
+
+	if (epoch == c->epoch)
+		return (0);
+	if (secret_of(c, epoch, c->secret) == -1 ||
+	    secret_of(c, epoch - 1, c->before) == -1)
+		return (-1);
+	c->epoch = epoch;
+	return (0);
+}
+
+static int
+make_cookie(struct cookie_checker *c, const uint8_t secret[32],
+    const struct sockaddr *sa, uint8_t cookie[COOKIE_LEN])
 {
 	uint8_t	 src[18];
-	size_t	 n;
 
-	if (c->secret_birth == 0 ||
-	    now - c->secret_birth > COOKIE_SECRET_AGE) {
+	return (mac_blake2s(cookie, secret, sizeof(c->secret), src,
+	    source_bytes(sa, src)));
+}
+
+/* Without others to share it with: another one every two minutes. */
+static void
+renew(struct cookie_checker *c, mono_t now)
+{
+	if (c->epoch == 0 && (c->secret_birth == 0 ||
+	    now - c->secret_birth > COOKIE_SECRET_AGE)) {
 		rand_bytes(c->secret, sizeof(c->secret));
 		c->secret_birth = now;
 	}
-	n = source_bytes(sa, src);
-	return (mac_blake2s(cookie, c->secret, sizeof(c->secret), src, n));
+}
+
+/* Was mac2 made with the cookie of this secret? */
+static int
+has_cookie(struct cookie_checker *c, const uint8_t secret[32],
+    const uint8_t *m, size_t len, const struct sockaddr *src)
+{
+	uint8_t	 mac[MAC_LEN], cookie[COOKIE_LEN];
+
+	return (make_cookie(c, secret, src, cookie) == 0 &&
+	    mac_blake2s(mac, cookie, sizeof(cookie), m, len - MAC_LEN) == 0 &&
+	    ct_equal(mac, m + len - MAC_LEN, MAC_LEN));
 }
 
 /*
@@ -88,17 +150,19 @@ cookie_check(struct cookie_checker *c, const void *msg, size_t len,
     const struct sockaddr *src, int want_mac2, mono_t now)
 {
 	const uint8_t	*m = msg;
-	uint8_t		 mac[MAC_LEN], cookie[COOKIE_LEN];
+	uint8_t		 mac[MAC_LEN];
 
 	if (len < WG_MACS_LEN || mac_blake2s(mac, c->keys.mac1, HASH_LEN, m,
 	    len - WG_MACS_LEN) == -1 ||
 	    !ct_equal(mac, m + len - WG_MACS_LEN, MAC_LEN))
 		return (COOKIE_MAC_INVALID);
-	if (!want_mac2 || make_cookie(c, src, now, cookie) == -1 ||
-	    mac_blake2s(mac, cookie, sizeof(cookie), m, len - MAC_LEN) == -1 ||
-	    !ct_equal(mac, m + len - MAC_LEN, MAC_LEN))
+	if (!want_mac2)
 		return (COOKIE_MAC1);
-	return (COOKIE_MAC2);
+	renew(c, now);
+	if (has_cookie(c, c->secret, m, len, src) ||
+	    (c->epoch != 0 && has_cookie(c, c->before, m, len, src)))
+		return (COOKIE_MAC2);
+	return (COOKIE_MAC1);
 }
 
 /* Answer a message that had a valid mac1; sender is its sender index. */
@@ -114,7 +178,8 @@ cookie_reply(struct cookie_checker *c, const void *msg, size_t len,
 	out->type = htole32(WG_MSG_COOKIE);
 	out->receiver = htole32(sender);
 	rand_bytes(out->nonce, sizeof(out->nonce));
-	if (make_cookie(c, src, now, cookie) == -1)
+	renew(c, now);
+	if (make_cookie(c, c->secret, src, cookie) == -1)
 		return (-1);
 	return (xaead_seal(c->keys.cookie, out->nonce, mac1, MAC_LEN, cookie,
 	    sizeof(cookie), out->box));

@@ -34,6 +34,9 @@ struct cookie_checker {
 	struct cookie_keys	 keys;
 	uint8_t			 secret[32];
 	mono_t			 secret_birth;
+	uint8_t			 before[32];	/* the last one, if shared */
+	uint8_t			 shared[HASH_LEN];	/* of all gateways */
+	uint64_t		 epoch;		/* of secret; 0: it is random */
 };
 
 /* Signs what is sent to one peer. */
@@ -70,6 +73,9 @@ struct ratelimit {
 int	 cookie_keys_init(struct cookie_keys *, const uint8_t [KEY_LEN]);
 int	 cookie_checker_init(struct cookie_checker *,
 	    const uint8_t [KEY_LEN]);
+int	 cookie_checker_share(struct cookie_checker *,
+	    const uint8_t [KEY_LEN]);
+int	 cookie_checker_time(struct cookie_checker *, uint64_t);
 enum cookie_mac	 cookie_check(struct cookie_checker *, const void *,
 	    size_t, const struct sockaddr *, int, mono_t);
 int	 cookie_reply(struct cookie_checker *, const void *, size_t,

@@ -209,12 +209,30 @@ queue_handshake(struct wg_device *d, const uint8_t *msg, size_t len,
 		d->loaded_until = now + LOAD_STICKY;
 }
 
+/* The answer to what this side has asked lately is no load of anybody's. */
+static int
+is_awaited(struct wg_device *d, const struct wg_pending *q)
+{
+	const struct wg_index	*x;
+
+	return (q->len == WG_RESPONSE_LEN &&
+	    (x = wg_index_find(d, get32(q->msg + 8))) != NULL &&
+	    x->keypair == NULL &&
+	    x->peer->noise.state == NOISE_CREATED_INITIATION);
+}
+
 /* Under load: does the sender get its message looked at? */
 static int
 admit_handshake(struct wg_device *d, const struct wg_pending *q, mono_t now)
 {
 	struct wg_cookie	 reply;
+	struct timespec		 ts;
 
+	if (is_awaited(d, q))
+		return (ratelimit_allow(&d->limit, &q->from.remote.sa, now));
+	d->ops->wall(d->arg, &ts);
+	if (cookie_checker_time(&d->checker, (uint64_t)ts.tv_sec) == -1)
+		return (0);
 	if (cookie_check(&d->checker, q->msg, q->len, &q->from.remote.sa, 1,
 	    now) != COOKIE_MAC2) {
 		if (cookie_reply(&d->checker, q->msg, q->len,
@@ -569,6 +587,7 @@ wg_device_set_key(struct wg_device *d, const uint8_t private[KEY_LEN])
 		return (0);
 	}
 	if (cookie_checker_init(&d->checker, l.public) == -1 ||
+	    cookie_checker_share(&d->checker, private) == -1 ||
 	    index_names_init(&d->names, private) == -1) {
 		noise_local_clear(&l);
 		return (-1);

@@ -4,9 +4,9 @@
 # All tests; the last line is "N passed, N failed".
 cd "$(dirname "$0")/.." || exit 1
 t=$(mktemp -d) || exit 1
-trap '[ -z "$long" ] || kill "$long" "$paths" "$router" 2>/dev/null
+trap '[ -z "$long" ] || kill "$long" "$paths" "$router" "$many" 2>/dev/null
     rm -rf "$t"' EXIT
-pass=0 fail=0 long= paths= router=
+pass=0 fail=0 long= paths= router= many=
 
 python=/usr/bin/python3
 [ -x "$python" ] || python=python3
@@ -19,6 +19,8 @@ if [ -c /dev/net/tun ] && unshare -Urnm true 2>/dev/null; then
 	paths=$!
 	$python regress/e2e/router.py >"$t/router" 2>&1 &
 	router=$!
+	$python regress/e2e/many.py >"$t/many" 2>&1 &
+	many=$!
 fi
 
 # count NAME STATUS: add the last line of its output, which it must have
@@ -210,6 +212,7 @@ beside() {
 }
 if [ -n "$long" ]; then
 	beside long "$long"
+	beside many "$many"
 	beside paths "$paths"
 	beside router "$router"
 fi

@@ -174,8 +174,7 @@ text_summary(const struct ctl_summary *m)
 	printf("mtu: %u\n", m->mtu);
 	printf("uptime: ");
 	text_age(age_of(m->started));
-	printf("\n%s: %u, %u active%s\n", m->peers == 1 ? "peer" : "peers",
-	    m->peers, m->peers_active,
+	printf("\npeers: %u, %u active%s\n", m->peers, m->peers_active,
 	    m->paused ? ", paused" : "");
 	printf("transfer: ");
 	text_bytes(m->rx_bytes);

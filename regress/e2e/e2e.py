@@ -1203,11 +1203,12 @@ def test_activation(n):
                 'show')
         check('peers: 1' in r.stdout, r.stdout)
         r = run(n.bin + '/wgslirpctl', '-s', n.dir + '/run/act.sock',
-                'show', 'peers')
+                'show', 'peers', '-v')
         check('endpoint: 10.9.0.2:' in r.stdout, r.stdout)
     finally:
         os.kill(pid, signal.SIGTERM)
         os.waitpid(pid, 0)
+        os.unlink(n.dir + '/run/act.sock')
         n.start()
 
 

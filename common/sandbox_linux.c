@@ -208,6 +208,8 @@ struct option {
 static const struct option	 host_options[] = {
 	{ SOL_SOCKET, SO_LINGER },	/* a reset instead of an end */
 	{ SOL_SOCKET, SO_KEEPALIVE },	/* servers, clients that are gone */
+	{ SOL_SOCKET, SO_BINDTOIFINDEX },/* egress interface */
+	{ IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT },/* egress source */
 	{ SOL_SOCKET, SO_RCVBUF },	/* tcp { receive buffer } */
 	{ SOL_SOCKET, SO_SNDBUF },	/* tcp { send buffer } */
 	{ IPPROTO_TCP, TCP_NODELAY },
@@ -506,6 +508,11 @@ struct ruleset {
 	uint64_t	 net;		/* from version 4 on */
 	uint64_t	 scoped;	/* from version 6 on */
 };
+struct net_port {
+	uint64_t	 allowed;
+	uint64_t	 port;
+};
+#define RULE_NET_PORT	2
 #define NET_BIND_TCP	1
 #define NET_CONNECT_TCP	2
 #define SCOPE_ABSTRACT	1		/* UNIX sockets without a path */
@@ -534,6 +541,8 @@ landlock_install(enum sandbox_role role, const struct sandbox_path *paths,
 {
 	struct ruleset				 attr;
 	struct landlock_path_beneath_attr	 beneath;
+	const struct net_port			 free_port = { NET_BIND_TCP,
+						    0 };
 	size_t					 i;
 	int					 abi, fd, ok;
 
@@ -564,6 +573,10 @@ landlock_install(enum sandbox_role role, const struct sandbox_path *paths,
 		    LANDLOCK_RULE_PATH_BENEATH, &beneath, 0);
 		close(beneath.parent_fd);
 	}
+	/* egress source: an address, and whatever port is free */
+	if (role == SANDBOX_SLIRP && abi >= 4)
+		syscall(SYS_landlock_add_rule, fd, RULE_NET_PORT, &free_port,
+		    0);
 	ok = syscall(SYS_landlock_restrict_self, fd, 0) == 0;
 	close(fd);
 	return (ok ? abi : 0);

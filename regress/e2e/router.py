@@ -461,6 +461,52 @@ def test_host_addresses(n):
         n.call('g', forward_packets, '0')
 
 
+def comes_from(host):
+    with dial(host, server.SOURCE, 5) as s:
+        tcp = read_all(s).decode()
+    with socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET,
+                       socket.SOCK_DGRAM) as s:
+        s.settimeout(3)
+        s.sendto(b'', (host, server.WHOAMI))
+        return tcp, s.recv(100).decode().split()[0]
+
+
+def test_egress(n):
+    """Where guests come out: from an address, by an interface, or nowhere."""
+    n.ip('g', 'addr', 'add', '192.0.2.77/24', 'dev', 'e1')
+    n.ip('g', 'addr', 'add', '2001:db8::77/64', 'dev', 'e1', 'nodad')
+    try:
+        n.use('egress source { 192.0.2.77 2001:db8::77 }')
+        for h, want in ((SERVER4, '192.0.2.77'), (SERVER6, '2001:db8::77')):
+            got = n.call('c', comes_from, h)
+            check(got == (want, want), h, got)
+        # a peer's own instead of everybody's
+        n.use('egress none', 'egress source 192.0.2.77')
+        got = n.call('c', comes_from, SERVER4)
+        check(got == ('192.0.2.77', '192.0.2.77'), got)
+        # none of that family: nothing leaves by another way
+        check(n.call('c', connect_error, SERVER6, 80, 3)[0] == 'EHOSTUNREACH'
+              or n.call('c', connect_error, SERVER6, 80, 3)[0] ==
+              'ENETUNREACH', 'IPv6 got out')
+        n.use('egress none')
+        e = n.call('c', connect_error, SERVER4, 80, 3)[0]
+        check(e in ('EHOSTUNREACH', 'EACCES'), 'none', e)
+        # an interface that does not lead there, and one that does
+        n.use('egress interface "e0"')
+        check(n.call('c', connect_error, SERVER4, 80, 2)[0] != 'connected',
+              'by another interface')
+        n.use('egress interface "e1"')
+        check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'by this one')
+        r = n.write_conf(n.conf(extra='egress interface "none7"')) and \
+            n.ctl('reload', ok=False)
+        check(r.returncode == 1 and 'no interface "none7"' in r.stdout,
+              r.stdout)
+    finally:
+        n.ip('g', 'addr', 'del', '192.0.2.77/24', 'dev', 'e1')
+        n.ip('g', 'addr', 'del', '2001:db8::77/64', 'dev', 'e1')
+        n.use()
+
+
 def test_loopback(n):
     """The host's own services, by rule, at the gateway's address."""
     for a in (GATE4, GATE6):
@@ -1327,7 +1373,8 @@ def test_proxy_hostile(n):
 
 
 TESTS = [test_traceroute, test_path_mtu, test_mapping, test_filtering,
-         test_hairpin, test_rules, test_host_addresses, test_loopback, test_dns, test_host_names,
+         test_hairpin, test_rules, test_host_addresses,
+         test_egress, test_loopback, test_dns, test_host_names,
          test_dns_upstreams,
          test_dns_hostile, test_dns_budget, test_forward,
          test_forward_lossy, test_proxy, test_proxy_hostile, test_flush_udp,

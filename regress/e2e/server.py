@@ -11,7 +11,7 @@ import time
 
 HTTP, ECHO, SINK, HALF_SRV, HALF_CLI, RESET, STALL, UDP, LATE, DRIP = \
     80, 7001, 7002, 7003, 7004, 7005, 7006, 7007, 7008, 7009
-WHOAMI, STREAM = 7011, 7012
+WHOAMI, STREAM, SOURCE = 7011, 7012, 7013
 CHUNK = 65536
 
 
@@ -149,6 +149,11 @@ def late(c):
 results = {}
 
 
+def source(c):
+    """Where a connection comes from."""
+    c.sendall(c.getpeername()[0].replace('::ffff:', '').encode())
+
+
 def ask(c):
     """Tell what another service has noted."""
     key = c.recv(64).decode()
@@ -159,7 +164,7 @@ def ask(c):
     c.sendall(str(results.pop(key, '')).encode())
 
 
-SERVICES = {HTTP: http, DRIP: drip, ECHO: echo, SINK: sink, HALF_SRV: half_srv,
+SERVICES = {SOURCE: source, HTTP: http, DRIP: drip, ECHO: echo, SINK: sink, HALF_SRV: half_srv,
             HALF_CLI: half_cli, RESET: reset, STALL: stall, LATE: late,
             7010: ask}
 

@@ -131,6 +131,33 @@ t_bind(void)
 }
 
 static int
+bind_tcp(uint16_t port)
+{
+	struct sockaddr_in	 sin = { .sin_family = AF_INET };
+	int			 fd, r;
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sin.sin_port = htons(port);
+	if ((fd = socket(AF_INET, SOCK_STREAM, 0)) == -1)
+		return (-1);
+	r = bind(fd, (struct sockaddr *)&sin, sizeof(sin));
+	return (r);
+}
+
+/* An address to come from is one thing, a port to be called at another. */
+static int
+t_bind_any(void)
+{
+	return (bind_tcp(0));
+}
+
+static int
+t_bind_port(void)
+{
+	return (bind_tcp(40123));
+}
+
+static int
 t_connect(void)
 {
 	struct sockaddr_in	 sin = { .sin_family = AF_INET };
@@ -341,6 +368,15 @@ t_getdents(void)
 }
 
 static int
+t_opt_ifindex(void)
+{
+	int	 lo = 1;
+
+	return (setsockopt(inner, SOL_SOCKET, SO_BINDTOIFINDEX, &lo,
+	    sizeof(lo)));
+}
+
+static int
 t_opt_repair(void)
 {
 	int	 on = 1;
@@ -481,6 +517,8 @@ static const struct testcase {
 	{ "SCTP socket", t_socket_sctp, ALL, KILLED, 0 },
 	{ "UNIX socket", t_socket_unix, C | S | T, KILLED, P },
 	{ "bind", t_bind, C | T, KILLED, 0 },
+	{ "TCP from an address", t_bind_any, C | T, KILLED, S },
+	{ "TCP at a port", t_bind_port, S, EACCES, 0 },
 	{ "connect", t_connect, C | T, KILLED, 0 },
 	{ "listen", t_listen, C | S | T, KILLED, 0 },
 	{ "accept", t_accept, P | C, KILLED, 0 },
@@ -493,6 +531,7 @@ static const struct testcase {
 	{ "sendmsg", t_sendmsg, 0, 0, ALL },
 	{ "SO_LINGER", t_opt_linger, P | C | T, KILLED, S },
 	{ "SO_REUSEADDR", t_opt_reuse, C | S | T, KILLED, P },
+	{ "SO_BINDTOIFINDEX", t_opt_ifindex, P | C | T, KILLED, S },
 	{ "SO_BINDTODEVICE", t_opt_device, ALL, KILLED, 0 },
 	{ "TCP_CONGESTION", t_opt_congestion, P | C | T, KILLED, S },
 	{ "TCP_USER_TIMEOUT", t_opt_timeout, P | C | T, KILLED, S },

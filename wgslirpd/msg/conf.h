@@ -37,6 +37,20 @@ enum uapi_mode {
 	UAPI_NO_SECRETS		/* no private and no preshared key */
 };
 
+/*
+ * Where guests' connections leave this host: from these addresses, by this
+ * interface, or not at all; 0 of each: as the system has it.
+ */
+#define MAX_SOURCES	8
+struct conf_egress {
+	struct ipaddr	 source[MAX_SOURCES];
+	uint32_t	 ifindex;
+	uint8_t		 nsources;
+	uint8_t		 set;		/* of a peer: instead of everybody's */
+	uint8_t		 none;
+	uint8_t		 pad;
+};
+
 struct conf_global {
 	uint16_t	 mtu;
 	uint16_t	 port;
@@ -54,6 +68,7 @@ struct conf_global {
 	uint8_t		 offload;	/* have the kernel cut and join */
 	uint8_t		 gateway;	/* first byte of receiver indices */
 	char		 domain[DOMAIN_LEN];	/* of the peers' names */
+	struct conf_egress	 egress;
 };
 
 struct conf_peer_msg {
@@ -74,6 +89,7 @@ struct conf_peer_msg {
 	uint16_t	 ep_port;
 	uint8_t		 reserved[3];
 	uint8_t		 keep;		/* wg(8) made it: leave it as it is */
+	struct conf_egress	 egress;
 };
 
 struct conf_aip {

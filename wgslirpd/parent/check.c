@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "check.h"
+#include "endpoint.h"
 #include "log.h"
 
 static int
@@ -227,6 +228,26 @@ check_rules(struct config *c, char *err, size_t errlen)
 	return (NULL);
 }
 
+/* The interfaces that guests leave by have numbers, for the engines. */
+static const char *
+check_egress(struct config *c, char *err, size_t errlen)
+{
+	struct conf_peer	*p;
+
+	if (c->egress_if[0] != '\0' &&
+	    scope_find(c->egress_if, &c->g.egress.ifindex) == -1) {
+		snprintf(err, errlen, "egress: no interface \"%s\"",
+		    c->egress_if);
+		return (err);
+	}
+	TAILQ_FOREACH(p, &c->peers, entry)
+		if (p->egress_if[0] != '\0' &&
+		    scope_find(p->egress_if, &p->egress.ifindex) == -1)
+			return (peer_error(p, "has an egress interface that "
+			    "this host has not", err, errlen));
+	return (NULL);
+}
+
 /*
  * The checks that no single line can make.  Returns NULL, or what is
  * wrong.
@@ -237,6 +258,7 @@ config_check(struct config *c, char *err, size_t errlen)
 	struct conf_peer	*q;
 	const struct conf_peer	*p;
 	const struct conf_rule	*r;
+	const char		*what;
 
 	if (c->key_from == SECRET_NONE)
 		return ("no private key");
@@ -269,6 +291,8 @@ config_check(struct config *c, char *err, size_t errlen)
 		    r->file, r->line, r->peer);
 		return (err);
 	}
+	if ((what = check_egress(c, err, errlen)) != NULL)
+		return (what);
 	return (check_rules(c, err, errlen));
 }
 

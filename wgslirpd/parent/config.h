@@ -98,6 +98,8 @@ struct conf_peer {
 	enum secret_from		 psk_from;
 	char				*psk_file;
 	struct conf_prefixes		 aips;
+	struct conf_egress		 egress;
+	char				 egress_if[16];	/* "": any */
 	char				*ep_host;
 	uint16_t			 ep_port;
 	uint16_t			 keepalive;
@@ -129,6 +131,7 @@ struct config {
 	char				*public_host;	/* for peers' files */
 	uint16_t			 public_port;
 	char				*peers_dir;	/* NULL: none */
+	char				 egress_if[16];	/* "": any */
 	uint32_t			 npeers;
 	struct conf_prefixes		 excludes;
 	struct conf_prefixes		 nat64s;

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 #include <sys/queue.h>
 #include <sys/stat.h>
+#include <net/if.h>
 #include <netinet/in.h>
 
 #include <ctype.h>
@@ -58,6 +59,8 @@ static struct items		 ports = STAILQ_HEAD_INITIALIZER(ports);
 static int			 parts;
 static enum directive_block	 block;		/* whose options follow */
 static char			 words[64];	/* of an option, so far */
+static struct conf_egress	*egress;	/* that is told of */
+static char			*egress_name;
 static char			 dns_word[] = "dns", log_word[] = "log";
 static char			 no_word[] = "no", yes_word[] = "yes";
 static char			 upstream_word[] = "upstream";
@@ -79,6 +82,9 @@ static int	 get_table(char *, struct item *);
 static int	 get_upstream(char *);
 static int	 get_size(char *, uint64_t *, const char *);
 static int	 get_rate(char *, uint64_t *);
+static void	 egress_begin(struct conf_egress *, char *);
+static int	 egress_word(char *);
+static int	 egress_source(char *, int);
 static int	 get_time(char *, int64_t *);
 static int	 get_number(int64_t, int64_t, int64_t, const char *);
 static int	 set_number(enum directive_block, const char *, int64_t);
@@ -97,6 +103,7 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 %token	BLOCK BRIEF
 %token	COPY
 %token	DNS DOMAIN DROP
+%token	EGRESS
 %token	ENDPOINT ERROR EXCLUDE EXPIRES NAT64
 %token	FILE_ FLOWS FORWARD FROM
 %token	GATEWAY ID
@@ -236,6 +243,8 @@ main		: LISTEN ON STRING lport	{
 			if (set_number(BLOCK_GLOBAL, "ttl", $2) == -1)
 				YYERROR;
 		}
+		| EGRESS		{ egress_begin(&conf->g.egress, conf->egress_if); }
+		    egress
 		| PUBLIC ENDPOINT STRING port	{
 			struct ipaddr	 a;
 
@@ -353,6 +362,41 @@ address		: STRING		{
 			}
 			free($1);
 			config_add_prefix(&conf->addresses, &p);
+		}
+		;
+
+egress		: STRING		{
+			if (egress_word($1) == -1)
+				YYERROR;
+		}
+		| INTERFACE STRING	{
+			if (strlcpy(egress_name, $2, IF_NAMESIZE) >=
+			    IF_NAMESIZE || *$2 == '\0') {
+				yyerror("egress interface: not a name");
+				free($2);
+				YYERROR;
+			}
+			free($2);
+		}
+		| STRING STRING		{
+			if (egress_source($1, 1) == -1 ||
+			    egress_source($2, 0) == -1)
+				YYERROR;
+		}
+		| STRING '{'		{
+			if (egress_source($1, 1) == -1)
+				YYERROR;
+		}
+		    optnl sources '}'
+		;
+
+sources		: sourceaddr optnl
+		| sources comma sourceaddr optnl
+		;
+
+sourceaddr	: STRING		{
+			if (egress_source($1, 0) == -1)
+				YYERROR;
 		}
 		;
 
@@ -511,6 +555,8 @@ peeropt		: PUBLIC KEY STRING	{
 			peer->ep_port = $3 == 0 ? WGSLIRPD_PORT :
 			    (uint16_t)$3;
 		}
+		| EGRESS		{ egress_begin(&peer->egress, peer->egress_if); }
+		    egress
 		| PERSISTENT KEEPALIVE NUMBER	{
 			if (set_number(BLOCK_PEER, "persistent keepalive",
 			    $3) == -1)
@@ -844,6 +890,7 @@ static const struct keyword	 keywords[] = {
 	{ "dns",	DNS },
 	{ "domain",	DOMAIN },
 	{ "drop",	DROP },
+	{ "egress",	EGRESS },
 	{ "endpoint",	ENDPOINT },
 	{ "exclude",	EXCLUDE },
 	{ "expires",	EXPIRES },
@@ -1112,6 +1159,60 @@ get_size(char *s, uint64_t *v, const char *what)
 		return (0);
 	yyerror("%s: not a number, or one with K, M, G or T", what);
 	return (-1);
+}
+
+/* The statements about egress that follow are about this. */
+static void
+egress_begin(struct conf_egress *e, char *ifname)
+{
+	egress = e;
+	egress_name = ifname;
+	e->set = 1;
+}
+
+/* Takes the string. */
+static int
+egress_word(char *s)
+{
+	int	 none = strcmp(s, "none") == 0, host = strcmp(s, "host") == 0;
+
+	free(s);
+	if (!none && !host) {
+		yyerror("egress: host, none, source or interface");
+		return (-1);
+	}
+	egress->none = (uint8_t)none;
+	if (host) {
+		egress->nsources = 0;
+		egress_name[0] = '\0';
+	}
+	return (0);
+}
+
+/* The word itself, or an address; takes the string. */
+static int
+egress_source(char *s, int word)
+{
+	struct ipaddr	 a;
+	int		 ok;
+
+	ok = word ? strcmp(s, "source") == 0 : ipaddr_parse(&a, s) == 0;
+	free(s);
+	if (!ok) {
+		yyerror(word ? "egress: host, none, source or interface" :
+		    "egress source: not an address");
+		return (-1);
+	}
+	if (word) {
+		egress->nsources = 0;
+		return (0);
+	}
+	if (egress->nsources == MAX_SOURCES) {
+		yyerror("egress source: no more than %d", MAX_SOURCES);
+		return (-1);
+	}
+	egress->source[egress->nsources++] = a;
+	return (0);
 }
 
 /* A rate is in bits a second. */

@@ -30,6 +30,33 @@ print_string(const char *s)
 }
 
 static void
+print_egress(const struct conf_egress *e, const char *ifname,
+    const char *indent)
+{
+	char	 buf[ADDR_STRLEN];
+	int	 i;
+
+	if (!e->set)
+		return;
+	if (e->none)
+		printf("%segress none\n", indent);
+	else if (e->nsources == 0 && *ifname == '\0')
+		printf("%segress host\n", indent);
+	if (e->nsources > 0) {
+		printf("%segress source {", indent);
+		for (i = 0; i < e->nsources; i++)
+			printf(" %s", ipaddr_str(&e->source[i], buf,
+			    sizeof(buf)));
+		printf(" }\n");
+	}
+	if (*ifname != '\0') {
+		printf("%segress interface ", indent);
+		print_string(ifname);
+		printf("\n");
+	}
+}
+
+static void
 print_public(const struct config *c)
 {
 	if (c->public_host == NULL)
@@ -123,6 +150,7 @@ print_peer(const struct conf_peer *p)
 		printf(" port %u\n", p->ep_port);
 	}
 	print_directives(BLOCK_PEER, p, "\t");
+	print_egress(&p->egress, p->egress_if, "\t");
 	if (p->rate_in != 0)
 		printf("\trate in %" PRIu64 "\n", p->rate_in);
 	if (p->rate_out != 0)
@@ -216,6 +244,7 @@ print_config(const struct config *c)
 		    ipaddr_str(&l->addr, buf, sizeof(buf)), l->port);
 	print_secret("private key", c->key_from, c->key_file);
 	print_public(c);
+	print_egress(&c->g.egress, c->egress_if, "");
 	print_prefixes("address", &c->addresses, 1);
 	print_directives(BLOCK_GLOBAL, c, "");
 	if (c->g.uapi != UAPI_OFF) {

@@ -116,6 +116,7 @@ send_peer_name(struct imsgev *slirp, uint32_t type,
 	m.max_new = p->max_new;
 	m.rate_in = p->rate_in / 8;
 	m.rate_out = p->rate_out / 8;
+	m.egress = p->egress;
 	strlcpy(m.name, p->name, sizeof(m.name));
 	imsgev_must(slirp, type, 0, -1, &m, sizeof(m));
 }

@@ -63,6 +63,9 @@ set_limits(struct slirp_peer *p, const struct conf_peer_msg *m)
 	}
 	p->rate_in = m->rate_in;
 	p->rate_out = m->rate_out;
+	p->egress = m->egress;
+	if (p->egress.nsources > MAX_SOURCES)
+		fatalx("egress out of range");
 }
 
 /* A configuration begins to come in. */
@@ -70,7 +73,8 @@ void
 slirp_config_begin(struct imsg *imsg)
 {
 	imsg_is(imsg, &global, sizeof(global));
-	if (global.tcp.cc >= CC_MAX || global.tcp.wscale > 14)
+	if (global.tcp.cc >= CC_MAX || global.tcp.wscale > 14 ||
+	    global.egress.nsources > MAX_SOURCES)
 		fatalx("configuration out of range");
 	se.staging = 1;
 }
@@ -96,6 +100,7 @@ slirp_config_commit(void)
 	s->conf.tcp = global.tcp;
 	s->conf.copy_tos = global.copy_tos;
 	s->conf.ttl = global.ttl;
+	s->conf.egress = global.egress;
 	hostsock_offload(global.offload);
 	hostsock_options(&s->conf.tcp);
 	s->conf.udp_timeout = MONO_SEC(global.udp_timeout);

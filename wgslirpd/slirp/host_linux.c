@@ -158,6 +158,67 @@ hostsock_options(const struct conf_tcp *c)
 	opts = *c;
 }
 
+/*
+ * Have the socket leave this host as is configured for the peer.  -1 with
+ * errno if it cannot: then nothing leaves.
+ */
+static int
+set_egress(int fd, const struct flow *f, uint8_t af)
+{
+	const struct conf_egress	*e = &engine->conf.egress;
+	const struct ipaddr		*mine[MAX_SOURCES];
+	struct sockaddr_storage		 ss;
+	socklen_t			 len;
+	uint32_t			 n = 0, ifindex;
+	int				 i;
+
+	if (f->peer->egress.set)
+		e = &f->peer->egress;
+	if (e->none) {
+		errno = EACCES;
+		return (-1);
+	}
+	/* an ordinary user may, as long as it is bound to none */
+	ifindex = e->ifindex;
+	if (ifindex != 0 && setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX,
+	    &ifindex, sizeof(ifindex)) == -1) {
+		errno = ENETUNREACH;
+		return (-1);
+	}
+	if (e->nsources == 0)
+		return (0);
+	for (i = 0; i < e->nsources; i++)
+		if (e->source[i].af == af)
+			mine[n++] = &e->source[i];
+	/* the port is found when it is known where to */
+	if (af == 4)
+		set_int(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+	if (n == 0) {
+		errno = ENETUNREACH;
+		return (-1);
+	}
+	len = sa_make(&ss, mine[f->peer->id % n], 0);
+	if (bind(fd, (struct sockaddr *)&ss, len) == -1) {
+		errno = ENETUNREACH;
+		return (-1);
+	}
+	return (0);
+}
+
+/* The same, and the socket is closed if it cannot be. */
+static int
+leave_by(int fd, const struct flow *f, uint8_t af)
+{
+	int	 save_errno;
+
+	if (set_egress(fd, f, af) == 0)
+		return (0);
+	save_errno = errno;
+	close(fd);
+	errno = save_errno;
+	return (-1);
+}
+
 static void
 set_options(int fd)
 {
@@ -220,6 +281,8 @@ host_tcp_open(void *arg, struct flow *f, int ttl)
 	if ((fd = host_socket(f->dst.af, SOCK_STREAM, IPPROTO_TCP)) == -1)
 		return (-1);
 	set_options(fd);
+	if (f->target == TARGET_HOST && leave_by(fd, f, f->dst.af) == -1)
+		return (-1);
 	want_errors(fd, f->dst.af);
 	f->short_ttl = ttl < TTL_SHORT;
 	if (f->short_ttl) {
@@ -284,7 +347,8 @@ host_udp_open(void *arg, struct flow *f)
 	int	 fd;
 
 	(void)arg;
-	if ((fd = host_socket(f->src.af, SOCK_DGRAM, IPPROTO_UDP)) == -1)
+	if ((fd = host_socket(f->src.af, SOCK_DGRAM, IPPROTO_UDP)) == -1 ||
+	    (f->target == TARGET_HOST && leave_by(fd, f, f->src.af) == -1))
 		return (-1);
 	want_errors(fd, f->src.af);
 	/* what came together is taken together; older kernels do not know */
@@ -308,7 +372,7 @@ host_icmp_open(void *arg, struct flow *f)
 	(void)arg;
 	fd = host_socket(f->src.af, SOCK_DGRAM,
 	    f->src.af == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
-	if (fd == -1)
+	if (fd == -1 || leave_by(fd, f, f->src.af) == -1)
 		return (-1);
 	want_errors(fd, f->src.af);
 	if (f->src.af == 4)

@@ -31,6 +31,7 @@ struct slirp_peer {
 	uint32_t	 max_new;	/* a second, 0: the limit that holds for every peer */
 	uint64_t	 rate_in;	/* bytes a second, 0: any */
 	uint64_t	 rate_out;
+	struct conf_egress	 egress;	/* if it is set */
 	struct bucket	 in;
 	struct bucket	 in_dgrams;	/* a quarter that TCP does not get */
 	mono_t		 in_wait;	/* when TCP last had to wait for it */

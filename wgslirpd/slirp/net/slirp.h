@@ -65,6 +65,7 @@ struct slirp_conf {
 	uint32_t	 max_new;	/* a second and peer, 0: any */
 	uint8_t		 copy_tos;	/* DSCP of guests, on answers */
 	uint8_t		 ttl;		/* of what is made here */
+	struct conf_egress	 egress;
 };
 
 /*

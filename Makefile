@@ -69,7 +69,8 @@ PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/print.o wgslirpd/parent/reload.o \
 		wgslirpd/parent/rules.o wgslirpd/parent/send.o \
 		wgslirpd/parent/sockopt_$(PLATFORM).o \
-		wgslirpd/parent/endpoint.o wgslirpd/parent/wgset.o
+		wgslirpd/parent/endpoint.o wgslirpd/parent/guess.o \
+		wgslirpd/parent/wgset.o
 
 WG =		wgslirpd/crypto/wg/aead.o wgslirpd/crypto/wg/allowedips.o \
 		wgslirpd/crypto/wg/cookie.o wgslirpd/crypto/wg/device.o \

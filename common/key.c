@@ -146,7 +146,7 @@ key_is_zero(const uint8_t key[KEY_LEN])
  * read.  Returns 0, or -1 with a reason that never shows the content.
  */
 int
-key_read_file(uint8_t key[KEY_LEN], int fd, const char **reason)
+key_read_file(uint8_t key[KEY_LEN], int fd, int shared, const char **reason)
 {
 	struct stat	 st;
 	char		 buf[KEY_LEN * 2 + 8];
@@ -161,11 +161,11 @@ key_read_file(uint8_t key[KEY_LEN], int fd, const char **reason)
 		*reason = "not a regular file";
 		return (-1);
 	}
-	if (st.st_mode & (S_IRWXG | S_IRWXO)) {
+	if (!shared && st.st_mode & (S_IRWXG | S_IRWXO)) {
 		*reason = "is accessible to group or others";
 		return (-1);
 	}
-	if (st.st_uid != geteuid() && st.st_uid != 0) {
+	if (!shared && st.st_uid != geteuid() && st.st_uid != 0) {
 		*reason = "has the wrong owner";
 		return (-1);
 	}

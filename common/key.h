@@ -12,6 +12,7 @@ int	 key_from_base64(uint8_t [KEY_LEN], const char *);
 int	 key_from_text(uint8_t [KEY_LEN], const char *);
 void	 key_to_base64(char [KEY_B64LEN], const uint8_t [KEY_LEN]);
 int	 key_is_zero(const uint8_t [KEY_LEN]);
-int	 key_read_file(uint8_t [KEY_LEN], int, const char **);
+/* A key from an open file; shared: others may read it, and own it. */
+int	 key_read_file(uint8_t [KEY_LEN], int, int, const char **);
 
 #endif

@@ -589,10 +589,29 @@ out=$(env -i WG_PRIVATE_KEY="$K" WG_LISTEN_PORT=0 $d -nv -e 2>&1)
 printf '%s\n' "$out" >"$t/c"
 good "env port 0 printed"
 env_bad "no key" "WG_PRIVATE_KEY: missing" WG_MTU=1400
+# a count where indices are meant, keys from files, names that are nearly ours
+env_good count WG_PRIVATE_KEY="$K" WG_PEERS=2 WG_PEER_0_PUBLIC_KEY="$P" \
+	WG_PEER_1_PUBLIC_KEY="$Q"
+env_good "one index" WG_PRIVATE_KEY="$K" WG_PEERS=1 WG_PEER_1_PUBLIC_KEY="$P"
+env_bad "a count too large" "WG_PEER_3_PUBLIC_KEY: missing" \
+	WG_PRIVATE_KEY="$K" WG_PEERS=3 WG_PEER_0_PUBLIC_KEY="$P"
+env_good files WG_PRIVATE_KEY_FILE="$t/key" WG_PEERS=0 \
+	WG_PEER_0_PUBLIC_KEY="$P" WG_PEER_0_PRESHARED_KEY_FILE="$t/psk"
+env_bad "open file" "WG_PRIVATE_KEY_FILE: $t/open.key is accessible" \
+	WG_PRIVATE_KEY_FILE="$t/open.key"
+env_bad "no file" "WG_PRIVATE_KEY_FILE: $t/none: No such file" \
+	WG_PRIVATE_KEY_FILE="$t/none"
+env_bad boolean 'WG_OVERLAY_ROUTING: "maybe" is neither true nor false' \
+	WG_PRIVATE_KEY="$K" WG_OVERLAY_ROUTING=maybe
+out=$(env -i WG_PRIVATE_KEY="$K" WG_LISTEN_PROT=1 TCP_X=1 $d -n -e 2>&1)
+case $out in
+*"WG_LISTEN_PROT (did you mean WG_LISTEN_PORT?)"*"variable TCP_X"*OK)	ok ;;
+*)	bad "env unknown" "$out" ;;
+esac
 env_bad "bad key" "WG_PRIVATE_KEY: not a key" WG_PRIVATE_KEY="$K$K"
 env_bad mtu 'WG_MTU: "abc" is not a number' WG_PRIVATE_KEY="$K" WG_MTU=abc
 env_bad peer "WG_PEER_1_PUBLIC_KEY: missing" WG_PRIVATE_KEY="$K" \
-    WG_PEERS=1 WG_PEER_0_PUBLIC_KEY="$P"
+    WG_PEERS=0,1 WG_PEER_0_PUBLIC_KEY="$P"
 env_bad ips 'WG_PEER_0_ALLOWED_IPS: "x" is not an address/length' \
     WG_PRIVATE_KEY="$K" WG_PEERS=0 WG_PEER_0_PUBLIC_KEY="$P" \
     WG_PEER_0_ALLOWED_IPS=10.0.0.1,x

@@ -833,10 +833,10 @@ keys(void **state)
 	fflush(f);
 	assert_int_equal(fchmod(fileno(f), 0640), 0);
 	rewind(f);
-	assert_int_equal(key_read_file(k, fileno(f), &reason), -1);
+	assert_int_equal(key_read_file(k, fileno(f), 0, &reason), -1);
 	assert_int_equal(fchmod(fileno(f), 0600), 0);
 	rewind(f);
-	assert_int_equal(key_read_file(k, fileno(f), &reason), 0);
+	assert_int_equal(key_read_file(k, fileno(f), 0, &reason), 0);
 	fclose(f);
 }
 

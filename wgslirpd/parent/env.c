@@ -11,22 +11,27 @@
 #include <sys/queue.h>
 
 #include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "directive.h"
 #include "endpoint.h"
 #include "env.h"
 #include "grammar.h"
+#include "guess.h"
 #include "lex.h"
 #include "log.h"
 
 extern char	**environ;
 
 #define ENV_MTU_DEFAULT	1380
+#define SECRETS		"/run/secrets/"
 
 struct env_parse {
 	struct config	*conf;
@@ -83,6 +88,30 @@ env_number(struct env_parse *e, const char *name, int lo, int hi, int dflt)
 	return (n);
 }
 
+/* A key from the file that NAME_FILE names; who else may read it is checked. */
+static int
+env_key_file(struct env_parse *e, const char *name, uint8_t key[KEY_LEN])
+{
+	char		 var[PEER_NAME_LEN + 80];
+	const char	*path, *reason;
+	int		 fd, r;
+
+	snprintf(var, sizeof(var), "%s_FILE", name);
+	if ((path = env_get(var)) == NULL)
+		return (0);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1) {
+		env_error(e, "%s: %s: %s", var, path, strerror(errno));
+		return (0);
+	}
+	/* there the container's manager decides who can read it */
+	r = key_read_file(key, fd, strncmp(path, SECRETS, strlen(SECRETS)) ==
+	    0, &reason);
+	close(fd);
+	if (r == -1)
+		env_error(e, "%s: %s %s", var, path, reason);
+	return (r == 0);
+}
+
 /* Read a secret and leave no trace of it in the environment. */
 static int
 env_key(struct env_parse *e, const char *name, uint8_t key[KEY_LEN])
@@ -91,7 +120,7 @@ env_key(struct env_parse *e, const char *name, uint8_t key[KEY_LEN])
 	int	 r;
 
 	if (v == NULL || *v == '\0')
-		return (0);
+		return (env_key_file(e, name, key));
 	r = key_from_text(key, v);
 	explicit_bzero(v, strlen(v));
 	unsetenv(name);
@@ -169,12 +198,11 @@ env_peer(struct env_parse *e, const char *index)
 	}
 	p = config_peer_new(e->conf, index);
 	snprintf(name, sizeof(name), "WG_PEER_%s_PUBLIC_KEY", index);
-	if (env_get(name) == NULL) {
+	if ((p->has_public = env_key(e, name, p->public)) == 0) {
 		env_error(e, "%s: missing, but WG_PEERS names peer %s", name,
 		    index);
 		return;
 	}
-	p->has_public = env_key(e, name, p->public);
 	snprintf(name, sizeof(name), "WG_PEER_%s_PRESHARED_KEY", index);
 	if (env_key(e, name, p->psk))
 		p->psk_from = SECRET_INLINE;
@@ -262,6 +290,42 @@ env_peers_inline(struct env_parse *e, char *list)
 	}
 }
 
+static int
+peer_is_set(unsigned int i)
+{
+	char	 name[64];
+
+	snprintf(name, sizeof(name), "WG_PEER_%u_PUBLIC_KEY", i);
+	if (env_get(name) != NULL)
+		return (1);
+	strlcat(name, "_FILE", sizeof(name));
+	return (env_get(name) != NULL);
+}
+
+/*
+ * WG_PEERS has the peers' indices.  Many write how many there are: a number of
+ * which there is no peer, while those before it are all there.
+ */
+static int
+env_counted(struct env_parse *e, const char *s)
+{
+	const char	*errstr;
+	char		 index[16];
+	unsigned int	 n, i;
+
+	n = (unsigned int)strtonum(s, 1, MAX_PEERS, &errstr);
+	if (errstr != NULL || peer_is_set(n))
+		return (0);
+	for (i = 0; i < n; i++)
+		if (!peer_is_set(i))
+			return (0);
+	for (i = 0; i < n && !e->failed; i++) {
+		snprintf(index, sizeof(index), "%u", i);
+		env_peer(e, index);
+	}
+	return (1);
+}
+
 static void
 env_peers(struct env_parse *e)
 {
@@ -277,7 +341,7 @@ env_peers(struct env_parse *e)
 		env_peers_inline(e, s);
 		explicit_bzero(v, strlen(v));	/* may hold preshared keys */
 		unsetenv("WG_PEERS");
-	} else {
+	} else if (!env_counted(e, s)) {
 		while (!e->failed && (item = strsep(&s, ", \t")) != NULL)
 			if (*item != '\0')
 				env_peer(e, item);
@@ -322,6 +386,66 @@ env_unused(void)
 		log_warnx("these variables have no effect:%s", line);
 }
 
+/* Those that have one, beside the rows of directive.c and WG_PEER_i_*. */
+static const char *const	 known[] = {
+	"WG_ADDRESS", "WG_BLOCK", "WG_CONF", "WG_DEBUG", "WG_LISTEN_PORT",
+	"WG_OVERLAY_EXCLUDE_CIDRS", "WG_OVERLAY_ROUTING", "WG_PASS",
+	"WG_PEERS", "WG_PRIVATE_KEY", "WG_PRIVATE_KEY_FILE",
+	"WG_UAPI_INTERFACE"
+};
+
+/* The nearest name that has an effect; the same, if it has one itself. */
+static const char *
+nearest(const char *name)
+{
+	const char	*best = NULL;
+	size_t		 i;
+	int		 d, least = GUESS_TYPOS;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if ((d = guess_distance(name, known[i])) <= least) {
+			best = known[i];
+			least = d - 1;
+		}
+	for (i = 0; i < ndirectives; i++)
+		if (directives[i].env != NULL && (d = guess_distance(name,
+		    directives[i].env)) <= least) {
+			best = directives[i].env;
+			least = d - 1;
+		}
+	return (best);
+}
+
+/* Names like ours that are not; no value is shown, for it may be a key. */
+static void
+env_unknown(void)
+{
+	const char	*near;
+	char		**v, name[GUESS_MAX + 1], *eq;
+	size_t		 n;
+
+	for (v = environ; *v != NULL; v++) {
+		if ((strncmp(*v, "WG_", 3) != 0 &&
+		    strncmp(*v, "TCP_", 4) != 0) ||
+		    strncmp(*v, "WG_PEER_", 8) == 0 ||
+		    (eq = strchr(*v, '=')) == NULL || eq[1] == '\0' ||
+		    (n = (size_t)(eq - *v)) >= sizeof(name))
+			continue;
+		memcpy(name, *v, n);
+		name[n] = '\0';
+		if (has_prefix(name, ignored,
+		    sizeof(ignored) / sizeof(ignored[0])) ||
+		    ((near = nearest(name)) != NULL &&
+		    strcmp(near, name) == 0))
+			continue;
+		if (near != NULL)
+			log_warnx("unknown variable %s (did you mean %s?)",
+			    name, near);
+		else
+			log_warnx("unknown variable %s", name);
+	}
+}
+
 /*
  * Rules, separated by commas or newlines: each is what follows the action
  * in a rule of wgslirpd.conf(5), or, as a single word, a destination.
@@ -355,13 +479,23 @@ env_rules(struct env_parse *e, const char *name, const char *action)
 }
 
 static int
-env_true(const char *name)
+env_true(struct env_parse *e, const char *name)
 {
-	const char	*v = env_get(name);
+	static const char *const	 yes[] = { "1", "true", "yes", "on" };
+	static const char *const	 no[] = { "0", "false", "no", "off" };
+	const char			*v = env_get(name);
+	int				 i;
 
-	return (v != NULL && (strcmp(v, "1") == 0 ||
-	    strcasecmp(v, "true") == 0 || strcasecmp(v, "yes") == 0 ||
-	    strcasecmp(v, "on") == 0));
+	if (v == NULL)
+		return (0);
+	for (i = 0; i < 4; i++) {
+		if (strcasecmp(v, yes[i]) == 0)
+			return (1);
+		if (strcasecmp(v, no[i]) == 0)
+			return (0);
+	}
+	env_error(e, "%s: \"%s\" is neither true nor false", name, v);
+	return (0);
 }
 
 /* What a variable's word stands for in the configuration. */
@@ -390,7 +524,7 @@ env_directives(struct env_parse *e)
 		if (d->env == NULL || (v = env_get(d->env)) == NULL)
 			continue;
 		if (d->type == VALUE_YESNO)
-			v = env_true(d->env) ? "yes" : "no";
+			v = env_true(e, d->env) ? "yes" : "no";
 		if (strlcpy(word, unalias(d, v), sizeof(word)) >=
 		    sizeof(word))
 			word[0] = '\0';
@@ -446,7 +580,7 @@ config_env(int check_only, char *err, size_t errlen)
 	env_directives(&e);
 	if ((v = env_get("WG_ADDRESS")) != NULL)
 		env_prefixes(&e, "WG_ADDRESS", v, &e.conf->addresses, 0);
-	if (env_true("DEBUG") || env_true("WG_DEBUG"))
+	if (env_true(&e, "DEBUG") || env_true(&e, "WG_DEBUG"))
 		e.conf->verbose = 1;
 	if ((v = env_get("WG_UAPI_INTERFACE")) != NULL) {
 		if (!uapi_name_valid(v))
@@ -455,7 +589,7 @@ config_env(int check_only, char *err, size_t errlen)
 		strlcpy(e.conf->uapi_name, v, sizeof(e.conf->uapi_name));
 		e.conf->g.uapi = UAPI_ON;
 	}
-	e.conf->g.overlay = env_true("WG_OVERLAY_ROUTING") != 0;
+	e.conf->g.overlay = env_true(&e, "WG_OVERLAY_ROUTING") != 0;
 	if ((v = env_get("WG_OVERLAY_EXCLUDE_CIDRS")) != NULL)
 		env_prefixes(&e, "WG_OVERLAY_EXCLUDE_CIDRS", v,
 		    &e.conf->excludes, 1);
@@ -464,6 +598,7 @@ config_env(int check_only, char *err, size_t errlen)
 	env_rules(&e, "WG_PASS", "pass");
 	env_conf(&e);
 	env_unused();
+	env_unknown();
 	if (!e.failed &&
 	    (what = config_check(e.conf, err, errlen)) != NULL) {
 		if (what != err)

@@ -22,13 +22,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "guess.h"
 #include "lex.h"
 #include "log.h"
 
 #define MAX_INCLUDES	16
 #define MAX_TOKEN	8096
 #define MAX_GUESS	20		/* letters of a word like a keyword */
-#define MAX_TYPOS	2
 
 /* The files of an include with a pattern. */
 struct names {
@@ -103,46 +103,18 @@ lookup(const char *s)
 	return (k != NULL ? k->token : words->string);
 }
 
-/* Changes of a letter that make one word of the other, up to MAX_TYPOS. */
-static int
-distance(const char *a, const char *b)
-{
-	int	 row[MAX_GUESS + 1], i, k, diag, was, n, m;
-
-	n = (int)strlen(a);
-	m = (int)strlen(b);
-	if (n > MAX_GUESS || m > MAX_GUESS || abs(n - m) > MAX_TYPOS)
-		return (MAX_TYPOS + 1);
-	for (k = 0; k <= m; k++)
-		row[k] = k;
-	for (i = 1; i <= n; i++) {
-		diag = row[0];
-		row[0] = i;
-		for (k = 1; k <= m; k++) {
-			was = row[k];
-			row[k] = diag + (a[i - 1] != b[k - 1]);
-			if (row[k] > was + 1)
-				row[k] = was + 1;
-			if (row[k] > row[k - 1] + 1)
-				row[k] = row[k - 1] + 1;
-			diag = was;
-		}
-	}
-	return (row[m]);
-}
-
 /* The keyword that a word may have been meant to be, or NULL. */
 static const char *
 meant(const char *s)
 {
 	const char	*best = NULL;
 	size_t		 i;
-	int		 d, least = strlen(s) < 5 ? 1 : MAX_TYPOS;
+	int		 d, least = strlen(s) < 5 ? 1 : GUESS_TYPOS;
 
 	if (strlen(s) < 3 || lookup(s) != words->string)
 		return (NULL);
 	for (i = 0; i < words->nkeywords; i++)
-		if ((d = distance(s, words->keywords[i].name)) <= least) {
+		if ((d = guess_distance(s, words->keywords[i].name)) <= least) {
 			best = words->keywords[i].name;
 			least = d - 1;
 		}

@@ -1291,7 +1291,7 @@ read_key(const char *path, uint8_t key[KEY_LEN])
 		yyerror("key file %s: %s", path, strerror(errno));
 		return (-1);
 	}
-	if (key_read_file(key, fd, &reason) == -1) {
+	if (key_read_file(key, fd, 0, &reason) == -1) {
 		yyerror("key file %s %s", path, reason);
 		close(fd);
 		return (-1);

@@ -223,6 +223,11 @@ peer "laptop" {
         """After a test that failed: nothing of what it left."""
         self.stop()
         self.start()
+        # the client's first packet is what its session is lost by
+        for _ in range(10):
+            if run('ip', 'netns', 'exec', self.nsname('c'), 'ping', '-c',
+                   '1', '-W', '1', GATE4, ok=False).returncode == 0:
+                break
 
     def stop(self):
         if self.daemon is None or self.daemon.poll() is not None:

@@ -130,7 +130,7 @@ DAEMON =	$(BASE) $(MSG) $(PROC) $(PARENT) $(WG) $(CRYPTO) $(NET) $(TCP) \
 		$(SLIRP) $(CONTROL)
 
 CTL =		wgslirpctl/command.o wgslirpctl/conn.o wgslirpctl/convert.o \
-		wgslirpctl/keys.o wgslirpctl/output.o wgslirpctl/peer.o \
+		wgslirpctl/keys.o wgslirpctl/output.o wgslirpctl/pcap.o wgslirpctl/peer.o \
 		wgslirpctl/qr.o wgslirpctl/top.o wgslirpctl/wgslirpctl.o
 
 PROGS =		wgslirpd/wgslirpd wgslirpctl/wgslirpctl

@@ -43,6 +43,7 @@ enum ctl_type {
 	CTL_DRAIN,
 	CTL_KILL_PEER,
 	CTL_MONITOR,		/* to the control engine: events follow */
+	CTL_PCAP,		/* the same: packets, of a peer or all */
 	CTL_REQUEST_MAX,
 	/* answers */
 	CTL_SUMMARY,
@@ -56,6 +57,7 @@ enum ctl_type {
 	CTL_RULE,
 	CTL_SETUP,
 	CTL_EVENT,
+	CTL_PACKET,
 	CTL_MORE,
 	CTL_END,
 	CTL_OK,
@@ -145,6 +147,18 @@ struct ctl_event {
 	char		 kind[20];
 	char		 peer[CTL_NAME_LEN];	/* "": none */
 	char		 text[CTL_TEXT_LEN];
+};
+
+/* A packet between a guest and this engine, in the clear. */
+#define CTL_SNAPLEN	2048
+struct ctl_packet {
+	uint64_t	 when;		/* Unix time in nanoseconds */
+	uint32_t	 lost;		/* before it, that could not be told */
+	uint16_t	 len;
+	uint8_t		 out;		/* to the guest */
+	uint8_t		 pad;
+	char		 peer[CTL_NAME_LEN];
+	uint8_t		 data[CTL_SNAPLEN];
 };
 
 /* What a peer's own configuration is made of. */

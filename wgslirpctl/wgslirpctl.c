@@ -17,6 +17,7 @@
 #include "convert.h"
 #include "keys.h"
 #include "output.h"
+#include "pcap.h"
 #include "peer.h"
 #include "top.h"
 #include "version.h"
@@ -457,6 +458,16 @@ do_monitor(const struct command *c, int argc, char *argv[])
 }
 
 static void
+do_pcap(const struct command *c, int argc, char *argv[])
+{
+	(void)c;
+	if (argc != 0 && (argc != 2 || strcmp(argv[0], "peer") != 0))
+		errx(1, "usage: wgslirpctl pcap [peer NAME]");
+	conn_open(path);
+	pcap_stream(argc == 2 ? argv[1] : NULL);
+}
+
+static void
 do_top(const struct command *c, int argc, char *argv[])
 {
 	(void)c;
@@ -509,6 +520,7 @@ static const struct command	 commands[] = {
 	{ "log verbose", "", 0, 0, do_log, 1 },
 	{ "monitor", "", 0, 0, do_monitor, 0 },
 	{ "pause", "", 0, 0, do_show, CTL_PAUSE },
+	{ "pcap", "[peer NAME]", 0, 2, do_pcap, 0 },
 	{ "peer delete", "NAME", 1, 1, do_peer, PEER_DELETE },
 	{ "peer disable", "NAME", 1, 1, do_peer, PEER_DISABLE },
 	{ "peer enable", "NAME", 1, 1, do_peer, PEER_ENABLE },

@@ -16,6 +16,7 @@ import select
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 import threading
@@ -1026,6 +1027,51 @@ def test_monitor(n):
     check(n.ctl('health').returncode == 0, 'health')
 
 
+def blocks(data):
+    """The packets of a pcapng stream: (data, options)."""
+    out, at = [], 0
+    while at + 12 <= len(data):
+        kind, size = struct.unpack_from('<II', data, at)
+        check(struct.unpack_from('<I', data, at + size - 4)[0] == size,
+              'a block that does not end')
+        if kind == 6:
+            n = struct.unpack_from('<I', data, at + 20)[0]
+            opts = data[at + 28 + (n + 3) // 4 * 4:at + size - 4]
+            out.append((data[at + 28:at + 28 + n], opts))
+        at += size
+    return out
+
+
+def test_pcap(n):
+    """Packets in the clear, for who may see them."""
+    path = os.path.join(n.dir, 'pcap')
+    with open(path, 'wb') as f:
+        p = subprocess.Popen([n.bin + '/wgslirpctl', '-s', n.sock, 'pcap',
+                              'peer', 'laptop'], stdout=f)
+        other = subprocess.Popen([n.bin + '/wgslirpctl', '-s', n.sock,
+                                  'pcap', 'peer', 'nobody'],
+                                 stdout=subprocess.PIPE)
+        time.sleep(0.5)
+        check(n.call('c', get, SERVER4, 20000)[0] == 20000, 'get')
+        n.call('c', ping, GATE4)
+        time.sleep(0.3)
+        p.terminate()
+        other.terminate()
+        p.wait(5)
+        check(not blocks(other.communicate(timeout=5)[0]), 'of another peer')
+    got = blocks(open(path, 'rb').read())
+    check(len(got) > 20, len(got))
+    for data, opts in got:
+        check(data[0] >> 4 in (4, 6) and b'peer laptop' in opts, data[:20])
+        check(struct.unpack('>H', data[2:4])[0] == len(data), 'cut')
+    ports = [struct.unpack('>HH', d[20:24]) for d, _ in got if d[9] == 6]
+    check(any(b == 80 for _, b in ports) and any(a == 80 for a, _ in ports),
+          'not both ways', ports)
+    check(sum(len(d) - 52 for d, _ in got if d[9] == 6 and
+              struct.unpack('>H', d[20:22])[0] == 80) >= 20000, 'bytes')
+    check(n.ctl('health').returncode == 0, 'health')
+
+
 def test_restart(n):
     """A gateway that is started again has its clients back at once."""
     session(n)
@@ -1222,7 +1268,8 @@ TESTS = [test_ping, test_download, test_upload, test_parallel, test_half_close,
          test_moving_name,
          test_address_change, test_sticky_source, test_flood, test_metrics,
          test_tcp_options, test_restart,
-         test_peer_new, test_drain, test_monitor, test_pause, test_peer_restart, test_wrong_key,
+         test_peer_new, test_drain, test_monitor, test_pcap,
+         test_pause, test_peer_restart, test_wrong_key,
          test_stop, test_kill_children, test_as_root, test_overlay,
          test_no_ping, test_socket_path, test_activation]
 

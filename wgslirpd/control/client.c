@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "ask.h"
@@ -32,11 +33,13 @@ struct client {
 	int			 eof;		/* it will not ask again */
 	int			 watches;	/* it gets events */
 	uint32_t		 lost;		/* that it did not take */
+	int			 taps;		/* it gets packets */
+	char			 tapped[CTL_NAME_LEN];	/* of whom; "": all */
 };
 
 static struct event		*accept_ev, *pause_ev;
 static TAILQ_HEAD(, client)	 clients = TAILQ_HEAD_INITIALIZER(clients);
-static int			 nclients, nwatch;
+static int			 nclients, nwatch, ntap;
 static client_watch_fn		*watch_fn;
 static struct ctl_process	 procs[PROC_MAX];
 static int			 nprocs;
@@ -59,7 +62,9 @@ client_close(struct client *c)
 	if (c->q != NULL)
 		ask_cancel(c->q);
 	if (c->watches && --nwatch == 0)
-		watch_fn(0);
+		watch_fn(CLIENT_EVENTS, 0);
+	if (c->taps && --ntap == 0)
+		watch_fn(CLIENT_PACKETS, 0);
 	TAILQ_REMOVE(&clients, c, entry);
 	nclients--;
 	event_free(c->ev);
@@ -81,7 +86,8 @@ static void
 client_arm(struct client *c)
 {
 	struct timeval	 idle = { IDLE_TIME, 0 };
-	int		 quiet = c->watches && imsgbuf_queuelen(&c->ibuf) == 0;
+	int		 quiet = (c->watches || c->taps) &&
+			    imsgbuf_queuelen(&c->ibuf) == 0;
 	short		 want = EV_PERSIST;
 
 	/* who does not read its answers is not read either */
@@ -126,7 +132,14 @@ client_request(struct client *c, struct imsg *imsg)
 	if (type == CTL_MONITOR && !c->watches) {
 		c->watches = 1;
 		if (nwatch++ == 0)
-			watch_fn(1);
+			watch_fn(CLIENT_EVENTS, 1);
+		return (0);
+	}
+	if (type == CTL_PCAP && !c->taps) {
+		c->taps = 1;
+		strlcpy(c->tapped, req.name, sizeof(c->tapped));
+		if (ntap++ == 0)
+			watch_fn(CLIENT_PACKETS, 1);
 		return (0);
 	}
 	if (type == CTL_SHOW_PROCESSES) {
@@ -289,6 +302,29 @@ client_event_all(const struct ctl_event *e)
 		copy.lost += c->lost;
 		c->lost = 0;
 		client_send(c, CTL_EVENT, &copy, sizeof(copy));
+		client_arm(c);
+	}
+}
+
+/* A packet, for all who capture those of its peer. */
+void
+client_packet_all(const struct ctl_packet *p)
+{
+	static struct ctl_packet	 copy;
+	struct client			*c;
+
+	TAILQ_FOREACH(c, &clients, entry) {
+		if (!c->taps || (c->tapped[0] != '\0' &&
+		    strncmp(c->tapped, p->peer, sizeof(p->peer)) != 0))
+			continue;
+		if (imsgbuf_queuelen(&c->ibuf) >= MAX_EVENTS) {
+			c->lost += 1 + p->lost;
+			continue;
+		}
+		copy = *p;
+		copy.lost += c->lost;
+		c->lost = 0;
+		client_send(c, CTL_PACKET, &copy, sizeof(copy));
 		client_arm(c);
 	}
 }

@@ -8,14 +8,21 @@
 /* A process, for those who ask which there are; in the order of showing. */
 void	 client_process(const struct ctl_process *);
 
-/* Tells whether anybody watches. */
-typedef void	 client_watch_fn(int);
+/* Tells whether anybody wants events, or packets. */
+enum client_wish {
+	CLIENT_EVENTS,
+	CLIENT_PACKETS
+};
+typedef void	 client_watch_fn(enum client_wish, int);
 
 /* Who started the daemon; that user and root are served. */
 void	 client_init(uid_t, client_watch_fn *);
 
 /* An event, for all who watch. */
 void	 client_event_all(const struct ctl_event *);
+
+/* A packet, for those who capture what its peer sends and gets. */
+void	 client_packet_all(const struct ctl_packet *);
 
 /* May who has connected this UNIX socket be served? */
 int	 client_may(int);

@@ -29,10 +29,15 @@ static struct {
 
 /* Have the engines tell what happens, or not. */
 static void
-watch(int on)
+watch(enum client_wish what, int on)
 {
 	uint32_t	 v = (uint32_t)on;
 
+	if (what == CLIENT_PACKETS) {
+		(void)imsgev_send(&co.pipe[PROC_SLIRP], IMSG_TAP, 0, -1, &v,
+		    sizeof(v));
+		return;
+	}
 	(void)imsgev_send(&co.pipe[PROC_CRYPTO], IMSG_WATCH, 0, -1, &v,
 	    sizeof(v));
 	(void)imsgev_send(&co.pipe[PROC_SLIRP], IMSG_WATCH, 0, -1, &v,
@@ -42,7 +47,8 @@ watch(int on)
 static void
 engine_msg(struct imsgev *iev, struct imsg *imsg)
 {
-	struct ctl_event	 e;
+	static struct ctl_packet	 packet;
+	struct ctl_event		 e;
 
 	if (imsg == NULL) {
 		imsgev_clear(iev);
@@ -51,6 +57,11 @@ engine_msg(struct imsgev *iev, struct imsg *imsg)
 	if (imsg_get_type(imsg) == CTL_EVENT) {
 		imsg_is(imsg, &e, sizeof(e));
 		client_event_all(&e);
+		return;
+	}
+	if (imsg_get_type(imsg) == CTL_PACKET) {
+		imsg_is(imsg, &packet, sizeof(packet));
+		client_packet_all(&packet);
 		return;
 	}
 	ask_answer(imsg);

@@ -65,6 +65,7 @@ static const struct msg_rule	 ctls[] = {
 	ANSWER(CTL_SLIRP_COUNTERS, sizeof(struct slirp_counters),
 	    WAY(SLIRP, CONTROL)),
 	ANSWER(CTL_MORE, sizeof(struct ctl_more), BOTH),
+	ANSWER(CTL_PACKET, sizeof(struct ctl_packet), WAY(SLIRP, CONTROL)),
 	ANSWER(CTL_EVENT, sizeof(struct ctl_event), BOTH),
 	ANSWER(CTL_SETUP, sizeof(struct ctl_setup), WAY(PARENT, CONTROL)),
 	ANSWER(CTL_END, 0, BOTH | WAY(PARENT, CONTROL)),

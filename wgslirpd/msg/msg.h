@@ -110,6 +110,8 @@ enum proc_id {
 	    WAY(CONTROL, CRYPTO), NO_FD) \
 	M(IMSG_WATCH, sizeof(uint32_t),	/* whether anybody looks */ \
 	    WAY(CONTROL, CRYPTO) | WAY(CONTROL, SLIRP), NO_FD) \
+	M(IMSG_TAP, sizeof(uint32_t),	/* whether packets are captured */ \
+	    WAY(CONTROL, SLIRP), NO_FD) \
 	M(IMSG_UAPI_DEVICE, sizeof(struct uapi_device), \
 	    WAY(CRYPTO, CONTROL), NO_FD) \
 	M(IMSG_UAPI_PEER, sizeof(struct uapi_peer), \

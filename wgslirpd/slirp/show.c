@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 
 #include <string.h>
+#include <time.h>
 
 #include "judge.h"
 #include "log.h"
@@ -206,6 +207,41 @@ watch_blocked(struct slirp *s, const struct slirp_peer *p, uint8_t proto,
 
 static const struct watch_ops	 watch = { watch_flow, watch_blocked };
 
+static struct imsgev	*tap_to;
+static uint32_t		 tap_lost;
+
+/* What whoever captures cannot take is counted, and dropped. */
+static void
+tap(const struct slirp_peer *p, const uint8_t *data, size_t len, int out)
+{
+	static struct ctl_packet	 m;
+	struct timespec			 ts;
+
+	if (imsgbuf_queuelen(&tap_to->ibuf) >= PROC_BACKLOG / 2) {
+		tap_lost++;
+		return;
+	}
+	clock_gettime(CLOCK_REALTIME, &ts);
+	m.when = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	m.lost = tap_lost;
+	m.len = (uint16_t)(len < sizeof(m.data) ? len : sizeof(m.data));
+	m.out = (uint8_t)out;
+	memset(m.peer, 0, sizeof(m.peer));
+	strlcpy(m.peer, p->name, sizeof(m.peer));
+	memcpy(m.data, data, m.len);
+	memset(m.data + m.len, 0, sizeof(m.data) - m.len);
+	tap_lost = 0;
+	imsgev_send(tap_to, CTL_PACKET, 0, -1, &m, sizeof(m));
+}
+
+static void
+set_tap(struct imsgev *iev, int on)
+{
+	tap_to = on ? iev : NULL;
+	tap_lost = 0;
+	se.s.tap = on ? tap : NULL;
+}
+
 static void
 set_watch(struct imsgev *iev, int on)
 {
@@ -221,6 +257,7 @@ slirp_show_request(struct imsgev *iev, struct imsg *imsg)
 
 	if (imsg == NULL) {
 		set_watch(NULL, 0);
+		set_tap(NULL, 0);
 		imsgev_clear(iev);
 		return;
 	}
@@ -229,6 +266,11 @@ slirp_show_request(struct imsgev *iev, struct imsg *imsg)
 	if (imsg_get_type(imsg) == IMSG_WATCH) {
 		imsg_is(imsg, &on, sizeof(on));
 		set_watch(iev, on != 0);
+		return;
+	}
+	if (imsg_get_type(imsg) == IMSG_TAP) {
+		imsg_is(imsg, &on, sizeof(on));
+		set_tap(iev, on != 0);
 		return;
 	}
 	imsg_is(imsg, &req, sizeof(req));

@@ -179,9 +179,13 @@ slirp_input(struct slirp *s, int max)
 		s->count.ip_rx_packets++;
 		s->count.ip_rx_bytes += d[i].len;
 		/* a peer that was just removed may still have packets here */
-		if ((p = peer_get(s, d[i].peer)) != NULL)
-			ip_input(s, p, pktq_slot(s->in, d[i].slot) + d[i].off,
-			    d[i].len, d[i].time);
+		if ((p = peer_get(s, d[i].peer)) == NULL)
+			continue;
+		if (s->tap != NULL)
+			s->tap(p, pktq_slot(s->in, d[i].slot) + d[i].off,
+			    d[i].len, 0);
+		ip_input(s, p, pktq_slot(s->in, d[i].slot) + d[i].off, d[i].len,
+		    d[i].time);
 	}
 	while ((ops = ip_next(s, &proto)) != NULL)
 		if (ops->batch_end != NULL)

@@ -202,6 +202,8 @@ out_publish(struct slirp *s, uint32_t slot, size_t off, size_t len,
 			lane->bulk_mark = pktq_bulk_mark(s->out);
 		s->count.ip_tx_packets++;
 		s->count.ip_tx_bytes += len;
+		if (s->tap != NULL)
+			s->tap(peer, pktq_slot(s->out, slot) + off, len, 1);
 		if (peer->rate_out != 0)
 			rate_charge(&peer->out, s->now, peer->rate_out, len);
 	}

@@ -124,6 +124,9 @@ struct slirp {
 	const struct client_ops	*clients;	/* NULL: there are none */
 	const struct name_ops	*names;		/* NULL: no forwarder */
 	const struct watch_ops	*watch;		/* NULL: nobody does */
+	/* every packet from (0) and to (1) guests; NULL: nobody looks */
+	void			 (*tap)(const struct slirp_peer *,
+				    const uint8_t *, size_t, int);
 	struct wheel		 wheel;
 	struct wheel_timer	 house;		/* once a second, if needed */
 	struct slirp_conf	 conf;

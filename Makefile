@@ -8,6 +8,9 @@ PREFIX =	/usr/local
 SBINDIR =	$(PREFIX)/sbin
 MANDIR =	$(PREFIX)/share/man
 SYSCONFDIR =	/etc
+UNITDIR =	$(PREFIX)/lib/systemd/system
+USERUNITDIR =	$(PREFIX)/lib/systemd/user
+BASHDIR =	$(PREFIX)/share/bash-completion/completions
 
 CC =		cc
 YACC =		byacc
@@ -69,7 +72,7 @@ PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/print.o wgslirpd/parent/reload.o \
 		wgslirpd/parent/rules.o wgslirpd/parent/send.o \
 		wgslirpd/parent/sockopt_$(PLATFORM).o \
-		wgslirpd/parent/endpoint.o wgslirpd/parent/guess.o \
+		wgslirpd/parent/endpoint.o wgslirpd/parent/guess.o wgslirpd/parent/notify.o \
 		wgslirpd/parent/wgset.o
 
 WG =		wgslirpd/crypto/wg/aead.o wgslirpd/crypto/wg/allowedips.o \
@@ -233,15 +236,31 @@ install: all
 	install -m 644 man/wgslirpd.8 man/wgslirpctl.8 \
 	    $(DESTDIR)$(MANDIR)/man8
 	install -m 644 man/wgslirpd.conf.5 $(DESTDIR)$(MANDIR)/man5
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(USERUNITDIR) \
+	    $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(BASHDIR)
+	sed 's|/usr/local/sbin|$(SBINDIR)|' etc/wgslirpd.service \
+	    >$(DESTDIR)$(UNITDIR)/wgslirpd.service
+	install -m 644 etc/wgslirpd.socket $(DESTDIR)$(UNITDIR)
+	sed 's|/usr/local/sbin|$(SBINDIR)|' etc/wgslirpd.user.service \
+	    >$(DESTDIR)$(USERUNITDIR)/wgslirpd.service
+	install -m 644 etc/wgslirpd.sysusers \
+	    $(DESTDIR)$(PREFIX)/lib/sysusers.d/wgslirpd.conf
+	wgslirpctl/wgslirpctl completion bash \
+	    >$(DESTDIR)$(BASHDIR)/wgslirpctl
 	test -f $(DESTDIR)$(SYSCONFDIR)/wgslirpd/wgslirpd.conf || \
 	    install -m 600 etc/wgslirpd.conf \
 	    $(DESTDIR)$(SYSCONFDIR)/wgslirpd/wgslirpd.conf
 
+# a package for this Debian, in out/
+deb: all
+	./etc/debian/build out
+
 clean:
+	rm -rf out
 	rm -f $(PROGS) $(OBJS) $(OBJS:.o=.d) $(TESTS) $(BENCHES) \
 	    $(TEST_OBJS) $(TEST_OBJS:.o=.d) $(GENERATED)
 
-.PHONY: all run check tests bench sim install clean
+.PHONY: all run check tests bench sim install deb clean
 
 # A second "make" finds nothing to do: these are no intermediate files.
 .PRECIOUS: $(TEST_OBJS)

@@ -177,6 +177,45 @@ read_file(const char *path)
 	return (text);
 }
 
+/*
+ * What root makes belongs to whom the folder belongs to: the daemon may run as
+ * that user.
+ */
+static void
+give_away(int fd, const char *dir)
+{
+	struct stat	 sb;
+
+	if (geteuid() != 0)
+		return;
+	if (stat(dir, &sb) == -1 || fchown(fd, sb.st_uid, sb.st_gid) == -1)
+		err(1, "%s", dir);
+}
+
+/* The folder of the peers' files, if it is not there. */
+static void
+make_dir(void)
+{
+	char	*up, *slash;
+	int	 fd;
+
+	if (mkdir(st.setup.peers_dir, 0700) == -1) {
+		if (errno != EEXIST)
+			err(1, "%s", st.setup.peers_dir);
+		return;
+	}
+	if ((up = strdup(st.setup.peers_dir)) == NULL)
+		err(1, NULL);
+	if ((slash = strrchr(up, '/')) != NULL && slash != up)
+		*slash = '\0';
+	if ((fd = open(st.setup.peers_dir, O_RDONLY | O_DIRECTORY |
+	    O_NOFOLLOW | O_CLOEXEC)) == -1)
+		err(1, "%s", st.setup.peers_dir);
+	give_away(fd, up);
+	close(fd);
+	free(up);
+}
+
 /* Whole or not at all, for nobody else to read. */
 static void
 write_file(const char *path, const char *text)
@@ -191,6 +230,7 @@ write_file(const char *path, const char *text)
 	if ((fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) ==
 	    -1)
 		err(1, "%s", tmp);
+	give_away(fd, st.setup.peers_dir);
 	if (write(fd, text, len) != (ssize_t)len || fsync(fd) == -1 ||
 	    close(fd) == -1 || rename(tmp, path) == -1) {
 		warn("%s", path);
@@ -682,8 +722,7 @@ peer_new(int argc, char *argv[], int json)
 	key_to_base64(b64[2], psk);
 	server_text(&server, &w, b64[1], b64[2]);
 	client_text(&client, &w, b64[0], b64[2]);
-	if (mkdir(st.setup.peers_dir, 0700) == -1 && errno != EEXIST)
-		err(1, "%s", st.setup.peers_dir);
+	make_dir();
 	write_file(path, server.s);
 	if ((e = reload()) != NULL) {
 		(void)unlink(path);

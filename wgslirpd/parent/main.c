@@ -35,6 +35,7 @@
 #include "listen.h"
 #include "localaddrs.h"
 #include "log.h"
+#include "notify.h"
 #include "print.h"
 #include "proc.h"
 #include "reload.h"
@@ -324,6 +325,7 @@ parent_sandbox(void)
 {
 	char	 err[256];
 
+	notify_open();
 	if (!env.from_env)
 		lex_paths(add_read_path, NULL);
 	if (env.socket_made)

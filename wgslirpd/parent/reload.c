@@ -20,6 +20,7 @@
 #include "grammar.h"
 #include "lex.h"
 #include "log.h"
+#include "notify.h"
 #include "reload.h"
 #include "send.h"
 #include "state.h"
@@ -113,6 +114,7 @@ reload_staged(void)
 	if (!env.started) {
 		children_send(IMSG_START, NULL, 0);
 		env.started = 1;
+		notify("READY=1");
 		log_info("started, %u peers", env.conf->npeers);
 		return;
 	}

@@ -91,12 +91,41 @@ take_peer(uint32_t type, struct imsg *imsg, void *arg)
 	return (0);
 }
 
+/*
+ * What the daemon says is written into files, and is where they go: by root,
+ * perhaps, and believed by wg-quick(8).  It is checked like anything from
+ * outside.
+ */
+static void
+check_setup(void)
+{
+	const char	*host = st.setup.public_host, *dir = st.setup.peers_dir;
+	struct ipaddr	 a;
+	struct stat	 sb;
+	size_t		 i;
+
+	if (*host != '\0' && ipaddr_parse(&a, host) == -1 &&
+	    !host_name_ok(host))
+		errx(1, "the daemon says that its public endpoint is something "
+		    "else than a host");
+	for (i = 0; dir[i] != '\0'; i++)
+		if ((unsigned char)dir[i] < ' ')
+			errx(1, "the folder of the peers has an odd name");
+	if (*dir != '\0' && *dir != '/')
+		errx(1, "%s: not an absolute path", dir);
+	/* whose folder it is, or becomes */
+	if (*dir != '\0' && geteuid() == 0 && lstat(dir, &sb) == 0 &&
+	    (!S_ISDIR(sb.st_mode) || sb.st_mode & (S_IWGRP | S_IWOTH)))
+		errx(1, "%s: not a folder that only its owner can write", dir);
+}
+
 static void
 learn(void)
 {
 	conn_must(CTL_SHOW_SETUP, 0, NULL, take_setup, NULL);
 	conn_must(CTL_SHOW_SUMMARY, 0, NULL, take_setup, NULL);
 	conn_must(CTL_SHOW_PEERS, 0, NULL, take_peer, NULL);
+	check_setup();
 	if (st.setup.config[0] == '\0')
 		errx(1, "the daemon has its configuration from the "
 		    "environment: peers are made there");
@@ -686,8 +715,20 @@ present(const char *name, const char *text, const char *out, int json)
 				warn("QR code");
 		}
 	}
-	if (out != NULL)
-		write_out(out, text);
+}
+
+/* NULL, or that the daemon does not read that folder after all. */
+static const char *
+is_there(const char *name)
+{
+	size_t	 i;
+
+	st.npeers = 0;
+	conn_must(CTL_SHOW_PEERS, 0, NULL, take_peer, NULL);
+	for (i = 0; i < st.npeers; i++)
+		if (strcmp(st.peer[i].name, name) == 0)
+			return (NULL);
+	return ("the daemon did not find it: is its configuration elsewhere?");
 }
 
 void
@@ -723,13 +764,22 @@ peer_new(int argc, char *argv[], int json)
 	server_text(&server, &w, b64[1], b64[2]);
 	client_text(&client, &w, b64[0], b64[2]);
 	make_dir();
-	write_file(path, server.s);
-	if ((e = reload()) != NULL) {
-		(void)unlink(path);
-		errx(1, "%s", e);
-	}
+	/* the key is somewhere before anybody counts on it */
+	if (w.out != NULL)
+		write_out(w.out, client.s);
 	if (w.keep)
 		write_file(kept, client.s);
+	write_file(path, server.s);
+	if ((e = reload()) == NULL)
+		e = is_there(w.name);
+	if (e != NULL) {
+		(void)unlink(path);
+		(void)unlink(kept);
+		if (w.out != NULL)
+			(void)unlink(w.out);
+		(void)reload();
+		errx(1, "%s", e);
+	}
 	present(w.name, client.s, w.out, json);
 	freezero(client.s, client.len);
 	freezero(server.s, server.len);
@@ -750,6 +800,8 @@ peer_qr(const char *name, const char *out, int json)
 		errx(1, "the key of \"%s\" is not here: it was shown once, or "
 		    "make another peer with \"keep\"", name);
 	text = read_file(kept);
+	if (out != NULL)
+		write_out(out, text);
 	present(name, text, out, json);
 	freezero(text, MAX_FILE + 1);
 }

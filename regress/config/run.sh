@@ -491,7 +491,8 @@ refused_line "port of icmp" 2 "port needs proto tcp or udp" <<X
 private key "$K"
 block proto icmp to any port 5
 X
-refused_line "open key file" 1 "key file $t/open.key is accessible to group or others" <<X
+refused_line "open key file" 1 \
+    "key file $t/open.key is accessible to group or others" <<X
 private key file "$t/open.key"
 X
 refused_line "bad key file" 1 "key file $t/bad.key does not hold a key" <<X

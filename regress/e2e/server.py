@@ -164,7 +164,8 @@ def ask(c):
     c.sendall(str(results.pop(key, '')).encode())
 
 
-SERVICES = {SOURCE: source, HTTP: http, DRIP: drip, ECHO: echo, SINK: sink, HALF_SRV: half_srv,
+SERVICES = {SOURCE: source, HTTP: http, DRIP: drip, ECHO: echo, SINK: sink,
+            HALF_SRV: half_srv,
             HALF_CLI: half_cli, RESET: reset, STALL: stall, LATE: late,
             7010: ask}
 

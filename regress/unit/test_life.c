@@ -179,9 +179,41 @@ orphan_ends(void **state)
 	x = slow_host(&g, 1000);
 	g_send(&g, TH_RST, g.seq, NULL, 0);
 	host_takes(x, FBUF);
-	w_time(50000);
+	w_time(8000);
 	assert_int_equal(x->closed, 0);
-	w_time(15000);
+	w_time(4000);
+	assert_int_equal(x->closed, 1);
+	w_close();
+}
+
+/* A download goes on for a moment only, when nobody is there to have it. */
+static void
+orphan_reads(void **state)
+{
+	static char	 more[16384];
+	struct guest	 g;
+	struct fsock	*x;
+	int		 i;
+
+	(void)state;
+	x = slow_host(&g, 1000);
+	g_send(&g, TH_RST, g.seq, NULL, 0);
+	host_takes(x, FBUF);
+	assert_string_equal(flow_state(&W.s, x->f), "orphan");
+	for (i = 0; i < 64 && x->closed == 0; i++)
+		host_says(x, more, sizeof(more));
+	assert_int_equal(x->closed, 1);
+	assert_in_range(i, 15, 18);
+	assert_int_equal(table_count(&W.s), 0);
+	w_close();
+	/* before the host has all, it is not read for longer either */
+	x = slow_host(&g, 20000);
+	g_send(&g, TH_RST, g.seq, NULL, 0);
+	for (i = 0; i < 17; i++)
+		host_says(x, more, sizeof(more));
+	assert_int_equal(x->closed, 0);
+	host_takes(x, FBUF);
+	assert_int_equal(x->outlen, 20000);
 	assert_int_equal(x->closed, 1);
 	w_close();
 }
@@ -561,6 +593,7 @@ main(void)
 		cmocka_unit_test(fin_both),
 		cmocka_unit_test(reset_after_fin),
 		cmocka_unit_test(orphan_ends),
+		cmocka_unit_test(orphan_reads),
 		cmocka_unit_test(window_grows),
 		cmocka_unit_test(many_holes),
 		cmocka_unit_test(asleep),

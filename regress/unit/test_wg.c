@@ -967,15 +967,15 @@ index_names(void **state)
 		same += index_read(&other, seen[i], 0, wall) == name;
 	}
 	assert_true(same <= 1);
-	/* an hour later it is another, and the old one still tells */
-	x = index_make(&n, name, 0, wall + 3600);
+	/* an epoch later it is another, and the old one still tells */
+	x = index_make(&n, name, 0, wall + INDEX_EPOCH);
 	assert_int_not_equal(x, seen[0]);
-	assert_int_equal(index_read(&n, x, 0, wall + 3600), name);
-	assert_int_equal(index_read(&n, seen[5], 1, wall + 3600), name);
-	assert_int_equal(index_read(&n, seen[5], 2, wall + 7200), name);
+	assert_int_equal(index_read(&n, x, 0, wall + INDEX_EPOCH), name);
+	assert_int_equal(index_read(&n, seen[5], 1, wall + INDEX_EPOCH), name);
 	/* after that it does not, and what is random seldom does */
 	for (i = 0, same = 0; i < INDEX_EPOCHS; i++)
-		same += index_read(&n, seen[5], i, wall + 4 * 3600) == name;
+		same += index_read(&n, seen[5], i, wall + 2 * INDEX_EPOCH) ==
+		    name;
 	for (i = 0; i < 10000; i++)
 		same += index_read(&n, arc4random(), 0, wall) == name;
 	assert_true(same <= 2);
@@ -1043,13 +1043,24 @@ device_offers(void **state)
 	now += MONO_SEC(20);
 	wheel_run(&b.dev->wheel, now);
 	assert_int_equal(b.peer->noise.state, NOISE_ZEROED);
+	/* nobody has a session of before any more: no offer to a stranger */
+	now += REJECT_AFTER_TIME;
+	i = (int)b.dev->count.wg_tx_offers;
+	memcpy(pkt, old, 100);
+	wg_input(b.dev, pkt, 100, &nowhere, 0, now);
+	assert_int_equal(b.dev->count.wg_tx_offers, i);
+	/* one of several gateways cannot know that */
+	b.dev->many = 1;
+	memcpy(pkt, old, 100);
+	wg_input(b.dev, pkt, 100, &nowhere, 0, now);
+	assert_int_equal(b.dev->count.wg_tx_offers, i + 1);
 	/* junk names nobody */
 	for (i = 0; i < 1000; i++) {
 		arc4random_buf(pkt, sizeof(pkt));
 		memcpy(pkt, "\4\0\0\0", 4);
 		wg_input(b.dev, pkt, sizeof(pkt), &nowhere, 0, now);
 	}
-	assert_true(b.dev->count.wg_tx_offers <= 10);
+	assert_true(b.dev->count.wg_tx_offers <= 11);
 	wg_device_free(a.dev);
 	wg_device_free(b.dev);
 }

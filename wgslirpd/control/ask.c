@@ -25,21 +25,23 @@ struct question {
 /* Who answers a request, in order; PROC_MAX ends the list. */
 struct route {
 	uint32_t	 type;
+	int		 shows;		/* records, to CTL_END; or CTL_OK */
 	enum proc_id	 to[3];
 	uint32_t	 as[2];
 };
 
 /* First slirp, which says CTL_END, and then crypto. */
 #define TWO(type) \
-	{ type, { PROC_SLIRP, PROC_CRYPTO, PROC_MAX }, { type, type } }
-#define ONE(type, to)	{ type, { to, PROC_MAX, PROC_MAX }, { type, 0 } }
+	{ type, 0, { PROC_SLIRP, PROC_CRYPTO, PROC_MAX }, { type, type } }
+#define ONE(type, to)	{ type, 0, { to, PROC_MAX, PROC_MAX }, { type, 0 } }
+#define SHOW(type, to)	{ type, 1, { to, PROC_MAX, PROC_MAX }, { type, 0 } }
 
 static const struct route	 routes[] = {
-	ONE(CTL_SHOW_SUMMARY, PROC_CRYPTO),
-	{ CTL_SHOW_PEERS, { PROC_SLIRP, PROC_CRYPTO, PROC_MAX },
+	SHOW(CTL_SHOW_SUMMARY, PROC_CRYPTO),
+	{ CTL_SHOW_PEERS, 1, { PROC_SLIRP, PROC_CRYPTO, PROC_MAX },
 	    { CTL_SHOW_PEERFLOWS, CTL_SHOW_PEERS } },
-	ONE(CTL_SHOW_FLOWS, PROC_SLIRP),
-	{ CTL_SHOW_COUNTERS, { PROC_CRYPTO, PROC_SLIRP, PROC_MAX },
+	SHOW(CTL_SHOW_FLOWS, PROC_SLIRP),
+	{ CTL_SHOW_COUNTERS, 1, { PROC_CRYPTO, PROC_SLIRP, PROC_MAX },
 	    { CTL_SHOW_COUNTERS, CTL_SHOW_COUNTERS } },
 	ONE(CTL_LOG, PROC_PARENT),
 	ONE(CTL_RELOAD, PROC_PARENT),
@@ -49,11 +51,11 @@ static const struct route	 routes[] = {
 	TWO(CTL_DRAIN),
 	TWO(CTL_HEALTH),
 	TWO(CTL_KILL_PEER),
-	ONE(CTL_SHOW_SETUP, PROC_PARENT),
+	SHOW(CTL_SHOW_SETUP, PROC_PARENT),
 	ONE(CTL_REFRESH, PROC_SLIRP),
-	ONE(CTL_SHOW_RULES, PROC_SLIRP),
+	SHOW(CTL_SHOW_RULES, PROC_SLIRP),
 	ONE(CTL_FLUSH, PROC_SLIRP),
-	ONE(IMSG_UAPI_GET, PROC_CRYPTO)
+	SHOW(IMSG_UAPI_GET, PROC_CRYPTO)
 };
 
 static struct imsgev			*pipes;
@@ -150,6 +152,23 @@ ask_cancel(struct question *q)
 	free(q);
 }
 
+/*
+ * Does this belong to the answer?  What is shown has records and an end; what
+ * is ordered is done by each in turn, and the last one says so.
+ */
+static int
+expected(const struct question *q, uint32_t type)
+{
+	const struct route	*r = find_route(q->type);
+	int			 last = r->to[q->step + 1] == PROC_MAX;
+
+	if (type == CTL_FAIL)
+		return (1);
+	if (r->shows)
+		return (type != CTL_OK);
+	return (type == (last ? CTL_OK : CTL_END));
+}
+
 void
 ask_answer(struct imsg *imsg)
 {
@@ -165,6 +184,8 @@ ask_answer(struct imsg *imsg)
 			break;
 	if (q == NULL)
 		return;		/* the asker did not wait */
+	if (!expected(q, type))
+		bad_imsg("a process", type);
 	if (type == CTL_MORE) {
 		imsg_is(imsg, &more, sizeof(more));
 		q->req.cursor = more.cursor;

@@ -2,10 +2,10 @@
 
 /*
  * The figures by HTTP, in the control engine, and whether all is well: GET or
- * HEAD of /metrics, /healthz and /readyz.  Connections are few, each has one request, a short time in all,
- * and is closed after its answer; an answer's memory lives as long as its
- * connection.  evhttp is not used: it has no limit on connections, and
- * asks the system for the names of link-local clients.
+ * HEAD of /metrics, /healthz and /readyz.  Connections are few, each has one
+ * request, a short time in all, and is closed after its answer; an answer's
+ * memory lives as long as its connection.  evhttp is not used: it has no limit
+ * on connections, and asks the system for the names of link-local clients.
  */
 
 #include <sys/types.h>

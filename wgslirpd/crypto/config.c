@@ -149,6 +149,7 @@ crypto_config_commit(void)
 
 	ce.dev->mtu = ce.global.mtu;
 	ce.dev->names.gateway = ce.global.gateway;
+	ce.dev->many = ce.global.many;
 	udpio_offload(ce.global.offload);
 	if (wg_device_set_key(ce.dev, key) == -1)
 		fatalx("the private key is not usable");

@@ -67,6 +67,7 @@ struct conf_global {
 	uint8_t		 dns;		/* answer on the gateway's address */
 	uint8_t		 offload;	/* have the kernel cut and join */
 	uint8_t		 gateway;	/* first byte of receiver indices */
+	uint8_t		 many;		/* there are other gateways */
 	char		 domain[DOMAIN_LEN];	/* of the peers' names */
 	struct conf_egress	 egress;
 };

@@ -578,6 +578,7 @@ config_env(int check_only, char *err, size_t errlen)
 	    "WG_LISTEN_PORT", 0, UINT16_MAX, WGSLIRPD_PORT));
 	e.conf->g.mtu = ENV_MTU_DEFAULT;
 	env_directives(&e);
+	e.conf->g.many = env_get("WG_GATEWAY_ID") != NULL;
 	if ((v = env_get("WG_ADDRESS")) != NULL)
 		env_prefixes(&e, "WG_ADDRESS", v, &e.conf->addresses, 0);
 	if (env_true(&e, "DEBUG") || env_true(&e, "WG_DEBUG"))

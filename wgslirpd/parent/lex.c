@@ -27,6 +27,7 @@
 #include "log.h"
 
 #define MAX_INCLUDES	16
+#define MAX_ERRORS	50
 #define MAX_TOKEN	8096
 #define MAX_GUESS	20		/* letters of a word like a keyword */
 
@@ -378,6 +379,9 @@ yylex(YYSTYPE *lval)
 {
 	int	 c, token;
 
+	/* who has not understood by then will not by more */
+	if (errors >= MAX_ERRORS)
+		return (0);
 	for (;;) {
 		while ((c = lgetc(0)) == ' ' || c == '\t' || c == '\r')
 			continue;
@@ -471,12 +475,17 @@ push(FILE *stream, const char *name, int top)
 static int
 pushfile(const char *path, int top)
 {
+	struct file	*f;
 	FILE		*stream;
 	struct stat	 st;
 	int		 fd;
 
 	lex_note_path(path);
-	if (nfiles >= MAX_INCLUDES) {
+	/* one that includes itself would never end */
+	TAILQ_FOREACH(f, &files, entry)
+		if (f->stream != NULL && strcmp(f->name, path) == 0 && !top)
+			break;
+	if (f != NULL || nfiles >= MAX_INCLUDES) {
 		report(path, "too many nested includes");
 		return (-1);
 	}

@@ -147,6 +147,18 @@ count_child(int *flag, void (*all)(void), size_t off)
 	all();
 }
 
+/* A path, from wherever it is seen. */
+static void
+absolute(char out[CTL_PATH_LEN], const char *path)
+{
+	out[0] = '\0';
+	if (*path != '/' && env.cwd[0] != '\0') {
+		strlcpy(out, env.cwd, CTL_PATH_LEN);
+		strlcat(out, "/", CTL_PATH_LEN);
+	}
+	strlcat(out, path, CTL_PATH_LEN);
+}
+
 /* What wgslirpctl(8) makes the configuration of a new peer from. */
 static void
 send_setup(uint32_t id)
@@ -157,10 +169,9 @@ send_setup(uint32_t id)
 
 	memset(&m, 0, sizeof(m));
 	if (!env.from_env) {
-		strlcpy(m.config, env.path, sizeof(m.config));
+		absolute(m.config, env.path);
 		if (c->peers_dir != NULL)
-			strlcpy(m.peers_dir, c->peers_dir,
-			    sizeof(m.peers_dir));
+			absolute(m.peers_dir, c->peers_dir);
 	}
 	if (c->public_host != NULL)
 		strlcpy(m.public_host, c->public_host,
@@ -496,6 +507,8 @@ main(int argc, char *argv[])
 	if (title != NULL)
 		run_child(title, env.foreground);
 	log_init(1);
+	if (getcwd(env.cwd, sizeof(env.cwd)) == NULL)
+		env.cwd[0] = '\0';
 	env.conf = read_config(noaction);
 	config_warn(env.conf);
 	if (noaction) {

@@ -262,6 +262,7 @@ main		: LISTEN ON STRING lport	{
 			if (set_number(BLOCK_GLOBAL, "gateway id", $3) ==
 			    -1)
 				YYERROR;
+			conf->g.many = 1;
 		}
 		| UAPI INTERFACE STRING secrets	{
 			if (!uapi_name_valid($3)) {

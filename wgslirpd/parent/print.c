@@ -244,6 +244,9 @@ print_config(const struct config *c)
 		    ipaddr_str(&l->addr, buf, sizeof(buf)), l->port);
 	print_secret("private key", c->key_from, c->key_file);
 	print_public(c);
+	/* its default, and it means something that it was said */
+	if (c->g.many && c->g.gateway == 0)
+		printf("gateway id 0\n");
 	print_egress(&c->g.egress, c->egress_if, "");
 	print_prefixes("address", &c->addresses, 1);
 	print_directives(BLOCK_GLOBAL, c, "");

@@ -33,6 +33,7 @@ struct parent_state {
 	struct event		*poll_ev;
 	struct sandbox_level	 level;
 	const char		*path;
+	char			 cwd[1024];	/* where it was started */
 	const char		*argv0;
 	char			 socket[sizeof(((struct sockaddr_un *)0)->
 				    sun_path)];

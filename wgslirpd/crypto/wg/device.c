@@ -544,6 +544,7 @@ wg_device_new(const struct wg_ops *ops, void *arg, mono_t now)
 	ratelimit_init(&d->limit);
 	ops->random(arg, &d->hashkey, sizeof(d->hashkey));
 	wheel_init(&d->wheel, now, wg_expire, d);
+	d->fresh = now;
 	return (d);
 }
 

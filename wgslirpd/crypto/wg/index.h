@@ -15,12 +15,13 @@
  * has lost a session, or never had it, knows by that who is sending, and any
  * balancer knows where to send it.
  *
- * The permutation's key changes every hour, so that nobody else can follow a
- * peer by its indices for longer.
+ * The permutation's key changes every four minutes, so that nobody else can
+ * follow a peer by its indices for longer.  No session is older than three: what
+ * was made in the epoch before the last one means nothing any more.
  */
 #define INDEX_PEER_BITS		18
-#define INDEX_EPOCH		3600	/* seconds */
-#define INDEX_EPOCHS		3	/* that are understood */
+#define INDEX_EPOCH		240	/* seconds */
+#define INDEX_EPOCHS		2	/* that are understood */
 
 struct index_names {
 	struct siphash_key	 master;	/* from the private key */

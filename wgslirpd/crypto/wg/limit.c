@@ -80,6 +80,7 @@ wg_resume(struct wg_device *d, mono_t now)
 	struct wg_peer	*p;
 
 	d->paused = 0;
+	d->fresh = now;
 	TAILQ_FOREACH(p, &d->peers, entry) {
 		/* the network may be another one */
 		memset(&p->ep.local, 0, sizeof(p->ep.local));

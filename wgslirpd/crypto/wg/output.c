@@ -77,7 +77,6 @@ initiate(struct wg_device *d, struct wg_peer *p, const struct wg_endpoint *ep,
 	OPENSSL_cleanse(e, sizeof(e));
 	if (ok == -1 || cookie_sign(&p->cookie, &m, sizeof(m), now) == -1)
 		return;
-	note_sent(d, p, sizeof(m), now);
 	if (wg_send_message(d, ep, p->reserved, &m, sizeof(m)) == 0)
 		d->count.wg_tx_initiations++;
 }
@@ -102,6 +101,7 @@ wg_send_initiation(struct wg_device *d, struct wg_peer *p, int retry,
 		return;
 	}
 	timers_handshake_sent(&p->timers, now);
+	note_sent(d, p, WG_INITIATION_LEN, now);
 	initiate(d, p, &p->ep, now);
 	if (p->timers.unanswered % LOST_EVERY == LOST_AFTER &&
 	    d->ops->lost != NULL)
@@ -141,13 +141,22 @@ may_heal(struct wg_device *d, mono_t now)
  * peer's: it has a session with a gateway that is gone, or with what this one
  * was before it was started again.  Offer a new one, to where the data came
  * from: once, for the next data asks again; at most every 5 s, and the peer's
- * endpoint moves only when it answers.  An answer is what proves that the peer
- * was there: until then nothing here changes but this handshake.
+ * endpoint moves only when it answers.
+ *
+ * The index is no proof: who guesses one gets an initiation that the peer would
+ * take from him, if it can be reached, and believe that the gateway is there.
+ * So a gateway that is alone offers to an address that is new only while
+ * sessions of before can be alive, which is three minutes after its start.
  */
 void
 wg_offer_session(struct wg_device *d, struct wg_peer *p,
     const struct wg_endpoint *from, mono_t now)
 {
+	if (!d->many && now - d->fresh > REJECT_AFTER_TIME + REKEY_TIMEOUT &&
+	    !sa_equal(&p->ep.remote.sa, &from->remote.sa)) {
+		d->count.wg_drop_heal++;
+		return;
+	}
 	/* a replay: it is in a session with us, or about to be */
 	if ((session_usable(p->current, now) &&
 	    now - p->heard < OFFER_QUIET) ||

@@ -175,6 +175,8 @@ struct wg_device {
 	struct wg_index_bucket	*byindex;
 	struct wg_name_bucket	*byname;
 	struct index_names	 names;
+	uint8_t			 many;		/* one of several gateways */
+	mono_t			 fresh;		/* when it began without sessions */
 	mono_t			 heal_stamp;	/* bucket of what follows */
 	uint32_t		 heal_tokens;
 	uint32_t		 nbuckets;	/* of each, power of two */

@@ -102,8 +102,8 @@ out_slot(struct slirp *s, int bulk)
  */
 void
 out_header(struct slirp *s, struct slirp_peer *peer, uint8_t *p,
-    const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto, size_t len, uint8_t tos,
-    int frag)
+    const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto,
+    size_t len, uint8_t tos, int frag)
 {
 	uint16_t	 sum;
 

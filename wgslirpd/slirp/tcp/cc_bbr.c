@@ -724,6 +724,8 @@ bbr_timeout(struct tcpcb *t)
 {
 	struct bbr	*b = &t->x->cc.bbr;
 
+	/* who hears nothing has no share */
+	bbr_end(t);
 	if (t->backoff == 0 && b->mode != BBR_PROBE_RTT)
 		b->prior_cwnd = t->x->cwnd;
 	b->full_bw = 0;

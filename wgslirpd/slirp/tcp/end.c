@@ -63,7 +63,13 @@ orphan(struct slirp *s, struct tcpcb *t)
 	t->ack_now = t->rst_after = 0;
 	t->state = TCPS_ORPHAN;
 	t->progress = s->now;
-	t->t_keep = s->now + (t->fin_done ? TCP_ORPHAN_TIME : TCP_ORPHAN_MAX);
+	/* a host that is still being connected has its own time */
+	if (!t->dialing)
+		t->t_keep = s->now + (t->fin_done ? TCP_ORPHAN_TIME :
+		    TCP_ORPHAN_MAX);
+	if (t->ccops->end != NULL)
+		t->ccops->end(t);
+	x->unread = 0;
 	s->count.tcp_orphans++;
 	if (t->f.readable)
 		turns_ready(s, &t->f);

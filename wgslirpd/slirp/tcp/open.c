@@ -139,7 +139,10 @@ connect_failed(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 		/* the guest believes that it is connected */
 		s->count.tcp_refused++;
 		t->host_dead = 1;
-		tcp_abort(s, t);
+		if (t->state == TCPS_ORPHAN)
+			tcp_free(s, t, 1);
+		else
+			tcp_abort(s, t);
 		return;
 	}
 	switch (error) {
@@ -453,7 +456,8 @@ host_connected(struct slirp *s, struct tcpcb *t)
 	if (t->dialing) {
 		t->dialing = 0;
 		t->host_full = 0;
-		t->t_keep = s->now + TCP_KEEP_IDLE;
+		t->t_keep = s->now + (t->state == TCPS_ORPHAN ?
+		    TCP_ORPHAN_MAX : TCP_KEEP_IDLE);
 		tcp_flush(s, t);
 		return;
 	}

@@ -390,7 +390,8 @@ flush_orphan(struct slirp *s, struct tcpcb *t)
 {
 	flush_queue(s, t);
 	end_host(s, t);
-	if (t->host_dead || (t->fin_done && t->host_eof)) {
+	if (t->host_dead || (t->fin_done && (t->host_eof ||
+	    t->x->unread >= TCP_ORPHAN_READ))) {
 		tcp_free(s, t, t->host_dead);
 		return;
 	}

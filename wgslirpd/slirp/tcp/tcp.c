@@ -38,6 +38,7 @@
 #include "open.h"
 #include "out.h"
 #include "output.h"
+#include "rate.h"
 #include "rcv.h"
 #include "rcvq.h"
 #include "segment.h"
@@ -53,7 +54,9 @@
 #define KEEP_PROBES	9
 #define ECN_MASK	3
 #define ECN_CE		3
+#define TCP_DOZE	MONO_SEC(10)	/* after the last data */
 #define BACK_APART	MONO_US(200)
+#define BACK_FLOWS	8192		/* looked at */
 #define HALF_DOUBLES	5	/* of the pause before a probe */
 #define PERSIST_MAX	MONO_SEC(60)
 #define PAWS_IDLE	MONO_SEC(24ULL * 24 * 3600)
@@ -126,7 +129,20 @@ orphan_ready(struct slirp *s, struct tcpcb *t)
 	struct iovec	 iov = { s->dgram, DGRAM_MAX };
 	ssize_t		 r;
 
+	/* not without end: a guest could download without being there */
+	if (t->x->unread >= TCP_ORPHAN_READ) {
+		t->f.readable = 0;
+		if (t->fin_done)
+			tcp_free(s, t, 0);
+		return (0);
+	}
 	r = s->host->readv(s->harg, &t->f, &iov, 1);
+	if (r > 0) {
+		t->x->unread += (uint32_t)r;
+		if (t->f.peer->rate_out != 0)
+			rate_charge(&t->f.peer->out, s->now,
+			    t->f.peer->rate_out, (uint64_t)r);
+	}
 	if (r > 0 || (r == -1 && errno == EINTR))
 		return (1);
 	t->f.readable = 0;
@@ -636,8 +652,12 @@ tcp_peer_back(struct slirp *s, struct slirp_peer *p)
 {
 	struct flow	*f;
 	mono_t		 at = s->now + 1;
+	int		 n = 0;
 
 	TAILQ_FOREACH(f, &p->flows, peer_entry) {
+		/* nobody else waits for that for long */
+		if (n++ == BACK_FLOWS)
+			break;
 		if (f->type != FLOW_TCP || !hurry((struct tcpcb *)f, at))
 			continue;
 		s->count.tcp_hurried++;

@@ -20,7 +20,6 @@
  */
 #define TCP_MSS_DEFAULT	536
 #define TCP_TS_LEN	12		/* timestamps option with padding */
-
 #define TCP_TS_UNIT	MONO_MS(1)
 #define TCP_RTO_INIT	MONO_SEC(1)
 #define TCP_RTO_MIN	MONO_MS(200)
@@ -28,9 +27,9 @@
 #define TCP_GUEST_TIMEOUT	MONO_SEC(900)	/* closed windows */
 #define TCP_KEEP_IDLE	MONO_SEC(7440)		/* RFC 5382 REQ-5 */
 #define TCP_HALF_IDLE	MONO_SEC(300)	/* one direction has ended */
-#define TCP_ORPHAN_TIME	MONO_SEC(60)	/* for the host's end, at the last */
+#define TCP_ORPHAN_TIME	MONO_SEC(10)	/* for the host's end, at the last */
+#define TCP_ORPHAN_READ	262144	/* bytes of it, for nobody */
 #define TCP_ORPHAN_MAX	MONO_SEC(600)	/* without a byte taken */
-#define TCP_DOZE	MONO_SEC(10)	/* after the last data */
 #define TCP_DOZE_NEW	MONO_SEC(1)	/* if there was none */
 struct rxitem;
 struct tcp_rcvq;
@@ -104,6 +103,7 @@ struct tcp_xfer {
 	uint32_t		 rx_head;	/* rxitem index + 1 */
 	uint32_t		 rx_tail;
 	uint32_t		 rx_len;
+	uint32_t		 unread;	/* of the host, thrown away */
 
 	mono_t			 newest;	/* sent, of what has arrived */
 	mono_t			 rack_rtt;	/* of that */

@@ -127,7 +127,7 @@ SLIRP =		wgslirpd/slirp/config.o wgslirpd/slirp/dnscache.o \
 
 CONTROL =	wgslirpd/control/ask.o wgslirpd/control/client.o \
 		wgslirpd/control/http.o wgslirpd/control/main.o \
-		wgslirpd/control/uapi.o
+		wgslirpd/control/report.o wgslirpd/control/uapi.o
 
 DAEMON =	$(BASE) $(MSG) $(PROC) $(PARENT) $(WG) $(CRYPTO) $(NET) $(TCP) \
 		$(SLIRP) $(CONTROL)

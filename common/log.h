@@ -9,7 +9,7 @@
 
 #include "mono.h"
 
-#define LOG_LINE_MAX	512
+#define LOG_LINE_MAX	1536
 
 typedef void	log_sink_fn(int, const char *);
 

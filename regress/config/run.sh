@@ -609,6 +609,28 @@ case $out in
 *"WG_LISTEN_PROT (did you mean WG_LISTEN_PORT?)"*"variable TCP_X"*OK)	ok ;;
 *)	bad "env unknown" "$out" ;;
 esac
+for x in 15s=15 1m30s=90 500ms=1 1.5s=2 20=20 24h=86400; do
+	out=$(env -i WG_PRIVATE_KEY="$K" METRICS_INTERVAL="${x%=*}" $d -nv -e)
+	case $out in
+	*"metrics log ${x#*=}
+"*)	ok ;;
+	*)	bad "METRICS_INTERVAL=${x%=*}" "$out" ;;
+	esac
+done
+for x in s 15x -1s 25h 1m30 "1s "; do
+	env_bad "interval $x" "METRICS_INTERVAL: \"$x\" is not a time" \
+		WG_PRIVATE_KEY="$K" METRICS_INTERVAL="$x"
+done
+env_bad format 'METRICS_FORMAT: "xml", ' WG_PRIVATE_KEY="$K" METRICS_LOG=1 \
+	METRICS_FORMAT=xml
+out=$(env -i WG_PRIVATE_KEY="$K" METRICS_LOG=yes METRICS_FORMAT=json $d -nv -e)
+case $out in
+*"metrics log 30
+metrics format json"*)	ok ;;
+*)	bad "METRICS_LOG" "$out" ;;
+esac
+printf '%s\n' "$out" >"$t/c"
+good "metrics log"
 env_bad "bad key" "WG_PRIVATE_KEY: not a key" WG_PRIVATE_KEY="$K$K"
 env_bad mtu 'WG_MTU: "abc" is not a number' WG_PRIVATE_KEY="$K" WG_MTU=abc
 env_bad peer "WG_PEER_1_PUBLIC_KEY: missing" WG_PRIVATE_KEY="$K" \

@@ -1072,6 +1072,35 @@ def test_pcap(n):
     check(n.ctl('health').returncode == 0, 'health')
 
 
+def test_metrics_log(n):
+    """The figures in the log, under the names that wgslirp gives them."""
+    def reports():
+        return [json.loads(x.split('metrics: ', 1)[1])
+                for x in n.logtext().splitlines()
+                if x.startswith('control: metrics: {') and x.endswith('}')]
+    session(n)
+    check(n.call('c', get, SERVER4, 20000)[0] == 20000, 'get')
+    n.write_conf(n.conf(extra='metrics log 1\nmetrics format json'))
+    n.ctl('reload')
+    wait_for(lambda: len(reports()) >= 2, what='two lines')
+    r = reports()[-1]
+    check(r['tcp']['bytes_recv'] >= 20000, 'bytes', r)
+    check(r['total']['conns_created'] >= r['tcp_ext']['dial_ok'] > 0, r)
+    check(r['wg']['plaintext_from_wg'] > 0 and r['wg_hs']['fresh'] == 1 and
+          r['wg_hs']['peers'] == 1, r)
+    check(r['ts'].endswith('Z') and r['udp_active'] >= 0, r)
+    n.write_conf(n.conf(extra='metrics log 1'))
+    n.ctl('reload')
+    wait_for(lambda: 'metrics: ts=' in n.logtext(), what='text')
+    check(' | tcp: pkts_sent=' in n.logtext(), n.logtext()[-500:])
+    n.write_conf(n.conf())
+    n.ctl('reload')
+    time.sleep(0.2)
+    seen = n.logtext().count('metrics: ')
+    time.sleep(1.5)
+    check(n.logtext().count('metrics: ') == seen, 'no end')
+
+
 def test_restart(n):
     """A gateway that is started again has its clients back at once."""
     session(n)
@@ -1270,6 +1299,7 @@ TESTS = [test_ping, test_download, test_upload, test_parallel, test_half_close,
          test_address_change, test_sticky_source, test_flood, test_metrics,
          test_tcp_options, test_restart,
          test_peer_new, test_drain, test_monitor, test_pcap,
+         test_metrics_log,
          test_pause, test_peer_restart, test_wrong_key,
          test_stop, test_kill_children, test_as_root, test_overlay,
          test_no_ping, test_socket_path, test_activation]

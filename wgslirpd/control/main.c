@@ -17,6 +17,7 @@
 #include "conf.h"
 #include "http.h"
 #include "log.h"
+#include "report.h"
 #include "set.h"
 #include "uapi.h"
 
@@ -25,6 +26,7 @@ static struct {
 	int			 fd;
 	int			 uapi_fd;
 	int			 started;
+	struct conf_global	 staged;
 } co;
 
 /* Have the engines tell what happens, or not. */
@@ -122,7 +124,8 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		uapi_set_done(done.error);
 		break;
 	case IMSG_CONF_BEGIN:
-		break;	/* it has no settings of its own */
+		imsg_is(imsg, &co.staged, sizeof(co.staged));
+		break;
 	case IMSG_CONF_SERVICE:
 		imsg_is(imsg, &service, sizeof(service));
 		if (service.kind != SERVICE_METRICS)
@@ -134,6 +137,7 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		break;
 	case IMSG_CONF_COMMIT:
 		http_commit();
+		report_set(co.staged.report, co.staged.report_json);
 		break;
 	case IMSG_START:
 		if (co.started || co.fd == -1)

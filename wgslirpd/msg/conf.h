@@ -68,6 +68,8 @@ struct conf_global {
 	uint8_t		 offload;	/* have the kernel cut and join */
 	uint8_t		 gateway;	/* first byte of receiver indices */
 	uint8_t		 many;		/* there are other gateways */
+	uint8_t		 report_json;
+	uint32_t	 report;	/* seconds between lines of figures */
 	char		 domain[DOMAIN_LEN];	/* of the peers' names */
 	struct conf_egress	 egress;
 };

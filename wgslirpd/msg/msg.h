@@ -137,7 +137,7 @@ enum imsg_type {
 
 struct imsg_log {
 	int32_t		 pri;
-	char		 line[512];
+	char		 line[1536];
 };
 
 struct queue_msg {

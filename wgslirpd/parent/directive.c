@@ -14,6 +14,7 @@ static const char *const	 signals[] = { "icmp", "reset", "none", NULL };
 static const char *const	 gate_logs[] = { "off", "info", "debug",
 				    NULL };
 static const char *const	 logs[] = { "brief", "verbose", NULL };
+static const char *const	 formats[] = { "text", "json", NULL };
 static const char *const	 filters[] = { "address-dependent",
 				    "address-and-port-dependent",
 				    "endpoint-independent", NULL };
@@ -51,6 +52,9 @@ const struct directive	 directives[] = {
 	GLOBAL("log", verbose, CHOICE(logs, 0)),
 	GLOBAL("max flows", g.max_flows, NUMBER(1, MANY_FLOWS, 0), QUIET),
 	GLOBAL("max new flows", g.max_new, NUMBER(0, MANY_FLOWS, 5000)),
+	GLOBAL("metrics log", g.report, NUMBER(0, 86400, 0), QUIET),
+	GLOBAL("metrics format", g.report_json, CHOICE(formats, 0), QUIET,
+	    ENV("METRICS_FORMAT")),
 	GLOBAL("offload", g.offload, YESNO(1), QUIET),
 	GLOBAL("copy tos", g.copy_tos, YESNO(0), QUIET, ENV("COPY_TOS")),
 	GLOBAL("ttl", g.ttl, NUMBER(1, 255, TTL_DEFAULT), ENV("IP_TTL")),

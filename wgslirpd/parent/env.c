@@ -31,6 +31,7 @@
 extern char	**environ;
 
 #define ENV_MTU_DEFAULT	1380
+#define METRICS_DEFAULT	30	/* seconds */
 #define SECRETS		"/run/secrets/"
 
 struct env_parse {
@@ -42,9 +43,8 @@ struct env_parse {
 
 /* Known to wgslirp, and without a meaning here. */
 static const char *const	 ignored[] = {
-	"FLOW_", "HEALTHCHECK", "HEALTH_", "METRICS_", "POOLING",
-	"PROCESSOR_", "SIMPLE_MODE", "WG_DISABLE_IPV6",
-	"WG_PCAP", "WG_TUN_"
+	"FLOW_", "HEALTHCHECK", "HEALTH_", "POOLING", "PROCESSOR_",
+	"SIMPLE_MODE", "WG_DISABLE_IPV6", "WG_PCAP", "WG_TUN_"
 };
 
 static void
@@ -388,7 +388,7 @@ env_unused(void)
 
 /* Those that have one, beside the rows of directive.c and WG_PEER_i_*. */
 static const char *const	 known[] = {
-	"WG_ADDRESS", "WG_BLOCK", "WG_CONF", "WG_DEBUG", "WG_LISTEN_PORT",
+	"METRICS_INTERVAL", "METRICS_LOG", "WG_ADDRESS", "WG_BLOCK", "WG_CONF", "WG_DEBUG", "WG_LISTEN_PORT",
 	"WG_OVERLAY_EXCLUDE_CIDRS", "WG_OVERLAY_ROUTING", "WG_PASS",
 	"WG_PEERS", "WG_PRIVATE_KEY", "WG_PRIVATE_KEY_FILE",
 	"WG_UAPI_INTERFACE"
@@ -426,7 +426,8 @@ env_unknown(void)
 
 	for (v = environ; *v != NULL; v++) {
 		if ((strncmp(*v, "WG_", 3) != 0 &&
-		    strncmp(*v, "TCP_", 4) != 0) ||
+		    strncmp(*v, "TCP_", 4) != 0 &&
+		    strncmp(*v, "METRICS_", 8) != 0) ||
 		    strncmp(*v, "WG_PEER_", 8) == 0 ||
 		    (eq = strchr(*v, '=')) == NULL || eq[1] == '\0' ||
 		    (n = (size_t)(eq - *v)) >= sizeof(name))
@@ -540,6 +541,60 @@ env_directives(struct env_parse *e)
 	}
 }
 
+/*
+ * A duration as Go's programs write it: 15s, 1m30s, 500ms, or a number of
+ * seconds.  In seconds, rounded up; -1 if it is none.
+ */
+static int64_t
+duration(const char *s)
+{
+	static const struct {
+		const char	*name;
+		double		 seconds;
+	} units[] = {
+		{ "ms", 0.001 }, { "h", 3600 }, { "m", 60 }, { "s", 1 }
+	};
+	double	 v, sum = 0;
+	char	*end;
+	size_t	 i;
+
+	do {
+		if (!isdigit((unsigned char)*s))
+			return (-1);
+		v = strtod(s, &end);
+		if (*end == '\0' && sum == 0)
+			return (v <= 86400 ? (int64_t)(v + 0.999) : -1);
+		for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+			if (strncmp(end, units[i].name,
+			    strlen(units[i].name)) == 0)
+				break;
+		if (i == sizeof(units) / sizeof(units[0]))
+			return (-1);
+		sum += v * units[i].seconds;
+		s = end + strlen(units[i].name);
+	} while (*s != '\0');
+	return (sum <= 86400 ? (int64_t)(sum + 0.999) : -1);
+}
+
+/* Either of them has the figures logged, every 30 seconds by default. */
+static void
+env_metrics(struct env_parse *e)
+{
+	const char	*v = env_get("METRICS_INTERVAL");
+	int64_t		 n;
+
+	if (v == NULL) {
+		if (env_get("METRICS_LOG") != NULL)
+			e->conf->g.report = METRICS_DEFAULT;
+		return;
+	}
+	if ((n = duration(v)) == -1)
+		env_error(e, "METRICS_INTERVAL: \"%s\" is not a time like 15s "
+		    "or 1m30s, up to 24h", v);
+	else
+		e->conf->g.report = (uint32_t)n;
+}
+
 /* The statements of WG_CONF, which may hold keys. */
 static void
 env_conf(struct env_parse *e)
@@ -578,6 +633,7 @@ config_env(int check_only, char *err, size_t errlen)
 	    "WG_LISTEN_PORT", 0, UINT16_MAX, WGSLIRPD_PORT));
 	e.conf->g.mtu = ENV_MTU_DEFAULT;
 	env_directives(&e);
+	env_metrics(&e);
 	e.conf->g.many = env_get("WG_GATEWAY_ID") != NULL;
 	if ((v = env_get("WG_ADDRESS")) != NULL)
 		env_prefixes(&e, "WG_ADDRESS", v, &e.conf->addresses, 0);

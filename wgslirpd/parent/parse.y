@@ -105,7 +105,7 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 %token	DNS DOMAIN DROP
 %token	EGRESS
 %token	ENDPOINT ERROR EXCLUDE EXPIRES NAT64
-%token	FILE_ FLOWS FORWARD FROM
+%token	FILE_ FLOWS FORMAT FORWARD FROM
 %token	GATEWAY ID
 %token	IN
 %token	INCLUDE INTERFACE IPS
@@ -693,6 +693,21 @@ service		: FORWARD transport FROM STRING PORT NUMBER TO STRING PORT
 			    $6) == -1)
 				YYERROR;
 		}
+		| METRICS LOG NUMBER	{
+			if (set_number(BLOCK_GLOBAL, "metrics log", $3) == -1)
+				YYERROR;
+		}
+		| METRICS FORMAT STRING	{
+			char	 err[DIRECTIVE_ERR];
+
+			if (directive_text(directive_find(BLOCK_GLOBAL,
+			    "metrics format"), conf, $3, err) == -1) {
+				yyerror("metrics format: %s", err);
+				free($3);
+				YYERROR;
+			}
+			free($3);
+		}
 		;
 
 transport	: TCP			{ $$ = IPPROTO_TCP; }
@@ -897,6 +912,7 @@ static const struct keyword	 keywords[] = {
 	{ "expires",	EXPIRES },
 	{ "file",	FILE_ },
 	{ "flows",	FLOWS },
+	{ "format",	FORMAT },
 	{ "forward",	FORWARD },
 	{ "from",	FROM },
 	{ "gateway",	GATEWAY },

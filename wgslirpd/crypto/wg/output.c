@@ -56,8 +56,8 @@ note_sent(struct wg_device *d, struct wg_peer *p, size_t len, mono_t now)
 	timers_any_traversal(&p->timers, now);
 }
 
-/* An initiation to an endpoint, with an index of its own. */
-static void
+/* An initiation to an endpoint, with an index of its own; -1: none is made. */
+static int
 initiate(struct wg_device *d, struct wg_peer *p, const struct wg_endpoint *ep,
     mono_t now)
 {
@@ -76,9 +76,10 @@ initiate(struct wg_device *d, struct wg_peer *p, const struct wg_endpoint *ep,
 	    p->hs_index.index, &m);
 	OPENSSL_cleanse(e, sizeof(e));
 	if (ok == -1 || cookie_sign(&p->cookie, &m, sizeof(m), now) == -1)
-		return;
+		return (-1);
 	if (wg_send_message(d, ep, p->reserved, &m, sizeof(m)) == 0)
 		d->count.wg_tx_initiations++;
+	return (0);
 }
 
 /*
@@ -101,8 +102,8 @@ wg_send_initiation(struct wg_device *d, struct wg_peer *p, int retry,
 		return;
 	}
 	timers_handshake_sent(&p->timers, now);
-	note_sent(d, p, WG_INITIATION_LEN, now);
-	initiate(d, p, &p->ep, now);
+	if (initiate(d, p, &p->ep, now) == 0)
+		note_sent(d, p, WG_INITIATION_LEN, now);
 	if (p->timers.unanswered % LOST_EVERY == LOST_AFTER &&
 	    d->ops->lost != NULL)
 		d->ops->lost(d->arg, p);
@@ -169,7 +170,7 @@ wg_offer_session(struct wg_device *d, struct wg_peer *p,
 	}
 	d->count.wg_tx_offers++;
 	timers_handshake_offered(&p->timers, now);
-	initiate(d, p, from, now);
+	(void)initiate(d, p, from, now);
 	wg_peer_schedule(d, p);
 }
 

@@ -743,6 +743,116 @@ case $out in
 *wg0.conf:3:*)	ok ;;
 *)	bad "convert error" "$out" ;;
 esac
+if [ -z "$($ctl convert "$t/wg0.conf" 2>/dev/null)" ]; then ok; else
+	bad "convert: half of it"
+fi
+
+# whose name is it?  keys, in order, and the names that the peers get
+names() {
+	what=$1 want=$2
+	{ printf '\357\273\277[Interface]\nPrivateKey = %s\n\n' "$K"; cat; } |
+	    sed "s,KEY,PublicKey = $P," >"$t/wg0.conf"
+	out=$($ctl convert - <"$t/wg0.conf" | sed -n 's/^peer "\(.*\)" {/\1/p' |
+	    tr '\n' ,)
+	if [ "$out" = "$want" ]; then ok; else
+		bad "convert: names $what" "$out"
+	fi
+}
+names inside phone,laptop, <<X
+[Peer]
+# phone
+KEY
+[Peer]
+# Name = laptop
+KEY
+X
+names before phone,laptop, <<X
+# phone
+[Peer]
+KEY
+
+# laptop
+
+[Peer]
+KEY
+X
+names below phone,laptop, <<X
+[Peer]
+KEY
+# phone
+
+[Peer]
+KEY
+# Name: laptop
+X
+names markers phone,laptop,tv, <<X
+### begin phone ###
+[Peer]
+KEY
+### end phone ###
+### Client laptop
+[Peer]
+KEY
+# BEGIN_PEER tv
+[Peer]
+KEY
+# END_PEER tv
+X
+names "switched off" phone,peer2,peer3, <<X
+[Peer]
+# phone
+# bought in May
+KEY
+#Endpoint = 192.0.2.1:7
+[Peer]
+; PersistentKeepalive=25
+KEY
+[Peer]
+KEY
+X
+names "that say so" phone,tv, <<X
+# Name = phone
+# bought in May
+[Peer]
+# mine
+KEY
+
+[Peer]
+# the one in the kitchen
+# friendly_name = tv
+KEY
+X
+names twice 'phone,phone 2,phone 3,' <<X
+# phone
+[Peer]
+KEY
+# phone
+[Peer]
+KEY
+# phone
+[Peer]
+KEY
+X
+printf '[Interface]\nPrivateKey = %s\nPostUp = a = b; c\nTable = off\n' \
+    "$K" >"$t/wg0.conf"
+out=$($ctl convert "$t/wg0.conf")
+case $out in
+*"# not converted: PostUp = a = b; c
+# not converted: Table = off"*)	ok ;;
+*)	bad "convert: what stays" "$out" ;;
+esac
+for x in 'no PrivateKey|[Interface]' \
+    'a peer without a PublicKey|[Interface]\nPrivateKey = '$K'\n[Peer]\n' \
+    'a second [Interface]|[Interface]\n[Interface]' \
+    'unknown section|[Pear]'; do
+	printf "${x#*|}" >"$t/wg0.conf"
+	out=$($ctl convert "$t/wg0.conf" 2>&1 >"$t/one")
+	if [ -s "$t/one" ] || ! printf '%s' "$out" | grep -qF "${x%%|*}"; then
+		bad "convert: ${x%%|*}" "$out"
+	else
+		ok
+	fi
+done
 
 echo "$pass passed, $fail failed"
 [ "$fail" -eq 0 ]

@@ -125,7 +125,8 @@ SLIRP =		wgslirpd/slirp/config.o wgslirpd/slirp/dnscache.o \
 		wgslirpd/slirp/tunnelnames.o \
 		wgslirpd/slirp/upstream.o
 
-CONTROL =	wgslirpd/control/ask.o wgslirpd/control/client.o \
+CONTROL =	wgslirpd/control/ask.o wgslirpd/control/capture.o \
+		wgslirpd/control/client.o \
 		wgslirpd/control/http.o wgslirpd/control/main.o \
 		wgslirpd/control/report.o wgslirpd/control/uapi.o
 

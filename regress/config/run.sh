@@ -436,6 +436,23 @@ address 10.77.0.1/24
 public endpoint "a b"
 X
 refused "public endpoint" "neither an address nor a host name"
+conf <<X
+private key "$K"
+address 10.77.0.1/24
+pcap file "/nowhere/a b" max size 20M peer "x y"
+X
+good "pcap file"
+out=$($d -nv -f "$t/c" 2>/dev/null | grep pcap)
+want='pcap file "/nowhere/a b" peer "x y" max size 20000000'
+if [ "$out" = "$want" ]; then ok; else bad "pcap file" "$out"; fi
+printf '%s\n' "$out" >>"$t/c"
+good "pcap file, printed"
+conf <<X
+private key "$K"
+address 10.77.0.1/24
+pcap file "/x" max size 20Q
+X
+refused "pcap size" "c:3: max size: not a number, or one with K, M, G or T"
 echo "include \"$t\"" >"$t/c"
 refused "include of a folder" "not a regular file"
 refused_line reserved 4 "reserved: must be from 0 to 255" <<X
@@ -623,6 +640,10 @@ for x in s 15x -1s 25h 1m30 "1s "; do
 done
 env_bad format 'METRICS_FORMAT: "xml", ' WG_PRIVATE_KEY="$K" METRICS_LOG=1 \
 	METRICS_FORMAT=xml
+out=$(env -i WG_PRIVATE_KEY="$K" WG_PCAP=/x/y $d -nv -e | grep pcap)
+if [ "$out" = 'pcap file "/x/y" max size 1000000000' ]; then ok; else
+	bad "WG_PCAP" "$out"
+fi
 out=$(env -i WG_PRIVATE_KEY="$K" METRICS_LOG=yes METRICS_FORMAT=json $d -nv -e)
 case $out in
 *"metrics log 30

@@ -1072,6 +1072,60 @@ def test_pcap(n):
     check(n.ctl('health').returncode == 0, 'health')
 
 
+def test_pcap_file(n):
+    """The same in a file, as tcpdump has it, up to a size."""
+    def packets(path):
+        data = open(path, 'rb').read()
+        check(struct.unpack('<IHHIIII', data[:24]) ==
+              (0xa1b2c3d4, 2, 4, 0, 0, 65535, 101), data[:24])
+        out, at = [], 24
+        while at < len(data):
+            sec, usec, cut, size = struct.unpack_from('<IIII', data, at)
+            check(cut == size and usec < 1000000 and
+                  abs(time.time() - sec) < 60, data[at:at + 16])
+            out.append(data[at + 16:at + 16 + cut])
+            check(len(out[-1]) == cut, 'cut off')
+            at += 16 + cut
+        return out
+    path = os.path.join(n.dir, 'run', 'pcap')
+    try:
+        n.stop()
+        n.start(n.conf(extra='pcap file "%s" max size 60K' % path))
+        check(os.stat(path).st_mode & 0o777 == 0o600, 'mode')
+        session(n)
+        check(n.call('c', get, SERVER4, 20000)[0] == 20000, 'get')
+        wait_for(lambda: os.stat(path).st_size > 20000, what='packets')
+        time.sleep(1.2)
+        got = packets(path)
+        ports = [struct.unpack('>HH', d[20:24]) for d in got if d[9] == 6]
+        check(any(b == 80 for _, b in ports) and
+              any(a == 80 for a, _ in ports), 'not both ways', ports)
+        check(n.call('c', get, SERVER4, 200000)[0] == 200000, 'get more')
+        wait_for(lambda: 'pcap file: full' in n.logtext(), what='its end')
+        check(50000 < os.stat(path).st_size <= 60000, os.stat(path).st_size)
+        packets(path)
+        n.write_conf(n.conf(extra='pcap file "%s.2"' % path))
+        check('restart' in n.ctl('reload', ok=False).stdout, 'another file')
+        # of nobody that there is
+        n.stop()
+        n.start(n.conf(extra='pcap file "%s" peer other' % path))
+        session(n)
+        check(n.call('c', get, SERVER4, 2000)[0] == 2000, 'get')
+        wait_for(lambda: os.stat(path).st_size == 24, what='a header')
+        check(packets(path) == [], 'of another peer')
+        # not through a link that somebody has laid
+        n.stop()
+        os.rename(path, path + '.old')
+        os.symlink(path + '.old', path)
+        n.start(n.conf(extra='pcap file "%s"' % path), wait=False)
+        check(n.daemon.wait(5) == 1 and 'pcap file: ' in n.logtext(),
+              n.logtext())
+    finally:
+        n.stop()
+        n.start()
+        session(n)
+
+
 def test_metrics_log(n):
     """The figures in the log, under the names that wgslirp gives them."""
     def reports():
@@ -1299,7 +1353,7 @@ TESTS = [test_ping, test_download, test_upload, test_parallel, test_half_close,
          test_address_change, test_sticky_source, test_flood, test_metrics,
          test_tcp_options, test_restart,
          test_peer_new, test_drain, test_monitor, test_pcap,
-         test_metrics_log,
+         test_pcap_file, test_metrics_log,
          test_pause, test_peer_restart, test_wrong_key,
          test_stop, test_kill_children, test_as_root, test_overlay,
          test_no_ping, test_socket_path, test_activation]

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "ask.h"
+#include "capture.h"
 #include "client.h"
 #include "conf.h"
 #include "http.h"
@@ -36,6 +37,7 @@ watch(enum client_wish what, int on)
 	uint32_t	 v = (uint32_t)on;
 
 	if (what == CLIENT_PACKETS) {
+		v |= (uint32_t)capture_wants();
 		(void)imsgev_send(&co.pipe[PROC_SLIRP], IMSG_TAP, 0, -1, &v,
 		    sizeof(v));
 		return;
@@ -64,6 +66,7 @@ engine_msg(struct imsgev *iev, struct imsg *imsg)
 	if (imsg_get_type(imsg) == CTL_PACKET) {
 		imsg_is(imsg, &packet, sizeof(packet));
 		client_packet_all(&packet);
+		capture_packet(&packet);
 		return;
 	}
 	ask_answer(imsg);
@@ -119,6 +122,11 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 			bad_imsg("parent", IMSG_UAPI_SOCKET);
 		co.uapi_fd = imsg_take_fd(imsg);
 		break;
+	case IMSG_PCAP:
+		if (capture_wants() || co.started)
+			bad_imsg("parent", IMSG_PCAP);
+		capture_file(imsg_take_fd(imsg));
+		break;
 	case IMSG_SET_DONE:
 		imsg_is(imsg, &done, sizeof(done));
 		uapi_set_done(done.error);
@@ -138,11 +146,15 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_CONF_COMMIT:
 		http_commit();
 		report_set(co.staged.report, co.staged.report_json);
+		co.staged.pcap_peer[sizeof(co.staged.pcap_peer) - 1] = '\0';
+		capture_set(co.staged.pcap_peer, co.staged.pcap_max);
 		break;
 	case IMSG_START:
 		if (co.started || co.fd == -1)
 			bad_imsg("parent", IMSG_START);
 		start();
+		if (capture_wants())
+			watch(CLIENT_PACKETS, 1);
 		break;
 	case CTL_SETUP:
 	case CTL_END:

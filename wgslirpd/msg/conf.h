@@ -70,6 +70,8 @@ struct conf_global {
 	uint8_t		 many;		/* there are other gateways */
 	uint8_t		 report_json;
 	uint32_t	 report;	/* seconds between lines of figures */
+	uint64_t	 pcap_max;	/* bytes of the pcap file, 0: any */
+	char		 pcap_peer[PEER_NAME_LEN];	/* "": all */
 	char		 domain[DOMAIN_LEN];	/* of the peers' names */
 	struct conf_egress	 egress;
 };

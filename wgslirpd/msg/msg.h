@@ -86,6 +86,7 @@ enum proc_id {
 	M(IMSG_CONF_UPSTREAM, sizeof(struct upstream), TO_SLIRP, NO_FD) \
 	M(IMSG_CONF_NAME, sizeof(struct name_msg), TO_SLIRP, NO_FD) \
 	M(IMSG_CONF_RESOLVE, sizeof(struct resolve_msg), TO_SLIRP, NO_FD) \
+	M(IMSG_PCAP, 0, TO_CONTROL, WITH_FD)	/* the file */ \
 	M(IMSG_CONF_END, 0, TO_CHILDREN, NO_FD) \
 	M(IMSG_CONF_COMMIT, 0, TO_CHILDREN, NO_FD) \
 	/* addresses of the host, which replace those that were known */ \

@@ -151,6 +151,7 @@ config_free(struct config *c)
 	free(c->key_file);
 	free(c->public_host);
 	free(c->peers_dir);
+	free(c->pcap_file);
 	freezero(c, sizeof(*c));
 }
 

@@ -114,6 +114,8 @@ struct conf_peer {
 TAILQ_HEAD(conf_peers, conf_peer);
 RB_HEAD(conf_keys, conf_peer);
 
+#define PCAP_MAX_DEFAULT	1000000000	/* bytes */
+
 struct config {
 	struct conf_listens		 listens;
 	struct conf_prefixes		 addresses;
@@ -131,6 +133,7 @@ struct config {
 	char				*public_host;	/* for peers' files */
 	uint16_t			 public_port;
 	char				*peers_dir;	/* NULL: none */
+	char				*pcap_file;	/* the same */
 	char				 egress_if[16];	/* "": any */
 	uint32_t			 npeers;
 	struct conf_prefixes		 excludes;

@@ -44,7 +44,7 @@ struct env_parse {
 /* Known to wgslirp, and without a meaning here. */
 static const char *const	 ignored[] = {
 	"FLOW_", "HEALTHCHECK", "HEALTH_", "POOLING", "PROCESSOR_",
-	"SIMPLE_MODE", "WG_DISABLE_IPV6", "WG_PCAP", "WG_TUN_"
+	"SIMPLE_MODE", "WG_DISABLE_IPV6", "WG_TUN_"
 };
 
 static void
@@ -390,7 +390,7 @@ env_unused(void)
 static const char *const	 known[] = {
 	"METRICS_INTERVAL", "METRICS_LOG", "WG_ADDRESS", "WG_BLOCK", "WG_CONF", "WG_DEBUG", "WG_LISTEN_PORT",
 	"WG_OVERLAY_EXCLUDE_CIDRS", "WG_OVERLAY_ROUTING", "WG_PASS",
-	"WG_PEERS", "WG_PRIVATE_KEY", "WG_PRIVATE_KEY_FILE",
+	"WG_PCAP", "WG_PEERS", "WG_PRIVATE_KEY", "WG_PRIVATE_KEY_FILE",
 	"WG_UAPI_INTERFACE"
 };
 
@@ -634,6 +634,11 @@ config_env(int check_only, char *err, size_t errlen)
 	e.conf->g.mtu = ENV_MTU_DEFAULT;
 	env_directives(&e);
 	env_metrics(&e);
+	if ((v = env_get("WG_PCAP")) != NULL) {
+		if ((e.conf->pcap_file = strdup(v)) == NULL)
+			fatal(NULL);
+		e.conf->g.pcap_max = PCAP_MAX_DEFAULT;
+	}
 	e.conf->g.many = env_get("WG_GATEWAY_ID") != NULL;
 	if ((v = env_get("WG_ADDRESS")) != NULL)
 		env_prefixes(&e, "WG_ADDRESS", v, &e.conf->addresses, 0);

@@ -19,6 +19,7 @@
 
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -450,6 +451,26 @@ open_sockets(void)
 	env.uapi_made = 1;
 }
 
+/* While files can still be written: what has captures is opened once. */
+static void
+open_pcap(void)
+{
+	const char	*path = env.conf->pcap_file;
+	struct stat	 st;
+
+	env.pcap_fd = -1;
+	if (path == NULL)
+		return;
+	env.pcap_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW |
+	    O_NONBLOCK | O_CLOEXEC, 0600);
+	if (env.pcap_fd == -1)
+		fatal("pcap file: %s", path);
+	if (fstat(env.pcap_fd, &st) == -1 || !S_ISREG(st.st_mode))
+		fatalx("pcap file: %s: not a file", path);
+	if (ftruncate(env.pcap_fd, 0) == -1)
+		fatal("pcap file: %s", path);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -526,6 +547,7 @@ main(int argc, char *argv[])
 	set_socket_path(sock);
 	signal(SIGPIPE, SIG_IGN);
 	open_sockets();
+	open_pcap();
 	if (!env.foreground) {
 		log_init(0);
 		/* relative names of key files stay what they are */

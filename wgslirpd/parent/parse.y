@@ -114,10 +114,10 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 %token	MAX METRICS MTU
 %token	NEW NO NOPRIVATEKEY
 %token	OFFLOAD ON OUT OVERLAY
-%token	PASS PEER PERSISTENT PORT PRESHARED PRIVATE PROTO PROXY PUBLIC
+%token	PASS PCAP PEER PERSISTENT PORT PRESHARED PRIVATE PROTO PROXY PUBLIC
 %token	QUICK QUOTA
 %token	RATE REDACTED RESERVED RETURN_
-%token	TABLE TCP TO TOS TTL
+%token	SIZE TABLE TCP TO TOS TTL
 %token	UAPI UDP UPSTREAM USERS
 %token	VERBOSE
 %token	YES
@@ -264,6 +264,12 @@ main		: LISTEN ON STRING lport	{
 				YYERROR;
 			conf->g.many = 1;
 		}
+		| PCAP FILE_ STRING	{
+			free(conf->pcap_file);
+			conf->pcap_file = $3;
+			conf->g.pcap_max = PCAP_MAX_DEFAULT;
+			conf->g.pcap_peer[0] = '\0';
+		} pcapopts
 		| UAPI INTERFACE STRING secrets	{
 			if (!uapi_name_valid($3)) {
 				yyerror("uapi interface: 1 to %d letters, "
@@ -342,6 +348,27 @@ port		: /* empty */		{ $$ = 0; }
 			if (get_number($2, 1, UINT16_MAX, "port") == -1)
 				YYERROR;
 			$$ = $2;
+		}
+		;
+
+pcapopts	: /* empty */
+		| pcapopts PEER string	{
+			if (strlcpy(conf->g.pcap_peer, $3,
+			    sizeof(conf->g.pcap_peer)) >=
+			    sizeof(conf->g.pcap_peer)) {
+				yyerror("pcap file: no peer has such a name");
+				free($3);
+				YYERROR;
+			}
+			free($3);
+		}
+		| pcapopts MAX SIZE string	{
+			if (strcmp($4, "0") == 0) {
+				conf->g.pcap_max = 0;
+				free($4);
+			} else if (get_size($4, &conf->g.pcap_max,
+			    "max size") == -1)
+				YYERROR;
 		}
 		;
 
@@ -937,6 +964,7 @@ static const struct keyword	 keywords[] = {
 	{ "out",	OUT },
 	{ "overlay",	OVERLAY },
 	{ "pass",	PASS },
+	{ "pcap",	PCAP },
 	{ "peer",	PEER },
 	{ "persistent",	PERSISTENT },
 	{ "port",	PORT },
@@ -951,6 +979,7 @@ static const struct keyword	 keywords[] = {
 	{ "redacted",	REDACTED },
 	{ "reserved",	RESERVED },
 	{ "return",	RETURN_ },
+	{ "size",	SIZE },
 	{ "table",	TABLE },
 	{ "tcp",	TCP },
 	{ "to",		TO },

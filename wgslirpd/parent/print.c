@@ -69,6 +69,20 @@ print_public(const struct config *c)
 }
 
 static void
+print_pcap(const struct config *c)
+{
+	if (c->pcap_file == NULL)
+		return;
+	printf("pcap file ");
+	print_string(c->pcap_file);
+	if (c->g.pcap_peer[0] != '\0') {
+		printf(" peer ");
+		print_string(c->g.pcap_peer);
+	}
+	printf(" max size %" PRIu64 "\n", c->g.pcap_max);
+}
+
+static void
 print_secret(const char *what, enum secret_from from, const char *file)
 {
 	if (from == SECRET_NONE)
@@ -244,6 +258,7 @@ print_config(const struct config *c)
 		    ipaddr_str(&l->addr, buf, sizeof(buf)), l->port);
 	print_secret("private key", c->key_from, c->key_file);
 	print_public(c);
+	print_pcap(c);
 	/* its default, and it means something that it was said */
 	if (c->g.many && c->g.gateway == 0)
 		printf("gateway id 0\n");

@@ -81,6 +81,10 @@ reload_ready(void)
 		imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_UAPI_SOCKET,
 		    0, env.uapi_fd, NULL, 0);
 	env.uapi_fd = -1;
+	if (env.pcap_fd != -1)
+		imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_PCAP, 0,
+		    env.pcap_fd, NULL, 0);
+	env.pcap_fd = -1;
 	children_send(IMSG_VERBOSE, &env.conf->verbose,
 	    sizeof(env.conf->verbose));
 	env.naips = config_count_aips(env.conf);
@@ -323,6 +327,11 @@ reload(void)
 	    strcmp(conf->uapi_name, env.conf->uapi_name) != 0) {
 		reload_fail(conf, "uapi interface: takes a restart to "
 		    "change");
+		return;
+	}
+	if (strcmp(conf->pcap_file != NULL ? conf->pcap_file : "",
+	    env.conf->pcap_file != NULL ? env.conf->pcap_file : "") != 0) {
+		reload_fail(conf, "pcap file: takes a restart to change");
 		return;
 	}
 	if (config_merge(conf, env.conf) == -1) {

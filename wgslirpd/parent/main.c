@@ -20,6 +20,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -451,6 +452,31 @@ open_sockets(void)
 	env.uapi_made = 1;
 }
 
+#ifdef __GLIBC__
+/*
+ * The dynamic linker binds libc's own calls when they are first made, and
+ * keeps the vector registers on the stack meanwhile, with whatever strlen(3) or
+ * memcpy(3) has left there: a key, after which the stack cannot be searched.
+ * So everything is bound before there is one; that takes an environment
+ * variable that the program was started with.
+ */
+static void
+bind_all(char *argv[])
+{
+	char	 path[PATH_MAX];
+	ssize_t	 n;
+
+	if (getenv("LD_BIND_NOW") != NULL)
+		return;
+	n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	if (n <= 0 || setenv("LD_BIND_NOW", "1", 1) == -1)
+		return;
+	path[n] = '\0';
+	execv(path, argv);
+	/* a binary that was replaced, say: it is safe as it is, but for that */
+}
+#endif
+
 /* While files can still be written: what has captures is opened once. */
 static void
 open_pcap(void)
@@ -480,6 +506,9 @@ main(int argc, char *argv[])
 
 	if (sandbox_hide() == -1)
 		err(1, "cannot hide this process's memory");
+#ifdef __GLIBC__
+	bind_all(argv);
+#endif
 	env.path = dflt;
 	env.argv0 = argv[0];
 	while ((ch = getopt(argc, argv, "D:P:def:hns:v")) != -1) {

@@ -150,6 +150,11 @@ status=$?
 grep -v passed "$t/out"
 count config $status
 
+$python regress/deploy/deploy.py >"$t/out" 2>&1
+status=$?
+grep -v passed "$t/out"
+count "files for containers" $status
+
 regress/sandbox/test_sandbox.t >"$t/out" 2>&1
 status=$?
 grep -v passed "$t/out"

@@ -26,7 +26,7 @@ bad() {
 $ctl genkey >"$t/key"
 $ctl genpsk >"$t/psk"
 K=$(cat "$t/key")
-P=$($ctl pubkey <"$t/key")
+P=$($ctl genkey | $ctl pubkey)
 Q=$($ctl genkey | $ctl pubkey)
 cp "$t/key" "$t/open.key"
 chmod 644 "$t/open.key"
@@ -401,6 +401,18 @@ peer "b" {
 X
 warned "forward to nobody" "$t/c:3: forward to 10.77.0.9, which no peer has"
 warned "expired" "$t/c:4: peer \"a\" has expired already"
+cat >>"$t/c" <<X
+peer "me" {
+	public key "$(echo "$K" | $ctl pubkey)"
+	allowed ips 10.77.0.7/32
+}
+X
+warned "own key" 'peer "me" has this gateway'"'"'s own key'
+out=$($d -n -D wrong=1 -f "$t/c" 2>&1)
+case $out in
+*"-D wrong: no macro of that name is used"*OK)	ok ;;
+*)	bad "-D of nothing" "$out" ;;
+esac
 warned "the same allowed ips" 'both have the allowed ips 10.77.0.3/32'
 out=$($d -nv -f "$t/c" 2>/dev/null | grep endpoint | tr -d '\t' | tr '\n' ' ')
 want='endpoint "vpn.example.com" port 443 endpoint "2001:db8::1" port 7 '

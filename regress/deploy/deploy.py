@@ -260,7 +260,8 @@ def limits(private):
 
 private = subprocess.run([CTL, 'genkey'], check=True, text=True,
                          stdout=subprocess.PIPE).stdout.strip()
-PUBLIC = subprocess.run([CTL, 'pubkey'], check=True, text=True, input=private,
+PUBLIC = subprocess.run('%s genkey | %s pubkey' % (CTL, CTL), check=True,
+                        text=True, shell=True,
                         stdout=subprocess.PIPE).stdout.strip()
 fd, path = tempfile.mkstemp()
 try:

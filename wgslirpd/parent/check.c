@@ -9,6 +9,8 @@
 #include <sys/queue.h>
 #include <netinet/in.h>
 
+#include <openssl/evp.h>
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -364,6 +366,29 @@ anybody_has(const struct config *c, const struct ipaddr *a)
 	return (0);
 }
 
+/*
+ * A peer with the gateway's own key is none: the crypto engine says so when it
+ * starts.  Where nothing is started, nobody else can.
+ */
+static void
+warn_own_key(const struct config *c)
+{
+	const struct conf_peer	*p;
+	EVP_PKEY		*k;
+	uint8_t			 public[KEY_LEN];
+	size_t			 len = KEY_LEN;
+
+	if (!c->check_only || c->key_from == SECRET_REDACTED)
+		return;
+	k = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, c->key,
+	    KEY_LEN);
+	if (k != NULL && EVP_PKEY_get_raw_public_key(k, public, &len) == 1)
+		TAILQ_FOREACH(p, &c->peers, entry)
+			if (memcmp(p->public, public, KEY_LEN) == 0)
+				warn_peer(p, "has this gateway's own key");
+	EVP_PKEY_free(k);
+}
+
 void
 config_warn(const struct config *c)
 {
@@ -373,6 +398,7 @@ config_warn(const struct config *c)
 	int64_t				 now = (int64_t)time(NULL);
 
 	warn_shared_aips(c);
+	warn_own_key(c);
 	TAILQ_FOREACH(p, &c->peers, entry)
 		if (p->expires != 0 && p->expires <= now)
 			warn_peer(p, "has expired already");

@@ -61,6 +61,7 @@ struct sym {
 	char			*name;
 	char			*value;
 	int			 persist;	/* from the command line */
+	int			 used;
 	int			 exposed;	/* or a file of everybody's */
 };
 static TAILQ_HEAD(, sym)	 syms = TAILQ_HEAD_INITIALIZER(syms);
@@ -814,7 +815,20 @@ symget(const char *name)
 	struct sym	*s;
 
 	TAILQ_FOREACH(s, &syms, entry)
-		if (strcmp(s->name, name) == 0)
+		if (strcmp(s->name, name) == 0) {
+			s->used = 1;
 			return (s);
+		}
 	return (NULL);
+}
+
+void
+lex_warn_unused(void)
+{
+	const struct sym	*s;
+
+	TAILQ_FOREACH(s, &syms, entry)
+		if (s->persist && !s->used)
+			log_warnx("-D %s: no macro of that name is used",
+			    s->name);
 }

@@ -59,4 +59,7 @@ void		 lex_paths(void (*)(const char *, void *), void *);
 /* "-D name=value"; -1 if it is not that. */
 int		 lex_cmdline(const char *);
 
+/* Tell of those that no configuration has asked for. */
+void		 lex_warn_unused(void);
+
 #endif

@@ -561,6 +561,7 @@ main(int argc, char *argv[])
 		env.cwd[0] = '\0';
 	env.conf = read_config(noaction);
 	config_warn(env.conf);
+	lex_warn_unused();
 	if (noaction) {
 		if (env.verbose_flag)
 			print_config(env.conf);

@@ -46,25 +46,39 @@ fits(const struct command *c, int n, const char *arg)
 	return (strncmp(word(c, n, buf), arg, strlen(arg)) == 0);
 }
 
+/*
+ * The next word at a place that differs from the one in w, of the commands that
+ * begin with first (n 1) or all (n 0); 0 if there is none.
+ */
+static int
+next_word(const struct command **c, const char *first, int n, char w[WORD_LEN])
+{
+	char	 buf[WORD_LEN], one[WORD_LEN];
+
+	for (; (*c)->words != NULL; (*c)++) {
+		if (n == 1 && strcmp(word(*c, 0, one), first) != 0)
+			continue;
+		word(*c, n, buf);
+		if (buf[0] == '\0' || strcmp(buf, w) == 0)
+			continue;
+		strlcpy(w, buf, WORD_LEN);
+		(*c)++;
+		return (1);
+	}
+	return (0);
+}
+
 /* Say which words would do in the place of a wrong one. */
 static void __attribute__((noreturn))
 wrong(const char *bad, const char *first, int n)
 {
-	const struct command	*c;
-	char			 buf[WORD_LEN], one[WORD_LEN], last[WORD_LEN];
-	char			 line[1024] = "";
+	const struct command	*c = commands;
+	char			 w[WORD_LEN] = "", line[1024] = "";
 
-	last[0] = '\0';
-	for (c = commands; c->words != NULL; c++) {
-		if (n == 1 && strcmp(word(c, 0, one), first) != 0)
-			continue;
-		word(c, n, buf);
-		if (buf[0] == '\0' || strcmp(buf, last) == 0)
-			continue;
-		strlcpy(last, buf, sizeof(last));
+	while (next_word(&c, first, n, w)) {
 		if (line[0] != '\0')
 			strlcat(line, ", ", sizeof(line));
-		strlcat(line, buf, sizeof(line));
+		strlcat(line, w, sizeof(line));
 	}
 	if (bad == NULL)
 		errx(1, "%s: what? one of %s", first, line);
@@ -155,19 +169,13 @@ command_list(FILE *f)
 static void
 put_words(const char *first)
 {
-	const struct command	*c;
-	char			 buf[WORD_LEN], one[WORD_LEN], last[WORD_LEN];
-	int			 n = first != NULL;
+	const struct command	*c = commands;
+	char			 w[WORD_LEN] = "";
+	const char		*space = "";
 
-	last[0] = '\0';
-	for (c = commands; c->words != NULL; c++) {
-		if (n == 1 && strcmp(word(c, 0, one), first) != 0)
-			continue;
-		word(c, n, buf);
-		if (buf[0] == '\0' || strcmp(buf, last) == 0)
-			continue;
-		printf("%s%s", last[0] != '\0' ? " " : "", buf);
-		strlcpy(last, buf, sizeof(last));
+	while (next_word(&c, first, first != NULL, w)) {
+		printf("%s%s", space, w);
+		space = " ";
 	}
 }
 

@@ -747,21 +747,24 @@ def test_reserved(n):
     session(n)
 
 
+def echo_end(ready):
+    """How a connection to the echo service ends that says nothing more."""
+    with dial(SERVER4, server.ECHO) as s:
+        s.sendall(b'x')
+        s.recv(1)
+        ready()
+        s.settimeout(10)
+        try:
+            return s.recv(1)
+        except ConnectionResetError:
+            return 'reset'
+        except socket.timeout:
+            return 'alive'
+
+
 def test_dead_server(n):
     """A server that is gone without a word is noticed."""
-    def hold(ready):
-        with dial(SERVER4, server.ECHO) as s:
-            s.sendall(b'x')
-            s.recv(1)
-            ready()
-            s.settimeout(10)
-            try:
-                return s.recv(1)
-            except ConnectionResetError:
-                return 'reset'
-            except socket.timeout:
-                return 'alive'
-    end = n.begin_ready('c', hold)
+    end = n.begin_ready('c', echo_end)
     out = run('ip', 'netns', 'exec', n.nsname('g'), 'ss', '-tnoH', 'dst',
               '%s:%d' % (SERVER4, server.ECHO)).stdout
     check(re.search(r'timer:\(keepalive,9min', out), 'not asked for', out)
@@ -971,18 +974,8 @@ def test_peer_new(n):
 
 def test_drain(n):
     """Drained: guests hear of it, nothing is sent any more, health fails."""
-    def hold(ready):
-        with dial(SERVER4, server.ECHO) as s:
-            s.sendall(b'x')
-            s.recv(1)
-            ready()
-            s.settimeout(10)
-            try:
-                return s.recv(1)
-            except ConnectionResetError:
-                return 'reset'
     check(n.ctl('health').returncode == 0, 'not well')
-    end = n.begin_ready('c', hold)
+    end = n.begin_ready('c', echo_end)
     n.ctl('drain')
     check(end() == 'reset', 'the guest was not told')
     r = n.ctl('health', ok=False)

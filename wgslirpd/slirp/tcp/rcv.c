@@ -36,6 +36,7 @@
 #define NOBUFS_RETRY	MONO_MS(20)
 #define MAX_IOV		256
 #define QUICKACKS	16
+#define RCV_RTT_TIME	MONO_SEC(10)
 #define RCV_RTT_MAX	60000	/* ms; what is longer is no round trip */
 
 /* Payload of this batch that goes to the host from its packet slot. */
@@ -79,10 +80,11 @@ add_item(struct slirp *s, struct tcpcb *t, const uint8_t *data,
 /*
  * The round trip, for who receives only: the guest echoes the time of what it
  * was sent last (RFC 7323 4).  A guest that has nothing to send makes it
- * longer than it is, so that the average leans to what is short.
+ * longer than it is, and so do queues that a larger window would only fill: it
+ * is the least of ten seconds, after which the path may be another one.
  */
 static void
-receiver_rtt(struct tcpcb *t, const struct tcp_in *in)
+receiver_rtt(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 {
 	uint32_t	 ms;
 	mono_t		 rtt;
@@ -95,10 +97,11 @@ receiver_rtt(struct tcpcb *t, const struct tcp_in *in)
 	if (ms > RCV_RTT_MAX)
 		return;
 	rtt = MONO_MS(ms > 0 ? ms : 1);
-	if (t->x->rcv_rtt == 0 || rtt < t->x->rcv_rtt)
+	if (t->x->rcv_rtt == 0 || rtt <= t->x->rcv_rtt ||
+	    s->now - t->x->rcv_rtt_at > RCV_RTT_TIME) {
 		t->x->rcv_rtt = rtt;
-	else
-		t->x->rcv_rtt += (rtt - t->x->rcv_rtt) / 8;
+		t->x->rcv_rtt_at = s->now;
+	}
 }
 
 /*
@@ -116,7 +119,7 @@ tcp_receive(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 		t->fin_seq = in->seq + in->len;
 	}
 	t->quiet = 0;
-	receiver_rtt(t, in);
+	receiver_rtt(s, t, in);
 	make_dirty(s, t);
 	if (SEQ_LT(seq, t->rcv_nxt)) {
 		skip = t->rcv_nxt - seq;
@@ -172,8 +175,8 @@ tcp_receive(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 
 /*
  * The window grows while the guest fills it within a round trip or two, and
- * the host drains it.  Without timestamps, the least time that a window took
- * is the round trip, or longer.
+ * the host drains it.  Without timestamps, and if no round trip was measured,
+ * the least time that a window took is one, or longer.
  */
 static void
 tune_window(struct slirp *s, struct tcpcb *t)
@@ -182,7 +185,7 @@ tune_window(struct slirp *s, struct tcpcb *t)
 
 	if (SEQ_LT(t->host_nxt, t->x->tune_seq))
 		return;
-	if (!t->ts_ok && (rtt == 0 || took < rtt))
+	if (!t->ts_ok && t->srtt == 0 && (rtt == 0 || took < rtt))
 		rtt = t->x->rcv_rtt = took;
 	if (rtt < t->srtt)
 		rtt = t->srtt;

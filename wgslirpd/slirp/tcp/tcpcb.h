@@ -116,7 +116,7 @@ struct tcp_xfer {
 	uint64_t		 pace_rate;	/* bytes a second, 0: any */
 	union cc_state		 cc;
 	mono_t			 tune_start;
-	mono_t			 rcv_rtt;	/* as the receiver sees it, 0: not */
+	mono_t			 rcv_rtt, rcv_rtt_at;	/* receiver's, 0: none */
 	uint32_t		 rcv_tsecr;	/* the last that told it */
 	/* deadlines, 0 if not armed */
 	mono_t			 t_rexmt;

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 """
-The files for containers in etc/: what they say is what the programs take, the
-pods keep within Kubernetes' "restricted" standard, and the programs run with
+The files for containers and Prometheus in etc/: what they say is what the
+programs take and tell, the pods keep within Kubernetes' "restricted" standard, and the programs run with
 nothing more than that.
 
 https://kubernetes.io/docs/concepts/security/pod-security-standards/
 """
 
 import copy
+import json
 import os
 import re
 import shutil
@@ -212,6 +213,52 @@ def quadlet(key):
     known_commands('quadlet', [said['HealthCmd'][0].split()])
 
 
+def balanced(expr):
+    """Every bracket of a PromQL expression has its other one."""
+    stack = []
+    for c in re.sub(r'"[^"]*"', '""', expr):
+        if c in '([{':
+            stack.append(')]}'['([{'.index(c)])
+        elif c in ')]}' and (not stack or stack.pop() != c):
+            return False
+    return not stack
+
+
+def prometheus(names):
+    """What the rules and the dashboard ask for is what is served."""
+    folder = os.path.join(TOP, 'etc/prometheus')
+    with open(os.path.join(folder, 'alerts.yaml')) as f:
+        rules = [r for g in yaml.safe_load(f)['groups'] for r in g['rules']]
+    with open(os.path.join(folder, 'grafana.json')) as f:
+        board = json.load(f)
+    asked = [(r['alert'], r['expr']) for r in rules]
+    asked += [(p['title'], t['expr']) for p in board['panels']
+              for t in p['targets']]
+    asked.append(('gateways', board['templating']['list'][1]['query'][
+        'query']))
+    for what, expr in asked:
+        used = set(re.findall(r'\bwgslirpd_\w+', expr))
+        check('prometheus: ' + what, used <= names and balanced(expr) and
+              (used or 'up{' in expr), used - names, expr)
+    check('rules: their names', len({r['alert'] for r in rules}) ==
+          len(rules) and all('summary' in r['annotations'] and
+                             'severity' in r['labels'] for r in rules))
+    ids = [p['id'] for p in board['panels']]
+    check('dashboard: numbers', len(set(ids)) == len(ids))
+    cells = [(p['gridPos']['x'] + x, p['gridPos']['y'] + y)
+             for p in board['panels'] for x in range(p['gridPos']['w'])
+             for y in range(p['gridPos']['h'])]
+    check('dashboard: places', len(set(cells)) == len(cells) and
+          max(x for x, _ in cells) < 24)
+    # of a counter only its rate means something, and of a rate only a counter
+    for what, expr in asked:
+        rated = set(re.findall(r'rate\((wgslirpd_\w+)', expr))
+        check('prometheus: rates in ' + what, all(
+            r.endswith('_total') for r in rated) and not [
+                u for u in re.findall(r'\bwgslirpd_\w+_total', expr)
+                if u not in rated and 'quota' not in expr], expr)
+
+
 SCRIPT = '''
 export WGSLIRPD_SOCKET=/tmp/wgslirpd.sock
 app/wgslirpd -d -e 2>/tmp/log &
@@ -223,6 +270,7 @@ echo "health $?"
 if touch /x 2>/dev/null; then echo writable; fi
 grep -E '^(CapEff|CapBnd|NoNewPrivs)' /proc/$!/status
 app/wgslirpctl -j show processes
+app/wgslirpctl show metrics
 app/wgslirpctl drain && ! app/wgslirpctl health 2>/dev/null
 echo "drain $?"
 app/wgslirpctl show >/dev/null
@@ -244,6 +292,7 @@ def limits(private):
             ns + ['sh', os.path.join(HERE, 'limits.sh'), root, TOP,
                   'env', '-i', 'PATH=/usr/bin:/bin',
                   'WG_PRIVATE_KEY=' + private, 'WG_ADDRESS=10.77.0.1/24',
+                  'WG_PEERS=0', 'WG_PEER_0_PUBLIC_KEY=' + PUBLIC,
                   'sh', '-c', SCRIPT], timeout=60, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         out = r.stdout
@@ -252,6 +301,7 @@ def limits(private):
     for want in ('health 0', 'drain 0', 'show 0', 'end 0', 'NoNewPrivs:\t1',
                  'CapEff:\t0000000000000000', 'CapBnd:\t0000000000000000'):
         check('within the limits: ' + want, want in out.splitlines(), out)
+    prometheus(set(re.findall(r'^(wgslirpd_\w+)[{ ]', out, re.M)))
     check('nothing to write', 'writable' not in out.splitlines())
     check('sandboxed all the same', out.count('"seccomp":1') == 4 or
           out.count('"seccomp":true') == 4 or

@@ -250,6 +250,12 @@ def prometheus(names):
              for y in range(p['gridPos']['h'])]
     check('dashboard: places', len(set(cells)) == len(cells) and
           max(x for x, _ in cells) < 24)
+    promtool = shutil.which('promtool')
+    if promtool:
+        r = subprocess.run([promtool, 'check', 'rules', os.path.join(
+            folder, 'alerts.yaml')], text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT)
+        check('promtool', r.returncode == 0, r.stdout)
     # of a counter only its rate means something, and of a rate only a counter
     for what, expr in asked:
         rated = set(re.findall(r'rate\((wgslirpd_\w+)', expr))

@@ -448,6 +448,43 @@ address 10.77.0.1/24
 public endpoint "a b"
 X
 refused "public endpoint" "neither an address nor a host name"
+# rules that never decide; those that do, and look like it
+idle() {
+	conf <<X
+private key "$K"
+address 10.77.0.1/24
+table <t> { 192.0.2.0/24 }
+peer "a" {
+	public key "$Q"
+	allowed ips 10.77.0.3/32
+}
+$2
+$3
+X
+	out=$($d -n -f "$t/c" 2>&1 | grep decides)
+	case $1$out in
+	first*"c:8: the rule never decides: that of line 9 comes later")	ok ;;
+	second*"c:9: the rule never decides: that of line 8 is quick")	ok ;;
+	none)	ok ;;
+	*)	bad "idle rule" "$2" "$3" "$out" ;;
+	esac
+}
+idle first "pass to 192.0.2.1" "block to 192.0.2.0/24"
+idle first "pass from peer a to 10.0.0.0/8 port 53" "block from any"
+idle first "block to <t>" "block to <t>"
+idle first "pass to private" "block to any"
+idle second "block quick to any" "pass to 192.0.2.1"
+idle second "block quick proto tcp to any port 1:99" \
+    "pass quick proto tcp to any port 25"
+idle none "block to any" "pass to 192.0.2.1"
+idle none "block to { 10.1.0.0/16 10.0.0.0/8 }" "pass to 192.0.2.1"
+idle none "pass quick to 192.0.2.1" "block to any"
+idle none "pass to 10.1.2.3" "pass to any"
+idle none "block to <t>" "block to 192.0.2.0/24"
+idle none "block proto tcp to any" "block proto udp to any"
+idle none "pass from any to any" "block from peer a to any"
+idle none "block to 192.0.2.0/24 port 25" "pass to 192.0.2.0/24 port 26"
+idle none "block to 2001:db8::/32" "block to 32.0.0.0/3"
 conf <<X
 private key "$K"
 address 10.77.0.1/24

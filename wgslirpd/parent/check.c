@@ -389,6 +389,72 @@ warn_own_key(const struct config *c)
 	EVP_PKEY_free(k);
 }
 
+/* Does one side of a rule name all that the other one does? */
+static int
+side_covers(const struct ipprefix *a, uint16_t atable, const char *aname,
+    const struct ipprefix *b, uint16_t btable, const char *bname)
+{
+	if (atable != RULE_NO_TABLE || btable != RULE_NO_TABLE)
+		return (atable != RULE_NO_TABLE && btable != RULE_NO_TABLE &&
+		    strcmp(aname, bname) == 0);
+	return (a->addr.af == 0 || (b->addr.af == a->addr.af &&
+	    a->len <= b->len && ipprefix_match(a, &b->addr)));
+}
+
+/*
+ * Does a match whatever b matches?  Passing to any opens nothing that is
+ * closed from the start: only a pass to the same is as good.
+ */
+static int
+rule_covers(const struct conf_rule *ca, const struct conf_rule *cb)
+{
+	const struct rule	*a = &ca->rule, *b = &cb->rule;
+	int			 to;
+
+	if (a->private || b->private)
+		to = a->private ? b->private : a->to.addr.af == 0 &&
+		    a->to_table == RULE_NO_TABLE;
+	else
+		to = side_covers(&a->to, a->to_table, ca->to_table, &b->to,
+		    b->to_table, cb->to_table);
+	if (a->pass && b->pass && (a->private != b->private ||
+	    a->to.addr.af != b->to.addr.af || a->to.len != b->to.len))
+		return (0);
+	return (to && (ca->peer[0] == '\0' ||
+	    strcmp(ca->peer, cb->peer) == 0) &&
+	    (a->proto == 0 || a->proto == b->proto) &&
+	    side_covers(&a->from, a->from_table, ca->from_table, &b->from,
+	    b->from_table, cb->from_table) &&
+	    (a->port_lo == 0 || (b->port_lo >= a->port_lo &&
+	    b->port_hi <= a->port_hi)));
+}
+
+/* The last rule that matches decides, or the first with quick. */
+static void
+warn_idle_rules(const struct config *c)
+{
+	const struct conf_rule	*r, *x;
+	int			 after;
+
+	TAILQ_FOREACH(r, &c->rules, entry) {
+		after = 0;
+		TAILQ_FOREACH(x, &c->rules, entry) {
+			if (x == r)
+				after = 1;
+			else if (x->line == r->line &&
+			    strcmp(x->file, r->file) == 0)
+				continue;	/* one list */
+			else if (after ? !r->rule.quick && rule_covers(x, r) :
+			    x->rule.quick && rule_covers(x, r))
+				break;
+		}
+		if (x != NULL)
+			log_warnx("%s:%d: the rule never decides: that of "
+			    "line %d %s", r->file, r->line, x->line,
+			    after ? "comes later" : "is quick");
+	}
+}
+
 void
 config_warn(const struct config *c)
 {
@@ -399,6 +465,9 @@ config_warn(const struct config *c)
 
 	warn_shared_aips(c);
 	warn_own_key(c);
+	/* thousands of rules are made by a program, and take their time */
+	if (c->check_only)
+		warn_idle_rules(c);
 	TAILQ_FOREACH(p, &c->peers, entry)
 		if (p->expires != 0 && p->expires <= now)
 			warn_peer(p, "has expired already");

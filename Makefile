@@ -241,7 +241,8 @@ install: all
 	    $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(BASHDIR)
 	sed 's|/usr/local/sbin|$(SBINDIR)|' etc/wgslirpd.service \
 	    >$(DESTDIR)$(UNITDIR)/wgslirpd.service
-	install -m 644 etc/wgslirpd.socket $(DESTDIR)$(UNITDIR)
+	install -m 644 etc/wgslirpd.socket etc/wgslirpd-udp.socket \
+	    $(DESTDIR)$(UNITDIR)
 	sed 's|/usr/local/sbin|$(SBINDIR)|' etc/wgslirpd.user.service \
 	    >$(DESTDIR)$(USERUNITDIR)/wgslirpd.service
 	install -m 644 etc/wgslirpd.sysusers \

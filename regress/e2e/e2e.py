@@ -1280,20 +1280,31 @@ def test_socket_path(n):
     n.write_conf(n.conf())
 
 
-def test_activation(n):
-    """Sockets from a service manager."""
-    n.stop()
-    conf = n.write_conf(n.conf())
-    open(n.log, 'w').close()
-
-    def child():
-        # as systemd makes it: one socket for both families
+def held_sockets(n):
+    """The UDP and the control socket, as systemd makes them."""
+    here = os.open('/proc/self/ns/net', os.O_RDONLY)
+    try:
+        setns(n.ns['g'])
+        # one for both families
         u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
         u.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         u.bind(('::', 51820))
-        s = socket.socket(socket.AF_UNIX)
-        s.bind(n.dir + '/run/act.sock')
-        s.listen(5)
+    finally:
+        setns(here)
+        os.close(here)
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(n.dir + '/run/act.sock')
+    if n.owner is not None:
+        os.chown(n.dir + '/run/act.sock', n.owner, n.owner)
+    s.listen(5)
+    return u, s
+
+
+def start_held(n, u, s, conf):
+    """A daemon that is given sockets, as another manager would start it."""
+    open(n.log, 'w').close()
+
+    def child():
         a, b = os.dup(u.fileno()), os.dup(s.fileno())
         os.dup2(a, 200)
         os.dup2(b, 201)
@@ -1318,8 +1329,22 @@ def test_activation(n):
             child()
         finally:
             os._exit(127)
+    wait_for(lambda: 'started' in n.logtext(), what='start')
+    return pid
+
+
+def stop_held(pid):
+    os.kill(pid, signal.SIGTERM)
+    os.waitpid(pid, 0)
+
+
+def test_activation(n):
+    """Sockets from a service manager, which outlive the daemon."""
+    n.stop()
+    conf = n.write_conf(n.conf())
+    u, s = held_sockets(n)
     try:
-        wait_for(lambda: 'started' in n.logtext(), what='start')
+        pid = start_held(n, u, s, conf)
         session(n)
         r = run(n.bin + '/wgslirpctl', '-s', n.dir + '/run/act.sock',
                 'show')
@@ -1327,9 +1352,20 @@ def test_activation(n):
         r = run(n.bin + '/wgslirpctl', '-s', n.dir + '/run/act.sock',
                 'show', 'peers', '-v')
         check('endpoint: 10.9.0.2:' in r.stdout, r.stdout)
+        stop_held(pid)
+        # who connects while there is no gateway is served by the next one
+        end = n.begin('c', connect_error, SERVER4, 80, 20)
+        time.sleep(0.5)
+        pid = start_held(n, u, s, conf)
+        t = time.monotonic()
+        check(end()[0] == 'connected', 'no connection')
+        took = time.monotonic() - t
+        check(took < 4, 'not at once', took)
+        n.last = 'connected %.1f s after the start' % took
     finally:
-        os.kill(pid, signal.SIGTERM)
-        os.waitpid(pid, 0)
+        stop_held(pid)
+        u.close()
+        s.close()
         os.unlink(n.dir + '/run/act.sock')
         n.start()
 

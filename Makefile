@@ -238,7 +238,9 @@ install: all
 	    $(DESTDIR)$(MANDIR)/man8
 	install -m 644 man/wgslirpd.conf.5 $(DESTDIR)$(MANDIR)/man5
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(USERUNITDIR) \
-	    $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(BASHDIR)
+	    $(DESTDIR)$(PREFIX)/lib/sysusers.d \
+	    $(DESTDIR)$(PREFIX)/lib/tmpfiles.d \
+	    $(DESTDIR)$(PREFIX)/lib/sysctl.d $(DESTDIR)$(BASHDIR)
 	sed 's|/usr/local/sbin|$(SBINDIR)|' etc/wgslirpd.service \
 	    >$(DESTDIR)$(UNITDIR)/wgslirpd.service
 	install -m 644 etc/wgslirpd.socket etc/wgslirpd-udp.socket \
@@ -247,6 +249,10 @@ install: all
 	    >$(DESTDIR)$(USERUNITDIR)/wgslirpd.service
 	install -m 644 etc/wgslirpd.sysusers \
 	    $(DESTDIR)$(PREFIX)/lib/sysusers.d/wgslirpd.conf
+	install -m 644 etc/wgslirpd.tmpfiles \
+	    $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/wgslirpd.conf
+	install -m 644 etc/wgslirpd.sysctl \
+	    $(DESTDIR)$(PREFIX)/lib/sysctl.d/60-wgslirpd.conf
 	wgslirpctl/wgslirpctl completion bash \
 	    >$(DESTDIR)$(BASHDIR)/wgslirpctl
 	test -f $(DESTDIR)$(SYSCONFDIR)/wgslirpd/wgslirpd.conf || \

@@ -654,7 +654,20 @@ drop_caps(void)
 	memset(&hdr, 0, sizeof(hdr));
 	memset(data, 0, sizeof(data));
 	hdr.version = _LINUX_CAPABILITY_VERSION_3;
-	return ((int)syscall(SYS_capset, &hdr, data));
+	if (syscall(SYS_capset, &hdr, data) == 0)
+		return (0);
+	/*
+	 * A service manager that gave none may have forbidden the call as well
+	 * (systemd, "SystemCallFilter=~@privileged"): then there are none left
+	 * to give up, or this is an error.
+	 */
+	if (syscall(SYS_capget, &hdr, data) == -1)
+		return (-1);
+	if ((data[0].effective | data[0].permitted | data[0].inheritable |
+	    data[1].effective | data[1].permitted | data[1].inheritable) == 0)
+		return (0);
+	errno = EPERM;
+	return (-1);
 }
 
 /*

@@ -239,6 +239,17 @@ else
 	status=$?
 	grep -v passed "$t/out"
 	count "kernel's WireGuard" $status
+	if [ "$(id -u)" -eq 0 ] && command -v dpkg-shlibdeps >/dev/null &&
+	    etc/debian/build "$t/deb" >"$t/log" 2>&1; then
+		$python regress/deploy/boot.py "$kernel" "$t"/deb/*.deb \
+		    >"$t/out" 2>&1
+		status=$?
+		grep -v passed "$t/out"
+		count "the package in a booted system" $status
+	else
+		echo "SKIP the package in a booted system: not root, or no" \
+		    "dpkg-dev: $(tail -n 1 "$t/log")"
+	fi
 fi
 
 echo "$pass passed, $fail failed"

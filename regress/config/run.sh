@@ -469,6 +469,33 @@ X
 	*)	bad "idle rule" "$2" "$3" "$out" ;;
 	esac
 }
+# what is given twice, and what may be
+conf <<X
+private key "$K"
+address 10.77.0.1/24
+mtu 1420
+mtu 1300
+tcp { sack yes
+	sack no }
+peer "a" {
+	public key "$Q"
+	allowed ips 10.77.0.3/32
+	quota 1G
+	quota 2G
+}
+peer "b" {
+	public key "$K"
+	allowed ips 10.77.0.4/32
+	quota 1G
+}
+X
+out=$($d -n -f "$t/c" 2>&1 | sed -n "s,.*/c:\([0-9]*: .*\): given before.*,\1,p" |
+    tr "\n" ";")
+if [ "$out" = "4: mtu;6: sack;11: quota;" ]; then
+	ok
+else
+	bad "given twice" "$out"
+fi
 idle first "pass to 192.0.2.1" "block to 192.0.2.0/24"
 idle first "pass from peer a to 10.0.0.0/8 port 53" "block from any"
 idle first "block to <t>" "block to <t>"
@@ -494,6 +521,7 @@ good "pcap file"
 out=$($d -nv -f "$t/c" 2>/dev/null | grep pcap)
 want='pcap file "/nowhere/a b" peer "x y" max size 20000000'
 if [ "$out" = "$want" ]; then ok; else bad "pcap file" "$out"; fi
+sed -i '$d' "$t/c"
 printf '%s\n' "$out" >>"$t/c"
 good "pcap file, printed"
 conf <<X

@@ -148,6 +148,7 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		report_set(co.staged.report, co.staged.report_json);
 		co.staged.pcap_peer[sizeof(co.staged.pcap_peer) - 1] = '\0';
 		capture_set(co.staged.pcap_peer, co.staged.pcap_max);
+		imsgev_must(iev, IMSG_COMMITTED, 0, -1, NULL, 0);
 		break;
 	case IMSG_START:
 		if (co.started || co.fd == -1)

@@ -229,6 +229,7 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		if (!ce.staging)
 			bad_imsg("parent", type);
 		crypto_config_commit();
+		imsgev_must(&ce.parent, IMSG_COMMITTED, 0, -1, NULL, 0);
 		break;
 	case IMSG_START:
 		if (ce.started)

@@ -58,6 +58,7 @@ enum proc_id {
 	/* a child to the parent */ \
 	M(IMSG_READY, sizeof(struct sandbox_level), TO_PARENT, NO_FD) \
 	M(IMSG_STAGED, 0, TO_PARENT, NO_FD)	/* it has understood */ \
+	M(IMSG_COMMITTED, 0, TO_PARENT, NO_FD)	/* and does so now */ \
 	M(IMSG_LOG, sizeof(struct imsg_log), TO_PARENT, NO_FD) \
 	/* the parent to children: what they are and share */ \
 	M(IMSG_VERBOSE, sizeof(int), TO_CHILDREN, NO_FD) \

@@ -163,6 +163,18 @@ yyerror(const char *fmt, ...)
 	return (0);
 }
 
+void
+lex_warn(const char *fmt, ...)
+{
+	va_list	 ap;
+	char	 msg[256];
+
+	va_start(ap, fmt);
+	vsnprintf(msg, sizeof(msg), fmt, ap);
+	va_end(ap);
+	log_warnx("%s:%d: %s", file->name, token_line, msg);
+}
+
 /* The first thing that was wrong with the last configuration. */
 const char *
 lex_error(void)

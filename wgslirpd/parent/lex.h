@@ -47,6 +47,8 @@ const char	*lex_pattern_dir(void);
 const char	*lex_file(void);
 int		 lex_line(void);
 int		 lex_token_line(void);
+void		 lex_warn(const char *, ...)	/* with file and line */
+		    __attribute__((__format__(printf, 1, 2)));
 void		 lex_note_path(const char *);
 int		 lex_define(const char *, const char *);
 const char	*lex_exposed(void);

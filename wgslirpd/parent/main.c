@@ -80,7 +80,7 @@ sig_hup(evutil_socket_t sig, short what, void *arg)
 	(void)sig;
 	(void)what;
 	(void)arg;
-	if (env.started)
+	if (env.started || env.committing)
 		reload();
 }
 
@@ -199,7 +199,8 @@ parent_control(struct imsg *imsg)
 	imsg_is(imsg, &req, sizeof(req));
 	switch (imsg_get_type(imsg)) {
 	case CTL_RELOAD:
-		if (env.reload_id != 0 || !env.started) {
+		if (env.reload_id != 0 ||
+		    (!env.started && !env.committing)) {
 			char	 busy[CTL_TEXT_LEN] = "a reload is under way";
 
 			imsgev_must(&env.child[PROC_CONTROL].iev, CTL_FAIL,
@@ -256,6 +257,12 @@ parent_dispatch(struct imsgev *iev, struct imsg *imsg)
 		count_child(&c->staged, reload_staged,
 		    offsetof(struct child, staged));
 		break;
+	case IMSG_COMMITTED:
+		if (c->committed || !env.committing)
+			bad_imsg(proc_title(iev->peer), IMSG_COMMITTED);
+		count_child(&c->committed, reload_committed,
+		    offsetof(struct child, committed));
+		break;
 	case IMSG_LOG:
 		imsg_is(imsg, &m, sizeof(m));
 		m.line[sizeof(m.line) - 1] = '\0';
@@ -271,7 +278,8 @@ parent_dispatch(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_SET_PEER:
 	case IMSG_SET_AIP:
 	case IMSG_SET_END:
-		if (!env.started || env.uapi_path[0] == '\0')
+		if ((!env.started && !env.committing) ||
+		    env.uapi_path[0] == '\0')
 			bad_imsg(proc_title(iev->peer), imsg_get_type(imsg));
 		change_msg(imsg);
 		break;
@@ -378,7 +386,7 @@ set_socket_path(const char *arg)
 	if (path == NULL)
 		path = ctl_default_path(buf, sizeof(buf));
 	if (path == NULL)
-		errx(1, "control socket: XDG_RUNTIME_DIR is not set, use -s");
+		return;		/* a service manager may have one for us */
 	if (path[0] != '/') {
 		char	 cwd[sizeof(env.socket)];
 
@@ -430,6 +438,9 @@ open_sockets(void)
 	if (given.control != -1)
 		env.control_fd = given.control;
 	else {
+		if (env.socket[0] == '\0')
+			fatalx("control socket: XDG_RUNTIME_DIR is not set, "
+			    "use -s");
 		env.control_fd = listen_control(env.socket, err, sizeof(err));
 		if (env.control_fd == -1)
 			fatalx("%s", err);

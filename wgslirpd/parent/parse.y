@@ -40,6 +40,7 @@ struct item {
 STAILQ_HEAD(items, item);
 
 #define RATE_MIN	8000
+#define MAX_GIVEN	64
 
 #define PART_QUICK	0x01
 #define PART_LOG	0x02
@@ -60,6 +61,10 @@ static int			 parts;
 static enum directive_block	 block;		/* whose options follow */
 static char			 words[64];	/* of an option, so far */
 static struct conf_egress	*egress;	/* that is told of */
+static struct given {
+	const char		*what[MAX_GIVEN];
+	size_t			 n;
+}				 given[BLOCK_PEER + 1];
 static char			*egress_name;
 static char			 dns_word[] = "dns", log_word[] = "log";
 static char			 no_word[] = "no", yes_word[] = "yes";
@@ -88,6 +93,7 @@ static int	 egress_source(char *, int);
 static int	 get_time(char *, int64_t *);
 static int	 get_number(int64_t, int64_t, int64_t, const char *);
 static int	 set_number(enum directive_block, const char *, int64_t);
+static void	 once(enum directive_block, const char *);
 static void	 option_begin(enum directive_block);
 static int	 option_word(const char *);
 static int	 option_number(int64_t);
@@ -202,6 +208,7 @@ main		: LISTEN ON STRING lport	{
 			config_add_listen(conf, p, (uint16_t)$4);
 		}
 		| PRIVATE KEY FILE_ STRING	{
+			once(BLOCK_GLOBAL, "private key");
 			if (read_key($4, conf->key) == -1) {
 				free($4);
 				YYERROR;
@@ -211,6 +218,7 @@ main		: LISTEN ON STRING lport	{
 			conf->key_file = $4;
 		}
 		| PRIVATE KEY STRING	{
+			once(BLOCK_GLOBAL, "private key");
 			if (set_secret($3, conf->key, "private key") == -1)
 				YYERROR;
 			conf->key_from = SECRET_INLINE;
@@ -223,8 +231,8 @@ main		: LISTEN ON STRING lport	{
 			if (set_number(BLOCK_GLOBAL, "mtu", $2) == -1)
 				YYERROR;
 		}
-		| LOG VERBOSE		{ conf->verbose = 1; }
-		| LOG BRIEF		{ conf->verbose = 0; }
+		| LOG VERBOSE		{ once(BLOCK_GLOBAL, "log"); conf->verbose = 1; }
+		| LOG BRIEF		{ once(BLOCK_GLOBAL, "log"); conf->verbose = 0; }
 		| MAX FLOWS NUMBER	{
 			if (set_number(BLOCK_GLOBAL, "max flows", $3) == -1)
 				YYERROR;
@@ -235,19 +243,20 @@ main		: LISTEN ON STRING lport	{
 				YYERROR;
 		}
 		| NAT64 nat64s
-		| OFFLOAD yesno		{ conf->g.offload = $2 != 0; }
-		| OVERLAY YES excludes	{ conf->g.overlay = 1; }
-		| OVERLAY NO		{ conf->g.overlay = 0; }
-		| COPY TOS yesno	{ conf->g.copy_tos = $3 != 0; }
+		| OFFLOAD yesno		{ once(BLOCK_GLOBAL, "offload"); conf->g.offload = $2 != 0; }
+		| OVERLAY YES excludes	{ once(BLOCK_GLOBAL, "overlay"); conf->g.overlay = 1; }
+		| OVERLAY NO		{ once(BLOCK_GLOBAL, "overlay"); conf->g.overlay = 0; }
+		| COPY TOS yesno	{ once(BLOCK_GLOBAL, "copy tos"); conf->g.copy_tos = $3 != 0; }
 		| TTL NUMBER		{
 			if (set_number(BLOCK_GLOBAL, "ttl", $2) == -1)
 				YYERROR;
 		}
-		| EGRESS		{ egress_begin(&conf->g.egress, conf->egress_if); }
+		| EGRESS		{ egress_begin(&conf->g.egress, conf->egress_if); once(BLOCK_GLOBAL, "egress"); }
 		    egress
 		| PUBLIC ENDPOINT STRING port	{
 			struct ipaddr	 a;
 
+			once(BLOCK_GLOBAL, "public endpoint");
 			if (ipaddr_parse(&a, $3) == -1 && !host_name_ok($3)) {
 				yyerror("public endpoint: \"%s\" is neither "
 				    "an address nor a host name", $3);
@@ -265,12 +274,14 @@ main		: LISTEN ON STRING lport	{
 			conf->g.many = 1;
 		}
 		| PCAP FILE_ STRING	{
+			once(BLOCK_GLOBAL, "pcap file");
 			free(conf->pcap_file);
 			conf->pcap_file = $3;
 			conf->g.pcap_max = PCAP_MAX_DEFAULT;
 			conf->g.pcap_peer[0] = '\0';
 		} pcapopts
 		| UAPI INTERFACE STRING secrets	{
+			once(BLOCK_GLOBAL, "uapi interface");
 			if (!uapi_name_valid($3)) {
 				yyerror("uapi interface: 1 to %d letters, "
 				    "digits and _=+.-", UAPI_NAME_LEN - 1);
@@ -521,6 +532,7 @@ peer		: PEER STRING		{
 				YYERROR;
 			}
 			peer = config_peer_new(conf, $2);
+			given[BLOCK_PEER].n = 0;
 			peer->line = lex_line();
 			if ((peer->file = strdup(lex_file())) == NULL)
 				fatal(NULL);
@@ -536,6 +548,7 @@ peeropts	: /* empty */
 		;
 
 peeropt		: PUBLIC KEY STRING	{
+			once(BLOCK_PEER, "public key");
 			if (set_key($3, peer->public) == -1) {
 				yyerror("public key: not a key");
 				YYERROR;
@@ -543,6 +556,7 @@ peeropt		: PUBLIC KEY STRING	{
 			peer->has_public = 1;
 		}
 		| PRESHARED KEY FILE_ STRING	{
+			once(BLOCK_PEER, "preshared key");
 			if (read_key($4, peer->psk) == -1) {
 				free($4);
 				YYERROR;
@@ -552,6 +566,7 @@ peeropt		: PUBLIC KEY STRING	{
 			peer->psk_file = $4;
 		}
 		| PRESHARED KEY STRING	{
+			once(BLOCK_PEER, "preshared key");
 			if (set_secret($3, peer->psk,
 			    "preshared key") == -1)
 				YYERROR;
@@ -564,6 +579,7 @@ peeropt		: PUBLIC KEY STRING	{
 		| ENDPOINT STRING port	{
 			uint16_t	 in = 0;
 
+			once(BLOCK_PEER, "endpoint");
 			if (endpoint_split($2, &in) == -1 ||
 			    (in != 0 && $3 != 0)) {
 				yyerror("endpoint: one port, as \"host\" "
@@ -583,7 +599,7 @@ peeropt		: PUBLIC KEY STRING	{
 			peer->ep_port = $3 == 0 ? WGSLIRPD_PORT :
 			    (uint16_t)$3;
 		}
-		| EGRESS		{ egress_begin(&peer->egress, peer->egress_if); }
+		| EGRESS		{ egress_begin(&peer->egress, peer->egress_if); once(BLOCK_PEER, "egress"); }
 		    egress
 		| PERSISTENT KEEPALIVE NUMBER	{
 			if (set_number(BLOCK_PEER, "persistent keepalive",
@@ -595,6 +611,7 @@ peeropt		: PUBLIC KEY STRING	{
 				YYERROR;
 		}
 		| EXPIRES STRING	{
+			once(BLOCK_PEER, "expires");
 			if (get_time($2, &peer->expires) == -1)
 				YYERROR;
 		}
@@ -603,14 +620,17 @@ peeropt		: PUBLIC KEY STRING	{
 				YYERROR;
 		}
 		| QUOTA string		{
+			once(BLOCK_PEER, "quota");
 			if (get_size($2, &peer->quota, "quota") == -1)
 				YYERROR;
 		}
 		| RATE IN string	{
+			once(BLOCK_PEER, "rate in");
 			if (get_rate($3, &peer->rate_in) == -1)
 				YYERROR;
 		}
 		| RATE OUT string	{
+			once(BLOCK_PEER, "rate out");
 			if (get_rate($3, &peer->rate_out) == -1)
 				YYERROR;
 		}
@@ -727,6 +747,7 @@ service		: FORWARD transport FROM STRING PORT NUMBER TO STRING PORT
 		| METRICS FORMAT STRING	{
 			char	 err[DIRECTIVE_ERR];
 
+			once(BLOCK_GLOBAL, "metrics format");
 			if (directive_text(directive_find(BLOCK_GLOBAL,
 			    "metrics format"), conf, $3, err) == -1) {
 				yyerror("metrics format: %s", err);
@@ -1008,12 +1029,35 @@ get_number(int64_t v, int64_t lo, int64_t hi, const char *what)
 	return (-1);
 }
 
+/*
+ * Tell who checks a configuration of what it says twice, where the last one
+ * counts: of the whole configuration or one of its blocks, or of this peer.
+ */
+static void
+once(enum directive_block b, const char *what)
+{
+	struct given	*g = &given[b];
+	size_t		 i;
+
+	if (!conf->check_only)
+		return;
+	for (i = 0; i < g->n; i++) {
+		if (strcmp(g->what[i], what) == 0) {
+			lex_warn("%s: given before; this one counts", what);
+			return;
+		}
+	}
+	if (g->n < MAX_GIVEN)
+		g->what[g->n++] = what;
+}
+
 /* Set a directive that is a number. */
 static int
 set_number(enum directive_block b, const char *what, int64_t v)
 {
 	char	 err[DIRECTIVE_ERR];
 
+	once(b, what);
 	if (directive_number(directive_find(b, what), b == BLOCK_PEER ?
 	    (void *)peer : (void *)conf, v, err) == 0)
 		return (0);
@@ -1045,6 +1089,7 @@ option_word(const char *s)
 
 	if (d != NULL) {
 		words[0] = '\0';
+		once(block, d->words);
 		if (directive_text(d, conf, s, err) == 0)
 			return (0);
 		yyerror("%s: %s", d->words, err);
@@ -1612,6 +1657,7 @@ parse_config(const char *path, int check_only)
 
 	c = conf = directive_config();
 	conf->check_only = check_only;
+	memset(given, 0, sizeof(given));
 	if (lex_begin(path, NULL, &vocabulary) == 0)
 		yyparse();
 	bad = lex_end(&last);

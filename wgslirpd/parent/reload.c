@@ -114,12 +114,14 @@ reload_answer(const char *error)
 void
 reload_staged(void)
 {
+	int	 i;
+
+	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+		env.child[i].committed = 0;
+	env.committing = 1;
 	children_send(IMSG_CONF_COMMIT, NULL, 0);
 	if (!env.started) {
 		children_send(IMSG_START, NULL, 0);
-		env.started = 1;
-		notify("READY=1");
-		log_info("started, %u peers", env.conf->npeers);
 		return;
 	}
 	config_free(env.conf);
@@ -134,7 +136,23 @@ reload_staged(void)
 	log_setverbose(env.conf->verbose);
 	children_send(IMSG_VERBOSE, &env.conf->verbose,
 	    sizeof(env.conf->verbose));
-	log_info("configuration reloaded, %u peers", env.conf->npeers);
+}
+
+/*
+ * It has taken effect everywhere: who asked for it sees it, whichever process
+ * answers the next question.
+ */
+void
+reload_committed(void)
+{
+	env.committing = 0;
+	if (!env.started) {
+		env.started = 1;
+		notify("READY=1");
+		log_info("started, %u peers", env.conf->npeers);
+	} else
+		log_info("configuration reloaded, %u peers",
+		    env.conf->npeers);
 	reload_next();
 }
 
@@ -290,7 +308,7 @@ change_msg(struct imsg *imsg)
 	case IMSG_SET_END:
 		env.set_ended = 1;
 		/* a reload under way comes first */
-		if (env.staged == NULL)
+		if (env.staged == NULL && !env.committing)
 			change();
 		break;
 	}
@@ -306,7 +324,7 @@ reload(void)
 	struct config	*conf;
 	char		 err[CTL_TEXT_LEN];
 
-	if (env.staged != NULL || env.set_sent) {
+	if (env.staged != NULL || env.committing || env.set_sent) {
 		env.again = 1;	/* this one read what was there before */
 		return;
 	}

@@ -7,6 +7,7 @@
 
 void		 reload_ready(void);
 void		 reload_staged(void);
+void		 reload_committed(void);
 void		 change_done(int);
 void		 change_msg(struct imsg *);
 void		 reload(void);

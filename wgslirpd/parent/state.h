@@ -16,11 +16,11 @@
  */
 struct child {
 	struct imsgev		 iev;
-	int			 pcap_fd;	/* until it is handed over */
 	struct sandbox_level	 level;
 	pid_t			 pid;
 	int			 ready;
 	int			 staged;
+	int			 committed;
 };
 
 struct parent_state {
@@ -50,6 +50,7 @@ struct parent_state {
 	int			 foreground;
 	int			 verbose_flag;
 	int			 started;
+	int			 committing;	/* until every child has said so */
 	int			 quitting;
 	int			 again;		/* reload once more */
 	int			 reload_id;	/* control client, 0: none */

@@ -249,6 +249,7 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		if (!se.staging)
 			bad_imsg("parent", type);
 		slirp_config_commit();
+		imsgev_must(&se.parent, IMSG_COMMITTED, 0, -1, NULL, 0);
 		break;
 	case IMSG_START:
 		if (se.started)

@@ -49,7 +49,8 @@
 	C(wg_drop_paused, "packets either way while paused")		\
 	C(wg_drop_cut, "packets and handshakes of peers whose time or quota is over") \
 	C(wg_peers_cut, "peers whose time or quota came to an end")	\
-	C(wg_drop_send, "datagrams that the system refused to send")
+	C(wg_drop_send, "datagrams that the system refused to send")	\
+	C(crypto_cpu_us, "microseconds of processor time")
 
 #define SLIRP_COUNTERS(C)						\
 	C(ip_rx_packets, "packets from guests")				\
@@ -132,7 +133,10 @@
 	C(flow_drop_full, "flows refused, no room")			\
 	C(flow_drop_rate, "flows refused, too many a second")		\
 	C(nofile_soft, "descriptor limit")				\
-	C(icmp_available, "1 if ping sockets can be used")
+	C(icmp_available, "1 if ping sockets can be used")		\
+	C(queue_slots, "slots of the packet queue to guests")		\
+	C(queue_slots_free, "slots of it that hold nothing")		\
+	C(slirp_cpu_us, "microseconds of processor time")
 
 #define COUNTER_FIELD(name, help)	uint64_t name;
 #define COUNTER_NAME(name, help)	#name,

@@ -115,6 +115,7 @@ struct ctl_aip {
 struct ctl_peerflows {
 	uint32_t	 id;
 	uint32_t	 flows;
+	uint32_t	 rtt_us;	/* round trip to it, 0: not known */
 };
 
 struct ctl_flow {

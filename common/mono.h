@@ -29,4 +29,15 @@ mono_now(void)
 	return (MONO_SEC(ts.tv_sec) + (mono_t)ts.tv_nsec);
 }
 
+/* Processor time of this process, in microseconds. */
+static inline uint64_t
+mono_cpu_us(void)
+{
+	struct timespec	 ts;
+
+	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts) == -1)
+		return (0);
+	return (MONO_TO_US(MONO_SEC(ts.tv_sec) + (mono_t)ts.tv_nsec));
+}
+
 #endif

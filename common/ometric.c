@@ -48,15 +48,14 @@ ometric_peer(struct ometric *o, const struct ctl_peer *p)
 	return (0);
 }
 
-/* How many flows the peer with this id has. */
+/* What the slirp engine knows of a peer. */
 int
-ometric_flows(struct ometric *o, uint32_t id, uint32_t n)
+ometric_flows(struct ometric *o, const struct ctl_peerflows *f)
 {
 	if (grow((void **)&o->flows, o->nflows, &o->capflows,
 	    sizeof(*o->flows)) == -1)
 		return (-1);
-	o->flows[o->nflows].id = id;
-	o->flows[o->nflows++].flows = n;
+	o->flows[o->nflows++] = *f;
 	return (0);
 }
 
@@ -85,73 +84,106 @@ put_label(FILE *f, const char *s)
 	putc('"', f);
 }
 
-static uint64_t
-value(const struct ometric *o, const struct ctl_peer *p, int kind)
-{
-	struct ctl_peerflows	 key = { p->id, 0 }, *f;
-
-	switch (kind) {
-	case 0:
-		return (p->rx_bytes);
-	case 1:
-		return (p->tx_bytes);
-	case 2:
-		return (p->latest_handshake);
-	case 3:
-		return (p->cut);
-	case 4:
-		return (p->quota);
-	case 5:
-		return ((uint64_t)p->expires);
-	default:
-		if (o->nflows == 0)
-			return (0);
-		f = bsearch(&key, o->flows, o->nflows, sizeof(*f),
-		    cmp_flows);
-		return (f != NULL ? f->flows : 0);
-	}
-}
-
+/*
+ * The head of a family.  Only those of OpenMetrics are called without the
+ * suffix of their samples.
+ */
 static void
-put_head(const struct ometric *o, const char *group, const char *name,
-    const char *help, int gauge)
+put_head(const struct ometric *o, const char *name, const char *help,
+    int gauge)
 {
 	const char	*end = o->plain && !gauge ? "_total" : "";
 
-	fprintf(o->out, "# TYPE wgslirpd_%s%s%s %s\n"
-	    "# HELP wgslirpd_%s%s%s %s\n", group, name, end,
-	    gauge ? "gauge" : "counter", group, name, end, help);
+	fprintf(o->out, "# TYPE %s%s %s\n# HELP %s%s %s\n", name, end,
+	    gauge ? "gauge" : "counter", name, end, help);
+}
+
+enum peer_value {
+	PEER_RX,
+	PEER_TX,
+	PEER_HANDSHAKE,
+	PEER_CUT,
+	PEER_QUOTA,
+	PEER_EXPIRES,
+	PEER_FLOWS,
+	PEER_RTT,
+	PEER_VALUES
+};
+
+static void
+put_value(const struct ometric *o, const struct ctl_peer *p,
+    enum peer_value kind)
+{
+	struct ctl_peerflows	 key = { p->id, 0, 0 }, none = key, *f = NULL;
+
+	if (o->nflows > 0)
+		f = bsearch(&key, o->flows, o->nflows, sizeof(*f), cmp_flows);
+	if (f == NULL)
+		f = &none;
+	switch (kind) {
+	case PEER_RX:
+		fprintf(o->out, "%" PRIu64 "\n", p->rx_bytes);
+		break;
+	case PEER_TX:
+		fprintf(o->out, "%" PRIu64 "\n", p->tx_bytes);
+		break;
+	case PEER_HANDSHAKE:
+		fprintf(o->out, "%" PRIu64 "\n", p->latest_handshake);
+		break;
+	case PEER_CUT:
+		fprintf(o->out, "%d\n", p->cut);
+		break;
+	case PEER_QUOTA:
+		fprintf(o->out, "%" PRIu64 "\n", p->quota);
+		break;
+	case PEER_EXPIRES:
+		fprintf(o->out, "%" PRId64 "\n", p->expires);
+		break;
+	case PEER_FLOWS:
+		fprintf(o->out, "%u\n", f->flows);
+		break;
+	default:
+		fprintf(o->out, "%u.%06u\n", f->rtt_us / 1000000,
+		    f->rtt_us % 1000000);
+	}
 }
 
 /* All peers' values of one kind stand together: a family. */
 static void
-put_family(const struct ometric *o, int kind)
+put_family(const struct ometric *o, enum peer_value kind)
 {
 	static const struct {
 		const char	*name;
 		const char	*help;
-	}			 f[] = {
-		{ "rx_bytes", "bytes received from the peer" },
-		{ "tx_bytes", "bytes sent to the peer" },
-		{ "latest_handshake_seconds",
+	}			 f[PEER_VALUES] = {
+		[PEER_RX] = { "wgslirpd_peer_rx_bytes",
+		    "bytes received from the peer" },
+		[PEER_TX] = { "wgslirpd_peer_tx_bytes",
+		    "bytes sent to the peer" },
+		[PEER_HANDSHAKE] = {
+		    "wgslirpd_peer_latest_handshake_timestamp_seconds",
 		    "Unix time of the latest handshake, 0 for none" },
-		{ "cut", "1 if its time or quota is over" },
-		{ "quota_bytes", "bytes it may use, 0 for any" },
-		{ "expires_timestamp_seconds",
+		[PEER_CUT] = { "wgslirpd_peer_cut",
+		    "1 if its time or quota is over" },
+		[PEER_QUOTA] = { "wgslirpd_peer_quota_bytes",
+		    "bytes it may use, 0 for any" },
+		[PEER_EXPIRES] = { "wgslirpd_peer_expires_timestamp_seconds",
 		    "Unix time when it is shut out, 0 for never" },
-		{ "flows", "flows of the peer" }
+		[PEER_FLOWS] = { "wgslirpd_peer_flows", "flows of the peer" },
+		[PEER_RTT] = { "wgslirpd_peer_rtt_seconds", "round trip to "
+		    "the peer, of its TCP connections, 0 for not known" }
 	};
 	char			 key[KEY_B64LEN];
 	size_t			 i;
 
-	put_head(o, "peer_", f[kind].name, f[kind].help, kind >= 2);
+	put_head(o, f[kind].name, f[kind].help, kind > PEER_TX);
 	for (i = 0; i < o->npeers; i++) {
 		key_to_base64(key, o->peers[i].public_key);
-		fprintf(o->out, "wgslirpd_peer_%s%s{name=", f[kind].name,
-		    kind < 2 ? "_total" : "");
+		fprintf(o->out, "%s%s{name=", f[kind].name,
+		    kind <= PEER_TX ? "_total" : "");
 		put_label(o->out, o->peers[i].name);
-		fprintf(o->out, ",public_key=\"%s\"} %" PRIu64 "\n", key,
-		    value(o, &o->peers[i], kind));
+		fprintf(o->out, ",public_key=\"%s\"} ", key);
+		put_value(o, &o->peers[i], kind);
 	}
 }
 
@@ -163,8 +195,8 @@ ometric_peers(struct ometric *o)
 
 	if (o->nflows > 0)
 		qsort(o->flows, o->nflows, sizeof(*o->flows), cmp_flows);
-	for (kind = 0; kind < 7; kind++)
-		put_family(o, kind);
+	for (kind = 0; kind < PEER_VALUES; kind++)
+		put_family(o, (enum peer_value)kind);
 }
 
 /* Is it a state, rather than something that only grows? */
@@ -175,7 +207,8 @@ is_gauge(const char *name)
 					    "tcp_connecting", "tcp_timewait",
 					    "udp_active", "icmp_active",
 					    "flows_max", "nofile_soft",
-					    "icmp_available" };
+					    "icmp_available", "queue_slots",
+					    "queue_slots_free" };
 	size_t				 i;
 
 	for (i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++)
@@ -188,11 +221,11 @@ void
 ometric_counter(struct ometric *o, const char *name, const char *help,
     uint64_t v)
 {
-	int	 gauge = is_gauge(name);
-
-	put_head(o, "", name, help, gauge);
-	fprintf(o->out, "wgslirpd_%s%s %" PRIu64 "\n", name,
-	    gauge ? "" : "_total", v);
+	if (o->ncounters == OMETRIC_COUNTERS)
+		return;
+	o->counter[o->ncounters].name = name;
+	o->counter[o->ncounters].help = help;
+	o->counter[o->ncounters++].v = v;
 }
 
 #define COUNTER_ROW(name, help)	ometric_counter(o, #name, help, c->name);
@@ -209,10 +242,129 @@ ometric_slirp(struct ometric *o, const struct slirp_counters *c)
 	SLIRP_COUNTERS(COUNTER_ROW)
 }
 
+/* The reason in "wg_drop_replay", and how long what is before it is. */
+static const char *
+reason(const char *name, size_t *len)
+{
+	const char	*p = strstr(name, "_drop_");
+
+	if (p == NULL)
+		return (NULL);
+	*len = (size_t)(p - name);
+	return (p + strlen("_drop_"));
+}
+
+/* What was dropped in one place, with the reasons as labels. */
+static void
+put_drops(const struct ometric *o, size_t first)
+{
+	char		 name[64];
+	const char	*why;
+	size_t		 i, len, n;
+
+	reason(o->counter[first].name, &len);
+	snprintf(name, sizeof(name), "wgslirpd_%.*s_drops", (int)len,
+	    o->counter[first].name);
+	put_head(o, name, "what was dropped, by reason", 0);
+	for (i = first; i < o->ncounters; i++) {
+		why = reason(o->counter[i].name, &n);
+		if (why != NULL && n == len && strncmp(o->counter[i].name,
+		    o->counter[first].name, len) == 0)
+			fprintf(o->out, "%s_total{reason=\"%s\"} %" PRIu64
+			    "\n", name, why, o->counter[i].v);
+	}
+}
+
+static void
+put_counter(const struct ometric *o, size_t i)
+{
+	const char	*s = o->counter[i].name, *why, *other;
+	char		 name[64];
+	uint64_t	 v = o->counter[i].v;
+	size_t		 len, n, j;
+	int		 gauge = is_gauge(s);
+
+	if ((why = reason(s, &len)) != NULL) {
+		for (j = 0; j < i; j++) {
+			other = o->counter[j].name;
+			if (reason(other, &n) != NULL && n == len &&
+			    strncmp(other, s, n) == 0)
+				return;		/* told with that one */
+		}
+		put_drops(o, i);
+		return;
+	}
+	len = strlen(s);
+	if (len > 3 && strcmp(s + len - 3, "_us") == 0) {
+		snprintf(name, sizeof(name), "wgslirpd_%.*s_seconds",
+		    (int)len - 3, s);
+		put_head(o, name, "seconds of processor time", gauge);
+		fprintf(o->out, "%s_total %" PRIu64 ".%06u\n", name,
+		    v / 1000000, (unsigned int)(v % 1000000));
+		return;
+	}
+	snprintf(name, sizeof(name), "wgslirpd_%s", s);
+	put_head(o, name, o->counter[i].help, gauge);
+	fprintf(o->out, "%s%s %" PRIu64 "\n", name, gauge ? "" : "_total", v);
+}
+
+/* All counters have been told. */
+void
+ometric_counters(struct ometric *o)
+{
+	size_t	 i;
+
+	for (i = 0; i < o->ncounters; i++)
+		put_counter(o, i);
+}
+
+void
+ometric_rule(struct ometric *o, const struct ctl_rule *r)
+{
+	char	 text[CTL_TEXT_LEN];
+
+	if (o->rules++ == 0)
+		put_head(o, "wgslirpd_rule_matches",
+		    "flows and packets that the rule has decided", 0);
+	strlcpy(text, r->text, sizeof(text));
+	fprintf(o->out, "wgslirpd_rule_matches_total{number=\"%" PRIu64
+	    "\",rule=", r->number);
+	put_label(o->out, text);
+	fprintf(o->out, "} %" PRIu64 "\n", r->matches);
+}
+
+void
+ometric_process(struct ometric *o, const struct ctl_process *p)
+{
+	char	 title[sizeof(p->title)];
+
+	if (o->processes++ == 0)
+		put_head(o, "wgslirpd_process_info",
+		    "a process, and how it is confined", 1);
+	strlcpy(title, p->title, sizeof(title));
+	fprintf(o->out, "wgslirpd_process_info{process=");
+	put_label(o->out, title);
+	fprintf(o->out, ",seccomp=\"%u\",landlock=\"%u\"} 1\n", p->seccomp,
+	    p->landlock);
+}
+
+void
+ometric_summary(struct ometric *o, const struct ctl_summary *s)
+{
+	put_head(o, "process_start_time_seconds", "Unix time of the start", 1);
+	fprintf(o->out, "process_start_time_seconds %" PRIu64 "\n",
+	    s->started);
+	put_head(o, "wgslirpd_peers", "peers that are configured", 1);
+	fprintf(o->out, "wgslirpd_peers %u\n", s->peers);
+	put_head(o, "wgslirpd_peers_active",
+	    "peers with a handshake in the last three minutes", 1);
+	fprintf(o->out, "wgslirpd_peers_active %u\n", s->peers_active);
+}
+
 void
 ometric_end(struct ometric *o)
 {
-	put_head(o, "", "build_info", "the version that runs", 1);
+	put_head(o, "wgslirpd_build_info", "the version that runs", 1);
 	fprintf(o->out, "wgslirpd_build_info{version=\"%s\"} 1\n",
 	    WGSLIRPD_VERSION);
 	if (!o->plain)

@@ -185,7 +185,7 @@ text_summary(const struct ctl_summary *m)
 
 /* One line, of no more than 80 columns unless names are long. */
 static void
-brief_peer(const struct ctl_peer *p, uint32_t flows,
+brief_peer(const struct ctl_peer *p, const struct ctl_peerflows *f,
     const struct ipprefix *aips, size_t n)
 {
 	char	 buf[ADDR_STRLEN] = "-", seen[40] = "never", rx[24], tx[24];
@@ -199,19 +199,19 @@ brief_peer(const struct ctl_peer *p, uint32_t flows,
 		ago(age_of(p->latest_handshake), seen, sizeof(seen));
 	printf("%-17s %-18s %-20s %7s %7s %5u%s\n", p->name, buf, seen,
 	    amount(p->rx_bytes, 1024, rx), amount(p->tx_bytes, 1024, tx),
-	    flows, !p->cut ? "" : p->quota != 0 && p->rx_bytes +
+	    f->flows, !p->cut ? "" : p->quota != 0 && p->rx_bytes +
 	    p->tx_bytes >= p->quota ? " quota over" : " expired");
 }
 
 static void
-text_peer(const struct ctl_peer *p, uint32_t flows,
+text_peer(const struct ctl_peer *p, const struct ctl_peerflows *f,
     const struct ipprefix *aips, size_t n)
 {
 	char	 buf[ADDR_STRLEN], key[KEY_B64LEN];
 	size_t	 i;
 
 	if (!output_wide) {
-		brief_peer(p, flows, aips, n);
+		brief_peer(p, f, aips, n);
 		return;
 	}
 	if (records++ > 0)
@@ -238,7 +238,9 @@ text_peer(const struct ctl_peer *p, uint32_t flows,
 	text_bytes(p->rx_bytes);
 	printf(" received, ");
 	text_bytes(p->tx_bytes);
-	printf(" sent\n  flows: %u\n", flows);
+	printf(" sent\n  flows: %u\n", f->flows);
+	if (f->rtt_us != 0)
+		printf("  round trip: %.1f ms\n", f->rtt_us / 1e3);
 	if (p->quota != 0) {
 		printf("  quota: ");
 		/* in the units in which it was written */
@@ -404,7 +406,7 @@ json_summary(const struct ctl_summary *m)
 }
 
 static void
-json_peer(const struct ctl_peer *p, uint32_t flows,
+json_peer(const struct ctl_peer *p, const struct ctl_peerflows *f,
     const struct ipprefix *aips, size_t n)
 {
 	char	 buf[ADDR_STRLEN], key[KEY_B64LEN];
@@ -421,7 +423,9 @@ json_peer(const struct ctl_peer *p, uint32_t flows,
 		    ipprefix_str(&aips[i], buf, sizeof(buf)));
 	printf("],\"latest_handshake\":%" PRIu64 ",\"rx_bytes\":%" PRIu64
 	    ",\"tx_bytes\":%" PRIu64 ",\"flows\":%u", p->latest_handshake,
-	    p->rx_bytes, p->tx_bytes, flows);
+	    p->rx_bytes, p->tx_bytes, f->flows);
+	if (f->rtt_us != 0)
+		printf(",\"rtt_us\":%u", f->rtt_us);
 	if (p->quota != 0)
 		printf(",\"quota\":%" PRIu64, p->quota);
 	if (p->expires != 0)
@@ -530,13 +534,13 @@ ometric_head(uint32_t type)
 }
 
 static void
-ometric_show_peer(const struct ctl_peer *p, uint32_t flows,
+ometric_show_peer(const struct ctl_peer *p, const struct ctl_peerflows *f,
     const struct ipprefix *aips, size_t n)
 {
 	(void)aips;
 	(void)n;
 	if (ometric_peer(&metrics, p) == -1 ||
-	    ometric_flows(&metrics, p->id, flows) == -1)
+	    ometric_flows(&metrics, f) == -1)
 		err(1, NULL);
 }
 
@@ -551,13 +555,36 @@ ometric_tail(uint32_t type)
 {
 	if (type == CTL_SHOW_PEERS)
 		ometric_peers(&metrics);
-	else
+	else if (type == CTL_SHOW_COUNTERS)
+		ometric_counters(&metrics);
+	else if (type == CTL_SHOW_PROCESSES)
 		ometric_end(&metrics);
+}
+
+static void
+ometric_show_rule(const struct ctl_rule *r)
+{
+	ometric_rule(&metrics, r);
+}
+
+static void
+ometric_show_summary(const struct ctl_summary *s)
+{
+	ometric_summary(&metrics, s);
+}
+
+static void
+ometric_show_process(const struct ctl_process *p)
+{
+	ometric_process(&metrics, p);
 }
 
 const struct output	 output_ometric = {
 	.head = ometric_head,
 	.peer = ometric_show_peer,
 	.counter = ometric_show_counter,
+	.summary = ometric_show_summary,
+	.rule = ometric_show_rule,
+	.process = ometric_show_process,
 	.tail = ometric_tail
 };

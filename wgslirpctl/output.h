@@ -15,7 +15,7 @@
 struct output {
 	void	 (*head)(uint32_t);
 	void	 (*summary)(const struct ctl_summary *);
-	void	 (*peer)(const struct ctl_peer *, uint32_t,
+	void	 (*peer)(const struct ctl_peer *, const struct ctl_peerflows *,
 		    const struct ipprefix *, size_t);
 	void	 (*flow)(const struct ctl_flow *);
 	void	 (*counter)(const char *, const char *, uint64_t);

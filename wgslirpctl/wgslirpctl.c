@@ -62,12 +62,12 @@ cmp_flows(const void *a, const void *b)
 static void
 show_peer(void)
 {
-	struct ctl_peerflows	 key = { col.peer.id, 0 }, *f;
+	struct ctl_peerflows	 key = { col.peer.id, 0, 0 }, *f;
 
 	if (!col.have)
 		return;
 	f = bsearch(&key, col.flows, col.nflows, sizeof(*f), cmp_flows);
-	out->peer(&col.peer, f != NULL ? f->flows : 0, col.aips, col.naips);
+	out->peer(&col.peer, f != NULL ? f : &key, col.aips, col.naips);
 	col.have = 0;
 	col.naips = 0;
 }
@@ -333,6 +333,9 @@ do_metrics(const struct command *c, int argc, char *argv[])
 	conn_open(path);
 	request(CTL_SHOW_PEERS, 0, NULL);
 	request(CTL_SHOW_COUNTERS, 0, NULL);
+	request(CTL_SHOW_RULES, 0, NULL);
+	request(CTL_SHOW_SUMMARY, 0, NULL);
+	request(CTL_SHOW_PROCESSES, 0, NULL);
 }
 
 static void

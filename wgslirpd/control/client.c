@@ -108,6 +108,12 @@ client_send(struct client *c, uint32_t type, const void *data, size_t len)
 	(void)imsg_compose(&c->ibuf, type, 0, 0, -1, data, len);
 }
 
+const struct ctl_process *
+client_process_at(int i)
+{
+	return (i < nprocs ? &procs[i] : NULL);
+}
+
 static void
 show_processes(struct client *c)
 {

@@ -18,6 +18,9 @@ typedef void	 client_watch_fn(enum client_wish, int);
 /* Who started the daemon; that user and root are served. */
 void	 client_init(uid_t, client_watch_fn *);
 
+/* A process that the parent has told of, or NULL: there are no more. */
+const struct ctl_process	*client_process_at(int);
+
 /* An event, for all who watch. */
 void	 client_event_all(const struct ctl_event *);
 

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "ask.h"
+#include "client.h"
 #include "http.h"
 #include "log.h"
 #include "mono.h"
@@ -46,7 +47,7 @@ struct conn {
 	mono_t			 since;
 	int			 asked;		/* its request is complete */
 	int			 scrape;	/* it counts as one */
-	int			 step;		/* peers, then counters */
+	size_t			 step;		/* of a scrape */
 	int			 failed;
 	int			 head;		/* it wants no body */
 	int			 plain;		/* no OpenMetrics */
@@ -117,6 +118,35 @@ scrape_done(struct conn *c)
 		    c->text, c->size);
 }
 
+/* What is asked for, in the order in which it is told. */
+static const uint32_t	 steps[] = { CTL_SHOW_PEERS, CTL_SHOW_COUNTERS,
+			    CTL_SHOW_RULES, CTL_SHOW_SUMMARY };
+
+static void	 scrape_record(void *, uint32_t, const void *, size_t);
+
+/* Ask for the next part; the last is known here. */
+static void
+scrape_next(struct conn *c)
+{
+	const struct ctl_process	*p;
+	int				 i;
+
+	c->q = NULL;
+	if (!c->failed && c->step == 1)
+		ometric_peers(&c->om);
+	else if (!c->failed && c->step == 2)
+		ometric_counters(&c->om);
+	if (!c->failed && c->step < sizeof(steps) / sizeof(steps[0])) {
+		c->q = ask(steps[c->step++], NULL, scrape_record, c);
+		if (c->q != NULL)
+			return;
+		c->failed = 1;
+	}
+	for (i = 0; !c->failed && (p = client_process_at(i)) != NULL; i++)
+		ometric_process(&c->om, p);
+	scrape_done(c);
+}
+
 /* A record of the answer, or its end: then the next question. */
 static void
 scrape_record(void *arg, uint32_t type, const void *data, size_t len)
@@ -126,12 +156,14 @@ scrape_record(void *arg, uint32_t type, const void *data, size_t len)
 	struct ctl_peer		 peer;
 	struct crypto_counters	 cc;
 	struct slirp_counters	 sc;
+	struct ctl_summary	 sum;
+	struct ctl_rule		 rule;
 
 	(void)len;		/* checked by its type */
 	switch (type) {
 	case CTL_PEERFLOWS:
 		memcpy(&flows, data, sizeof(flows));
-		if (ometric_flows(&c->om, flows.id, flows.flows) == -1)
+		if (ometric_flows(&c->om, &flows) == -1)
 			c->failed = 1;
 		break;
 	case CTL_PEER:
@@ -147,6 +179,14 @@ scrape_record(void *arg, uint32_t type, const void *data, size_t len)
 		memcpy(&sc, data, sizeof(sc));
 		ometric_slirp(&c->om, &sc);
 		break;
+	case CTL_RULE:
+		memcpy(&rule, data, sizeof(rule));
+		ometric_rule(&c->om, &rule);
+		break;
+	case CTL_SUMMARY:
+		memcpy(&sum, data, sizeof(sum));
+		ometric_summary(&c->om, &sum);
+		break;
 	case CTL_MORE:
 		ask_next(c->q);
 		break;
@@ -154,15 +194,7 @@ scrape_record(void *arg, uint32_t type, const void *data, size_t len)
 		c->failed = 1;
 		/* FALLTHROUGH */
 	case CTL_END:
-		c->q = NULL;
-		if (c->step++ == 0 && !c->failed) {
-			ometric_peers(&c->om);
-			c->q = ask(CTL_SHOW_COUNTERS, NULL, scrape_record, c);
-			if (c->q != NULL)
-				return;
-			c->failed = 1;
-		}
-		scrape_done(c);
+		scrape_next(c);
 		break;
 	}
 }
@@ -179,11 +211,7 @@ begin_scrape(struct conn *c)
 	c->scrape = 1;
 	ometric_begin(&c->om, c->f);
 	c->om.plain = c->plain;
-	c->q = ask(CTL_SHOW_PEERS, NULL, scrape_record, c);
-	if (c->q == NULL) {
-		c->failed = 1;
-		scrape_done(c);
-	}
+	scrape_next(c);
 }
 
 static void

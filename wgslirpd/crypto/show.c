@@ -308,6 +308,7 @@ crypto_show_request(struct imsgev *iev, struct imsg *imsg)
 		show_peers(iev, id, &req, send_uapi_peer);
 		break;
 	case CTL_SHOW_COUNTERS:
+		ce.dev->count.crypto_cpu_us = mono_cpu_us();
 		imsgev_send(iev, CTL_CRYPTO_COUNTERS, id, -1,
 		    &ce.dev->count, sizeof(ce.dev->count));
 		imsgev_send(iev, CTL_END, id, -1, NULL, 0);

@@ -71,11 +71,12 @@ show_peerflows(struct imsgev *iev, uint32_t id,
 {
 	struct ctl_peerflows	 m;
 	struct ctl_more		 more;
-	uint64_t		 i;
+	uint64_t		 i, rtt;
 	int			 left = CTL_PORTION;
 
 	for (i = req->cursor; i < se.s.npeers; i++) {
-		if (se.s.peers[i] == NULL || se.s.peers[i]->nflows == 0)
+		if (se.s.peers[i] == NULL || (se.s.peers[i]->nflows == 0 &&
+		    se.s.peers[i]->path_srtt == 0))
 			continue;
 		if (left-- == 0) {
 			more.cursor = i;
@@ -85,6 +86,8 @@ show_peerflows(struct imsgev *iev, uint32_t id,
 		}
 		m.id = (uint32_t)i;
 		m.flows = se.s.peers[i]->nflows;
+		rtt = se.s.peers[i]->path_srtt / MONO_US(1);
+		m.rtt_us = rtt > 0 && rtt < UINT32_MAX ? (uint32_t)rtt : 0;
 		imsgev_send(iev, CTL_PEERFLOWS, id, -1, &m, sizeof(m));
 	}
 	imsgev_send(iev, CTL_END, id, -1, NULL, 0);
@@ -282,6 +285,9 @@ slirp_show_request(struct imsgev *iev, struct imsg *imsg)
 		show_peerflows(iev, id, &req);
 		break;
 	case CTL_SHOW_COUNTERS:
+		se.s.count.queue_slots = se.out.nslots;
+		se.s.count.queue_slots_free = se.out.nfree;
+		se.s.count.slirp_cpu_us = mono_cpu_us();
 		imsgev_send(iev, CTL_SLIRP_COUNTERS, id, -1, &se.s.count,
 		    sizeof(se.s.count));
 		imsgev_send(iev, CTL_END, id, -1, NULL, 0);

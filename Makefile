@@ -40,6 +40,7 @@ INC_wgslirpd/slirp =		$(INC_process) -iquote wgslirpd/slirp/net
 INC_wgslirpd/slirp/net =	-iquote wgslirpd/msg
 INC_wgslirpd/slirp/tcp =	-iquote wgslirpd/msg -iquote wgslirpd/slirp/net
 INC_wgslirpd/control =		$(INC_process)
+INC_wgslirp-sync =		$(PQ_CFLAGS)
 # The tests see everything, each with the folder that it is in.
 INC_tests =			-iquote wgslirpd -iquote wgslirpd/msg \
 				-iquote wgslirpd/proc -iquote wgslirpd/slirp/net \
@@ -73,7 +74,7 @@ PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/rules.o wgslirpd/parent/send.o \
 		wgslirpd/parent/sockopt_$(PLATFORM).o \
 		wgslirpd/parent/endpoint.o wgslirpd/parent/guess.o wgslirpd/parent/notify.o \
-		wgslirpd/parent/wgset.o
+		wgslirpd/parent/watch.o wgslirpd/parent/wgset.o
 
 WG =		wgslirpd/crypto/wg/aead.o wgslirpd/crypto/wg/allowedips.o \
 		wgslirpd/crypto/wg/cookie.o wgslirpd/crypto/wg/device.o \
@@ -137,7 +138,16 @@ CTL =		wgslirpctl/command.o wgslirpctl/conn.o wgslirpctl/convert.o \
 		wgslirpctl/keys.o wgslirpctl/output.o wgslirpctl/pcap.o wgslirpctl/peer.o \
 		wgslirpctl/qr.o wgslirpctl/top.o wgslirpctl/wgslirpctl.o
 
-PROGS =		wgslirpd/wgslirpd wgslirpctl/wgslirpctl
+# What needs libpq is made where that is.
+SYNC =		wgslirp-sync/daemon.o wgslirp-sync/db.o wgslirp-sync/file.o \
+		wgslirp-sync/main.o
+SYNC_PROG !=	pkg-config --exists libpq 2>/dev/null && \
+		    echo wgslirp-sync/wgslirp-sync || true
+PQ_CFLAGS !=	pkg-config --cflags-only-I libpq 2>/dev/null | \
+		    sed 's/-I/-isystem /g'
+LIBS_SYNC =	-lpq -lbsd
+
+PROGS =		wgslirpd/wgslirpd wgslirpctl/wgslirpctl $(SYNC_PROG)
 
 # Programs of the tests: each is NAME.o and what LINK_NAME.t says.
 UNIT_BASE =	common/addr.o common/log.o common/siphash.o common/wheel.o
@@ -198,7 +208,7 @@ BENCHES =	regress/bench/bench_wg.t regress/bench/limit.t \
 TESTS =		$(UNIT_TESTS) $(SIMS) regress/sim/sim_many.t \
 		regress/sandbox/test_sandbox.t regress/e2e/relay.t
 
-OBJS =		$(COMMON) $(DAEMON) $(CTL)
+OBJS =		$(COMMON) $(DAEMON) $(CTL) $(SYNC)
 TEST_OBJS =	$(TESTS:.t=.o) $(BENCHES:.t=.o) regress/lib/guest.o \
 		regress/lib/queues.o regress/lib/world.o
 GENERATED =	wgslirpd/parent/parse.c wgslirpd/parent/parse.h
@@ -237,6 +247,8 @@ install: all
 	install -m 644 man/wgslirpd.8 man/wgslirpctl.8 \
 	    $(DESTDIR)$(MANDIR)/man8
 	install -m 644 man/wgslirpd.conf.5 $(DESTDIR)$(MANDIR)/man5
+	test -z "$(SYNC_PROG)" || \
+	    install -m 644 man/wgslirp-sync.8 $(DESTDIR)$(MANDIR)/man8
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(USERUNITDIR) \
 	    $(DESTDIR)$(PREFIX)/lib/sysusers.d \
 	    $(DESTDIR)$(PREFIX)/lib/tmpfiles.d \
@@ -247,6 +259,8 @@ install: all
 	    $(DESTDIR)$(UNITDIR)
 	sed 's|/usr/local/sbin|$(SBINDIR)|' etc/wgslirpd.user.service \
 	    >$(DESTDIR)$(USERUNITDIR)/wgslirpd.service
+	test -z "$(SYNC_PROG)" || sed 's|/usr/local/sbin|$(SBINDIR)|' \
+	    etc/wgslirp-sync.service >$(DESTDIR)$(UNITDIR)/wgslirp-sync.service
 	install -m 644 etc/wgslirpd.sysusers \
 	    $(DESTDIR)$(PREFIX)/lib/sysusers.d/wgslirpd.conf
 	install -m 644 etc/wgslirpd.tmpfiles \
@@ -284,6 +298,9 @@ wgslirpd/wgslirpd: $(COMMON) $(DAEMON)
 
 wgslirpctl/wgslirpctl: $(COMMON) $(CTL)
 	$(CC) $(LDFLAGS) -o $@ $(COMMON) $(CTL) $(LIBS_CTL)
+
+wgslirp-sync/wgslirp-sync: $(COMMON) $(SYNC)
+	$(CC) $(LDFLAGS) -o $@ $(COMMON) $(SYNC) $(LIBS_SYNC)
 
 # The header comes with the source, and no .d file knows it the first time.
 wgslirpd/parent/parse.c: wgslirpd/parent/parse.y

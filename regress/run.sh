@@ -161,7 +161,8 @@ grep -v passed "$t/out"
 count sandbox $status
 
 if command -v mandoc >/dev/null; then
-	if mandoc -Tlint -W warning man/*.[1-9] >"$t/log" 2>&1; then
+	if mandoc -Tlint -W style man/*.[1-9] 2>/dev/null |
+	    grep -v "referenced manual not found" >"$t/log"; [ ! -s "$t/log" ]; then
 		echo "1 passed, 0 failed" >"$t/out"
 	else
 		cat "$t/log"
@@ -241,7 +242,7 @@ else
 	count "kernel's WireGuard" $status
 	if [ "$(id -u)" -eq 0 ] && command -v dpkg-shlibdeps >/dev/null &&
 	    etc/debian/build "$t/deb" >"$t/log" 2>&1; then
-		$python regress/deploy/boot.py "$kernel" "$t"/deb/*.deb \
+		$python regress/deploy/boot.py "$kernel" "$t"/deb/wgslirpd_*.deb \
 		    >"$t/out" 2>&1
 		status=$?
 		grep -v passed "$t/out"

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -887,6 +888,53 @@ def test_tcp_options(n):
     n.ctl('reload')
 
 
+def test_watch(n):
+    """Files that change by themselves are read again."""
+    n.ctl_local('genkey', 'watch.key')
+
+    def conf(names, extra='watch yes'):
+        return n.conf(extra=extra + ''.join(
+            '\npeer "%s" {\n\tpublic key "%s"\n\tallowed ips 10.77.0.%d/32'
+            '\n}' % (x, n.pub('watch'), 90) for x in names))
+
+    def names():
+        return {p['name'] for p in n.ctlj('show', 'peers')['peers']}
+    try:
+        n.write_conf(conf([]))
+        n.ctl('reload')
+        before = names()
+        n.write_conf(conf(['one']))
+        wait_for(lambda: names() == before | {'one'}, 5, 'a peer')
+        # in its place, as who is careful does
+        path = os.path.join(n.dir, 'wgslirpd.conf')
+        with open(path + '.new', 'w') as f:
+            f.write(conf(['two']))
+        shutil.copymode(path, path + '.new')
+        shutil.chown(path + '.new', os.stat(path).st_uid,
+                     os.stat(path).st_gid)
+        os.rename(path + '.new', path)
+        wait_for(lambda: names() == before | {'two'}, 5, 'another one')
+        # wrong: told, once, and nothing changes
+        n.write_conf(conf(['three'], 'watch yes\nlisen on *'))
+        wait_for(lambda: 'did you mean "listen"' in n.logtext(), 5, 'told')
+        time.sleep(1.5)
+        check(names() == before | {'two'}, names())
+        check(n.logtext().count('did you mean "listen"') == 1, 'how often')
+        n.write_conf(conf(['four']))
+        wait_for(lambda: names() == before | {'four'}, 5, 'mended')
+        seen = n.logtext().count('reloaded')
+        time.sleep(1.5)
+        check(n.logtext().count('reloaded') == seen, 'again and again')
+        n.write_conf(conf(['four'], 'watch no'))
+        wait_for(lambda: n.logtext().count('reloaded') > seen, 5, 'off')
+        n.write_conf(conf(['five']))
+        time.sleep(1.5)
+        check(names() == before | {'four'}, 'it still looks')
+    finally:
+        n.write_conf(n.conf())
+        n.ctl('reload')
+
+
 def as_owner(n, *args, ok=True):
     """wgslirpctl, as the user whom the daemon and its files belong to."""
     who = [] if n.owner is None else [
@@ -1382,7 +1430,7 @@ TESTS = [test_ping, test_download, test_upload, test_parallel, test_half_close,
          test_address_change, test_sticky_source, test_flood, test_metrics,
          test_tcp_options, test_restart,
          test_peer_new, test_drain, test_monitor, test_pcap,
-         test_pcap_file, test_metrics_log,
+         test_pcap_file, test_metrics_log, test_watch,
          test_pause, test_peer_restart, test_wrong_key,
          test_stop, test_kill_children, test_as_root, test_overlay,
          test_no_ping, test_socket_path, test_activation]

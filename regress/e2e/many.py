@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
 """Three gateways with one key behind etc/balancer, and a real client."""
 
+import glob
+import json
 import os
 import re
 import signal
@@ -11,8 +13,8 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import server                                               # noqa: E402
-from guest import dial                                      # noqa: E402
-from net import (Net, TOP, check, enter, named, open_ping,  # noqa: E402
+from guest import dial, get                                 # noqa: E402
+from net import (Failure, Net, TOP, check, enter, named, open_ping,  # noqa: E402
                  run, run_tests, wait_for, SERVER4, GUEST4)
 
 VIP = '10.9.0.1'
@@ -54,21 +56,30 @@ class Many(Net):
             for f in ('run', 's.key', 'psk'):
                 os.chown(os.path.join(self.dir, f), 65534, 65534)
         self.gw = {}
+        self.laptop = True      # is configured; else comes from elsewhere
 
     def gateway(self, i):
         path = os.path.join(self.dir, 'gw%s.conf' % i)
+        peers = os.path.join(self.dir, 'peers%s' % i)
+        if not os.path.isdir(peers):
+            os.mkdir(peers, 0o700)
+            if self.owner is not None:
+                os.chown(peers, self.owner, self.owner)
         with open(path, 'w') as f:
             f.write('''listen on * port 51820
 private key file "%s/s.key"
 address 10.77.0.1/24
 gateway id %s
 metrics listen on %s port 9586
-peer "laptop" {
+include "peers%s/*.conf"
+''' % (self.dir, i, address(i), i))
+            if self.laptop:
+                f.write('''peer "laptop" {
 	public key "%s"
 	preshared key file "%s/psk"
 	allowed ips 10.77.0.2/32
 }
-''' % (self.dir, i, address(i), self.pub('c'), self.dir))
+''' % (self.pub('c'), self.dir))
         log = os.path.join(self.dir, 'gw%s.log' % i)
         open(log, 'w').close()
         os.chmod(log, 0o666)
@@ -240,7 +251,164 @@ def test_drain(n):
     check(n.at(i, 'health').returncode == 0, 'not taken back')
 
 
-TESTS = [test_kill, test_black_hole, test_restart, test_roam, test_drain]
+class Database:
+    """PostgreSQL on a UNIX socket, of an ordinary user."""
+
+    def __init__(self, n, bindir):
+        self.n, self.bin = n, bindir
+        self.dir = os.path.join(n.dir, 'pg')
+        os.mkdir(self.dir)
+        os.chown(self.dir, n.owner, n.owner)
+        self.owner('initdb', '-A', 'trust', '-U', 'postgres', '-N', '-D',
+                   self.dir + '/data')
+        self.start()
+        self.psql('-f', TOP + '/etc/postgresql/wgslirpd.sql')
+
+    def owner(self, tool, *args):
+        return run('setpriv', '--reuid=%d' % self.n.owner, '--regid=%d' %
+                   self.n.owner, '--clear-groups', self.bin + '/' + tool,
+                   *args, cwd='/')
+
+    def start(self):
+        self.p = self.n.spawn('s', [
+            self.bin + '/postgres', '-D', self.dir + '/data', '-k',
+            self.dir, '-c', 'listen_addresses=', '-F'], uid=self.n.owner,
+            log=os.path.join(self.n.dir, 'pg.log'))
+        wait_for(lambda: self.psql('-c', 'SELECT 1', ok=False).returncode ==
+                 0, 30, 'the database')
+
+    def end(self):
+        self.p.send_signal(signal.SIGQUIT)
+        self.p.wait(20)
+
+    def psql(self, *args, ok=True):
+        return run(self.bin + '/psql', '-XqAt', '-v', 'ON_ERROR_STOP=1',
+                   '-h', self.dir, '-U', 'postgres', *args, ok=ok)
+
+    def sql(self, text):
+        return self.psql('-c', text).stdout.strip()
+
+
+def names_at(n, i):
+    return {p['name'] for p in
+            json.loads(n.at(i, '-j', 'show', 'peers').stdout)['peers']}
+
+
+def postgres():
+    found = sorted(glob.glob('/usr/lib/postgresql/*/bin/postgres'))
+    return os.path.dirname(found[-1]) if found else None
+
+
+def volunteer(n, name):
+    """A row of the table with a key that nobody has."""
+    n.ctl_local('genkey', name + '.key')
+    return "INSERT INTO peers (name, public_key, allowed_ips) VALUES " \
+        "('%s', '%s', '{10.77.0.%d/32}')" % (name, n.pub(name),
+                                             100 + len(name))
+
+
+def test_sync(n):
+    """Peers from one place, and their quota all over."""
+    program = os.path.join(n.bin, 'wgslirp-sync')
+    if postgres() is None or not os.path.exists(program) or \
+            n.owner is None:
+        n.last = 'SKIP: no PostgreSQL, no wgslirp-sync, or not root'
+        return
+    db = Database(n, postgres())
+    logs = {i: os.path.join(n.dir, 'sync%s.log' % i) for i in IDS}
+    syncs = [n.spawn(i, [program, '-v', '-i', '1', '-c',
+                         'host=%s user=wgslirpd dbname=postgres' % db.dir,
+                         '-g', 'gw' + i, '-s', n.dir + '/run/%s.sock' % i],
+                     uid=n.owner, log=logs[i]) for i in IDS]
+
+    def everywhere(name, there=True, timeout=10):
+        t = time.monotonic()
+        for i in IDS:
+            wait_for(lambda: (name in names_at(n, i)) == there, timeout,
+                     '%s at %s: %s' % (name, i, open(logs[i]).read()))
+        return time.monotonic() - t
+    try:
+        for i in IDS:
+            n.end(i, signal.SIGTERM)
+        n.laptop = False
+        n.start()
+        check(names_at(n, '1') == set(), 'nobody yet')
+        psk = open(n.dir + '/psk').read().strip()
+        db.sql("INSERT INTO peers (name, public_key, preshared_key, "
+               "allowed_ips) VALUES ('laptop', '%s', '%s', "
+               "'{10.77.0.2/32}')" % (n.pub('c'), psk))
+        took = everywhere('laptop')
+        for i in IDS:
+            path = n.dir + '/peers%s/wgslirp-sync.conf' % i
+            check(os.stat(path).st_mode & 0o77 == 0, 'who may read it')
+        served(n)
+        # what the database should not have let in is left out
+        db.sql('ALTER TABLE peers DROP CONSTRAINT peers_name_check')
+        n.ctl_local('genkey', 'evil.key')
+        db.sql("INSERT INTO peers (name, public_key, allowed_ips) VALUES "
+               "(E'x\"\\npass to any', '%s', '{10.77.0.9/32}')" %
+               n.pub('evil'))
+        db.sql(volunteer(n, 'tablet'))
+        everywhere('tablet')
+        for i in IDS:
+            check(names_at(n, i) == {'laptop', 'tablet'}, 'who is there')
+            check('is left out' in open(logs[i]).read(), 'told')
+        # without the database all is as it was, and it comes back
+        db.end()
+        served(n)
+        check(names_at(n, '2') == {'laptop', 'tablet'}, 'kept')
+        db.start()
+        db.sql(volunteer(n, 'television'))
+        everywhere('television', timeout=40)
+        db.sql("DELETE FROM peers WHERE name LIKE 't%'")
+        everywhere('television', False)
+        # a quota of all gateways together
+        db.sql("UPDATE peers SET quota = (SELECT sum(rx + tx) FROM usage) "
+               "+ 3000000 WHERE name = 'laptop'")
+        got = 0
+        for k in range(40):
+            i = n.home()
+            try:
+                got += n.call('c', get, SERVER4, 200000)[0]
+            except Failure:
+                break
+            if k % 4 == 3 and i in n.gw and 'laptop' in names_at(n, i):
+                n.at(i, 'drain')        # on to another gateway
+                wait_for(lambda: n.call('c', reach, SERVER4, 5) or
+                         'laptop' not in names_at(n, i), 20, 'another')
+                n.at(i, 'resume')
+                n.all_up()
+        everywhere('laptop', False)
+        used, limit = map(int, db.sql(
+            'SELECT (SELECT sum(rx + tx) FROM usage), quota FROM peers '
+            "WHERE name = 'laptop'").split('|'))
+        where = int(db.sql('SELECT count(*) FROM usage WHERE rx > 200000 '
+                           'OR tx > 200000'))
+        n.last = 'all gateways after %.2f s; %d of a quota of 3000000 ' \
+            'over, at %d gateways' % (took, used - limit, where)
+        check(where > 1, 'one gateway only')
+        check(0 <= used - limit < 1500000, used, limit)
+        db.sql("UPDATE peers SET quota = NULL WHERE name = 'laptop'")
+        everywhere('laptop')
+        served(n)
+    finally:
+        for p in syncs:
+            p.terminate()
+            p.wait(10)
+        db.end()
+        for i in IDS:
+            if i in n.gw:
+                n.end(i, signal.SIGTERM)
+            path = n.dir + '/peers%s/wgslirp-sync.conf' % i
+            if os.path.exists(path):
+                os.unlink(path)
+        n.laptop = True
+        n.start()
+        served(n)
+
+
+TESTS = [test_kill, test_black_hole, test_restart, test_roam, test_drain,
+         test_sync]
 
 
 def main():

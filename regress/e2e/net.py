@@ -74,8 +74,10 @@ class Net:
             '4294967295' not in open('/proc/self/uid_map').read()
         self.bin = os.path.join(self.dir, 'bin')
         os.mkdir(self.bin)
-        for p in ('wgslirpd/wgslirpd', 'wgslirpctl/wgslirpctl'):
-            shutil.copy(os.path.join(TOP, p), self.bin)
+        for p in ('wgslirpd/wgslirpd', 'wgslirpctl/wgslirpctl',
+                  'wgslirp-sync/wgslirp-sync'):
+            if os.path.exists(os.path.join(TOP, p)):
+                shutil.copy(os.path.join(TOP, p), self.bin)
         self.ns = {}
         try:
             self.make()

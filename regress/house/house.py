@@ -36,6 +36,7 @@ FLOORS = {
     'wgslirpd/control': ('common', 'wgslirpd/msg', 'wgslirpd/proc'),
     'wgslirpd/parent': ('common', 'wgslirpd/msg', 'wgslirpd/proc'),
     'wgslirpctl': ('common',),
+    'wgslirp-sync': ('common',),
 }
 
 # The one door: the program that was executed again becomes a child.
@@ -59,7 +60,7 @@ def floor(path):
 
 def objects(top):
     """Objects of the two programs that have a source still."""
-    for base in ('common', 'wgslirpd', 'wgslirpctl'):
+    for base in ('common', 'wgslirpd', 'wgslirpctl', 'wgslirp-sync'):
         for d, _, names in os.walk(os.path.join(top, base)):
             for n in sorted(names):
                 o = os.path.relpath(os.path.join(d, n), top)

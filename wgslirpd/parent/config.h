@@ -134,6 +134,7 @@ struct config {
 	uint16_t			 public_port;
 	char				*peers_dir;	/* NULL: none */
 	char				*pcap_file;	/* the same */
+	uint8_t				 watch;		/* its own files */
 	char				 egress_if[16];	/* "": any */
 	uint32_t			 npeers;
 	struct conf_prefixes		 excludes;

@@ -57,6 +57,7 @@ const struct directive	 directives[] = {
 	    ENV("METRICS_FORMAT")),
 	GLOBAL("offload", g.offload, YESNO(1), QUIET),
 	GLOBAL("copy tos", g.copy_tos, YESNO(0), QUIET, ENV("COPY_TOS")),
+	GLOBAL("watch", watch, YESNO(0), QUIET),
 	GLOBAL("ttl", g.ttl, NUMBER(1, 255, TTL_DEFAULT), ENV("IP_TTL")),
 	TCP("ack delay", ack_delay, NUMBER(0, 500, 10),
 	    ENV("TCP_ACK_DELAY_MS")),

@@ -43,6 +43,7 @@
 #include "reload.h"
 #include "send.h"
 #include "state.h"
+#include "watch.h"
 
 #define HOSTADDR_RETRY	30	/* seconds, whoever tells of changes */
 #define HOSTADDR_AGAIN	100000	/* microseconds between two looks */
@@ -339,6 +340,8 @@ add_read_path(const char *file, void *arg)
 	(void)arg;
 	if (realpath(file, full) != NULL)
 		add_path(full, 0);
+	/* a link may lead elsewhere tomorrow: it is read where it is */
+	add_path(file, 0);
 }
 
 static void
@@ -613,6 +616,11 @@ main(int argc, char *argv[])
 	children_queues();
 	watch_hostaddrs();
 	parent_sandbox();
+	watch_start(reload);
+	if (env.conf->watch) {
+		watch_before();
+		watch_after(1);
+	}
 	event_base_dispatch(evbase);
 	fatalx("event loop ended");
 }

@@ -126,6 +126,7 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 %token	SIZE TABLE TCP TO TOS TTL
 %token	UAPI UDP UPSTREAM USERS
 %token	VERBOSE
+%token	WATCH
 %token	YES
 %token	<v.string>	STRING
 %token	<v.number>	NUMBER
@@ -247,6 +248,10 @@ main		: LISTEN ON STRING lport	{
 		| OVERLAY YES excludes	{ once(BLOCK_GLOBAL, "overlay"); conf->g.overlay = 1; }
 		| OVERLAY NO		{ once(BLOCK_GLOBAL, "overlay"); conf->g.overlay = 0; }
 		| COPY TOS yesno	{ once(BLOCK_GLOBAL, "copy tos"); conf->g.copy_tos = $3 != 0; }
+		| WATCH yesno		{
+			once(BLOCK_GLOBAL, "watch");
+			conf->watch = $2 != 0;
+		}
 		| TTL NUMBER		{
 			if (set_number(BLOCK_GLOBAL, "ttl", $2) == -1)
 				YYERROR;
@@ -1011,6 +1016,7 @@ static const struct keyword	 keywords[] = {
 	{ "upstream",	UPSTREAM },
 	{ "users",	USERS },
 	{ "verbose",	VERBOSE },
+	{ "watch",	WATCH },
 	{ "yes",	YES }
 };
 

@@ -24,6 +24,7 @@
 #include "reload.h"
 #include "send.h"
 #include "state.h"
+#include "watch.h"
 
 static void	 reload_next(void);
 static void	 change(void);
@@ -334,7 +335,10 @@ reload(void)
 		reload_answer("the configuration is from the environment");
 		return;
 	}
-	if ((conf = parse_config(env.path, 0)) == NULL) {
+	watch_before();
+	conf = parse_config(env.path, 0);
+	watch_after(conf != NULL ? conf->watch : env.conf->watch);
+	if (conf == NULL) {
 		log_warnx("configuration not reloaded");
 		reload_answer(lex_error());
 		return;

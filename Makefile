@@ -72,6 +72,7 @@ PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/main.o wgslirpd/parent/parse.o \
 		wgslirpd/parent/print.o wgslirpd/parent/reload.o \
 		wgslirpd/parent/rules.o wgslirpd/parent/send.o \
+		wgslirpd/parent/show.o \
 		wgslirpd/parent/sockopt_$(PLATFORM).o \
 		wgslirpd/parent/endpoint.o wgslirpd/parent/guess.o wgslirpd/parent/notify.o \
 		wgslirpd/parent/watch.o wgslirpd/parent/wgset.o
@@ -135,7 +136,8 @@ DAEMON =	$(BASE) $(MSG) $(PROC) $(PARENT) $(WG) $(CRYPTO) $(NET) $(TCP) \
 		$(SLIRP) $(CONTROL)
 
 CTL =		wgslirpctl/command.o wgslirpctl/conn.o wgslirpctl/convert.o \
-		wgslirpctl/keys.o wgslirpctl/output.o wgslirpctl/pcap.o wgslirpctl/peer.o \
+		wgslirpctl/keys.o wgslirpctl/memory.o \
+		wgslirpctl/output.o wgslirpctl/pcap.o wgslirpctl/peer.o \
 		wgslirpctl/qr.o wgslirpctl/top.o wgslirpctl/wgslirpctl.o
 
 # What needs libpq is made where that is.

@@ -39,6 +39,8 @@ enum ctl_type {
 	CTL_SHOW_RULES,
 	CTL_FLUSH,
 	CTL_SHOW_SETUP,
+	CTL_SHOW_INTERFACES,
+	CTL_SHOW_NAMES,
 	CTL_HEALTH,
 	CTL_DRAIN,
 	CTL_KILL_PEER,
@@ -56,6 +58,7 @@ enum ctl_type {
 	CTL_PROCESS,
 	CTL_RULE,
 	CTL_SETUP,
+	CTL_ENTRY,
 	CTL_EVENT,
 	CTL_PACKET,
 	CTL_MORE,
@@ -139,6 +142,13 @@ struct ctl_rule {
 	uint64_t	 number;	/* of the order in the configuration */
 	uint64_t	 matches;	/* what it has decided */
 	char		 text[CTL_TEXT_LEN];
+};
+
+/* A line of what is listened on, or of the tunnel's names. */
+struct ctl_entry {
+	char		 kind[16];
+	char		 name[CTL_TEXT_LEN];
+	char		 value[CTL_TEXT_LEN];
 };
 
 /* Something that has happened. */

@@ -308,6 +308,16 @@ text_rule(const struct ctl_rule *r)
 }
 
 static void
+text_entry(const struct ctl_entry *e)
+{
+	if (strcmp(e->kind, "name") == 0)
+		printf("%-40s %s\n", e->name, e->value);
+	else
+		printf("%-10s %-32s%s%s\n", e->kind, e->name,
+		    e->value[0] != '\0' ? " " : "", e->value);
+}
+
+static void
 text_event(const struct ctl_event *e)
 {
 	time_t		 t = (time_t)(e->when / 1000);
@@ -335,6 +345,7 @@ const struct output	 output_text = {
 	.counter = text_counter,
 	.process = text_process,
 	.rule = text_rule,
+	.entry = text_entry,
 	.event = text_event,
 	.tail = text_tail
 };
@@ -366,6 +377,12 @@ json_head(uint32_t type)
 {
 	records = 0;
 	switch (type) {
+	case CTL_SHOW_INTERFACES:
+		printf("{\"interfaces\":[");
+		break;
+	case CTL_SHOW_NAMES:
+		printf("{\"names\":[");
+		break;
 	case CTL_SHOW_PEERS:
 		printf("{\"peers\":[");
 		break;
@@ -481,6 +498,26 @@ json_rule(const struct ctl_rule *r)
 }
 
 static void
+json_entry(const struct ctl_entry *e)
+{
+	int	 is_name = strcmp(e->kind, "name") == 0;
+
+	json_next();
+	printf("{");
+	if (!is_name) {
+		printf("\"kind\":");
+		json_string(e->kind);
+		printf(",");
+	}
+	json_key(is_name ? "name" : "address");
+	json_string(e->name);
+	printf(",");
+	json_key(is_name ? "address" : "detail");
+	json_string(e->value);
+	printf("}");
+}
+
+static void
 json_event(const struct ctl_event *e)
 {
 	printf("{\"time\":%" PRIu64 ".%03u,\"event\":", e->when / 1000,
@@ -501,6 +538,8 @@ json_tail(uint32_t type)
 	case CTL_SHOW_FLOWS:
 	case CTL_SHOW_PROCESSES:
 	case CTL_SHOW_RULES:
+	case CTL_SHOW_INTERFACES:
+	case CTL_SHOW_NAMES:
 		printf("]}\n");
 		break;
 	case CTL_SHOW_COUNTERS:
@@ -520,6 +559,7 @@ const struct output	 output_json = {
 	.counter = json_counter,
 	.process = json_process,
 	.rule = json_rule,
+	.entry = json_entry,
 	.event = json_event,
 	.tail = json_tail
 };

@@ -21,6 +21,7 @@ struct output {
 	void	 (*counter)(const char *, const char *, uint64_t);
 	void	 (*process)(const struct ctl_process *);
 	void	 (*rule)(const struct ctl_rule *);
+	void	 (*entry)(const struct ctl_entry *);
 	void	 (*event)(const struct ctl_event *);
 	void	 (*tail)(uint32_t);
 };

@@ -16,6 +16,7 @@
 #include "conn.h"
 #include "convert.h"
 #include "keys.h"
+#include "memory.h"
 #include "output.h"
 #include "pcap.h"
 #include "peer.h"
@@ -133,6 +134,7 @@ handle(struct imsg *imsg, uint32_t type)
 	struct ctl_flow		 flow;
 	struct ctl_aip		 aip;
 	struct ctl_rule		 rule;
+	struct ctl_entry	 entry;
 
 	switch (imsg_get_type(imsg)) {
 	case CTL_SUMMARY:
@@ -183,6 +185,13 @@ handle(struct imsg *imsg, uint32_t type)
 		conn_get(imsg, &rule, sizeof(rule));
 		rule.text[sizeof(rule.text) - 1] = '\0';
 		out->rule(&rule);
+		break;
+	case CTL_ENTRY:
+		conn_get(imsg, &entry, sizeof(entry));
+		entry.kind[sizeof(entry.kind) - 1] =
+		    entry.name[sizeof(entry.name) - 1] =
+		    entry.value[sizeof(entry.value) - 1] = '\0';
+		out->entry(&entry);
 		break;
 	case CTL_END:
 		if (wanted != NULL)
@@ -336,6 +345,16 @@ do_metrics(const struct command *c, int argc, char *argv[])
 	request(CTL_SHOW_RULES, 0, NULL);
 	request(CTL_SHOW_SUMMARY, 0, NULL);
 	request(CTL_SHOW_PROCESSES, 0, NULL);
+}
+
+static void
+do_memory(const struct command *c, int argc, char *argv[])
+{
+	(void)c;
+	(void)argc;
+	(void)argv;
+	conn_open(path);
+	memory_show(json);
 }
 
 static void
@@ -539,7 +558,10 @@ static const struct command	 commands[] = {
 	{ "show counters", "", 0, 0, do_show, CTL_SHOW_COUNTERS },
 	{ "show flows", "[-w] [peer|proto|state|port|to WHICH ...]", 0, 11,
 	    do_flows, CTL_SHOW_FLOWS },
+	{ "show interfaces", "", 0, 0, do_show, CTL_SHOW_INTERFACES },
+	{ "show memory", "", 0, 0, do_memory, 0 },
 	{ "show metrics", "", 0, 0, do_metrics, 0 },
+	{ "show names", "", 0, 0, do_show, CTL_SHOW_NAMES },
 	{ "show peers", "[-v] [NAME]", 0, 2, do_peers, CTL_SHOW_PEERS },
 	{ "show processes", "", 0, 0, do_show, CTL_SHOW_PROCESSES },
 	{ "show rules", "", 0, 0, do_show, CTL_SHOW_RULES },

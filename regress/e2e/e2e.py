@@ -888,6 +888,36 @@ def test_tcp_options(n):
     n.ctl('reload')
 
 
+def test_show_more(n):
+    """Where it listens, what it is called, what it holds."""
+    n.write_conf(n.conf(extra='dns listen domain "lan.wg"\n' + ''.join(
+        'forward tcp from 127.0.0.1 port %d to 10.77.0.2 port 80\n' % p
+        for p in range(20000, 20100))))
+    n.ctl('reload')
+    try:
+        seen = n.ctlj('show', 'interfaces')['interfaces']
+        kinds = [x['kind'] for x in seen]
+        check(kinds.count('forward') == 100, kinds)
+        check({'kind': 'forward', 'address': 'tcp 127.0.0.1:20099',
+               'detail': '10.77.0.2:80'} in seen, seen[-5:])
+        check('udp 0.0.0.0:51820' in [x['address'] for x in seen
+                                      if x['kind'] == 'wireguard'], seen[:3])
+        check({'wireguard', 'tunnel', 'control'} <= set(kinds), kinds)
+        names = n.ctlj('show', 'names')['names']
+        check({'name': 'laptop.lan.wg', 'address': GUEST4} in names and
+              {'name': 'gateway.lan.wg', 'address': GATE4} in names, names)
+        mem = n.ctlj('show', 'memory')
+        check({p['title'] for p in mem['memory']} ==
+              {'parent', 'crypto', 'slirp', 'control'}, mem)
+        check(all(p['resident'] > p['shared'] > 0 for p in mem['memory']) and
+              mem['queue_bytes'] > mem['queue_bytes_used'] >= 0, mem)
+        for what in ('interfaces', 'names', 'memory'):
+            check(n.ctl('show', what).stdout, what)
+    finally:
+        n.write_conf(n.conf())
+        n.ctl('reload')
+
+
 def test_watch(n):
     """Files that change by themselves are read again."""
     n.ctl_local('genkey', 'watch.key')
@@ -1430,7 +1460,7 @@ TESTS = [test_ping, test_download, test_upload, test_parallel, test_half_close,
          test_address_change, test_sticky_source, test_flood, test_metrics,
          test_tcp_options, test_restart,
          test_peer_new, test_drain, test_monitor, test_pcap,
-         test_pcap_file, test_metrics_log, test_watch,
+         test_pcap_file, test_metrics_log, test_watch, test_show_more,
          test_pause, test_peer_restart, test_wrong_key,
          test_stop, test_kill_children, test_as_root, test_overlay,
          test_no_ping, test_socket_path, test_activation]

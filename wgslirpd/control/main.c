@@ -158,6 +158,8 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 			watch(CLIENT_PACKETS, 1);
 		break;
 	case CTL_SETUP:
+	case CTL_ENTRY:
+	case CTL_MORE:
 	case CTL_END:
 	case CTL_OK:
 	case CTL_FAIL:

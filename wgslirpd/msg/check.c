@@ -42,6 +42,8 @@ static const struct msg_rule	 ctls[] = {
 	REQUEST(CTL_HEALTH, WAY(CONTROL, CRYPTO) | WAY(CONTROL, SLIRP)),
 	REQUEST(CTL_KILL_PEER, WAY(CONTROL, CRYPTO) | WAY(CONTROL, SLIRP)),
 	REQUEST(CTL_SHOW_SETUP, WAY(CONTROL, PARENT)),
+	REQUEST(CTL_SHOW_INTERFACES, WAY(CONTROL, PARENT)),
+	REQUEST(CTL_SHOW_NAMES, WAY(CONTROL, SLIRP)),
 	REQUEST(CTL_SHOW_COUNTERS, WAY(CONTROL, CRYPTO) |
 	    WAY(CONTROL, SLIRP)),
 	REQUEST(CTL_SHOW_PEERFLOWS, WAY(CONTROL, SLIRP)),
@@ -64,7 +66,10 @@ static const struct msg_rule	 ctls[] = {
 	ANSWER(CTL_RULE, sizeof(struct ctl_rule), WAY(SLIRP, CONTROL)),
 	ANSWER(CTL_SLIRP_COUNTERS, sizeof(struct slirp_counters),
 	    WAY(SLIRP, CONTROL)),
-	ANSWER(CTL_MORE, sizeof(struct ctl_more), BOTH),
+	ANSWER(CTL_MORE, sizeof(struct ctl_more), BOTH |
+	    WAY(PARENT, CONTROL)),
+	ANSWER(CTL_ENTRY, sizeof(struct ctl_entry), WAY(PARENT, CONTROL) |
+	    WAY(SLIRP, CONTROL)),
 	ANSWER(CTL_PACKET, sizeof(struct ctl_packet), WAY(SLIRP, CONTROL)),
 	ANSWER(CTL_EVENT, sizeof(struct ctl_event), BOTH),
 	ANSWER(CTL_SETUP, sizeof(struct ctl_setup), WAY(PARENT, CONTROL)),

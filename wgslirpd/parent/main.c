@@ -42,6 +42,7 @@
 #include "proc.h"
 #include "reload.h"
 #include "send.h"
+#include "show.h"
 #include "state.h"
 #include "watch.h"
 
@@ -150,47 +151,6 @@ count_child(int *flag, void (*all)(void), size_t off)
 	all();
 }
 
-/* A path, from wherever it is seen. */
-static void
-absolute(char out[CTL_PATH_LEN], const char *path)
-{
-	out[0] = '\0';
-	if (*path != '/' && env.cwd[0] != '\0') {
-		strlcpy(out, env.cwd, CTL_PATH_LEN);
-		strlcat(out, "/", CTL_PATH_LEN);
-	}
-	strlcat(out, path, CTL_PATH_LEN);
-}
-
-/* What wgslirpctl(8) makes the configuration of a new peer from. */
-static void
-send_setup(uint32_t id)
-{
-	const struct config		*c = env.conf;
-	const struct conf_prefix	*p;
-	struct ctl_setup		 m;
-
-	memset(&m, 0, sizeof(m));
-	if (!env.from_env) {
-		absolute(m.config, env.path);
-		if (c->peers_dir != NULL)
-			absolute(m.peers_dir, c->peers_dir);
-	}
-	if (c->public_host != NULL)
-		strlcpy(m.public_host, c->public_host,
-		    sizeof(m.public_host));
-	m.public_port = c->public_port;
-	m.port = listen_port(&env.listens);
-	m.mtu = c->g.mtu;
-	m.dns = c->g.dns;
-	TAILQ_FOREACH(p, &c->addresses, entry)
-		if (m.naddrs < CTL_ADDRESSES)
-			m.addr[m.naddrs++] = p->prefix;
-	imsgev_must(&env.child[PROC_CONTROL].iev, CTL_SETUP, id, -1, &m,
-	    sizeof(m));
-	imsgev_must(&env.child[PROC_CONTROL].iev, CTL_END, id, -1, NULL, 0);
-}
-
 static void
 parent_control(struct imsg *imsg)
 {
@@ -211,8 +171,11 @@ parent_control(struct imsg *imsg)
 		env.reload_id = (int)imsg_get_id(imsg);
 		reload();
 		break;
+	case CTL_SHOW_INTERFACES:
+		show_interfaces(imsg_get_id(imsg), &req);
+		break;
 	case CTL_SHOW_SETUP:
-		send_setup(imsg_get_id(imsg));
+		show_setup(imsg_get_id(imsg));
 		break;
 	case CTL_LOG:
 		v = req.arg != 0;
@@ -272,6 +235,7 @@ parent_dispatch(struct imsgev *iev, struct imsg *imsg)
 		break;
 	case CTL_RELOAD:
 	case CTL_LOG:
+	case CTL_SHOW_INTERFACES:
 	case CTL_SHOW_SETUP:
 		parent_control(imsg);
 		break;

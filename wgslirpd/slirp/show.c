@@ -20,6 +20,7 @@
 #include "show.h"
 #include "state.h"
 #include "tell.h"
+#include "tunnelnames.h"
 
 static void
 send_flow(struct imsgev *iev, uint32_t id, const struct flow *f)
@@ -115,6 +116,31 @@ show_rules(struct imsgev *iev, uint32_t id, const struct ctl_request *req)
 		strlcpy(m.text, se.s.conf.rule_info[i].text,
 		    sizeof(m.text));
 		imsgev_send(iev, CTL_RULE, id, -1, &m, sizeof(m));
+	}
+	imsgev_send(iev, CTL_END, id, -1, NULL, 0);
+}
+
+/* One portion of the names that guests are answered. */
+static void
+show_names(struct imsgev *iev, uint32_t id, const struct ctl_request *req)
+{
+	struct ctl_entry	 m;
+	struct ctl_more		 more = { req->cursor };
+	struct ipaddr		 addr;
+	int			 left = CTL_PORTION;
+
+	memset(&m, 0, sizeof(m));
+	strlcpy(m.kind, "name", sizeof(m.kind));
+	for (; tunnelnames_at(more.cursor, m.name, sizeof(m.name), &addr) ==
+	    0; more.cursor++) {
+		if (left-- == 0) {
+			imsgev_send(iev, CTL_MORE, id, -1, &more,
+			    sizeof(more));
+			return;
+		}
+		memset(m.value, 0, sizeof(m.value));
+		ipaddr_str(&addr, m.value, sizeof(m.value));
+		imsgev_send(iev, CTL_ENTRY, id, -1, &m, sizeof(m));
 	}
 	imsgev_send(iev, CTL_END, id, -1, NULL, 0);
 }
@@ -318,6 +344,9 @@ slirp_show_request(struct imsgev *iev, struct imsg *imsg)
 		break;
 	case CTL_SHOW_RULES:
 		show_rules(iev, id, &req);
+		break;
+	case CTL_SHOW_NAMES:
+		show_names(iev, id, &req);
 		break;
 	case CTL_FLUSH:
 		judge_all(&se.s);

@@ -256,6 +256,18 @@ add_gateway(void)
 	sort_names(&names);
 }
 
+int
+tunnelnames_at(size_t i, char *name, size_t len, struct ipaddr *addr)
+{
+	if (!enabled || i >= names.n)
+		return (-1);
+	if ((size_t)snprintf(name, len, "%s.%s", names.v[i].name, domain) >=
+	    len)
+		name[len - 1] = '\0';
+	*addr = names.v[i].addr;
+	return (0);
+}
+
 /* What was staged takes effect; enabled: names are answered at all. */
 void
 tunnelnames_commit(struct slirp *s, int on, const char *name)

@@ -70,7 +70,8 @@ PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/lex.o wgslirpd/parent/listen.o \
 		wgslirpd/parent/localaddrs_$(PLATFORM).o \
 		wgslirpd/parent/main.o wgslirpd/parent/parse.o \
-		wgslirpd/parent/print.o wgslirpd/parent/reload.o \
+		wgslirpd/parent/print.o wgslirpd/parent/probe.o \
+		wgslirpd/parent/reload.o \
 		wgslirpd/parent/rules.o wgslirpd/parent/send.o \
 		wgslirpd/parent/show.o \
 		wgslirpd/parent/sockopt_$(PLATFORM).o \
@@ -114,6 +115,7 @@ TCP =		wgslirpd/slirp/tcp/cc.o wgslirpd/slirp/tcp/cc_bbr.o \
 SLIRP =		wgslirpd/slirp/config.o wgslirpd/slirp/dnscache.o \
 		wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/fds.o \
 		wgslirpd/slirp/forward.o wgslirpd/slirp/fwdudp.o \
+		wgslirpd/slirp/health.o \
 		wgslirpd/slirp/host_$(PLATFORM).o wgslirpd/slirp/httpconnect.o \
 		wgslirpd/slirp/judge.o wgslirpd/slirp/listener.o \
 		wgslirpd/slirp/lookup.o \

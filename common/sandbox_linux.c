@@ -79,6 +79,7 @@ enum arg_check {
 	ARG_HOST_OPTION,	/* setsockopt: sockets of guests' flows */
 	ARG_LISTEN_OPTION,	/* setsockopt: sockets that the parent binds */
 	ARG_IOCTL,		/* queue lengths only */
+	ARG_EMPTY,		/* ftruncate: to nothing, and not the log */
 	ARG_SIGNAL_SELF		/* tgkill: abort(3) of this process */
 };
 
@@ -196,6 +197,7 @@ static const struct rule rules_control[] = {
 	{ __NR_recvfrom, ARG_ANY },	/* HTTP */
 	{ __NR_readv, ARG_ANY },	/* HTTP */
 	{ __NR_writev, ARG_ANY },	/* HTTP */
+	{ __NR_ftruncate, ARG_EMPTY },	/* captures that take turns */
 	{ __NR_ioctl, ARG_IOCTL }	/* HTTP: bytes waiting */
 };
 
@@ -426,6 +428,18 @@ emit_check(struct prog *p, enum arg_check check)
 	case ARG_IOCTL:
 		load_arg(p, 1);
 		allow_values(p, ioctls, sizeof(ioctls) / sizeof(ioctls[0]));
+		break;
+	case ARG_EMPTY:
+		load_arg(p, 0);
+		emit(p, BPF_JMP | BPF_JGT | BPF_K, 1, 0, STDERR_FILENO);
+		RET(p, SECCOMP_RET_KILL_PROCESS);
+		load_arg_high(p, 1);
+		JEQ(p, 0, 1, 0);
+		RET(p, SECCOMP_RET_KILL_PROCESS);
+		load_arg(p, 1);
+		JEQ(p, 0, 1, 0);
+		RET(p, SECCOMP_RET_KILL_PROCESS);
+		RET(p, SECCOMP_RET_ALLOW);
 		break;
 	case ARG_SIGNAL_SELF:
 		load_arg(p, 0);

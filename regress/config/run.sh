@@ -469,6 +469,34 @@ X
 	*)	bad "idle rule" "$2" "$3" "$out" ;;
 	esac
 }
+# what shows that the network works
+conf <<X
+private key "$K"
+address 10.77.0.1/24
+health name "www.example.com" on 2001:db8::53
+health http "http://[2001:db8::1]:8080/a?b=c"
+watch yes
+X
+good health
+out=$($d -nv -f "$t/c" 2>/dev/null | grep health | tr '\n' ';')
+want='health name "www.example.com" on 2001:db8::53;'
+want=$want'health http "http://[2001:db8::1]:8080/a?b=c";'
+if [ "$out" = "$want" ]; then ok; else bad "health, printed" "$out"; fi
+# unwell STATEMENT ERROR
+unwell() {
+	conf <<X
+private key "$K"
+address 10.77.0.1/24
+$1
+X
+	refused "$1" "c:3: $2"
+}
+unwell 'health name "a b"' "health name: not a host name"
+unwell 'health name a.example on b' "health name: the server is not an address"
+unwell 'health http "https://a/"' "health http: not http://host/path"
+unwell 'health http "http://a b/"' "health http: not a host"
+unwell 'health http "http://a/b c"' "health http: a character that no URL has"
+unwell 'health smtp a.example' 'health: "smtp": not name'
 # what is given twice, and what may be
 conf <<X
 private key "$K"
@@ -515,11 +543,11 @@ idle none "block to 2001:db8::/32" "block to 32.0.0.0/3"
 conf <<X
 private key "$K"
 address 10.77.0.1/24
-pcap file "/nowhere/a b" max size 20M peer "x y"
+pcap file "/nowhere/a b" max size 20M peer "x y" rotate 3 snaplen 96
 X
 good "pcap file"
 out=$($d -nv -f "$t/c" 2>/dev/null | grep pcap)
-want='pcap file "/nowhere/a b" peer "x y" max size 20000000'
+want='pcap file "/nowhere/a b" peer "x y" max size 20000000 rotate 3 snaplen 96'
 if [ "$out" = "$want" ]; then ok; else bad "pcap file" "$out"; fi
 sed -i '$d' "$t/c"
 printf '%s\n' "$out" >>"$t/c"
@@ -654,6 +682,18 @@ env_good rules WG_PRIVATE_KEY="$K" WG_PEERS=0 WG_PEER_0_PUBLIC_KEY="$P" \
     WG_CONF='dns listen
 forward tcp from 127.0.0.1 port 8080 to 10.77.0.2 port 80
 '
+out=$(env -i WG_PRIVATE_KEY="$K" WG_BLOCK=private WG_DISABLE_IPV6=1 \
+    HEALTHCHECK=yes HEALTH_DNS_NAME=a.example HEALTH_DNS_IP=192.0.2.53 \
+    HEALTH_HTTP_URL=http://b.example $d -nv -e 2>&1)
+if [ "$(printf '%s' "$out" | grep '^block' | tr '\n' ';')" = \
+    "block quick to ::/0;block to private;" ] &&
+    [ "$(printf '%s' "$out" | grep '^health' | tr '\n' ';')" = \
+    'health name "a.example" on 192.0.2.53;health http "http://b.example:80/";' ]
+then ok; else
+	bad "env health and IPv6" "$out"
+fi
+env_bad "health of nothing" "HEALTHCHECK: HEALTH_DNS_NAME or" \
+    WG_PRIVATE_KEY="$K" HEALTHCHECK=1
 out=$(env -i WG_PRIVATE_KEY="$K" WG_BLOCK=private WG_PASS='10.0.0.0/8
 192.168.0.0/16' $d -nv -e 2>&1)
 if [ "$(printf '%s' "$out" | grep -c '^pass to\|^block to private')" -eq 3 ] &&

@@ -1177,6 +1177,23 @@ def test_pcap_file(n):
         packets(path)
         n.write_conf(n.conf(extra='pcap file "%s.2"' % path))
         check('restart' in n.ctl('reload', ok=False).stdout, 'another file')
+        # three files that take turns, and only the begin of each packet
+        n.stop()
+        n.start(n.conf(extra='pcap file "%s" max size 30K rotate 3 snaplen '
+                             '60' % path))
+        session(n)
+        for _ in range(4):
+            check(n.call('c', get, SERVER4, 1000000)[0] == 1000000, 'get')
+        time.sleep(1.2)
+        check('pcap file: full' not in n.logtext(), 'it ended')
+        for p in (path, path + '.1', path + '.2'):
+            size = os.stat(p).st_size
+            data = open(p, 'rb').read()
+            check(24 < size <= 30000 and data[:4] == b'\xd4\xc3\xb2\xa1',
+                  p, size)
+            cut, whole = struct.unpack_from('<II', data, 32)
+            check(cut <= 60 and whole >= cut, cut, whole)
+        check(not os.path.exists(path + '.3'), 'one too many')
         # of nobody that there is
         n.stop()
         n.start(n.conf(extra='pcap file "%s" peer other' % path))

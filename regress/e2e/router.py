@@ -1188,6 +1188,34 @@ def test_quic(n):
         p.terminate()
 
 
+def test_health_network(n):
+    """The network behind the gateway belongs to its health, if asked."""
+    good = 'health name host.test on %s\nhealth http "http://%s/5"' % (
+        SERVER4, SERVER4)
+
+    def health():
+        r = n.ctl('health', ok=False)
+        return r.returncode, r.stdout
+    try:
+        n.use(good)
+        time.sleep(1)
+        check(health()[0] == 0, health())
+        for bad, word in (('health http "http://%s:81/"' % SERVER4, SERVER4),
+                          ('health http "http://[%s]/missing"' % SERVER6,
+                           SERVER6),
+                          ('health name nothing.test on ' + SERVER4,
+                           'nothing.test')):
+            n.use(bad)
+            check(health()[0] == 0, 'at the first failure')
+            wait_for(lambda: health()[0] == 1, 12, bad)
+            check(word in health()[1] and 'does not answer' in n.logtext(),
+                  health())
+        n.use(good)
+        check(health()[0] == 0, 'well again', health())
+    finally:
+        n.use()
+
+
 def test_http_metrics(n):
     n.use('metrics listen on 127.0.0.1 port 9586')
 
@@ -1378,7 +1406,7 @@ TESTS = [test_traceroute, test_path_mtu, test_mapping, test_filtering,
          test_dns_upstreams,
          test_dns_hostile, test_dns_budget, test_forward,
          test_forward_lossy, test_proxy, test_proxy_hostile, test_flush_udp,
-         test_budget, test_rate, test_quic, test_http_metrics, test_quota,
+         test_budget, test_rate, test_quic, test_health_network, test_http_metrics, test_quota,
          test_expires, test_guest_mtu]
 
 

@@ -457,6 +457,25 @@ t_ioctl_len(void)
 }
 
 static int
+t_truncate_log(void)
+{
+	return (ftruncate(2, 0));
+}
+
+static int
+t_truncate_some(void)
+{
+	return (ftruncate(inner, 100));
+}
+
+static int
+t_truncate(void)
+{
+	/* a socket has no length, which the kernel says by itself */
+	return (ftruncate(inner, 0) == -1 && errno == EINVAL ? 0 : -1);
+}
+
+static int
 t_fcntl_owner(void)
 {
 	return (fcntl(inner, F_SETOWN, 1));
@@ -558,6 +577,9 @@ static const struct testcase {
 	{ "stat a path", t_stat, C | S | T, ENOSYS, 0 },
 	{ "stat a path, the parent", t_stat, P, KILLED, 0 },
 	{ "push terminal input", t_ioctl_tty, ALL, KILLED, 0 },
+	{ "empty the log", t_truncate_log, ALL, KILLED, 0 },
+	{ "cut a file", t_truncate_some, ALL, KILLED, 0 },
+	{ "empty a file", t_truncate, P | C | S, KILLED, T },
 	{ "ask for a queue length", t_ioctl_len, C, KILLED, P | S | T },
 	{ "signal-driven I/O", t_fcntl_owner, ALL, KILLED, 0 },
 	{ "become dumpable", t_prctl, ALL, KILLED, 0 },

@@ -3,8 +3,8 @@
 /*
  * Guests' packets in a file, as tcpdump(1) writes them: the first pcap format,
  * raw IP.  They are gathered and written a second later at the latest, so that
- * a burst costs few system calls; a file that is full, or cannot be written,
- * is closed.
+ * a burst costs few system calls; files that take turns are emptied when it is
+ * theirs again, a single one that is full, or cannot be written, is closed.
  */
 
 #include <sys/types.h>
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "conf.h"
 #include "log.h"
 #include "proc.h"
 
@@ -41,20 +42,31 @@ struct packet_header {
 };
 
 static struct {
-	int		 fd;
+	int		 file[PCAP_FILES];
+	int		 files;
+	int		 now;		/* whose turn it is */
+	int		 fd;		/* that one, -1: no more */
 	struct event	*timer;
 	char		 peer[CTL_NAME_LEN];
 	uint64_t	 max;
 	uint64_t	 size;		/* with what is in the buffer */
 	uint64_t	 lost;
+	size_t		 snaplen;
 	size_t		 used;
 	uint8_t		 buf[BUFFER_LEN];
 } ca = { .fd = -1 };
 
+static const struct file_header	 header = { PCAP_MAGIC, PCAP_MAJOR,
+				    PCAP_MINOR, 0, 0, PCAP_SNAPLEN,
+				    LINKTYPE_RAW };
+
 static void
 stop(void)
 {
-	close(ca.fd);
+	int	 i;
+
+	for (i = 0; i < ca.files; i++)
+		close(ca.file[i]);
 	ca.fd = -1;
 	event_del(ca.timer);
 }
@@ -100,25 +112,52 @@ put(const void *p, size_t len)
 	ca.size += len;
 }
 
-void
+int
 capture_file(int fd)
 {
-	static const struct file_header	 h = { PCAP_MAGIC, PCAP_MAJOR,
-				    PCAP_MINOR, 0, 0, PCAP_SNAPLEN,
-				    LINKTYPE_RAW };
-
+	if (ca.files == PCAP_FILES || fd == -1)
+		return (-1);
+	ca.file[ca.files++] = fd;
+	if (ca.files > 1)
+		return (0);
 	ca.fd = fd;
 	if ((ca.timer = evtimer_new(evbase, due, NULL)) == NULL)
 		fatal(NULL);
-	put(&h, sizeof(h));
+	put(&header, sizeof(header));
 	flush();
+	return (0);
+}
+
+/* The file is full: on to the next.  -1 if there is none. */
+static int
+turn(void)
+{
+	flush();
+	if (ca.fd == -1)
+		return (-1);
+	if (ca.files < 2) {
+		log_info("pcap file: full");
+		stop();
+		return (-1);
+	}
+	ca.now = (ca.now + 1) % ca.files;
+	if (ftruncate(ca.file[ca.now], 0) == -1) {
+		log_warn("pcap file: no more is written");
+		stop();
+		return (-1);
+	}
+	ca.fd = ca.file[ca.now];
+	ca.size = 0;
+	put(&header, sizeof(header));
+	return (0);
 }
 
 void
-capture_set(const char *peer, uint64_t max)
+capture_set(const char *peer, uint64_t max, uint16_t snaplen)
 {
 	strlcpy(ca.peer, peer, sizeof(ca.peer));
 	ca.max = max;
+	ca.snaplen = snaplen;
 }
 
 int
@@ -139,21 +178,19 @@ capture_packet(const struct ctl_packet *p)
 	if ((ca.peer[0] != '\0' && strncmp(ca.peer, p->peer,
 	    sizeof(p->peer)) != 0) || len > sizeof(p->data))
 		return;
-	if (ca.max != 0 && ca.size + sizeof(h) + len > ca.max) {
-		flush();
-		if (ca.fd != -1) {
-			log_info("pcap file: full");
-			stop();
-		}
+	if (ca.snaplen != 0 && len > ca.snaplen)
+		len = ca.snaplen;
+	if (ca.max != 0 && ca.size + sizeof(h) + len > ca.max &&
+	    (turn() == -1 || ca.size + sizeof(h) + len > ca.max))
 		return;
-	}
 	if (ca.used + sizeof(h) + len > sizeof(ca.buf))
 		flush();
 	if (ca.fd == -1)
 		return;
 	h.seconds = (uint32_t)(p->when / 1000000000);
 	h.micros = (uint32_t)(p->when % 1000000000 / 1000);
-	h.captured = h.len = (uint32_t)len;
+	h.captured = (uint32_t)len;
+	h.len = p->len;
 	put(&h, sizeof(h));
 	put(p->data, len);
 }

@@ -7,14 +7,17 @@
 
 #include "ctl.h"
 
-/* The file to write to, which the parent has opened; this module's then. */
-void	 capture_file(int);
+/*
+ * One of the files to write to, which the parent has opened; this module's
+ * then.  When one is full the next is emptied and written to.  -1: too many.
+ */
+int	 capture_file(int);
 
 /*
- * Whose packets, "" for everybody's, and how many bytes the file may have, 0
- * for any.  It is kept when that changes.
+ * Whose packets, "" for everybody's, how many bytes a file may have, and how
+ * many of each packet are kept, 0 for any.  It is kept when that changes.
  */
-void	 capture_set(const char *, uint64_t);
+void	 capture_set(const char *, uint64_t, uint16_t);
 
 /* Are packets wanted? */
 int	 capture_wants(void);

@@ -123,9 +123,10 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		co.uapi_fd = imsg_take_fd(imsg);
 		break;
 	case IMSG_PCAP:
-		if (capture_wants() || co.started)
+		if (co.started)
 			bad_imsg("parent", IMSG_PCAP);
-		capture_file(imsg_take_fd(imsg));
+		if (capture_file(imsg_take_fd(imsg)) == -1)
+			bad_imsg("parent", IMSG_PCAP);
 		break;
 	case IMSG_SET_DONE:
 		imsg_is(imsg, &done, sizeof(done));
@@ -147,7 +148,8 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		http_commit();
 		report_set(co.staged.report, co.staged.report_json);
 		co.staged.pcap_peer[sizeof(co.staged.pcap_peer) - 1] = '\0';
-		capture_set(co.staged.pcap_peer, co.staged.pcap_max);
+		capture_set(co.staged.pcap_peer, co.staged.pcap_max,
+		    co.staged.pcap_snaplen);
 		imsgev_must(iev, IMSG_COMMITTED, 0, -1, NULL, 0);
 		break;
 	case IMSG_START:

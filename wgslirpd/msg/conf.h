@@ -51,6 +51,16 @@ struct conf_egress {
 	uint8_t		 pad;
 };
 
+/* What shows that the network behind the gateway works. */
+#define HEALTH_HOST_LEN	256
+struct conf_health {
+	char		 name[HEALTH_HOST_LEN];	/* to be resolved, "": none */
+	struct ipaddr	 at;			/* by this server, or the host's */
+	char		 host[HEALTH_HOST_LEN];	/* that answers by HTTP */
+	char		 path[HEALTH_HOST_LEN];
+	uint16_t	 port;
+};
+
 struct conf_global {
 	uint16_t	 mtu;
 	uint16_t	 port;
@@ -71,9 +81,13 @@ struct conf_global {
 	uint8_t		 report_json;
 	uint32_t	 report;	/* seconds between lines of figures */
 	uint64_t	 pcap_max;	/* bytes of the pcap file, 0: any */
+	uint16_t	 pcap_files;	/* that take turns; 0 is 1 */
+	uint16_t	 pcap_snaplen;	/* bytes of a packet, 0: all */
+	uint32_t	 pcap_pad;
 	char		 pcap_peer[PEER_NAME_LEN];	/* "": all */
 	char		 domain[DOMAIN_LEN];	/* of the peers' names */
 	struct conf_egress	 egress;
+	struct conf_health	 health;
 };
 
 struct conf_peer_msg {
@@ -142,6 +156,8 @@ struct rule_msg {
 };
 
 /* Something that listens on the host, on behalf of the tunnel. */
+#define PCAP_FILES	64	/* that take turns, at most */
+
 enum service_kind {
 	SERVICE_FORWARD,	/* into the tunnel */
 	SERVICE_PROXY,		/* the same, by SOCKS or HTTP CONNECT */

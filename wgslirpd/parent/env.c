@@ -27,6 +27,7 @@
 #include "guess.h"
 #include "lex.h"
 #include "log.h"
+#include "probe.h"
 
 extern char	**environ;
 
@@ -43,8 +44,8 @@ struct env_parse {
 
 /* Known to wgslirp, and without a meaning here. */
 static const char *const	 ignored[] = {
-	"FLOW_", "HEALTHCHECK", "HEALTH_", "POOLING", "PROCESSOR_",
-	"SIMPLE_MODE", "WG_DISABLE_IPV6", "WG_TUN_"
+	"FLOW_", "POOLING", "PROCESSOR_",
+	"SIMPLE_MODE", "WG_TUN_"
 };
 
 static void
@@ -499,6 +500,37 @@ env_true(struct env_parse *e, const char *name)
 	return (0);
 }
 
+/* What shows that the network works; all of it only if that is wanted. */
+static void
+env_health(struct env_parse *e)
+{
+	struct conf_health	*h = &e->conf->g.health;
+	const char		*name = env_get("HEALTH_DNS_NAME");
+	const char		*at = env_get("HEALTH_DNS_IP");
+	const char		*url = env_get("HEALTH_HTTP_URL");
+	char			 err[PROBE_ERR];
+
+	if (!env_true(e, "HEALTHCHECK"))
+		return;
+	if (name != NULL && probe_name(h, name, at, err) == -1)
+		env_error(e, "HEALTH_DNS_NAME, HEALTH_DNS_IP: %s", err);
+	if (url != NULL && probe_http(h, url, err) == -1)
+		env_error(e, "HEALTH_HTTP_URL: %s", err);
+	if (name == NULL && url == NULL)
+		env_error(e, "HEALTHCHECK: HEALTH_DNS_NAME or "
+		    "HEALTH_HTTP_URL has to say what to look at");
+}
+
+/* No IPv6 beyond the gateway, whatever other rules say. */
+static void
+env_disable6(struct env_parse *e)
+{
+	if (env_true(e, "WG_DISABLE_IPV6") && !e->failed &&
+	    parse_text(e->conf, "WG_DISABLE_IPV6", "block quick to ::/0\n") ==
+	    -1)
+		env_error(e, "%s", lex_error());
+}
+
 /* What a variable's word stands for in the configuration. */
 static const char *
 unalias(const struct directive *d, const char *v)
@@ -656,7 +688,9 @@ config_env(int check_only, char *err, size_t errlen)
 		env_prefixes(&e, "WG_OVERLAY_EXCLUDE_CIDRS", v,
 		    &e.conf->excludes, 1);
 	env_peers(&e);
+	env_disable6(&e);
 	env_rules(&e, "WG_BLOCK", "block");
+	env_health(&e);
 	env_rules(&e, "WG_PASS", "pass");
 	env_conf(&e);
 	env_unused();

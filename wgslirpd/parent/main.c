@@ -455,24 +455,43 @@ bind_all(char *argv[])
 }
 #endif
 
-/* While files can still be written: what has captures is opened once. */
+/* A file for captures, whatever it was before. */
+static int
+open_capture(const char *path)
+{
+	struct stat	 st;
+	int		 fd;
+
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW |
+	    O_NONBLOCK | O_CLOEXEC, 0600);
+	if (fd == -1)
+		fatal("pcap file: %s", path);
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
+		fatalx("pcap file: %s: not a file", path);
+	if (ftruncate(fd, 0) == -1)
+		fatal("pcap file: %s", path);
+	return (fd);
+}
+
+/* While files can still be written: those that take turns are FILE.1, .2 */
 static void
 open_pcap(void)
 {
-	const char	*path = env.conf->pcap_file;
-	struct stat	 st;
+	char	 path[PATH_MAX];
+	int	 i;
 
-	env.pcap_fd = -1;
-	if (path == NULL)
+	for (i = 0; i < PCAP_FILES; i++)
+		env.pcap_fd[i] = -1;
+	if (env.conf->pcap_file == NULL)
 		return;
-	env.pcap_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW |
-	    O_NONBLOCK | O_CLOEXEC, 0600);
-	if (env.pcap_fd == -1)
-		fatal("pcap file: %s", path);
-	if (fstat(env.pcap_fd, &st) == -1 || !S_ISREG(st.st_mode))
-		fatalx("pcap file: %s: not a file", path);
-	if (ftruncate(env.pcap_fd, 0) == -1)
-		fatal("pcap file: %s", path);
+	env.pcap_fd[0] = open_capture(env.conf->pcap_file);
+	for (i = 1; i < env.conf->g.pcap_files; i++) {
+		if ((size_t)snprintf(path, sizeof(path), "%s.%d",
+		    env.conf->pcap_file, i) >= sizeof(path))
+			fatalx("pcap file: %s: too long",
+			    env.conf->pcap_file);
+		env.pcap_fd[i] = open_capture(path);
+	}
 }
 
 int

@@ -29,6 +29,7 @@
 #include "grammar.h"
 #include "lex.h"
 #include "log.h"
+#include "probe.h"
 
 /* A rule with lists stands for several rules; these are its lists. */
 struct item {
@@ -98,6 +99,7 @@ static void	 option_begin(enum directive_block);
 static int	 option_word(const char *);
 static int	 option_number(int64_t);
 static int	 option_end(void);
+static int	 health_option(const char *, const char *, const char *);
 static int	 get_port_range(const char *, struct rule *);
 static int	 add_service(enum service_kind, int, char *, int64_t);
 
@@ -112,7 +114,7 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 %token	EGRESS
 %token	ENDPOINT ERROR EXCLUDE EXPIRES NAT64
 %token	FILE_ FLOWS FORMAT FORWARD FROM
-%token	GATEWAY ID
+%token	GATEWAY HEALTH ID
 %token	IN
 %token	INCLUDE INTERFACE IPS
 %token	KEEPALIVE KEY
@@ -122,8 +124,8 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 %token	OFFLOAD ON OUT OVERLAY
 %token	PASS PCAP PEER PERSISTENT PORT PRESHARED PRIVATE PROTO PROXY PUBLIC
 %token	QUICK QUOTA
-%token	RATE REDACTED RESERVED RETURN_
-%token	SIZE TABLE TCP TO TOS TTL
+%token	RATE REDACTED RESERVED RETURN_ ROTATE
+%token	SIZE SNAPLEN TABLE TCP TO TOS TTL
 %token	UAPI UDP UPSTREAM USERS
 %token	VERBOSE
 %token	WATCH
@@ -248,6 +250,23 @@ main		: LISTEN ON STRING lport	{
 		| OVERLAY YES excludes	{ once(BLOCK_GLOBAL, "overlay"); conf->g.overlay = 1; }
 		| OVERLAY NO		{ once(BLOCK_GLOBAL, "overlay"); conf->g.overlay = 0; }
 		| COPY TOS yesno	{ once(BLOCK_GLOBAL, "copy tos"); conf->g.copy_tos = $3 != 0; }
+		| HEALTH STRING STRING	{
+			int	 r = health_option($2, $3, NULL);
+
+			free($2);
+			free($3);
+			if (r == -1)
+				YYERROR;
+		}
+		| HEALTH STRING STRING ON STRING	{
+			int	 r = health_option($2, $3, $5);
+
+			free($2);
+			free($3);
+			free($5);
+			if (r == -1)
+				YYERROR;
+		}
 		| WATCH yesno		{
 			once(BLOCK_GLOBAL, "watch");
 			conf->watch = $2 != 0;
@@ -283,6 +302,7 @@ main		: LISTEN ON STRING lport	{
 			free(conf->pcap_file);
 			conf->pcap_file = $3;
 			conf->g.pcap_max = PCAP_MAX_DEFAULT;
+			conf->g.pcap_files = conf->g.pcap_snaplen = 0;
 			conf->g.pcap_peer[0] = '\0';
 		} pcapopts
 		| UAPI INTERFACE STRING secrets	{
@@ -385,6 +405,16 @@ pcapopts	: /* empty */
 			} else if (get_size($4, &conf->g.pcap_max,
 			    "max size") == -1)
 				YYERROR;
+		}
+		| pcapopts ROTATE NUMBER	{
+			if (get_number($3, 1, PCAP_FILES, "rotate") == -1)
+				YYERROR;
+			conf->g.pcap_files = (uint16_t)$3;
+		}
+		| pcapopts SNAPLEN NUMBER	{
+			if (get_number($3, 40, UINT16_MAX, "snaplen") == -1)
+				YYERROR;
+			conf->g.pcap_snaplen = (uint16_t)$3;
 		}
 		;
 
@@ -969,6 +999,7 @@ static const struct keyword	 keywords[] = {
 	{ "forward",	FORWARD },
 	{ "from",	FROM },
 	{ "gateway",	GATEWAY },
+	{ "health",	HEALTH },
 	{ "id",		ID },
 	{ "in",	IN },
 	{ "include",	INCLUDE },
@@ -1005,7 +1036,9 @@ static const struct keyword	 keywords[] = {
 	{ "redacted",	REDACTED },
 	{ "reserved",	RESERVED },
 	{ "return",	RETURN_ },
+	{ "rotate",	ROTATE },
 	{ "size",	SIZE },
+	{ "snaplen",	SNAPLEN },
 	{ "table",	TABLE },
 	{ "tcp",	TCP },
 	{ "to",		TO },
@@ -1129,6 +1162,29 @@ option_end(void)
 		return (0);
 	yyerror("an option without its value");
 	return (-1);
+}
+
+/* "health name NAME on SERVER", "health http URL" */
+static int
+health_option(const char *what, const char *value, const char *at)
+{
+	char	 err[PROBE_ERR];
+	int	 r = 0;
+
+	if (strcmp(what, "name") == 0) {
+		once(BLOCK_GLOBAL, "health name");
+		r = probe_name(&conf->g.health, value, at, err);
+	} else if (strcmp(what, "http") == 0 && at == NULL) {
+		once(BLOCK_GLOBAL, "health http");
+		r = probe_http(&conf->g.health, value, err);
+	} else {
+		yyerror("health: \"%s\": not name NAME [on ADDRESS] or http "
+		    "URL", what);
+		return (-1);
+	}
+	if (r == -1)
+		yyerror("health %s: %s", what, err);
+	return (r);
 }
 
 static int

@@ -15,6 +15,7 @@
 
 #include "directive.h"
 #include "print.h"
+#include "probe.h"
 #include "rules.h"
 
 static void
@@ -79,7 +80,12 @@ print_pcap(const struct config *c)
 		printf(" peer ");
 		print_string(c->g.pcap_peer);
 	}
-	printf(" max size %" PRIu64 "\n", c->g.pcap_max);
+	printf(" max size %" PRIu64, c->g.pcap_max);
+	if (c->g.pcap_files > 1)
+		printf(" rotate %u", c->g.pcap_files);
+	if (c->g.pcap_snaplen != 0)
+		printf(" snaplen %u", c->g.pcap_snaplen);
+	printf("\n");
 }
 
 static void
@@ -259,6 +265,7 @@ print_config(const struct config *c)
 	print_secret("private key", c->key_from, c->key_file);
 	print_public(c);
 	print_pcap(c);
+	probe_print(&c->g.health);
 	/* its default, and it means something that it was said */
 	if (c->g.many && c->g.gateway == 0)
 		printf("gateway id 0\n");

@@ -82,10 +82,12 @@ reload_ready(void)
 		imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_UAPI_SOCKET,
 		    0, env.uapi_fd, NULL, 0);
 	env.uapi_fd = -1;
-	if (env.pcap_fd != -1)
-		imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_PCAP, 0,
-		    env.pcap_fd, NULL, 0);
-	env.pcap_fd = -1;
+	for (i = 0; i < PCAP_FILES; i++) {
+		if (env.pcap_fd[i] != -1)
+			imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_PCAP,
+			    0, env.pcap_fd[i], NULL, 0);
+		env.pcap_fd[i] = -1;
+	}
 	children_send(IMSG_VERBOSE, &env.conf->verbose,
 	    sizeof(env.conf->verbose));
 	env.naips = config_count_aips(env.conf);
@@ -352,7 +354,8 @@ reload(void)
 		return;
 	}
 	if (strcmp(conf->pcap_file != NULL ? conf->pcap_file : "",
-	    env.conf->pcap_file != NULL ? env.conf->pcap_file : "") != 0) {
+	    env.conf->pcap_file != NULL ? env.conf->pcap_file : "") != 0 ||
+	    conf->g.pcap_files != env.conf->g.pcap_files) {
 		reload_fail(conf, "pcap file: takes a restart to change");
 		return;
 	}

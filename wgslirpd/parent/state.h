@@ -32,7 +32,7 @@ struct parent_state {
 	struct service_set	 services;
 	struct service_set	 staged_services;
 	struct event		*poll_ev;
-	int			 pcap_fd;	/* until it is handed over */
+	int			 pcap_fd[PCAP_FILES];	/* until handed over */
 	struct sandbox_level	 level;
 	const char		*path;
 	char			 cwd[1024];	/* where it was started */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "health.h"
 #include "hostsock.h"
 #include "judge.h"
 #include "log.h"
@@ -101,6 +102,7 @@ slirp_config_commit(void)
 	s->conf.copy_tos = global.copy_tos;
 	s->conf.ttl = global.ttl;
 	s->conf.egress = global.egress;
+	health_commit(&global.health);
 	hostsock_offload(global.offload);
 	hostsock_options(&s->conf.tcp);
 	s->conf.udp_timeout = MONO_SEC(global.udp_timeout);

@@ -16,6 +16,7 @@
 
 #include "config.h"
 #include "fds.h"
+#include "health.h"
 #include "hostsock.h"
 #include "log.h"
 #include "lookup.h"
@@ -328,6 +329,7 @@ slirp_main(int foreground)
 	queue_fd[0] = queue_fd[1] = -1;
 	child_init(PROC_SLIRP, foreground, &se.parent, parent_msg);
 	lookup_init(&se.s);
+	health_init(&se.s);
 	child_drop(foreground);
 	maxflows = flow_limit(&maxfds);
 	nofile = se.s.count.nofile_soft;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "health.h"
 #include "judge.h"
 #include "log.h"
 #include "lookup.h"
@@ -282,6 +283,7 @@ void
 slirp_show_request(struct imsgev *iev, struct imsg *imsg)
 {
 	struct ctl_request	 req;
+	const char		*why;
 	uint32_t		 id, on;
 
 	if (imsg == NULL) {
@@ -336,6 +338,8 @@ slirp_show_request(struct imsgev *iev, struct imsg *imsg)
 	case CTL_HEALTH:
 		if (se.s.draining)
 			refuse(iev, id, "draining");
+		else if ((why = health_wrong()) != NULL)
+			refuse(iev, id, why);
 		else
 			imsgev_send(iev, CTL_END, id, -1, NULL, 0);
 		break;

@@ -171,6 +171,11 @@ if command -v mandoc >/dev/null; then
 	count man 0
 fi
 
+$python regress/house/pages.py >"$t/out" 2>&1
+status=$?
+grep -v passed "$t/out"
+count "examples of the pages" $status
+
 # the simulators are through: there is room for one more
 if [ -n "$long" ]; then
 	$python regress/e2e/many.py >"$t/many" 2>&1 &

@@ -140,7 +140,7 @@ DAEMON =	$(BASE) $(MSG) $(PROC) $(PARENT) $(WG) $(CRYPTO) $(NET) $(TCP) \
 CTL =		wgslirpctl/command.o wgslirpctl/conn.o wgslirpctl/convert.o \
 		wgslirpctl/keys.o wgslirpctl/memory.o \
 		wgslirpctl/output.o wgslirpctl/pcap.o wgslirpctl/peer.o \
-		wgslirpctl/qr.o wgslirpctl/top.o wgslirpctl/wgslirpctl.o
+		wgslirpctl/qr.o wgslirpctl/reverse.o wgslirpctl/top.o wgslirpctl/wgslirpctl.o
 
 # What needs libpq is made where that is.
 SYNC =		wgslirp-sync/daemon.o wgslirp-sync/db.o wgslirp-sync/file.o \

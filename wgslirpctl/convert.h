@@ -7,4 +7,10 @@
 
 void	 convert(const char *);
 
+/*
+ * Print a configuration of wgslirpd as a wg-quick file: the server's, or that
+ * of one peer by name; exits if it cannot be one.
+ */
+void	 convert_back(const char *, const char *);
+
 #endif

@@ -409,8 +409,14 @@ static void
 do_convert(const struct command *c, int argc, char *argv[])
 {
 	(void)c;
-	(void)argc;
-	convert(argv[0]);
+	if (strcmp(argv[0], "-r") == 0) {
+		if (argc < 2)
+			errx(1, "usage: wgslirpctl convert -r FILE [PEER]");
+		convert_back(argv[1], argc > 2 ? argv[2] : NULL);
+	} else if (argc > 1)
+		errx(1, "usage: wgslirpctl convert FILE");
+	else
+		convert(argv[0]);
 }
 
 static void
@@ -529,7 +535,7 @@ do_help(const struct command *c, int argc, char *argv[])
 
 static const struct command	 commands[] = {
 	{ "completion", "bash|zsh|fish", 1, 1, do_completion, 0 },
-	{ "convert", "FILE", 1, 1, do_convert, 0 },
+	{ "convert", "[-r] FILE [PEER]", 1, 3, do_convert, 0 },
 	{ "drain", "", 0, 0, do_show, CTL_DRAIN },
 	{ "flush", "", 0, 0, do_show, CTL_FLUSH },
 	{ "genkey", "", 0, 0, do_key, 0 },

@@ -469,6 +469,70 @@ X
 	*)	bad "idle rule" "$2" "$3" "$out" ;;
 	esac
 }
+# and back: what wg-quick knows survives the way there and back again
+mkdir -p "$t/back/peers.d"
+echo "$K" >"$t/back/key"
+$ctl genpsk >"$t/back/psk"
+chmod 600 "$t/back/key" "$t/back/psk"
+cat >"$t/back/c" <<X
+ext_port = "51999"	# of everybody
+listen on * port \$ext_port
+private key file "$t/back/key"
+address { 10.77.0.1/24, fd77::1/64 }
+dns listen
+mtu 1400
+tcp { congestion cubic
+	sack yes }
+public endpoint "vpn.example.com"
+block to private
+include "peers.d/*.conf"
+peer "a b" { public key "$P"
+	allowed ips { 10.77.0.2/32
+	    fd77::2/128 }
+	preshared key file "$t/back/psk"
+	endpoint "2001:db8::1" port 7
+	quota 5G
+}
+X
+cat >"$t/back/peers.d/c.conf" <<X
+peer c {
+	public key "$Q"
+	allowed ips 10.77.0.3/32
+	persistent keepalive 25
+}
+X
+chmod 600 "$t/back/c" "$t/back/peers.d/c.conf"
+$ctl convert -r "$t/back/c" >"$t/back/wg" 2>&1
+$ctl convert "$t/back/wg" >"$t/back/again" 2>&1
+chmod 600 "$t/back/again"
+$d -nv -f "$t/back/c" 2>/dev/null >"$t/back/one"
+$d -nv -f "$t/back/again" 2>/dev/null >"$t/back/two"
+facts='^listen on\|^address\|^mtu\|allowed ips\|endpoint "2001\|keepalive'
+if [ "$(grep -c "$facts" "$t/back/one")" -ge 7 ] &&
+    [ "$(grep "$facts\|public key" "$t/back/one")" = \
+    "$(grep "$facts\|public key" "$t/back/two")" ]; then ok; else
+	bad "convert there and back" "$(cat "$t/back/wg" "$t/back/again")" \
+	    "$(diff "$t/back/one" "$t/back/two")"
+fi
+if grep -q '^# quota 5G' "$t/back/wg" &&
+    grep -q '^# .*block to private' "$t/back/wg"; then ok; else
+	bad "convert -r, comments" "$(cat "$t/back/wg")"
+fi
+out=$($ctl convert -r "$t/back/c" "a b" 2>&1)
+if echo "$out" | grep -q "^Address = 10.77.0.2/32, fd77::2/128" &&
+    echo "$out" | grep -q "^PublicKey = $(echo "$K" | $ctl pubkey)" &&
+    echo "$out" | grep -q "^Endpoint = vpn.example.com:51999" &&
+    echo "$out" | grep -q "^PresharedKey = $(cat "$t/back/psk")" &&
+    ! echo "$out" | grep -q "$K"; then ok; else
+	bad "convert -r, of a peer" "$out"
+fi
+for x in "nobody" "a"; do
+	if $ctl convert -r "$t/back/c" "$x" >/dev/null 2>&1; then
+		bad "convert -r of nobody" "$x"
+	else
+		ok
+	fi
+done
 # what shows that the network works
 conf <<X
 private key "$K"

@@ -141,7 +141,8 @@ def main():
             for line, text in blocks(page):
                 what = '%s:%d' % (page, line)
                 # what has a bar is a form, and no example of it
-                if page == 'wgslirpd.conf.5' and ' | ' not in text:
+                if page == 'wgslirpd.conf.5' and ' | ' not in text and \
+                        not commands(text):
                     configuration(t, what, text)
                 for c in commands(text):
                     command(t, what, c)

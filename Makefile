@@ -76,7 +76,8 @@ PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/show.o \
 		wgslirpd/parent/sockopt_$(PLATFORM).o \
 		wgslirpd/parent/endpoint.o wgslirpd/parent/guess.o wgslirpd/parent/notify.o \
-		wgslirpd/parent/watch.o wgslirpd/parent/wgset.o
+		wgslirpd/parent/watch.o wgslirpd/parent/watchdog.o \
+		wgslirpd/parent/wgset.o
 
 WG =		wgslirpd/crypto/wg/aead.o wgslirpd/crypto/wg/allowedips.o \
 		wgslirpd/crypto/wg/cookie.o wgslirpd/crypto/wg/device.o \

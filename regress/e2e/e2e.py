@@ -1465,6 +1465,51 @@ def test_activation(n):
         n.start()
 
 
+def test_watchdog(n):
+    """A service manager hears that all is well, as long as it is."""
+    path = n.dir + '/notify'
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(path)
+        os.chmod(path, 0o777)
+        os.chmod(n.dir, 0o755)
+        n.stop()
+        os.environ['NOTIFY_SOCKET'] = path
+        os.environ['WATCHDOG_USEC'] = '600000'
+        try:
+            n.start()
+        finally:
+            del os.environ['NOTIFY_SOCKET'], os.environ['WATCHDOG_USEC']
+        try:
+            s.settimeout(5)
+            check(s.recv(100) == b'READY=1', 'ready')
+            for _ in range(3):
+                check(s.recv(100) == b'WATCHDOG=1', 'well')
+            for title in ('crypto', 'slirp', 'control'):
+                pid = [p['pid'] for p in n.ctlj('show', 'processes')[
+                    'processes'] if p['title'] == title][0]
+                os.kill(pid, signal.SIGSTOP)
+                time.sleep(0.3)
+                s.setblocking(False)
+                try:
+                    while s.recv(100):
+                        pass
+                except BlockingIOError:
+                    pass
+                s.settimeout(1)
+                try:
+                    check(False, title, 'hangs, and is well', s.recv(100))
+                except socket.timeout:
+                    pass
+                os.kill(pid, signal.SIGCONT)
+                s.settimeout(5)
+                check(s.recv(100) == b'WATCHDOG=1', 'well again')
+        finally:
+            n.stop()
+            os.unlink(path)
+            n.start()
+            session(n)
+
+
 TESTS = [test_ping, test_download, test_upload, test_parallel, test_half_close,
          test_refused, test_blackhole, test_unreachable, test_reset,
          test_stalled_reader, test_speaks_first, test_udp, test_ping_one_id,
@@ -1480,7 +1525,8 @@ TESTS = [test_ping, test_download, test_upload, test_parallel, test_half_close,
          test_pcap_file, test_metrics_log, test_watch, test_show_more,
          test_pause, test_peer_restart, test_wrong_key,
          test_stop, test_kill_children, test_as_root, test_overlay,
-         test_no_ping, test_socket_path, test_activation]
+         test_no_ping, test_socket_path, test_watchdog,
+         test_activation]
 
 
 def main():

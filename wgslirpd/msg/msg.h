@@ -59,9 +59,11 @@ enum proc_id {
 	M(IMSG_READY, sizeof(struct sandbox_level), TO_PARENT, NO_FD) \
 	M(IMSG_STAGED, 0, TO_PARENT, NO_FD)	/* it has understood */ \
 	M(IMSG_COMMITTED, 0, TO_PARENT, NO_FD)	/* and does so now */ \
+	M(IMSG_PONG, 0, TO_PARENT, NO_FD)	/* it was asked, and is there */ \
 	M(IMSG_LOG, sizeof(struct imsg_log), TO_PARENT, NO_FD) \
 	/* the parent to children: what they are and share */ \
 	M(IMSG_VERBOSE, sizeof(int), TO_CHILDREN, NO_FD) \
+	M(IMSG_PING, 0, TO_CHILDREN, NO_FD) \
 	M(IMSG_PIPE, sizeof(uint32_t), TO_CHILDREN, WITH_FD) \
 	M(IMSG_QUEUE, sizeof(struct queue_msg), TO_ENGINES, WITH_FD) \
 	M(IMSG_BELL, sizeof(struct bell_msg), TO_ENGINES, WITH_FD) \

@@ -45,6 +45,7 @@
 #include "show.h"
 #include "state.h"
 #include "watch.h"
+#include "watchdog.h"
 
 #define HOSTADDR_RETRY	30	/* seconds, whoever tells of changes */
 #define HOSTADDR_AGAIN	100000	/* microseconds between two looks */
@@ -227,6 +228,12 @@ parent_dispatch(struct imsgev *iev, struct imsg *imsg)
 		count_child(&c->committed, reload_committed,
 		    offsetof(struct child, committed));
 		break;
+	case IMSG_PONG:
+		if (c->alive)
+			bad_imsg(proc_title(iev->peer), IMSG_PONG);
+		count_child(&c->alive, watchdog_alive,
+		    offsetof(struct child, alive));
+		break;
 	case IMSG_LOG:
 		imsg_is(imsg, &m, sizeof(m));
 		m.line[sizeof(m.line) - 1] = '\0';
@@ -314,6 +321,7 @@ parent_sandbox(void)
 	char	 err[256];
 
 	notify_open();
+	watchdog_open();
 	if (!env.from_env)
 		lex_paths(add_read_path, NULL);
 	if (env.socket_made)

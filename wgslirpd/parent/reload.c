@@ -25,6 +25,7 @@
 #include "send.h"
 #include "state.h"
 #include "watch.h"
+#include "watchdog.h"
 
 static void	 reload_next(void);
 static void	 change(void);
@@ -152,6 +153,7 @@ reload_committed(void)
 	if (!env.started) {
 		env.started = 1;
 		notify("READY=1");
+		watchdog_start();
 		log_info("started, %u peers", env.conf->npeers);
 	} else
 		log_info("configuration reloaded, %u peers",

@@ -21,6 +21,7 @@ struct child {
 	int			 ready;
 	int			 staged;
 	int			 committed;
+	int			 alive;		/* it has answered */
 };
 
 struct parent_state {

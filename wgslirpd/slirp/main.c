@@ -246,6 +246,9 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 			bad_imsg("parent", type);
 		slirp_config_stage(imsg);
 		break;
+	case IMSG_PING:
+		imsgev_must(&se.parent, IMSG_PONG, 0, -1, NULL, 0);
+		break;
 	case IMSG_CONF_COMMIT:
 		if (!se.staging)
 			bad_imsg("parent", type);

@@ -108,7 +108,87 @@ static struct {
 	uint8_t		 proto;
 	uint16_t	 port;
 	struct ipprefix	 to;
+	int		 (*cmp)(const void *, const void *);	/* NULL: as come */
+	struct ctl_flow	*flow;		/* those that are to be sorted */
+	size_t		 n;
+	size_t		 cap;
 } only;
+
+static int
+flow_by_rx(const void *a, const void *b)
+{
+	uint64_t	 x = ((const struct ctl_flow *)a)->rx_bytes;
+	uint64_t	 y = ((const struct ctl_flow *)b)->rx_bytes;
+
+	return (x < y ? 1 : x > y ? -1 : 0);
+}
+
+static int
+flow_by_tx(const void *a, const void *b)
+{
+	uint64_t	 x = ((const struct ctl_flow *)a)->tx_bytes;
+	uint64_t	 y = ((const struct ctl_flow *)b)->tx_bytes;
+
+	return (x < y ? 1 : x > y ? -1 : 0);
+}
+
+static int
+flow_by_age(const void *a, const void *b)
+{
+	uint64_t	 x = ((const struct ctl_flow *)a)->age;
+	uint64_t	 y = ((const struct ctl_flow *)b)->age;
+
+	return (x < y ? 1 : x > y ? -1 : 0);
+}
+
+static int
+flow_by_peer(const void *a, const void *b)
+{
+	return (strcmp(((const struct ctl_flow *)a)->peer_name,
+	    ((const struct ctl_flow *)b)->peer_name));
+}
+
+static int
+flow_by_to(const void *a, const void *b)
+{
+	const struct ctl_flow	*x = a, *y = b;
+	int			 r = ipaddr_cmp(&x->dst, &y->dst);
+
+	return (r != 0 ? r : (int)x->dport - (int)y->dport);
+}
+
+static void
+sort_by(const char *what)
+{
+	static const struct {
+		const char	*name;
+		int		 (*cmp)(const void *, const void *);
+	}			 keys[] = { { "rx", flow_by_rx },
+				    { "tx", flow_by_tx },
+				    { "age", flow_by_age },
+				    { "peer", flow_by_peer },
+				    { "to", flow_by_to } };
+	size_t			 i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (strcmp(what, keys[i].name) == 0)
+			only.cmp = keys[i].cmp;
+	if (only.cmp == NULL)
+		errx(1, "sort %s: not one of rx, tx, age, peer, to", what);
+}
+
+/* Those that were kept, in their order. */
+static void
+show_sorted(void)
+{
+	size_t	 i;
+
+	if (only.n > 0)
+		qsort(only.flow, only.n, sizeof(*only.flow), only.cmp);
+	for (i = 0; i < only.n; i++)
+		out->flow(&only.flow[i]);
+	only.n = 0;
+}
 
 static int
 wanted_flow(const struct ctl_flow *f)
@@ -165,8 +245,15 @@ handle(struct imsg *imsg, uint32_t type)
 		conn_get(imsg, &flow, sizeof(flow));
 		flow.peer_name[sizeof(flow.peer_name) - 1] = '\0';
 		flow.state[sizeof(flow.state) - 1] = '\0';
-		if (wanted_flow(&flow))
+		if (!wanted_flow(&flow))
+			break;
+		if (only.cmp == NULL) {
 			out->flow(&flow);
+			break;
+		}
+		only.flow = grow(only.flow, only.n, &only.cap,
+		    sizeof(*only.flow));
+		only.flow[only.n++] = flow;
 		break;
 	case CTL_CRYPTO_COUNTERS:
 		conn_get(imsg, &cc, sizeof(cc));
@@ -198,6 +285,7 @@ handle(struct imsg *imsg, uint32_t type)
 			errx(1, "no peer \"%s\"", wanted);
 		if (type == CTL_SHOW_PEERS)
 			show_peer();
+		show_sorted();
 		return (1);
 	case CTL_OK:
 		return (1);
@@ -314,6 +402,8 @@ do_flows(const struct command *c, int argc, char *argv[])
 			only.peer = argv[i + 1];
 		else if (strcmp(argv[i], "state") == 0)
 			only.state = argv[i + 1];
+		else if (strcmp(argv[i], "sort") == 0)
+			sort_by(argv[i + 1]);
 		else if (strcmp(argv[i], "proto") == 0)
 			only.proto = proto_number(argv[i + 1]);
 		else if (strcmp(argv[i], "port") == 0) {
@@ -325,7 +415,7 @@ do_flows(const struct command *c, int argc, char *argv[])
 				errx(1, "to %s: not an address or prefix",
 				    argv[i + 1]);
 		} else
-			errx(1, "%s: not one of peer, proto, state, port, to",
+			errx(1, "%s: not one of peer, proto, state, port, to, sort",
 			    argv[i]);
 	}
 	conn_open(path);
@@ -562,7 +652,7 @@ static const struct command	 commands[] = {
 	{ "resume", "", 0, 0, do_show, CTL_RESUME },
 	{ "show", "", 0, 0, do_show, CTL_SHOW_SUMMARY },
 	{ "show counters", "", 0, 0, do_show, CTL_SHOW_COUNTERS },
-	{ "show flows", "[-w] [peer|proto|state|port|to WHICH ...]", 0, 11,
+	{ "show flows", "[-w] [peer|proto|state|port|to|sort WHICH ...]", 0, 13,
 	    do_flows, CTL_SHOW_FLOWS },
 	{ "show interfaces", "", 0, 0, do_show, CTL_SHOW_INTERFACES },
 	{ "show memory", "", 0, 0, do_memory, 0 },

@@ -888,6 +888,29 @@ def test_tcp_options(n):
     n.ctl('reload')
 
 
+def test_show_flows(n):
+    """Some of them, in an order."""
+    session(n)
+    ends = [n.begin('c', echo_slowly, k, 0.2) for k in (6, 12, 18)]
+    try:
+        flows = wait_for(lambda: len(n.ctlj('show', 'flows', 'proto', 'tcp')[
+            'flows']) == 3 and n.ctlj('show', 'flows', 'proto', 'tcp',
+                                      'state', 'established', 'sort',
+                                      'rx')['flows'], what='three flows')
+        rx = [f['rx_bytes'] for f in flows]
+        check(rx == sorted(rx, reverse=True), rx)
+        for key in ('tx', 'age', 'peer', 'to'):
+            check(len(n.ctlj('show', 'flows', 'sort', key)['flows']) >= 3,
+                  key)
+        check(not n.ctlj('show', 'flows', 'port', '1', 'sort', 'rx')['flows'],
+              'another port')
+        r = n.ctl('show', 'flows', 'sort', 'colour', ok=False)
+        check(r.returncode == 1 and 'not one of rx' in r.stdout, r.stdout)
+    finally:
+        for end in ends:
+            end()
+
+
 def test_show_more(n):
     """Where it listens, what it is called, what it holds."""
     n.write_conf(n.conf(extra='dns listen domain "lan.wg"\n' + ''.join(
@@ -1522,7 +1545,8 @@ TESTS = [test_ping, test_download, test_upload, test_parallel, test_half_close,
          test_address_change, test_sticky_source, test_flood, test_metrics,
          test_tcp_options, test_restart,
          test_peer_new, test_drain, test_monitor, test_pcap,
-         test_pcap_file, test_metrics_log, test_watch, test_show_more,
+         test_pcap_file, test_metrics_log, test_watch, test_show_flows,
+         test_show_more,
          test_pause, test_peer_restart, test_wrong_key,
          test_stop, test_kill_children, test_as_root, test_overlay,
          test_no_ping, test_socket_path, test_watchdog,

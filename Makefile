@@ -66,7 +66,7 @@ PROC =		wgslirpd/proc/nap.o wgslirpd/proc/proc.o wgslirpd/proc/tell.o
 
 PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/config.o wgslirpd/parent/directive.o \
-		wgslirpd/parent/env.o \
+		wgslirpd/parent/env.o wgslirpd/parent/handover.o \
 		wgslirpd/parent/lex.o wgslirpd/parent/listen.o \
 		wgslirpd/parent/localaddrs_$(PLATFORM).o \
 		wgslirpd/parent/main.o wgslirpd/parent/parse.o \
@@ -141,7 +141,8 @@ DAEMON =	$(BASE) $(MSG) $(PROC) $(PARENT) $(WG) $(CRYPTO) $(NET) $(TCP) \
 CTL =		wgslirpctl/command.o wgslirpctl/conn.o wgslirpctl/convert.o \
 		wgslirpctl/keys.o wgslirpctl/memory.o \
 		wgslirpctl/output.o wgslirpctl/pcap.o wgslirpctl/peer.o \
-		wgslirpctl/qr.o wgslirpctl/reverse.o wgslirpctl/top.o wgslirpctl/wgslirpctl.o
+		wgslirpctl/qr.o wgslirpctl/restart.o \
+		wgslirpctl/reverse.o wgslirpctl/top.o wgslirpctl/wgslirpctl.o
 
 # What needs libpq is made where that is.
 SYNC =		wgslirp-sync/daemon.o wgslirp-sync/db.o wgslirp-sync/file.o \

@@ -178,6 +178,7 @@ struct ctl_packet {
 struct ctl_setup {
 	char		 config[CTL_PATH_LEN];	/* "": the environment */
 	char		 peers_dir[CTL_PATH_LEN];	/* "": none */
+	char		 cwd[CTL_PATH_LEN];	/* where names begin */
 	char		 public_host[CTL_TEXT_LEN];	/* "": not told */
 	uint16_t	 public_port;	/* 0: the one that is listened on */
 	uint16_t	 port;

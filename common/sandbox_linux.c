@@ -148,6 +148,7 @@ static const struct rule rules_parent[] = {
 	{ __NR_socket, ARG_PARENT_SOCKET },/* listen, syslog, interfaces */
 	{ __NR_bind, ARG_ANY },		/* listen sockets, netlink */
 	{ __NR_listen, ARG_ANY },	/* control socket */
+	{ __NR_accept4, ARG_ANY },	/* who takes this one's place */
 	{ __NR_connect, ARG_ANY },	/* syslog */
 	{ __NR_setsockopt, ARG_LISTEN_OPTION },/* listen sockets */
 	{ __NR_getsockopt, ARG_ANY },	/* buffer sizes */

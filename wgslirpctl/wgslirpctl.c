@@ -20,6 +20,7 @@
 #include "output.h"
 #include "pcap.h"
 #include "peer.h"
+#include "restart.h"
 #include "top.h"
 #include "version.h"
 
@@ -438,6 +439,15 @@ do_metrics(const struct command *c, int argc, char *argv[])
 }
 
 static void
+do_restart(const struct command *c, int argc, char *argv[])
+{
+	(void)c;
+	(void)argc;
+	(void)argv;
+	restart(path);
+}
+
+static void
 do_memory(const struct command *c, int argc, char *argv[])
 {
 	(void)c;
@@ -649,6 +659,7 @@ static const struct command	 commands[] = {
 	{ "pubkey", "", 0, 0, do_key, 2 },
 	{ "refresh", "", 0, 0, do_show, CTL_REFRESH },
 	{ "reload", "", 0, 0, do_show, CTL_RELOAD },
+	{ "restart", "", 0, 0, do_restart, 0 },
 	{ "resume", "", 0, 0, do_show, CTL_RESUME },
 	{ "show", "", 0, 0, do_show, CTL_SHOW_SUMMARY },
 	{ "show counters", "", 0, 0, do_show, CTL_SHOW_COUNTERS },

@@ -1488,6 +1488,103 @@ def test_activation(n):
         n.start()
 
 
+def test_replace(n):
+    """Another daemon takes the sockets of the one that runs."""
+    n.stop()
+    n.start(n.conf(extra='forward tcp from 127.0.0.1 port 8099 to 10.77.0.2 '
+                         'port 80'))
+    session(n)
+    old, log = n.daemon, n.log
+
+    def another(text, ok=True):
+        path = os.path.join(n.dir, 'next.conf')
+        os.rename(n.write_conf(text), path)
+        n.write_conf(n.conf())
+        out = os.path.join(n.dir, 'next.log')
+        open(out, 'w').close()
+        os.chmod(out, 0o666)
+        p = n.spawn('g', [n.bin + '/wgslirpd', '-R', '-d', '-v', '-f', path,
+                          '-s', n.sock], log=out, uid=n.owner)
+        wait_for(lambda: 'started' in open(out).read() or
+                 p.poll() is not None, what='the next one')
+        return p, open(out).read()
+    try:
+        # one that cannot start changes nothing
+        for wrong in ('nonsense', 'pcap file "/nowhere/x"',
+                      'metrics listen on 192.0.2.77 port 9586'):
+            p, text = another(n.conf(extra=wrong))
+            check(p.wait(10) == 1 and old.poll() is None, wrong, text)
+            check(n.call('c', get, SERVER4, 1000)[0] == 1000, wrong)
+        sockets = n.ctlj('show', 'interfaces')['interfaces']
+        inode = os.stat(n.sock).st_ino
+        t = time.monotonic()
+        p, text = another(n.conf(extra='forward tcp from 127.0.0.1 port 8099 '
+                                 'to 10.77.0.2 port 80'))
+        check(p.poll() is None, text)
+        took = time.monotonic() - t
+        n.daemon, n.log = p, os.path.join(n.dir, 'next.log')
+        check(old.wait(10) == 0, 'how the old one ended')
+        t = time.monotonic()
+        check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'served')
+        again = time.monotonic() - t
+        n.last = 'replaced in %.1f s, served %.1f s later' % (took, again)
+        check(n.ctlj('show', 'interfaces')['interfaces'] == sockets,
+              'other sockets')
+        check(os.stat(n.sock).st_ino == inode, 'another control socket')
+        check(n.ctl('health').returncode == 0, 'health')
+        # and so on, one after the other
+        first = n.daemon
+        p, text = another(n.conf())
+        check(p.poll() is None, text)
+        n.daemon = p
+        check(first.wait(10) == 0, 'the second one')
+        session(n)
+        check(not [x for x in n.ctlj('show', 'interfaces')['interfaces']
+                   if x['kind'] == 'forward'], 'left over')
+        check(n.stop() == 0, 'stopped')
+        left = os.listdir(os.path.dirname(n.sock))
+        check(not [x for x in left if x.startswith('ctl.sock')], left)
+        # one in the background, by wgslirpctl, with the options that it has
+        conf = n.write_conf(n.conf())
+        as_d = n.spawn('g', [n.bin + '/wgslirpd', '-D', 'a=b', '-f', conf,
+                             '-s', n.sock], uid=n.owner)
+        check(as_d.wait(10) == 0, 'in the background')
+
+        def parent():
+            r = n.ctl('-j', 'show', 'processes', ok=False)
+            return r.returncode == 0 and [
+                p['pid'] for p in json.loads(r.stdout)['processes']
+                if p['title'] == 'parent'][0]
+        def restart():
+            out = n.dir + '/restart.log'
+            open(out, 'w').close()
+            os.chmod(out, 0o666)
+            return n.spawn('g', [n.bin + '/wgslirpctl', '-s', n.sock,
+                                 'restart'], uid=n.owner, log=out).wait(30)
+        pids = [wait_for(parent, what='the first')]
+        try:
+            check(restart() == 0, 'restart')
+            pids.append(parent())
+            check(pids[0] != pids[1], 'the same')
+            check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'served')
+            n.write_conf(n.conf(extra='nonsense'))
+            check(restart() == 1, 'a wrong configuration')
+            check('syntax error' in open(n.dir + '/restart.log').read(),
+                  open(n.dir + '/restart.log').read())
+            check(parent() == pids[1], 'another one')
+        finally:
+            os.kill(parent(), signal.SIGTERM)
+            wait_for(lambda: not os.path.exists(n.sock), what='its end')
+        # nobody to replace
+        p, text = another(n.conf())
+        check(p.wait(10) == 1 and '-R: ' in text, text)
+    finally:
+        n.stop()
+        n.log = log
+        n.start()
+        session(n)
+
+
 def test_watchdog(n):
     """A service manager hears that all is well, as long as it is."""
     path = n.dir + '/notify'
@@ -1550,6 +1647,7 @@ TESTS = [test_ping, test_download, test_upload, test_parallel, test_half_close,
          test_pause, test_peer_restart, test_wrong_key,
          test_stop, test_kill_children, test_as_root, test_overlay,
          test_no_ping, test_socket_path, test_watchdog,
+         test_replace,
          test_activation]
 
 

@@ -33,6 +33,7 @@
 #include "children.h"
 #include "env.h"
 #include "grammar.h"
+#include "handover.h"
 #include "lex.h"
 #include "listen.h"
 #include "localaddrs.h"
@@ -53,7 +54,7 @@
 static void
 usage(void)
 {
-	fprintf(stderr, "usage: wgslirpd [-dehnv] [-D macro=value] "
+	fprintf(stderr, "usage: wgslirpd [-dehnRv] [-D macro=value] "
 	    "[-f file] [-s socket]\n");
 }
 
@@ -65,7 +66,9 @@ cleanup(void)
 		unlink(env.socket);
 	if (env.uapi_made)
 		unlink(env.uapi_path);
-	env.socket_made = env.uapi_made = 0;
+	if (env.door_made)
+		unlink(env.door);
+	env.socket_made = env.uapi_made = env.door_made = 0;
 }
 
 static void
@@ -324,9 +327,9 @@ parent_sandbox(void)
 	watchdog_open();
 	if (!env.from_env)
 		lex_paths(add_read_path, NULL);
-	if (env.socket_made)
+	if (env.socket_made || env.replace)
 		add_path(env.socket, 1);
-	if (env.uapi_made)
+	if (env.uapi_made || (env.replace && env.uapi_path[0] != '\0'))
 		add_path(env.uapi_path, 1);
 	if (sandbox_early(err, sizeof(err)) == -1 ||
 	    sandbox_enter(SANDBOX_PARENT, paths, npaths, &env.level, err,
@@ -395,24 +398,31 @@ read_config(int check_only)
 static void
 open_sockets(void)
 {
+	static struct service_set	 old_services;
+	static struct listen_set	 old;
 	struct listen_given	 given;
 	char			 err[512];
 
-	env.control_fd = -1;
+	env.control_fd = env.uapi_fd = env.door_fd = -1;
+	env.control_kept = env.uapi_kept = -1;
+	if (env.replace)
+		handover_take(&old, &old_services, env.conf->g.offload);
 	env.activated_udp = listen_activated(&given);
 	if (given.nudp > 0) {
 		env.listens.n = given.nudp;
 		memcpy(env.listens.fd, given.udp, sizeof(given.udp));
 		listen_tune(&env.listens, env.conf->g.offload);
-	} else if (listen_open(env.conf, &env.listens, NULL, 0, err,
+	} else if (listen_open(env.conf, &env.listens, &old, 0, err,
 	    sizeof(err)) == -1)
 		fatalx("%s", err);
-	if (service_open(env.conf, &env.services, NULL, err, sizeof(err)) ==
-	    -1)
+	if (service_open(env.conf, &env.services, &old_services, err,
+	    sizeof(err)) == -1)
 		fatalx("%s", err);
+	listen_close(&old, &env.listens);
+	service_close(&old_services, &env.services);
 	if (given.control != -1)
 		env.control_fd = given.control;
-	else {
+	else if (env.control_fd == -1) {
 		if (env.socket[0] == '\0')
 			fatalx("control socket: XDG_RUNTIME_DIR is not set, "
 			    "use -s");
@@ -421,11 +431,16 @@ open_sockets(void)
 			fatalx("%s", err);
 		env.socket_made = 1;
 	}
-	env.uapi_fd = -1;
-	if (env.conf->g.uapi == UAPI_OFF)
+	if (env.conf->g.uapi == UAPI_OFF) {
+		if (env.uapi_fd != -1)
+			close(env.uapi_fd);
+		env.uapi_fd = -1;
 		return;
+	}
 	snprintf(env.uapi_path, sizeof(env.uapi_path), "%s/%s.sock",
 	    UAPI_DIR, env.conf->uapi_name);
+	if (env.uapi_fd != -1)
+		return;		/* that of the one before */
 	if (mkdir(UAPI_DIR, 0755) == -1 && errno != EEXIST) {
 		cleanup();
 		fatal("uapi interface: %s", UAPI_DIR);
@@ -516,7 +531,7 @@ main(int argc, char *argv[])
 #endif
 	env.path = dflt;
 	env.argv0 = argv[0];
-	while ((ch = getopt(argc, argv, "D:P:def:hns:v")) != -1) {
+	while ((ch = getopt(argc, argv, "D:P:Rdef:hns:v")) != -1) {
 		switch (ch) {
 		case 'D':
 			if (lex_cmdline(optarg) == -1)
@@ -524,6 +539,9 @@ main(int argc, char *argv[])
 			break;
 		case 'P':
 			title = optarg;
+			break;
+		case 'R':
+			env.replace = 1;
 			break;
 		case 'd':
 			env.foreground = 1;
@@ -606,6 +624,7 @@ main(int argc, char *argv[])
 	children_connect(PROC_CRYPTO, PROC_SLIRP);
 	children_queues();
 	watch_hostaddrs();
+	handover_listen();
 	parent_sandbox();
 	watch_start(reload);
 	if (env.conf->watch) {

@@ -18,6 +18,7 @@
 #include "check.h"
 #include "children.h"
 #include "grammar.h"
+#include "handover.h"
 #include "lex.h"
 #include "log.h"
 #include "notify.h"
@@ -77,11 +78,13 @@ reload_ready(void)
 		    -1, &m, sizeof(m));
 	}
 	imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_SOCKET, 0,
-	    env.control_fd, NULL, 0);
+	    children_dup(env.control_fd), NULL, 0);
+	env.control_kept = env.control_fd;
 	env.control_fd = -1;
 	if (env.uapi_fd != -1)
 		imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_UAPI_SOCKET,
-		    0, env.uapi_fd, NULL, 0);
+		    0, children_dup(env.uapi_fd), NULL, 0);
+	env.uapi_kept = env.uapi_fd;
 	env.uapi_fd = -1;
 	for (i = 0; i < PCAP_FILES; i++) {
 		if (env.pcap_fd[i] != -1)
@@ -120,6 +123,8 @@ reload_staged(void)
 {
 	int	 i;
 
+	if (!env.started && handover_wait(reload_staged))
+		return;
 	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
 		env.child[i].committed = 0;
 	env.committing = 1;

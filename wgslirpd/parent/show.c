@@ -33,6 +33,7 @@ show_setup(uint32_t id)
 	struct ctl_setup		 m;
 
 	memset(&m, 0, sizeof(m));
+	strlcpy(m.cwd, env.cwd, sizeof(m.cwd));
 	if (!env.from_env) {
 		absolute(m.config, env.path);
 		if (c->peers_dir != NULL)

@@ -44,8 +44,15 @@ struct parent_state {
 				    sun_path)];
 	int			 socket_made;
 	int			 uapi_made;
-	int			 control_fd;
+	int			 control_fd;	/* until it is handed out */
 	int			 uapi_fd;
+	int			 control_kept;	/* for who takes over */
+	int			 uapi_kept;
+	char			 door[sizeof(((struct sockaddr_un *)0)->
+				    sun_path)];
+	int			 door_fd;	/* where that one comes */
+	int			 door_made;
+	int			 replace;	/* the one that runs */
 	int			 activated_udp;
 	int			 from_env;
 	int			 foreground;

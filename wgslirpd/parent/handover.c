@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: ISC */
+
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <err.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <imsg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "children.h"
+#include "handover.h"
+#include "log.h"
+#include "state.h"
+
+#define SUFFIX	".next"
+
+/* What is said: a socket each, that they were all, and that it may end. */
+enum {
+	NEXT_UDP = 1,
+	NEXT_SERVICE,
+	NEXT_CONTROL,
+	NEXT_UAPI,
+	NEXT_DOOR,		/* where this is asked for */
+	NEXT_END,
+	NEXT_GO
+};
+
+static struct imsgbuf	 ibuf;		/* to the next one, or the one before */
+static struct event	*conn_ev;
+static int		 connected;
+static int		 taken;		/* this one got its sockets that way */
+static void		(*ended)(void);
+
+static int
+path_of(struct sockaddr_un *sun)
+{
+	memset(sun, 0, sizeof(*sun));
+	sun->sun_family = AF_UNIX;
+	if (env.socket[0] == '\0' ||
+	    (size_t)snprintf(sun->sun_path, sizeof(sun->sun_path), "%s%s",
+	    env.socket, SUFFIX) >= sizeof(sun->sun_path))
+		return (-1);
+	return (0);
+}
+
+static void
+hang_up(void)
+{
+	if (conn_ev != NULL)
+		event_free(conn_ev);
+	conn_ev = NULL;
+	if (connected) {
+		close(ibuf.fd);
+		imsgbuf_clear(&ibuf);
+	}
+	connected = 0;
+}
+
+/* ---- the one that is there */
+
+static void
+give(uint32_t type, int fd)
+{
+	if (fd != -1 && imsg_compose(&ibuf, type, 0, 0, children_dup(fd),
+	    NULL, 0) == -1)
+		fatal("imsg");
+}
+
+/* The next one has said something, or is gone. */
+static void
+next_said(evutil_socket_t fd, short what, void *arg)
+{
+	struct imsg	 imsg;
+	uint32_t	 type;
+	int		 n;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (imsgbuf_read(&ibuf) != 1 || (n = imsgbuf_get(&ibuf, &imsg)) == -1) {
+		hang_up();
+		return;
+	}
+	if (n == 0)
+		return;
+	type = imsg_get_type(&imsg);
+	imsg_free(&imsg);
+	if (type != NEXT_GO) {
+		hang_up();
+		return;
+	}
+	log_info("another one takes this one's place");
+	/* what was made outside is that one's now */
+	env.socket_made = env.uapi_made = env.door_made = 0;
+	event_del(conn_ev);
+	children_stop(0);
+}
+
+static void
+next_came(evutil_socket_t fd, short what, void *arg)
+{
+	uid_t	 uid;
+	gid_t	 gid;
+	int	 s, i;
+
+	(void)what;
+	(void)arg;
+	s = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	if (s == -1)
+		return;
+	if (connected || !env.started || env.quitting ||
+	    getpeereid(s, &uid, &gid) == -1 ||
+	    (uid != 0 && uid != geteuid()) || imsgbuf_init(&ibuf, s) == -1) {
+		close(s);
+		return;
+	}
+	imsgbuf_allow_fdpass(&ibuf);
+	connected = 1;
+	for (i = 0; i < env.listens.n; i++)
+		give(NEXT_UDP, env.listens.fd[i]);
+	for (i = 0; i < env.services.n; i++)
+		give(NEXT_SERVICE, env.services.v[i].fd);
+	give(NEXT_CONTROL, env.control_kept);
+	give(NEXT_UAPI, env.uapi_kept);
+	give(NEXT_DOOR, env.door_fd);
+	conn_ev = event_new(evbase, s, EV_READ | EV_PERSIST, next_said, NULL);
+	if (imsg_compose(&ibuf, NEXT_END, 0, 0, -1, NULL, 0) == -1 ||
+	    imsgbuf_flush(&ibuf) == -1 || conn_ev == NULL ||
+	    event_add(conn_ev, NULL) == -1)
+		hang_up();
+}
+
+void
+handover_listen(void)
+{
+	struct sockaddr_un	 sun;
+	struct event		*ev;
+	char			 why[256];
+
+	if (env.door_fd == -1) {
+		/* without a control socket of its own nobody takes over */
+		if (!env.socket_made || path_of(&sun) == -1)
+			return;
+		env.door_fd = listen_control(sun.sun_path, why, sizeof(why));
+		if (env.door_fd == -1) {
+			log_warnx("%s", why);
+			return;
+		}
+		env.door_made = 1;
+		strlcpy(env.door, sun.sun_path, sizeof(env.door));
+	}
+	ev = event_new(evbase, env.door_fd, EV_READ | EV_PERSIST, next_came,
+	    NULL);
+	if (ev == NULL || event_add(ev, NULL) == -1)
+		fatalx("cannot wait for another one");
+}
+
+/* ---- the one that comes */
+
+/* Where a socket that was given is bound, and what it is. */
+static void
+add_service(struct service_set *set, int fd)
+{
+	struct sockaddr_storage	 ss;
+	socklen_t		 len = sizeof(ss), tlen = sizeof(int);
+	int			 type;
+
+	if (set->n == 2 * MAX_SERVICES || getsockname(fd,
+	    (struct sockaddr *)&ss, &len) == -1 ||
+	    ipaddr_from_sa(&set->v[set->n].addr, (struct sockaddr *)&ss) ==
+	    -1 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &tlen) == -1)
+		errx(1, "-R: a socket that was passed is not usable");
+	set->v[set->n].fd = fd;
+	set->v[set->n].port = sa_port((struct sockaddr *)&ss);
+	set->v[set->n].proto = type == SOCK_DGRAM ? IPPROTO_UDP :
+	    IPPROTO_TCP;
+	set->n++;
+}
+
+/* One socket.  1 at the end of them. */
+static int
+take(struct imsg *imsg, struct listen_set *udp, struct service_set *services)
+{
+	uint32_t	 type = imsg_get_type(imsg);
+	int		 fd = imsg_get_fd(imsg);
+
+	if (type == NEXT_END)
+		return (1);
+	if (fd == -1)
+		errx(1, "-R: the daemon that runs is of another version");
+	switch (type) {
+	case NEXT_UDP:
+		if (udp->n == MAX_LISTEN)
+			errx(1, "-R: too many sockets");
+		udp->fd[udp->n++] = fd;
+		break;
+	case NEXT_SERVICE:
+		add_service(services, fd);
+		break;
+	case NEXT_CONTROL:
+		env.control_fd = fd;
+		break;
+	case NEXT_UAPI:
+		env.uapi_fd = fd;
+		break;
+	case NEXT_DOOR:
+		env.door_fd = fd;
+		break;
+	default:
+		close(fd);
+	}
+	return (0);
+}
+
+void
+handover_take(struct listen_set *udp, struct service_set *services,
+    int offload)
+{
+	struct sockaddr_un	 sun;
+	struct imsg		 imsg;
+	int			 fd, n, done = 0;
+
+	memset(udp, 0, sizeof(*udp));
+	memset(services, 0, sizeof(*services));
+	if (path_of(&sun) == -1)
+		errx(1, "-R: there is no control socket to meet at");
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd == -1 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) ==
+	    -1)
+		err(1, "-R: %s", sun.sun_path);
+	if (imsgbuf_init(&ibuf, fd) == -1)
+		err(1, NULL);
+	imsgbuf_allow_fdpass(&ibuf);
+	connected = taken = 1;
+	while (!done) {
+		if ((n = imsgbuf_get(&ibuf, &imsg)) == -1)
+			err(1, "-R: %s", sun.sun_path);
+		if (n > 0) {
+			done = take(&imsg, udp, services);
+			imsg_free(&imsg);
+		} else if (imsgbuf_read(&ibuf) != 1)
+			errx(1, "-R: %s: the daemon that runs does not give "
+			    "its place", sun.sun_path);
+	}
+	strlcpy(env.door, sun.sun_path, sizeof(env.door));
+	listen_tune(udp, offload);
+}
+
+/* It has closed the connection with its end. */
+static void
+gone(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (imsgbuf_read(&ibuf) == 1)
+		return;
+	hang_up();
+	taken = 0;
+	env.socket_made = env.door_made = 1;
+	env.uapi_made = env.uapi_path[0] != '\0';
+	log_info("this one has taken its place");
+	ended();
+}
+
+int
+handover_wait(void (*fn)(void))
+{
+	if (!taken)
+		return (0);
+	ended = fn;
+	conn_ev = event_new(evbase, ibuf.fd, EV_READ | EV_PERSIST, gone,
+	    NULL);
+	if (conn_ev == NULL || event_add(conn_ev, NULL) == -1 ||
+	    imsg_compose(&ibuf, NEXT_GO, 0, 0, -1, NULL, 0) == -1 ||
+	    imsgbuf_flush(&ibuf) == -1)
+		fatal("the one before");
+	return (1);
+}

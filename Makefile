@@ -177,6 +177,7 @@ LINK_bench_wg.t =	$(UNIT_WG) -lcrypto -lbsd
 LINK_limit.t =		$(UNIT_WG) -lcrypto -lbsd
 LINK_load.t =		$(UNIT_LOAD) -lcrypto -lbsd
 LINK_relay.t =		-lbsd
+LINK_sim_fail.t =	$(UNIT_WG) -lcrypto -lbsd
 LINK_sim_many.t =	$(UNIT_SIM) -lbsd
 LINK_sim_tcp.t =	$(UNIT_SIM) -lbsd
 LINK_sim_wg.t =		$(UNIT_WG) -lcrypto -lbsd
@@ -211,7 +212,8 @@ UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 SIMS =		regress/sim/sim_tcp.t regress/sim/sim_wg.t
 BENCHES =	regress/bench/bench_wg.t regress/bench/limit.t \
 		regress/bench/load.t
-TESTS =		$(UNIT_TESTS) $(SIMS) regress/sim/sim_many.t \
+TESTS =		$(UNIT_TESTS) $(SIMS) regress/sim/sim_fail.t \
+		regress/sim/sim_many.t \
 		regress/sandbox/test_sandbox.t regress/e2e/relay.t
 
 OBJS =		$(COMMON) $(DAEMON) $(CTL) $(SYNC)
@@ -322,6 +324,7 @@ regress/unit/test_router.t regress/unit/test_slirp.t \
     regress/unit/test_turns.t regress/unit/test_life.t: $(UNIT_WORLD)
 regress/sim/sim_many.t regress/sim/sim_tcp.t: $(UNIT_SIM)
 regress/unit/test_wg.t regress/unit/vectors.t regress/sim/sim_wg.t \
+    regress/sim/sim_fail.t \
     regress/bench/bench_wg.t regress/bench/limit.t: $(UNIT_WG)
 regress/bench/load.t: $(UNIT_LOAD)
 regress/unit/test_udpio.t: $(UNIT_UDPIO)

@@ -130,6 +130,15 @@ shared 1.14 0 0 80 bbr 20 50 100 250 20
 echo "$p passed, $f failed" >"$t/out"
 count "sim/sim_tcp, a shared path" $f
 
+# of 100 gateways with 100,000 clients ten die: what one of the others sees
+for who in '111 100000' '111 100000 idle' '1000 2000'; do
+	# shellcheck disable=SC2086
+	regress/sim/sim_fail.t $who >"$t/out" 2>&1
+	status=$?
+	grep FAIL "$t/out"
+	count "sim/sim_fail, $who" $status
+done
+
 regress/sim/sim_many.t >"$t/out" 2>&1
 status=$?
 grep FAIL "$t/out"

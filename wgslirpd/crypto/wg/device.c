@@ -25,6 +25,7 @@
 #include "output.h"
 #include "overlay.h"
 
+#define MAX_NAMESAKES	4	/* peers that one index may mean */
 #define LOAD_STICKY		MONO_SEC(1)
 #define INITIATION_INTERVAL	MONO_MS(20)
 #define REKEY_LAST_MINUTE	(REJECT_AFTER_TIME - KEEPALIVE_TIMEOUT - \
@@ -313,7 +314,9 @@ check_inner(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
 
 /*
  * Data of a session that this process does not have.  Junk seldom names a
- * peer: there are 2^18 names.
+ * peer: there are 2^18 names.  Where peers are many some share a name, or the
+ * other epoch's key makes one of an index: all of these, but not too many, are
+ * offered a session, and only who has the data's key takes it.
  */
 static void
 unknown_session(struct wg_device *d, uint32_t index,
@@ -321,19 +324,22 @@ unknown_session(struct wg_device *d, uint32_t index,
 {
 	struct timespec	 ts;
 	struct wg_peer	*p;
-	int		 i;
+	uint32_t	 name;
+	int		 i, n = 0;
 
 	d->count.wg_drop_index++;
 	if (!d->has_key)
 		return;
 	d->ops->wall(d->arg, &ts);
 	for (i = 0; i < INDEX_EPOCHS; i++) {
-		p = wg_peer_named(d, index_read(&d->names, index, i,
-		    (uint64_t)ts.tv_sec));
-		if (p != NULL && wg_reserved_ok(p, reserved)) {
+		name = index_read(&d->names, index, i, (uint64_t)ts.tv_sec);
+		for (p = wg_peer_named(d, name, NULL); p != NULL &&
+		    n < MAX_NAMESAKES; p = wg_peer_named(d, name, p)) {
+			if (!wg_reserved_ok(p, reserved))
+				continue;
 			note(d, WG_NOTE_OFFER, p, from);
 			wg_offer_session(d, p, from, now);
-			return;
+			n++;
 		}
 	}
 }

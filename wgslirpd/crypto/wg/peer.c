@@ -104,19 +104,15 @@ wg_names_set(struct wg_device *d)
 		name_enter(d, p);
 }
 
-/* The one peer of that name; NULL if there is none, or several. */
+/* The first peer of that name, or the next one after p; NULL: no more. */
 struct wg_peer *
-wg_peer_named(struct wg_device *d, uint32_t name)
+wg_peer_named(struct wg_device *d, uint32_t name, struct wg_peer *p)
 {
-	struct wg_peer	*p, *found = NULL;
-
-	LIST_FOREACH(p, &d->byname[name & (d->nbuckets - 1)], name_entry)
-		if (p->index_name == name) {
-			if (found != NULL)
-				return (NULL);
-			found = p;
-		}
-	return (found);
+	p = p == NULL ? LIST_FIRST(&d->byname[name & (d->nbuckets - 1)]) :
+	    LIST_NEXT(p, name_entry);
+	while (p != NULL && p->index_name != name)
+		p = LIST_NEXT(p, name_entry);
+	return (p);
 }
 
 /*

@@ -222,7 +222,8 @@ void		 wg_peer_set_endpoint(struct wg_peer *,
 void		 wg_peer_set_reserved(struct wg_device *, struct wg_peer *,
 		    const uint8_t [3]);
 void		 wg_peer_schedule(struct wg_device *, struct wg_peer *);
-struct wg_peer	*wg_peer_named(struct wg_device *, uint32_t);
+struct wg_peer	*wg_peer_named(struct wg_device *, uint32_t,
+		    struct wg_peer *);
 void		 wg_names_set(struct wg_device *);
 struct wg_index	*wg_index_find(struct wg_device *, uint32_t);
 void		 wg_index_new(struct wg_device *, struct wg_index *,

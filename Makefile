@@ -259,7 +259,6 @@ install: all
 	    install -m 644 man/wgslirp-sync.8 $(DESTDIR)$(MANDIR)/man8
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(USERUNITDIR) \
 	    $(DESTDIR)$(PREFIX)/lib/sysusers.d \
-	    $(DESTDIR)$(PREFIX)/lib/tmpfiles.d \
 	    $(DESTDIR)$(PREFIX)/lib/sysctl.d $(DESTDIR)$(BASHDIR)
 	sed 's|/usr/local/sbin|$(SBINDIR)|' etc/wgslirpd.service \
 	    >$(DESTDIR)$(UNITDIR)/wgslirpd.service
@@ -271,8 +270,6 @@ install: all
 	    etc/wgslirp-sync.service >$(DESTDIR)$(UNITDIR)/wgslirp-sync.service
 	install -m 644 etc/wgslirpd.sysusers \
 	    $(DESTDIR)$(PREFIX)/lib/sysusers.d/wgslirpd.conf
-	install -m 644 etc/wgslirpd.tmpfiles \
-	    $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/wgslirpd.conf
 	install -m 644 etc/wgslirpd.sysctl \
 	    $(DESTDIR)$(PREFIX)/lib/sysctl.d/60-wgslirpd.conf
 	wgslirpctl/wgslirpctl completion bash \

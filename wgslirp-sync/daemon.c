@@ -14,8 +14,9 @@
 
 #include "daemon.h"
 #include "log.h"
+#include "mono.h"
 
-#define PATIENCE	10		/* seconds for an answer */
+#define PATIENCE	10		/* seconds, about, for an answer */
 #define RETRIES		50		/* while a reload is under way */
 
 static const char	*path;
@@ -130,18 +131,21 @@ record(struct daemon *d, struct imsg *imsg)
 			break;
 		text[sizeof(text) - 1] = '\0';
 		/* the daemon takes one reload at a time */
-		return (strcmp(text, "a reload is under way") == 0 ? -2 :
-		    wrong(text));
+		if (strcmp(text, "a reload is under way") == 0)
+			return (-2);
+		wrong(text);
+		return (-3);
 	}
 	return (wrong("the daemon is of another version"));
 }
 
-/* -1 after telling why, -2 if it is to be tried again. */
+/* -1 after telling why, -2 if it is to be tried again, -3 if it is refused. */
 static int
 ask(struct imsgbuf *ibuf, uint32_t type, struct daemon *d)
 {
 	struct ctl_request	 req;
 	struct imsg		 imsg;
+	mono_t			 until = mono_now() + MONO_SEC(PATIENCE);
 	int			 n, r;
 
 	memset(&req, 0, sizeof(req));
@@ -159,6 +163,9 @@ ask(struct imsgbuf *ibuf, uint32_t type, struct daemon *d)
 			return (wrong(strerror(errno)));
 		if (n == 0)
 			return (wrong("the daemon closed the connection"));
+		/* a read that was given up looks like one without news */
+		if (mono_now() >= until)
+			return (wrong("no answer"));
 	}
 }
 
@@ -221,5 +228,7 @@ daemon_reload(void)
 		close(ibuf.fd);
 		imsgbuf_clear(&ibuf);
 	}
-	return (r == -2 ? wrong("a reload is under way") : r);
+	if (r == -2)
+		return (wrong("a reload is under way"));
+	return (r == -3 ? 1 : r);
 }

@@ -35,7 +35,10 @@ int		 daemon_ask(struct daemon *);
 const struct daemon_peer	*daemon_find(const struct daemon *,
 				    const char *);
 
-/* Have it read its configuration again. */
+/*
+ * Have it read its configuration again.  1: it does not like it, -1: nobody
+ * knows.
+ */
 int		 daemon_reload(void);
 
 #endif

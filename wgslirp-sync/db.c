@@ -18,8 +18,10 @@ static const char	 peers_query[] =
     "array_to_string(p.allowed_ips, ' '), coalesce(p.quota::text, ''), "
     "coalesce(p.rate_in::text, ''), coalesce(p.rate_out::text, ''), "
     "coalesce(p.max_flows::text, ''), "
-    "coalesce(to_char(p.expires AT TIME ZONE 'UTC', "
-    "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), ''), "
+    "CASE WHEN p.expires IS NULL OR p.expires = 'infinity' THEN '' "
+    "WHEN p.expires < '1971-01-01' THEN '1971-01-01T00:00:00Z' "
+    "ELSE to_char(p.expires AT TIME ZONE 'UTC', "
+    "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') END, "
     "coalesce(sum(u.rx + u.tx), 0)::text "
     "FROM peers p LEFT JOIN usage u USING (public_key) "
     "WHERE p.enabled GROUP BY p.name ORDER BY p.name";
@@ -117,8 +119,40 @@ command(const char *q, int n, const char *const *values)
 	return (0);
 }
 
+/* Is this the only one for this gateway? */
+static int
+alone(const char *gateway)
+{
+	PGresult	*res;
+	int		 r;
+
+	res = query("SELECT pg_try_advisory_lock(hashtext('wgslirp-sync'), "
+	    "hashtext($1))", 1, &gateway);
+	if (res == NULL)
+		return (wrong("lock"));
+	r = PQntuples(res) == 1 && strcmp(PQgetvalue(res, 0, 0), "t") == 0;
+	PQclear(res);
+	if (!r) {
+		if (!told)
+			log_warnx("database: another wgslirp-sync is there for "
+			    "gateway \"%s\"", gateway);
+		told = 1;
+		db_close();
+		return (-1);
+	}
+	return (0);
+}
+
+void
+db_well(void)
+{
+	if (told)
+		log_info("database: well again");
+	told = 0;
+}
+
 int
-db_open(const char *info)
+db_open(const char *info, const char *gateway)
 {
 	static const char *const	 words[] = { "connect_timeout",
 					    "application_name",
@@ -133,11 +167,10 @@ db_open(const char *info)
 	if (conn == NULL || PQstatus(conn) != CONNECTION_OK)
 		return (wrong("connection"));
 	PQsetNoticeProcessor(conn, notice, NULL);
-	if (command("LISTEN " CHANNEL, 0, NULL) == -1)
+	if (alone(gateway) == -1 ||
+	    command("SET statement_timeout = '20s'", 0, NULL) == -1 ||
+	    command("LISTEN " CHANNEL, 0, NULL) == -1)
 		return (-1);
-	if (told)
-		log_info("database: connected again");
-	told = 0;
 	return (0);
 }
 

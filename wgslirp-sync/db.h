@@ -28,8 +28,14 @@ struct db_row {
 
 struct db_rows;
 
-/* Connect, by libpq's connection string or NULL, and listen for changes. */
-int		 db_open(const char *);
+/*
+ * Connect, by libpq's connection string or NULL, for the gateway of this name,
+ * and listen for changes.
+ */
+int		 db_open(const char *, const char *);
+
+/* All went well: what is wrong next is told. */
+void		 db_well(void);
 void		 db_close(void);
 
 /* The socket to wait on, or -1 without a connection. */

@@ -15,6 +15,8 @@
 
 #define MAX_FILE	(256U << 20)
 #define MAX_AIPS	1024		/* of a peer */
+#define RATE_MIN	8000		/* bits a second, as the daemon has it */
+#define FLOWS_MAX	(1 << 20)
 #define TOLERANCE	16		/* of what is left of a quota */
 
 /* What was written as the quota of a peer. */
@@ -48,6 +50,15 @@ bad_name(const char *s)
 		    s[n] == '"' || s[n] == '\\')
 			return (1);
 	return (n == 0 || n >= CTL_NAME_LEN);
+}
+
+/* The same, within bounds; 0 if it is not. */
+static uint64_t
+bounded(const char *s, uint64_t lo, uint64_t hi)
+{
+	uint64_t	 v = number(s);
+
+	return (v >= lo && v <= hi ? v : 0);
 }
 
 /* "2027-01-01T00:00:00Z", and nothing else. */
@@ -129,6 +140,7 @@ put_peer(FILE *f, const struct db_row *r, const struct daemon *d)
 {
 	const struct daemon_peer	*p;
 	uint8_t				 key[KEY_LEN];
+	const char			*errstr;
 	uint64_t			 quota = 0, used, mine = 0;
 
 	if (bad_name(r->name))
@@ -138,7 +150,9 @@ put_peer(FILE *f, const struct db_row *r, const struct daemon *d)
 	if (*r->quota != '\0') {
 		if ((quota = number(r->quota)) == 0)
 			return ("quota");
-		used = number(r->used);
+		used = (uint64_t)strtonum(r->used, 0, INT64_MAX, &errstr);
+		if (errstr != NULL)
+			return ("its usage");
 		if (used >= quota) {
 			fprintf(f, "# \"%s\" has used its quota\n", r->name);
 			return (NULL);
@@ -161,17 +175,17 @@ put_peer(FILE *f, const struct db_row *r, const struct daemon *d)
 	if (quota != 0)
 		fprintf(f, "\tquota %" PRIu64 "\n", quota);
 	if (*r->rate_in != '\0') {
-		if (number(r->rate_in) == 0)
+		if (bounded(r->rate_in, RATE_MIN, INT64_MAX) == 0)
 			return ("rate_in");
 		fprintf(f, "\trate in %" PRIu64 "\n", number(r->rate_in));
 	}
 	if (*r->rate_out != '\0') {
-		if (number(r->rate_out) == 0)
+		if (bounded(r->rate_out, RATE_MIN, INT64_MAX) == 0)
 			return ("rate_out");
 		fprintf(f, "\trate out %" PRIu64 "\n", number(r->rate_out));
 	}
 	if (*r->max_flows != '\0') {
-		if (number(r->max_flows) == 0)
+		if (bounded(r->max_flows, 1, FLOWS_MAX) == 0)
 			return ("max_flows");
 		fprintf(f, "\tmax flows %" PRIu64 "\n",
 		    number(r->max_flows));
@@ -263,7 +277,7 @@ file_write(const char *path, const char *text, size_t len)
 	char	 tmp[CTL_PATH_LEN], *old;
 	size_t	 n = 0, done;
 	ssize_t	 w;
-	int	 fd, same;
+	int	 fd, same, r;
 
 	old = file_read(path, &n);
 	same = old != NULL && n == len && memcmp(old, text, len) == 0;
@@ -284,8 +298,8 @@ file_write(const char *path, const char *text, size_t len)
 	for (done = 0; done < len; done += (size_t)w)
 		if ((w = write(fd, text + done, len - done)) <= 0)
 			break;
-	if (done < len || fsync(fd) == -1 || close(fd) == -1 ||
-	    rename(tmp, path) == -1) {
+	r = done < len || fsync(fd) == -1 ? -1 : 0;
+	if (close(fd) == -1 || r == -1 || rename(tmp, path) == -1) {
 		log_warn("%s", path);
 		unlink(tmp);
 		return (-1);

@@ -28,6 +28,7 @@
 #define FILE_NAME	"wgslirp-sync.conf"
 #define RETRY		MONO_SEC(1)	/* without a database, at first */
 #define RETRY_MAX	MONO_SEC(30)
+#define AGAIN		MONO_SEC(10)	/* what was refused is tried */
 
 static struct {
 	const char	*info;		/* libpq's, or NULL */
@@ -36,15 +37,6 @@ static struct {
 	mono_t		 interval;
 	struct daemon	 daemon;
 } sy;
-
-static volatile sig_atomic_t	 quit;
-
-static void
-sig_quit(int sig)
-{
-	(void)sig;
-	quit = 1;
-}
 
 /* The file's path, or NULL: the daemon has no folder for it. */
 static const char *
@@ -66,16 +58,56 @@ file_path(void)
 	return (path);
 }
 
+/* What the daemon did not like, and when that was. */
+static struct {
+	char	*text;
+	size_t	 len;
+	mono_t	 when;
+} refused;
+
+/* A text is written, but nobody knows whether the daemon has read it. */
+static int	 pending;
+
+/*
+ * Write the text and have the daemon read it.  One that it refuses is taken
+ * back, for with it the daemon would not start again.  -1 if it is to be tried
+ * again.
+ */
+static int
+put(const char *path, const char *text, size_t len)
+{
+	char	*old;
+	size_t	 oldlen = 0;
+	int	 r;
+
+	old = file_read(path, &oldlen);
+	if ((r = file_write(path, text, len)) == 1 || (r == 0 && pending)) {
+		pending = 1;
+		if ((r = daemon_reload()) != -1)
+			pending = 0;
+		if (r == 1) {
+			if (refused.text == NULL)
+				log_warnx("peers are as before; those that were "
+				    "taken away are still there");
+			if (old != NULL ? file_write(path, old, oldlen) ==
+			    -1 : unlink(path) == -1)
+				log_warn("%s", path);
+		}
+	}
+	if (old != NULL)
+		freezero(old, oldlen + 1);
+	return (r);
+}
+
 /* Put the peers in place.  -1 if that is to be tried again. */
 static int
 update(void)
 {
-	static char	*refused;	/* what the daemon did not like */
-	static size_t	 refused_len;
 	struct db_rows	*rows;
+	sigset_t	 set, before;
 	const char	*path;
-	char		*text, *old;
-	size_t		 len, oldlen = 0;
+	char		*text;
+	size_t		 len;
 	int		 r;
 
 	/* the quotas need what the daemon has counted */
@@ -84,82 +116,75 @@ update(void)
 	if (db_usage(sy.gateway, &sy.daemon) == -1 ||
 	    (rows = db_peers()) == NULL)
 		return (-1);
+	db_well();
 	text = file_text(rows, &sy.daemon, &len);
 	db_rows_free(rows);
-	if (refused != NULL && len == refused_len &&
-	    memcmp(text, refused, len) == 0) {
+	if (refused.text != NULL && len == refused.len &&
+	    memcmp(text, refused.text, len) == 0 &&
+	    mono_now() - refused.when < AGAIN) {
 		freezero(text, len);
 		return (0);
 	}
-	old = file_read(path, &oldlen);
-	if ((r = file_write(path, text, len)) == 1 &&
-	    daemon_reload() == -1) {
-		log_warnx("the peers are as before");
-		if (old != NULL ? file_write(path, old, oldlen) == -1 :
-		    unlink(path) == -1)
-			log_warn("%s", path);
-		if (refused != NULL)
-			freezero(refused, refused_len);
-		refused = text;
-		refused_len = len;
-		text = NULL;
-	} else if (r == 1)
-		log_debug("%s: written", path);
-	if (old != NULL)
-		freezero(old, oldlen + 1);
-	if (text != NULL)
+	/* not half of it */
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, &before);
+	r = put(path, text, len);
+	if (r == 1) {
+		if (refused.text != NULL)
+			freezero(refused.text, refused.len);
+		refused.text = text;
+		refused.len = len;
+		refused.when = mono_now();
+	} else {
+		if (r == 0 && refused.text != NULL) {
+			log_info("the daemon takes the peers again");
+			freezero(refused.text, refused.len);
+			refused.text = NULL;
+		}
 		freezero(text, len);
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return (r == -1 ? -1 : 0);
 }
 
-/* Wait for a change, for so long.  1 if there was one, -1 if the end came. */
-static int
+/* Wait for a change, but no longer than until then. */
+static void
 await(mono_t until)
 {
 	struct pollfd	 pfd;
-	struct timespec	 ts;
-	sigset_t	 none;
 	mono_t		 now;
 	int		 r;
 
-	sigemptyset(&none);
-	for (;;) {
-		if (quit)
-			return (-1);
-		now = mono_now();
-		if (now >= until)
-			return (0);
-		ts.tv_sec = (time_t)MONO_TO_SEC(until - now);
-		ts.tv_nsec = (long)((until - now) % MONO_SEC(1));
+	while ((now = mono_now()) < until) {
 		pfd.fd = db_fd();
 		pfd.events = POLLIN;
-		/* a signal comes only here */
-		r = ppoll(&pfd, 1, &ts, &none);
+		r = poll(&pfd, 1, (int)MONO_TO_MS(until - now) + 1);
 		if (r == -1 && errno != EINTR)
 			fatal("poll");
-		if (r > 0 && pfd.fd != -1)
-			return (db_changed() == 0 ? 0 : 1);
+		/* a connection that is lost is made again when it is time */
+		if (r > 0 && db_changed() == 1)
+			return;
 	}
 }
 
-static void
+static __attribute__((noreturn)) void
 run(void)
 {
 	mono_t	 retry = RETRY;
 
-	while (!quit) {
-		if (db_fd() == -1 && db_open(sy.info) == -1) {
-			if (await(mono_now() + retry) == -1)
-				break;
-			retry = retry * 2 > RETRY_MAX ? RETRY_MAX : retry * 2;
+	for (;;) {
+		if (db_fd() == -1)
+			(void)db_open(sy.info, sy.gateway);
+		if (db_fd() != -1 && update() == 0)
+			retry = RETRY;
+		if (db_fd() != -1) {
+			await(mono_now() + sy.interval);
 			continue;
 		}
-		retry = RETRY;
-		(void)update();
-		if (db_fd() == -1)
-			continue;
-		if (await(mono_now() + sy.interval) == -1)
-			break;
+		await(mono_now() + retry);
+		retry = retry * 2 > RETRY_MAX ? RETRY_MAX : retry * 2;
 	}
 }
 
@@ -174,10 +199,8 @@ usage(void)
 int
 main(int argc, char *argv[])
 {
-	struct sigaction	 sa;
-	sigset_t		 set;
-	const char		*sock = NULL, *errstr;
-	int			 ch, seconds = 5, verbose = 0;
+	const char	*sock = NULL, *errstr;
+	int		 ch, seconds = 5, verbose = 0;
 
 	if (gethostname(sy.gateway, sizeof(sy.gateway) - 1) == -1)
 		err(1, "gethostname");
@@ -217,18 +240,7 @@ main(int argc, char *argv[])
 	log_setverbose(verbose);
 	sy.interval = MONO_SEC(seconds);
 	daemon_init(sock);
-	memset(&sa, 0, sizeof(sa));
-	sa.sa_handler = sig_quit;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	if (sigaction(SIGTERM, &sa, NULL) == -1 ||
-	    sigaction(SIGINT, &sa, NULL) == -1 ||
-	    sigprocmask(SIG_BLOCK, &set, NULL) == -1)
-		err(1, "signals");
 	signal(SIGPIPE, SIG_IGN);
 	log_info("for gateway \"%s\", every %d seconds", sy.gateway, seconds);
 	run();
-	db_close();
-	return (0);
 }

@@ -109,14 +109,14 @@ drop_words(void)
 	}
 }
 
-/* A word in quotes, where a backslash keeps what follows. */
+/* A word in quotes, of either kind, where a backslash keeps what follows. */
 static void
-quoted(struct source *s, char *w)
+quoted(struct source *s, int end, char *w)
 {
 	size_t	 n = 0;
 	int	 c;
 
-	while ((c = getc(s->f)) != '"') {
+	while ((c = getc(s->f)) != end) {
 		if (c == '\\')
 			c = getc(s->f);
 		if (c == EOF || c == '\n' || n == WORD_LEN - 1)
@@ -152,12 +152,13 @@ next_word(struct source *s, char w[WORD_LEN], int *plain)
 			continue;
 		break;
 	}
-	if (c == '"') {
+	if (c == '"' || c == '\'') {
 		*plain = 0;
-		quoted(s, w);
+		quoted(s, c, w);
 		return (1);
 	}
-	for (; c != EOF && strchr(" \t\r\n,#{}=\"", c) == NULL; c = getc(s->f)) {
+	for (; c != EOF && strchr(" \t\r\n,#{}=\"'", c) == NULL;
+	    c = getc(s->f)) {
 		if (n == WORD_LEN - 1)
 			bad(s, "word too long");
 		w[n++] = (char)c;
@@ -274,39 +275,101 @@ include(const struct source *s)
 	globfree(&g);
 }
 
+/* Does the i-th word begin a statement that wg-quick knows? */
+static int
+known(int i)
+{
+	return ((is(i, "public") && is(i + 1, "key")) ||
+	    (is(i, "preshared") && is(i + 1, "key")) ||
+	    (is(i, "allowed") && is(i + 1, "ips")) ||
+	    (is(i, "persistent") && is(i + 1, "keepalive")) ||
+	    is(i, "endpoint"));
+}
+
+static void
+peer_endpoint(const struct source *s, int i, int end)
+{
+	const char	*host = rv.word[i + 1], *colon = strrchr(host, ':');
+
+	if (end - i == 2 && colon != NULL && (host[0] == '[' ?
+	    colon[-1] == ']' : strchr(host, ':') == colon))
+		fprintf(rv.peers.f, "Endpoint = %s\n", host);
+	else if (end - i == 2 || (end - i == 4 && is(i + 2, "port")))
+		fprintf(rv.peers.f, host[0] != '[' && colon != NULL ?
+		    "Endpoint = [%s]:%s\n" : "Endpoint = %s:%s\n", host,
+		    end - i == 4 ? rv.word[i + 3] : "51820");
+	else
+		bad(s, "endpoint: not a host and a port");
+}
+
+/* One statement of a peer, the words from i to before end. */
+static void
+peer_statement(const struct source *s, int i, int end)
+{
+	char	 text[WORD_LEN * 4] = "", key[KEY_B64LEN];
+	int	 all = rv.n;
+
+	rv.n = end;
+	if (is(i, "public") && known(i)) {
+		if (end - i != 3)
+			bad(s, "public key: not one word");
+		fprintf(rv.peers.f, "PublicKey = %s\n", rv.word[i + 2]);
+	} else if (is(i, "preshared") && known(i)) {
+		if (end - i > 4)
+			bad(s, "preshared key: more than one word");
+		take_key(s, i + 2, key);
+		fprintf(rv.peers.f, "PresharedKey = %s\n", key);
+		if (rv.this_peer)
+			strlcpy(rv.psk, key, sizeof(rv.psk));
+		explicit_bzero(key, sizeof(key));
+	} else if (is(i, "allowed") && known(i)) {
+		join(text, sizeof(text), i + 2, ", ");
+		fprintf(rv.peers.f, "AllowedIPs = %s\n", text);
+		if (rv.this_peer)
+			strlcpy(rv.aips, text, sizeof(rv.aips));
+	} else if (is(i, "endpoint"))
+		peer_endpoint(s, i, end);
+	else if (is(i, "persistent") && known(i)) {
+		if (end - i != 3)
+			bad(s, "persistent keepalive: not one number");
+		fprintf(rv.peers.f, "PersistentKeepalive = %s\n",
+		    rv.word[i + 2]);
+	} else {
+		join(text, sizeof(text), i, " ");
+		fprintf(rv.peers.f, "# %s\n", text);
+	}
+	rv.n = all;
+}
+
+/*
+ * Statements of a peer may stand in one line.  Those of addresses end where
+ * something else than an address comes, the others where one begins that is
+ * known.
+ */
 static void
 of_peer(const struct source *s)
 {
-	char	 text[WORD_LEN * 4] = "", key[KEY_B64LEN];
-	int	 mine = rv.this_peer;
+	int	 i = 0, end;
 
-	if (begins("public", "key") && rv.n == 3)
-		fprintf(rv.peers.f, "PublicKey = %s\n", rv.word[2]);
-	else if (begins("preshared", "key")) {
-		take_key(s, 2, key);
-		fprintf(rv.peers.f, "PresharedKey = %s\n", key);
-		if (mine)
-			strlcpy(rv.psk, key, sizeof(rv.psk));
-		explicit_bzero(key, sizeof(key));
-	} else if (begins("allowed", "ips")) {
-		join(text, sizeof(text), 2, ", ");
-		fprintf(rv.peers.f, "AllowedIPs = %s\n", text);
-		if (mine)
-			strlcpy(rv.aips, text, sizeof(rv.aips));
-	} else if (begins("endpoint", NULL) && rv.n >= 2) {
-		if (rv.n == 2 && strrchr(rv.word[1], ':') != NULL &&
-		    strchr(rv.word[1], ':') == strrchr(rv.word[1], ':'))
-			fprintf(rv.peers.f, "Endpoint = %s\n", rv.word[1]);
+	while (i < rv.n) {
+		end = i + (known(i) ? 2 : 1);
+		if (is(i, "allowed") && known(i))
+			while (end < rv.n &&
+			    strpbrk(rv.word[end], "/:.") != NULL)
+				end++;
+		else if (is(i, "public") || is(i, "persistent"))
+			end += end < rv.n;
+		else if (is(i, "preshared"))
+			end += is(end, "file") ? 2 : 1;
+		else if (is(i, "endpoint"))
+			end = is(i + 2, "port") ? i + 4 : i + 2;
 		else
-			fprintf(rv.peers.f, strchr(rv.word[1], ':') != NULL ?
-			    "Endpoint = [%s]:%s\n" : "Endpoint = %s:%s\n",
-			    rv.word[1], rv.n == 4 ? rv.word[3] : "51820");
-	} else if (begins("persistent", "keepalive") && rv.n == 3)
-		fprintf(rv.peers.f, "PersistentKeepalive = %s\n",
-		    rv.word[2]);
-	else {
-		join(text, sizeof(text), 0, " ");
-		fprintf(rv.peers.f, "# %s\n", text);
+			while (end < rv.n && !known(end))
+				end++;
+		if (end > rv.n)
+			bad(s, "%s: what?", rv.word[i]);
+		peer_statement(s, i, end);
+		i = end;
 	}
 }
 
@@ -399,12 +462,16 @@ read_file(const char *path, int depth)
 		err(1, "%s", path);
 	while (next_word(&s, w, &plain)) {
 		if (plain && strcmp(w, "\n") == 0) {
+			if (defining)
+				bad(&s, "a macro without its value");
 			if (braces == 0)
 				statement(&s);
 			s.line++;
 		} else if (plain && strcmp(w, "{") == 0) {
 			if (is(0, "peer") && rv.n == 2)
 				begin_peer(&s);
+			else if (is(0, "peer") && braces == 0)
+				bad(&s, "a peer without one name");
 			else
 				braces++;
 		} else if (plain && strcmp(w, "}") == 0) {

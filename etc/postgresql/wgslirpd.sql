@@ -14,8 +14,8 @@ CREATE TABLE IF NOT EXISTS peers (
 	quota		bigint CHECK (quota > 0),	-- bytes, both ways
 	rate_in		bigint CHECK (rate_in >= 8000),	-- bits a second
 	rate_out	bigint CHECK (rate_out >= 8000),
-	max_flows	int CHECK (max_flows > 0),
-	expires		timestamptz,
+	max_flows	int CHECK (max_flows BETWEEN 1 AND 1048576),
+	expires		timestamptz CHECK (isfinite(expires)),
 	enabled		boolean NOT NULL DEFAULT true
 );
 

@@ -526,6 +526,36 @@ if echo "$out" | grep -q "^Address = 10.77.0.2/32, fd77::2/128" &&
     ! echo "$out" | grep -q "$K"; then ok; else
 	bad "convert -r, of a peer" "$out"
 fi
+# what may stand in one line, in other quotes and in brackets
+cat >"$t/back/c" <<X
+private key file "$t/back/key"
+address 10.77.0.1/24
+peer 'al ice' { public key "$P" allowed ips { 10.77.0.2/32 fd77::2/128 } quota 5G endpoint "[2001:db8::1]:51820" persistent keepalive 25 }
+peer b { public key "$Q"
+	allowed ips 10.77.0.3/32 max flows 7 }
+X
+chmod 600 "$t/back/c"
+out=$($ctl convert -r "$t/back/c" 2>&1)
+want='# Name = al ice;PublicKey = P;AllowedIPs = 10.77.0.2/32, fd77::2/128;'
+want=$want'# quota 5G;Endpoint = [2001:db8::1]:51820;PersistentKeepalive = 25;'
+want=$want'[Peer];# Name = b;PublicKey = Q;AllowedIPs = 10.77.0.3/32;# max flows 7;'
+got=$(echo "$out" | sed -n '/al ice/,$p' | sed "s|$P|P|; s|$Q|Q|; /^$/d" |
+    tr '\n' ';')
+if $d -n -f "$t/back/c" >"$t/out" 2>&1 &&
+    [ "$got" = "$want" ]; then ok; else
+	bad "convert -r of one line" "$got" "$(cat "$t/out")"
+fi
+for x in 'x =
+foo' 'peer { allowed ips 10.0.0.1/32 }' 'peer a { public key }' '}' \
+    'peer a { public key "x' 'a = "b
+' 'address 1.2.3/4' 'include "/nowhere"' 'mtu $x'; do
+	printf '%s\n' "private key file \"$t/back/key\"" "$x" >"$t/back/d"
+	if $ctl convert -r "$t/back/d" >"$t/out" 2>&1; then
+		bad "convert -r, wrong" "$x" "$(cat "$t/out")"
+	else
+		ok
+	fi
+done
 for x in "nobody" "a"; do
 	if $ctl convert -r "$t/back/c" "$x" >/dev/null 2>&1; then
 		bad "convert -r of nobody" "$x"

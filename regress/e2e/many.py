@@ -362,6 +362,38 @@ def test_sync(n):
         everywhere('television', timeout=40)
         db.sql("DELETE FROM peers WHERE name LIKE 't%'")
         everywhere('television', False)
+        # one that does not like its configuration gets them when it does
+        broken = n.dir + '/peers1/broken.conf'
+        with open(broken, 'w') as f:
+            f.write('nonsense\n')
+        os.chown(broken, n.owner, n.owner)
+        db.sql(volunteer(n, 'toaster'))
+        wait_for(lambda: 'toaster' in names_at(n, '2'), 10, 'the second')
+        wait_for(lambda: 'peers are as before' in open(logs['1']).read(), 10,
+                 'told')
+        time.sleep(3)
+        check(open(logs['1']).read().count('peers are as before') == 1,
+              'how often')
+        check(names_at(n, '1') == {'laptop'}, 'as before')
+        os.unlink(broken)
+        everywhere('toaster', timeout=20)
+        db.sql("DELETE FROM peers WHERE name = 'toaster'")
+        # a second one of that name, and one without tables: neither spins
+        for what, extra in (('another wgslirp-sync', ['-g', 'gw1']),
+                            ('does not exist', ['-g', 'gw9'])):
+            out = os.path.join(n.dir, 'other.log')
+            p = n.spawn('1', [program, '-i', '1', '-c',
+                              'host=%s user=wgslirpd dbname=%s' % (
+                                  db.dir, 'postgres' if 'gw1' in extra else
+                                  'template1'), '-s', n.dir + '/run/1.sock'] +
+                        extra, uid=n.owner, log=out)
+            wait_for(lambda: what in open(out).read(), 10, what)
+            time.sleep(2)
+            lines = open(out).read().count('\n')
+            p.terminate()
+            p.wait(5)
+            check(lines < 8, lines, 'lines', open(out).read()[:500])
+            os.unlink(out)
         # a quota of all gateways together
         db.sql("UPDATE peers SET quota = (SELECT sum(rx + tx) FROM usage) "
                "+ 3000000 WHERE name = 'laptop'")

@@ -1188,6 +1188,18 @@ def test_quic(n):
         p.terminate()
 
 
+def say_a_byte(port):
+    with socket.create_server(('', port)) as s:
+        s.settimeout(7)
+        held = []
+        try:
+            while True:
+                held.append(s.accept()[0])
+                held[-1].sendall(b'H')
+        except socket.timeout:
+            return len(held)
+
+
 def test_health_network(n):
     """The network behind the gateway belongs to its health, if asked."""
     good = 'health name host.test on %s\nhealth http "http://%s/5"' % (
@@ -1210,8 +1222,17 @@ def test_health_network(n):
             wait_for(lambda: health()[0] == 1, 12, bad)
             check(word in health()[1] and 'does not answer' in n.logtext(),
                   health())
+        # one that says a byte and no more
+        stalls = n.begin('s', say_a_byte, 8077)
+        n.use('health http "http://%s:8077/"' % SERVER4)
+        wait_for(lambda: health()[0] == 1, 20, 'a server that stalls')
+        before = n.ctlj('show', 'counters')['slirp_cpu_us']
+        time.sleep(2)
+        spent = n.ctlj('show', 'counters')['slirp_cpu_us'] - before
+        check(spent < 500000, 'it spins', spent)
         n.use(good)
         check(health()[0] == 0, 'well again', health())
+        stalls()
     finally:
         n.use()
 

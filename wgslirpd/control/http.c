@@ -181,6 +181,7 @@ scrape_record(void *arg, uint32_t type, const void *data, size_t len)
 		break;
 	case CTL_RULE:
 		memcpy(&rule, data, sizeof(rule));
+		rule.text[sizeof(rule.text) - 1] = '\0';
 		ometric_rule(&c->om, &rule);
 		break;
 	case CTL_SUMMARY:

@@ -98,9 +98,8 @@ poll_hostaddrs(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	if (!env.started)
-		return;		/* they are sent with the configuration */
-	if (children_busy() ||
+	/* before that they are sent with the configuration */
+	if (!env.started || children_busy() ||
 	    config_send_hostaddrs(&env.child[PROC_SLIRP].iev) == -1)
 		tv.tv_sec = 1;
 	event_add(env.poll_ev, &tv);
@@ -583,6 +582,7 @@ main(int argc, char *argv[])
 	if (getcwd(env.cwd, sizeof(env.cwd)) == NULL)
 		env.cwd[0] = '\0';
 	env.conf = read_config(noaction);
+	watch_before();
 	config_warn(env.conf);
 	lex_warn_unused();
 	if (noaction) {
@@ -627,10 +627,8 @@ main(int argc, char *argv[])
 	handover_listen();
 	parent_sandbox();
 	watch_start(reload);
-	if (env.conf->watch) {
-		watch_before();
+	if (env.conf->watch)
 		watch_after(1);
-	}
 	event_base_dispatch(evbase);
 	fatalx("event loop ended");
 }

@@ -55,7 +55,7 @@ probe_http(struct conf_health *h, const char *url, char *err)
 	if (*path == '\0')
 		path = "/";
 	for (s = path; *s != '\0'; s++)
-		if (*s <= ' ' || *s >= 0x7f || *s == '"')
+		if (*s <= ' ' || *s >= 0x7f || *s == '"' || *s == '\\')
 			return (wrong(err, "a character that no URL has"));
 	if (endpoint_split(host, &port) == -1 ||
 	    (ipaddr_parse(&a, host) == -1 && !host_name_ok(host)))

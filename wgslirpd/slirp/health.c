@@ -33,12 +33,15 @@ enum kind {
 struct check {
 	enum kind		 kind;
 	struct event		*every;
+	struct event		*late;		/* it has taken too long */
 	struct event		*ev;		/* of the socket */
 	struct lookup		*lookup;
 	int			 fd;
 	int			 sent;
 	int			 busy;
 	int			 failed;	/* in a row */
+	char			 got[HTTP_LINE];
+	size_t			 ngot;
 	uint16_t		 id;
 	struct dns_question	 q;
 };
@@ -75,6 +78,7 @@ stop(struct check *c)
 		lookup_cancel(c->lookup);
 	c->lookup = NULL;
 	c->busy = 0;
+	event_del(c->late);
 }
 
 static const char *
@@ -107,7 +111,7 @@ name_read(struct check *c)
 	ssize_t		 n;
 	int		 tc;
 
-	if ((n = recv(c->fd, msg, sizeof(msg), 0)) <= 0)
+	if ((n = recv(c->fd, msg, sizeof(msg), 0)) == -1)
 		return (errno == EAGAIN ? -1 : 0);
 	n = dnsmsg_check(msg, (size_t)n, &c->q, c->id, &ttl, &tc);
 	if (n == -1)
@@ -119,27 +123,29 @@ name_read(struct check *c)
 static int
 http_read(struct check *c)
 {
-	char	 b[HTTP_LINE];
-	ssize_t	 n = recv(c->fd, b, sizeof(b), MSG_PEEK);
+	ssize_t	 n;
 
+	n = recv(c->fd, c->got + c->ngot, sizeof(c->got) - c->ngot, 0);
 	if (n == -1 && errno == EAGAIN)
 		return (-1);
 	if (n <= 0)
 		return (0);
-	if ((size_t)n < sizeof(b))
+	c->ngot += (size_t)n;
+	if (c->ngot < sizeof(c->got))
 		return (-1);
-	return (strncmp(b, "HTTP/1.", 7) == 0 && b[8] == ' ' &&
-	    (b[9] == '2' || b[9] == '3'));
+	return (strncmp(c->got, "HTTP/1.", 7) == 0 && c->got[8] == ' ' &&
+	    (c->got[9] == '2' || c->got[9] == '3'));
 }
 
 static void
 http_send(struct check *c)
 {
 	char	 req[sizeof(conf.host) + sizeof(conf.path) + 128];
-	int	 n;
+	int	 n, v6 = strchr(conf.host, ':') != NULL;
 
-	n = snprintf(req, sizeof(req), "GET %s HTTP/1.0\r\nHost: %s\r\n"
-	    "User-Agent: wgslirpd\r\n\r\n", conf.path, conf.host);
+	n = snprintf(req, sizeof(req), "GET %s HTTP/1.0\r\n"
+	    "Host: %s%s%s:%u\r\nUser-Agent: wgslirpd\r\n\r\n", conf.path,
+	    v6 ? "[" : "", conf.host, v6 ? "]" : "", conf.port);
 	/* it fits into the buffer of a new connection */
 	if (send(c->fd, req, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) != n) {
 		done(c, 0);
@@ -152,15 +158,11 @@ static void
 ready(evutil_socket_t fd, short events, void *arg)
 {
 	struct check	*c = arg;
-	struct timeval	 tv = { PATIENCE, 0 };
 	int		 r;
 
 	(void)fd;
+	(void)events;
 	engine->now = mono_now();
-	if (events & EV_TIMEOUT) {
-		done(c, 0);
-		return;
-	}
 	if (c->kind == CHECK_HTTP && !c->sent) {
 		http_send(c);
 		if (!c->busy)
@@ -168,7 +170,7 @@ ready(evutil_socket_t fd, short events, void *arg)
 		event_free(c->ev);
 		c->ev = event_new(evbase, c->fd, EV_READ | EV_PERSIST, ready,
 		    c);
-		if (c->ev == NULL || event_add(c->ev, &tv) == -1)
+		if (c->ev == NULL || event_add(c->ev, NULL) == -1)
 			done(c, 0);
 		return;
 	}
@@ -182,7 +184,6 @@ static int
 reach(struct check *c, const struct ipaddr *addr, uint16_t port)
 {
 	struct sockaddr_storage	 ss;
-	struct timeval		 tv = { PATIENCE, 0 };
 	socklen_t		 len = sa_make(&ss, addr, port);
 	int			 type = c->kind == CHECK_NAME ? SOCK_DGRAM :
 				    SOCK_STREAM;
@@ -197,10 +198,11 @@ reach(struct check *c, const struct ipaddr *addr, uint16_t port)
 		return (-1);
 	}
 	c->sent = 0;
+	c->ngot = 0;
 	if ((connect(c->fd, (struct sockaddr *)&ss, len) == -1 &&
 	    errno != EINPROGRESS) ||
 	    (c->ev = event_new(evbase, c->fd, events | EV_PERSIST, ready,
-	    c)) == NULL || event_add(c->ev, &tv) == -1) {
+	    c)) == NULL || event_add(c->ev, NULL) == -1) {
 		close_socket(c);
 		return (-1);
 	}
@@ -243,11 +245,22 @@ ask_server(struct check *c)
 		done(c, 0);
 }
 
+/* Whatever it waits for, and however often something comes of it. */
+static void
+too_late(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	(void)events;
+	engine->now = mono_now();
+	done(arg, 0);
+}
+
 static void
 look(evutil_socket_t fd, short events, void *arg)
 {
-	struct check	*c = arg;
-	struct ipaddr	 addr;
+	static const struct timeval	 patience = { PATIENCE, 0 };
+	struct check			*c = arg;
+	struct ipaddr			 addr;
 
 	(void)fd;
 	(void)events;
@@ -255,6 +268,7 @@ look(evutil_socket_t fd, short events, void *arg)
 	if (c->busy)
 		return;
 	c->busy = 1;
+	event_add(c->late, &patience);
 	if (c->kind == CHECK_NAME && conf.at.af != 0)
 		ask_server(c);
 	else if (c->kind == CHECK_HTTP &&
@@ -274,7 +288,8 @@ health_init(struct slirp *s)
 		checks[i].kind = (enum kind)i;
 		checks[i].fd = -1;
 		checks[i].every = evtimer_new(evbase, look, &checks[i]);
-		if (checks[i].every == NULL)
+		checks[i].late = evtimer_new(evbase, too_late, &checks[i]);
+		if (checks[i].every == NULL || checks[i].late == NULL)
 			fatal(NULL);
 	}
 }

@@ -88,6 +88,7 @@ WG =		wgslirpd/crypto/wg/aead.o wgslirpd/crypto/wg/allowedips.o \
 
 CRYPTO =	wgslirpd/crypto/change.o wgslirpd/crypto/clock.o \
 		wgslirpd/crypto/config.o wgslirpd/crypto/endpoint.o \
+		wgslirpd/crypto/links.o \
 		wgslirpd/crypto/main.o wgslirpd/crypto/queue.o \
 		wgslirpd/crypto/show.o wgslirpd/crypto/sockets.o \
 		wgslirpd/crypto/state.o \

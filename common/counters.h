@@ -49,6 +49,7 @@
 	C(wg_drop_paused, "packets either way while paused")		\
 	C(wg_drop_cut, "packets and handshakes of peers whose time or quota is over") \
 	C(wg_peers_cut, "peers whose time or quota came to an end")	\
+	C(wg_drop_link, "packets between gateways that are for nobody")	\
 	C(wg_drop_send, "datagrams that the system refused to send")	\
 	C(crypto_cpu_us, "microseconds of processor time")
 

@@ -107,7 +107,9 @@ struct ctl_peer {
 	uint64_t	 quota;			/* bytes, 0: none */
 	int64_t		 expires;		/* Unix seconds, 0: never */
 	uint8_t		 cut;			/* one of them is over */
-	uint8_t		 pad2[7];
+	uint8_t		 away;			/* at another gateway, */
+	uint8_t		 gateway;		/* this one */
+	uint8_t		 pad2[5];
 };
 
 struct ctl_aip {

@@ -197,6 +197,8 @@ brief_peer(const struct ctl_peer *p, const struct ctl_peerflows *f,
 	}
 	if (p->latest_handshake != 0)
 		ago(age_of(p->latest_handshake), seen, sizeof(seen));
+	if (p->away)
+		snprintf(seen, sizeof(seen), "at gateway %u", p->gateway);
 	printf("%-17s %-18s %-20s %7s %7s %5u%s\n", p->name, buf, seen,
 	    amount(p->rx_bytes, 1024, rx), amount(p->tx_bytes, 1024, tx),
 	    f->flows, !p->cut ? "" : p->quota != 0 && p->rx_bytes +
@@ -239,6 +241,8 @@ text_peer(const struct ctl_peer *p, const struct ctl_peerflows *f,
 	printf(" received, ");
 	text_bytes(p->tx_bytes);
 	printf(" sent\n  flows: %u\n", f->flows);
+	if (p->away)
+		printf("  at gateway %u\n", p->gateway);
 	if (f->rtt_us != 0)
 		printf("  round trip: %.1f ms\n", f->rtt_us / 1e3);
 	if (p->quota != 0) {
@@ -448,6 +452,8 @@ json_peer(const struct ctl_peer *p, const struct ctl_peerflows *f,
 	if (p->expires != 0)
 		printf(",\"expires\":\"%s\"", time_str(p->expires, buf,
 		    sizeof(buf)));
+	if (p->away)
+		printf(",\"gateway\":%u", p->gateway);
 	printf(p->cut ? ",\"cut\":true}" : "}");
 }
 

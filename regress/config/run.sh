@@ -563,6 +563,28 @@ for x in "nobody" "a"; do
 		ok
 	fi
 done
+conf <<X
+private key "$K"
+address 10.77.0.1/24
+gateway id 2
+gateway peer 1 endpoint 10.8.1.2
+gateway peer 2 endpoint 2001:db8::2 port 51821
+X
+good "gateway peers"
+out=$($d -nv -f "$t/c" 2>/dev/null | grep 'gateway peer' | tr '\n' ';')
+want='gateway peer 1 endpoint 10.8.1.2 port 51820;'
+want=$want'gateway peer 2 endpoint 2001:db8::2 port 51821;'
+if [ "$out" = "$want" ]; then ok; else bad "gateway peers" "$out"; fi
+for x in 'gateway peer 256 endpoint 10.8.1.2' 'gateway peer 3 endpoint a.b' \
+    'gateway peer 1 endpoint 10.8.1.3' 'gateway peer 3 endpoint 10.8.1.2'; do
+	conf <<X
+private key "$K"
+address 10.77.0.1/24
+gateway peer 1 endpoint 10.8.1.2
+$x
+X
+	refused "$x" "c:4: gateway peer"
+done
 # what shows that the network works
 conf <<X
 private key "$K"

@@ -29,12 +29,12 @@ class Many(Net):
     """Client - balancer - three gateways; the server behind the balancer."""
 
     def make(self):
-        for w in 'cbs' + IDS:
+        for w in 'cdbs' + IDS:
             run('ip', 'netns', 'add', self.nsname(w))
             self.ns[w] = os.open('/run/netns/' + self.nsname(w),
                                  os.O_RDONLY)
             self.ip(w, 'link', 'set', 'lo', 'up')
-        for w, net in [('c', '10.9.0'), ('s', '192.0.2')] + [
+        for w, net in [('c', '10.9.0'), ('d', '10.7.0'), ('s', '192.0.2')] + [
                 (i, '10.8.' + i) for i in IDS]:
             run('ip', 'link', 'add', 'e0', 'netns', self.nsname(w), 'type',
                 'veth', 'peer', 'name', 'e' + w, 'netns', self.nsname('b'))
@@ -42,11 +42,11 @@ class Many(Net):
             self.ip(w, 'addr', 'add', net + '.2/24', 'dev', 'e0')
             self.ip('b', 'link', 'set', 'e' + w, 'up')
             self.ip(w, 'link', 'set', 'e0', 'up')
-            if w != 'c':
+            if w not in 'cd':
                 self.ip(w, 'route', 'add', 'default', 'via', net + '.1')
         run('ip', 'netns', 'exec', self.nsname('b'), 'sysctl', '-qw',
             'net.ipv4.ip_forward=1')
-        for name in ('s', 'c'):
+        for name in ('s', 'c', 'd'):
             self.ctl_local('genkey', name + '.key')
         self.ctl_local('genpsk', 'psk')
         os.mkdir(os.path.join(self.dir, 'run'))
@@ -57,6 +57,7 @@ class Many(Net):
                 os.chown(os.path.join(self.dir, f), 65534, 65534)
         self.gw = {}
         self.laptop = True      # is configured; else comes from elsewhere
+        self.linked = False     # the gateways know each other
 
     def gateway(self, i):
         path = os.path.join(self.dir, 'gw%s.conf' % i)
@@ -80,6 +81,14 @@ include "peers%s/*.conf"
 	allowed ips 10.77.0.2/32
 }
 ''' % (self.pub('c'), self.dir))
+            if self.linked:
+                f.write('overlay yes\n' + ''.join(
+                    'gateway peer %s endpoint %s\n' % (k, address(k))
+                    for k in IDS) + '''peer "tablet" {
+	public key "%s"
+	allowed ips 10.77.0.3/32
+}
+''' % self.pub('d'))
         log = os.path.join(self.dir, 'gw%s.log' % i)
         open(log, 'w').close()
         os.chmod(log, 0o666)
@@ -129,13 +138,18 @@ include "peers%s/*.conf"
     def restart(self):
         self.start()
 
-    def home(self):
+    def peer(self, i, name='laptop'):
+        return [p for p in json.loads(self.at(
+            i, '-j', 'show', 'peers').stdout)['peers']
+                if p['name'] == name][0]
+
+    def home(self, name='laptop'):
         """The gateway that has the client's session."""
         best = {}
         for i in self.gw:
-            out = self.at(i, '-j', 'show', 'peers').stdout
-            m = re.search(r'"latest_handshake":(\d+).*"rx_bytes":(\d+)', out)
-            best[i] = (int(m.group(1)), int(m.group(2)))
+            p = self.peer(i, name)
+            best[i] = (p['latest_handshake'], 'gateway' not in p,
+                       p['rx_bytes'])
         return max(best, key=lambda i: best[i])
 
 
@@ -439,8 +453,100 @@ def test_sync(n):
         served(n)
 
 
+def echo_once(ready):
+    with socket.create_server(('', 7777)) as s:
+        s.settimeout(20)
+        ready()
+        c = s.accept()[0]
+        with c:
+            while True:
+                b = c.recv(65536)
+                if not b:
+                    return 'end'
+                c.sendall(b)
+
+
+def ask_guest(host):
+    with socket.create_connection((host, 7777), 10) as s:
+        s.settimeout(10)
+        data = os.urandom(300000)
+        got = b''
+        for at in range(0, len(data), 30000):
+            s.sendall(data[at:at + 30000])
+            while len(got) < at + 30000:
+                got += s.recv(65536)
+        return got == data
+
+
+def test_links(n):
+    """Guests of one gateway reach those of another."""
+    for i in IDS:
+        n.end(i, signal.SIGTERM)
+    n.linked = True
+    n.start()
+    served(n)
+    p = n.device_up('d', '10.77.0.3', 'fd77::3', key='d', psk=False,
+                    endpoint='10.7.0.1:51820')
+
+    def ping(who, host, timeout=15):
+        t = time.monotonic()
+        wait_for(lambda: run('ip', 'netns', 'exec', n.nsname(who), 'ping',
+                             '-c', '1', '-W', '1', host,
+                             ok=False).returncode == 0, timeout,
+                 'a ping to ' + host)
+        return time.monotonic() - t
+
+    def apart():
+        for k in range(12):
+            n.call('d', reach, SERVER4, 10)
+            if n.home() != n.home('tablet'):
+                return True
+            run('ip', 'netns', 'exec', n.nsname('d'), 'wg', 'set',
+                'wg' + n.tag + 'd', 'listen-port', str(42000 + 11 * k))
+            # a new handshake, by another way
+            n.at(n.home('tablet'), 'kill', 'peer', 'tablet')
+        return False
+    try:
+        check(apart(), 'always at one gateway')
+        here, there = n.home(), n.home('tablet')
+        ping('c', '10.77.0.3')
+        ping('d', GUEST4)
+        wait_for(lambda: n.peer(here, 'tablet').get('gateway') == int(there),
+                 5, 'where it is')
+        check('at gateway ' + there in n.at(here, 'show', 'peers').stdout,
+              n.at(here, 'show', 'peers').stdout)
+        end = n.begin_ready('d', echo_once)
+        check(n.call('c', ask_guest, '10.77.0.3'), 'not the same')
+        check(end() == 'end', 'its end')
+        # on to the third
+        n.at(there, 'drain')
+        served(n)
+        n.call('d', reach, SERVER4, 15)
+        took = ping('c', '10.77.0.3')
+        other = n.home('tablet')
+        check(other != there, 'still there')
+        n.at(there, 'resume')
+        n.all_up()
+        # a gateway that has forgotten who is where
+        i = n.home()
+        n.end(i, signal.SIGTERM)
+        n.gateway(i)
+        served(n)
+        again = ping('c', '10.77.0.3')
+        n.last = 'after a move %.1f s, after a restart %.1f s' % (took, again)
+    finally:
+        p.terminate()
+        p.wait(10)
+        for i in IDS:
+            if i in n.gw:
+                n.end(i, signal.SIGTERM)
+        n.linked = False
+        n.start()
+        served(n)
+
+
 TESTS = [test_kill, test_black_hole, test_restart, test_roam, test_drain,
-         test_sync]
+         test_links, test_sync]
 
 
 def main():

@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "config.h"
 #include "endpoint.h"
+#include "links.h"
 #include "log.h"
 #include "sockets.h"
 #include "state.h"
@@ -185,6 +186,7 @@ crypto_config_commit(void)
 		free(sx);
 	}
 	sockets_open();
+	links_set(&ce.global.links);
 	clock_watch();
 	ce.staging = 0;
 	endpoint_flush();

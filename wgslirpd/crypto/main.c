@@ -26,6 +26,7 @@
 #include "clock.h"
 #include "config.h"
 #include "endpoint.h"
+#include "links.h"
 #include "log.h"
 #include "nap.h"
 #include "queue.h"
@@ -261,7 +262,8 @@ crypto_main(int foreground)
 		fatal(NULL);
 	ce.dev = wg_device_new(&queue_ops, NULL, mono_now());
 	timer = evtimer_new(evbase, tick, NULL);
-	if (ce.dev == NULL || timer == NULL || clock_init() == -1)
+	if (ce.dev == NULL || timer == NULL ||
+	    clock_init() == -1 || links_init() == -1)
 		fatal(NULL);
 	child_ready(&ce.parent, SANDBOX_CRYPTO);
 	while (!ce.started)

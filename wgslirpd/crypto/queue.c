@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "links.h"
 #include "log.h"
 #include "queue.h"
 #include "sockets.h"
@@ -136,6 +137,8 @@ op_note(void *arg, enum wg_note what, struct wg_peer *p,
 	const char			*name = p != NULL ? p->name : "";
 
 	(void)arg;
+	if (what == WG_NOTE_HANDSHAKE)
+		links_here(p, mono_now());
 	if (!log_getverbose() && !tell_wanted())
 		return;
 	sa_str(&ep->remote.sa, buf, sizeof(buf));
@@ -171,7 +174,8 @@ const struct wg_ops	 queue_ops = {
 	.lost = op_lost,
 	.cut = op_cut,
 	.back = op_back,
-	.note = op_note
+	.note = op_note,
+	.far = links_far
 };
 
 /* May slirp say this to the peer?  Of a train the first is looked up. */

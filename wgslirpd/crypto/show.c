@@ -57,6 +57,8 @@ send_peer(struct imsgev *iev, uint32_t id, const struct wg_peer *p)
 	m.quota = p->quota;
 	m.expires = p->expires;
 	m.cut = p->cut;
+	m.away = p->away;
+	m.gateway = p->gateway;
 	imsgev_send(iev, CTL_PEER, id, -1, &m, sizeof(m));
 }
 

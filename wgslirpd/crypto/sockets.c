@@ -49,6 +49,7 @@ static int			 blocked;	/* socket + 1 that is full */
 static int			 rx_full;	/* more may wait outside */
 static uint16_t			 port;
 static struct train		 train;
+static sockets_fn		*first;
 static int			 staged[MAX_LISTEN];
 static int			 nstaged;
 
@@ -170,8 +171,10 @@ udp_readable(evutil_socket_t fd, short what, void *arg)
 				n = rx[i].len - off;
 				if (n > rx[i].segment)
 					n = rx[i].segment;
-				wg_input(ce.dev, rx[i].buf + off, n,
-				    &rx[i].from, rx[i].ecn, now);
+				if (first == NULL || !first(rx[i].buf + off,
+				    n, &rx[i].from, rx[i].ecn, now))
+					wg_input(ce.dev, rx[i].buf + off, n,
+					    &rx[i].from, rx[i].ecn, now);
 			}
 		}
 		if (!full)
@@ -253,6 +256,12 @@ sockets_open(void)
 	}
 	nstaged = 0;
 	keep_sockets(old, nold);
+}
+
+void
+sockets_first(sockets_fn *fn)
+{
+	first = fn;
 }
 
 /* One more socket of what is being staged; it is this module's then. */

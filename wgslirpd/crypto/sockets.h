@@ -20,4 +20,12 @@ int		 sockets_blocked(void);
 int		 sockets_more(void);
 uint16_t	 sockets_port(void);
 
+/*
+ * Who sees each datagram before the device does, or NULL: bytes, length, from
+ * where, the outer header's ECN field, and when.  1: it is done with.
+ */
+typedef int	 sockets_fn(uint8_t *, size_t, const struct wg_endpoint *, int,
+		    mono_t);
+void		 sockets_first(sockets_fn *);
+
 #endif

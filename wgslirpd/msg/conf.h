@@ -61,6 +61,19 @@ struct conf_health {
 	uint16_t	 port;
 };
 
+/* The gateways that have the same key, with this one or without. */
+#define MAX_GATEWAYS	64
+struct conf_link {
+	uint8_t		 gateway;
+	uint8_t		 pad;
+	uint16_t	 port;
+	struct ipaddr	 addr;
+};
+struct conf_links {
+	int32_t			 n;
+	struct conf_link	 v[MAX_GATEWAYS];
+};
+
 struct conf_global {
 	uint16_t	 mtu;
 	uint16_t	 port;
@@ -88,6 +101,7 @@ struct conf_global {
 	char		 domain[DOMAIN_LEN];	/* of the peers' names */
 	struct conf_egress	 egress;
 	struct conf_health	 health;
+	struct conf_links	 links;
 };
 
 struct conf_peer_msg {

@@ -99,6 +99,7 @@ static void	 option_begin(enum directive_block);
 static int	 option_word(const char *);
 static int	 option_number(int64_t);
 static int	 option_end(void);
+static int	 gateway_peer(int64_t, const char *, uint16_t);
 static int	 health_option(const char *, const char *, const char *);
 static int	 get_port_range(const char *, struct rule *);
 static int	 add_service(enum service_kind, int, char *, int64_t);
@@ -290,6 +291,13 @@ main		: LISTEN ON STRING lport	{
 			free(conf->public_host);
 			conf->public_host = $3;
 			conf->public_port = (uint16_t)$4;
+		}
+		| GATEWAY PEER NUMBER ENDPOINT STRING port	{
+			int	 r = gateway_peer($3, $5, (uint16_t)$6);
+
+			free($5);
+			if (r == -1)
+				YYERROR;
 		}
 		| GATEWAY ID NUMBER	{
 			if (set_number(BLOCK_GLOBAL, "gateway id", $3) ==
@@ -1162,6 +1170,38 @@ option_end(void)
 		return (0);
 	yyerror("an option without its value");
 	return (-1);
+}
+
+/* Another gateway with this key, or this one in a list of all. */
+static int
+gateway_peer(int64_t id, const char *host, uint16_t port)
+{
+	struct conf_links	*l = &conf->g.links;
+	struct ipaddr		 addr;
+	int			 i;
+
+	if (get_number(id, 0, 255, "gateway peer") == -1)
+		return (-1);
+	if (ipaddr_parse(&addr, host) == -1) {
+		yyerror("gateway peer: endpoint: not an address");
+		return (-1);
+	}
+	for (i = 0; i < l->n; i++)
+		if (l->v[i].gateway == id || ipaddr_cmp(&l->v[i].addr,
+		    &addr) == 0) {
+			yyerror("gateway peer: one of that number or address "
+			    "is there already");
+			return (-1);
+		}
+	if (l->n == MAX_GATEWAYS) {
+		yyerror("gateway peer: more than %d", MAX_GATEWAYS);
+		return (-1);
+	}
+	l->v[l->n].gateway = (uint8_t)id;
+	l->v[l->n].addr = addr;
+	l->v[l->n++].port = port != 0 ? port : WGSLIRPD_PORT;
+	conf->g.many = 1;
+	return (0);
 }
 
 /* "health name NAME on SERVER", "health http URL" */

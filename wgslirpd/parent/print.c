@@ -70,6 +70,18 @@ print_public(const struct config *c)
 }
 
 static void
+print_links(const struct conf_links *l)
+{
+	char	 buf[ADDR_STRLEN];
+	int	 i;
+
+	for (i = 0; i < l->n; i++)
+		printf("gateway peer %u endpoint %s port %u\n",
+		    l->v[i].gateway, ipaddr_str(&l->v[i].addr, buf,
+		    sizeof(buf)), l->v[i].port);
+}
+
+static void
 print_pcap(const struct config *c)
 {
 	if (c->pcap_file == NULL)
@@ -264,6 +276,7 @@ print_config(const struct config *c)
 		    ipaddr_str(&l->addr, buf, sizeof(buf)), l->port);
 	print_secret("private key", c->key_from, c->key_file);
 	print_public(c);
+	print_links(&c->g.links);
 	print_pcap(c);
 	probe_print(&c->g.health);
 	/* its default, and it means something that it was said */

@@ -411,7 +411,14 @@ input_data(struct wg_device *d, const uint8_t *msg, size_t len,
 		if (p->timers.data_received == 0 ||
 		    !p->timers.another_keepalive)
 			timers_data_received(&p->timers, now);
-		plain = check_inner(d, p, out, plain);
+		if (d->raw) {
+			if (out == d->scratch)
+				d->count.wg_drop_noslot++;
+			else
+				d->ops->rx_done(d->arg, p, plain, now);
+			plain = 0;
+		} else
+			plain = check_inner(d, p, out, plain);
 		if (plain > 0 && ecn == ECN_CE && wg_carry_ce(out) == -1) {
 			d->count.wg_drop_ecn++;
 			plain = 0;

@@ -92,7 +92,8 @@ wg_send_initiation(struct wg_device *d, struct wg_peer *p, int retry,
 {
 	if (!retry)
 		p->timers.attempts = 0;
-	if (!d->has_key || d->paused || p->cut ||
+	/* one that is at another gateway comes back by itself, if it does */
+	if (!d->has_key || d->paused || p->cut || p->away ||
 	    !timers_may_initiate(&p->timers, now))
 		return;
 	timers_handshake_initiated(&p->timers, now, jitter(d));

@@ -110,6 +110,17 @@ wg_carry_ce(uint8_t *pkt)
 	return (0);
 }
 
+static void
+send_on(struct wg_device *d, struct wg_peer *to, const uint8_t *pkt,
+    size_t len, mono_t now)
+{
+	if (wg_output(d, to, pkt, len, pkt[0] >> 4 == 4 ? pkt[1] & 3 :
+	    pkt[1] >> 4 & 3, now) == -1)
+		d->count.wg_drop_send++;
+	else
+		d->count.wg_overlay_packets++;
+}
+
 /*
  * Send an inner packet straight on to another peer, sealed from where it
  * was opened.  Returns 0 if it is for the slirp engine, which also tells
@@ -125,10 +136,41 @@ wg_overlay_input(struct wg_device *d, uint8_t *pkt, size_t len, mono_t now)
 	    pkt + 24)) == NULL ||
 	    decrement_ttl(pkt) == -1)
 		return (0);
-	if (wg_output(d, to, pkt, len, pkt[0] >> 4 == 4 ? pkt[1] & 3 :
-	    pkt[1] >> 4 & 3, now) == -1)
-		d->count.wg_drop_send++;
-	else
+	if (to->away && d->ops->far != NULL) {
 		d->count.wg_overlay_packets++;
+		d->ops->far(d->arg, to, pkt, len, now);
+		return (1);
+	}
+	send_on(d, to, pkt, len, now);
 	return (1);
+}
+
+/*
+ * The same for one that another gateway has passed on: from a peer that is
+ * there to one that is here.  It has been one hop less there.  -1: it is not
+ * that, and is dropped.
+ */
+int
+wg_overlay_far(struct wg_device *d, const uint8_t *pkt, size_t len,
+    uint8_t gateway, mono_t now)
+{
+	struct wg_peer	*from, *to;
+	size_t		 want;
+	int		 af = len > 0 ? pkt[0] >> 4 : 0;
+
+	if (af == 4 && len >= 20)
+		want = (size_t)pkt[2] << 8 | pkt[3];
+	else if (af == 6 && len >= 40)
+		want = ((size_t)pkt[4] << 8 | pkt[5]) + 40;
+	else
+		return (-1);
+	if (!d->overlay || want > len || want < 20)
+		return (-1);
+	from = overlay_route(d, af, af == 4 ? pkt + 12 : pkt + 8);
+	to = overlay_route(d, af, af == 4 ? pkt + 16 : pkt + 24);
+	if (from == NULL || !from->away || from->gateway != gateway ||
+	    to == NULL || to->away || to->current == NULL)
+		return (-1);
+	send_on(d, to, pkt, want, now);
+	return (0);
 }

@@ -13,4 +13,7 @@ int		 wg_carry_ce(uint8_t *);
 int		 wg_overlay_input(struct wg_device *, uint8_t *, size_t,
 		    mono_t);
 
+int		 wg_overlay_far(struct wg_device *, const uint8_t *, size_t,
+		    uint8_t, mono_t);
+
 #endif

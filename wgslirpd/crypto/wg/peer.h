@@ -91,6 +91,8 @@ struct wg_peer {
 	uint8_t			 indexed;	/* hs_index is in the table */
 	uint8_t			 over;		/* its quota is used up */
 	uint8_t			 cut;		/* it is shut out */
+	uint8_t			 away;		/* it is at another gateway: */
+	uint8_t			 gateway;	/* at this one */
 	uint64_t		 quota;		/* bytes both ways, 0: none */
 	int64_t			 expires;	/* Unix seconds, 0: never */
 
@@ -143,7 +145,8 @@ enum wg_note {
  * somewhere else now.  cut, which may be NULL, says that a peer was shut
  * out; back, which may be NULL, that a peer that was silent for a while, or
  * is elsewhere now, can be sent to; note, which may be NULL, what an
- * administrator may want to see, of a peer (NULL: unknown) and a place.
+ * administrator may want to see, of a peer (NULL: unknown) and a place; far,
+ * which may be NULL, takes a packet for a peer that is at another gateway.
  */
 struct wg_ops {
 	uint8_t	*(*rx_buf)(void *, size_t);
@@ -157,6 +160,8 @@ struct wg_ops {
 	void	 (*back)(void *, struct wg_peer *);
 	void	 (*note)(void *, enum wg_note, struct wg_peer *,
 		    const struct wg_endpoint *);
+	void	 (*far)(void *, struct wg_peer *, const uint8_t *, size_t,
+		    mono_t);
 };
 
 struct wg_device {
@@ -189,6 +194,7 @@ struct wg_device {
 	uint16_t		 mtu;
 	uint8_t			 has_key;
 	uint8_t			 overlay;	/* peer to peer here */
+	uint8_t			 raw;		/* what is inside is no IP */
 	uint8_t			 paused;
 	uint8_t			 over;		/* some peer is */
 	uint8_t			 scratch[2048];

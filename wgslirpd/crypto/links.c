@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: ISC */
+
+#include <sys/types.h>
+
+#include <endian.h>
+#include <openssl/crypto.h>
+#include <string.h>
+#include <time.h>
+
+#include "links.h"
+#include "log.h"
+#include "sockets.h"
+#include "state.h"
+#include "tell.h"
+#include "wg/aead.h"
+#include "wg/output.h"
+#include "wg/overlay.h"
+
+#define EVERY		50000		/* microseconds between two looks */
+#define KEEPALIVE	10		/* seconds */
+#define PORTION		64		/* peers that are told of in a look */
+#define HS_BATCH	16
+#define SAYS_HERE	1		/* the first byte of what is no packet */
+
+struct link {
+	uint8_t			 gateway;
+	struct sockaddr_storage	 ss;
+	struct wg_peer		*peer;
+	mono_t			 session;	/* whose begin was seen */
+	uint32_t		 next;		/* id of who is told of next */
+};
+
+/* "This peer is here", with the Unix time of its handshake. */
+struct here {
+	uint8_t		 type;
+	uint8_t		 zero[7];
+	uint64_t	 when;			/* nanoseconds, big-endian */
+	uint8_t		 public[KEY_LEN];
+};
+
+static int			 links_number;
+static struct wg_device		*dev;
+static struct link		 links[MAX_GATEWAYS];
+static struct conf_links	 conf;
+static uint8_t			 self;
+static uint8_t			 public[KEY_LEN];	/* that it is made from */
+static struct event		*timer;
+static uint8_t			 in[2048];
+
+/* ---- what a device needs */
+
+static uint8_t *
+op_rx_buf(void *arg, size_t len)
+{
+	(void)arg;
+	return (len <= sizeof(in) ? in : NULL);
+}
+
+static uint8_t *
+op_tx_buf(void *arg, const struct wg_endpoint *ep, size_t len, int tos)
+{
+	(void)arg;
+	return (train_room(ep, len, tos));
+}
+
+static void
+op_tx_done(void *arg, size_t len)
+{
+	(void)arg;
+	train_add(len);
+}
+
+static void
+op_wall(void *arg, struct timespec *ts)
+{
+	(void)arg;
+	clock_gettime(CLOCK_REALTIME, ts);
+}
+
+static void
+op_random(void *arg, void *p, size_t len)
+{
+	(void)arg;
+	rand_bytes(p, len);
+}
+
+static uint64_t
+nanoseconds(const struct timespec *ts)
+{
+	return ((uint64_t)ts->tv_sec * 1000000000ULL + (uint64_t)ts->tv_nsec);
+}
+
+/*
+ * A peer is elsewhere: what it had here is over.  Who is here by a later
+ * handshake stays; the others hear of that one.
+ */
+static void
+somewhere(const struct link *l, const struct here *h)
+{
+	struct wg_peer	*p = wg_peer_by_key(ce.dev, h->public);
+
+	if (p == NULL || nanoseconds(&p->last_handshake) >= be64toh(h->when))
+		return;
+	if (!p->away || p->gateway != l->gateway)
+		tell("elsewhere", p->name, "gateway %u", l->gateway);
+	p->away = 1;
+	p->gateway = l->gateway;
+	if (p->current == NULL && p->previous == NULL && p->next == NULL)
+		return;
+	wg_peer_zero(ce.dev, p);
+	/* its flows have nobody to talk to */
+	if (imsgbuf_queuelen(&ce.slirp.ibuf) < PROC_BACKLOG)
+		imsgev_send(&ce.slirp, IMSG_CUT, 0, -1, &p->id,
+		    sizeof(p->id));
+}
+
+static void
+op_rx_done(void *arg, struct wg_peer *p, size_t len, mono_t now)
+{
+	const struct link	*l = &links[p->id];
+	struct here		 h;
+
+	(void)arg;
+	if (in[0] == SAYS_HERE && len >= sizeof(h)) {
+		memcpy(&h, in, sizeof(h));
+		somewhere(l, &h);
+	} else if (wg_overlay_far(ce.dev, in, len, l->gateway, now) == -1)
+		ce.dev->count.wg_drop_link++;
+}
+
+static const struct wg_ops	 link_ops = {
+	.rx_buf = op_rx_buf,
+	.rx_done = op_rx_done,
+	.tx_buf = op_tx_buf,
+	.tx_done = op_tx_done,
+	.wall = op_wall,
+	.random = op_random
+};
+
+/* ---- who is here */
+
+static void
+say_here(struct link *l, const struct wg_peer *p, mono_t now)
+{
+	struct here	 h;
+
+	memset(&h, 0, sizeof(h));
+	h.type = SAYS_HERE;
+	h.when = htobe64(nanoseconds(&p->last_handshake));
+	memcpy(h.public, p->noise.public, KEY_LEN);
+	(void)wg_output(dev, l->peer, (const uint8_t *)&h, sizeof(h), 0, now);
+}
+
+void
+links_here(struct wg_peer *p, mono_t now)
+{
+	int	 i;
+
+	p->away = 0;
+	for (i = 0; i < links_number; i++)
+		say_here(&links[i], p, now);
+}
+
+/* Another gateway that was not there: tell it of everybody, by and by. */
+static void
+tell_all(struct link *l, mono_t now)
+{
+	const struct wg_keypair	*kp = l->peer->current;
+	struct wg_peer		*p;
+	int			 n = 0;
+
+	if (kp == NULL)
+		return;
+	/* the other one may have begun anew, and have forgotten all of it */
+	if (l->session != kp->birth)
+		l->next = 0;
+	l->session = kp->birth;
+	for (; n < PORTION && l->next < ce.dev->nbyid; l->next++) {
+		p = ce.dev->byid[l->next];
+		if (p == NULL || p->away || p->current == NULL)
+			continue;
+		say_here(l, p, now);
+		n++;
+	}
+}
+
+static void
+look(evutil_socket_t fd, short what, void *arg)
+{
+	mono_t	 now = mono_now();
+	int	 i;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	/* wg(8) may have changed it */
+	if (memcmp(public, ce.dev->local.public, KEY_LEN) != 0)
+		links_set(&conf);
+	if (links_number == 0 || ce.dev->paused)
+		return;
+	(void)wg_run_handshakes(dev, HS_BATCH, now);
+	wheel_run(&dev->wheel, now);
+	for (i = 0; i < links_number; i++)
+		tell_all(&links[i], now);
+	train_send();
+}
+
+/* A datagram; 1: it was another gateway's, and is done with. */
+static int
+links_input(uint8_t *msg, size_t len, const struct wg_endpoint *from, int ecn,
+    mono_t now)
+{
+	int	 i;
+
+	for (i = 0; i < links_number; i++)
+		if (sa_equal((struct sockaddr *)&links[i].ss,
+		    &from->remote.sa))
+			break;
+	if (i == links_number)
+		return (0);
+	if (!ce.dev->paused)
+		wg_input(dev, msg, len, from, ecn, now);
+	return (1);
+}
+
+/* ---- the device */
+
+/* The key of a gateway's link, and with it one that all of them share. */
+static void
+derive(uint8_t gateway, uint8_t key[KEY_LEN], uint8_t psk[KEY_LEN])
+{
+	char	 label[] = "wgslirpd link  ";
+	uint8_t	 unused[KEY_LEN];
+
+	label[sizeof(label) - 2] = (char)gateway;
+	if (kdf(key, NULL, NULL, ce.dev->local.private, label,
+	    sizeof(label)) == -1 ||
+	    kdf(unused, psk, NULL, ce.dev->local.private, "wgslirpd links",
+	    14) == -1)
+		fatalx("libcrypto");
+	key[0] &= 248;
+	key[31] = (key[31] & 127) | 64;
+	OPENSSL_cleanse(unused, sizeof(unused));
+}
+
+static void
+add_link(const struct conf_link *c)
+{
+	struct noise_local	 local;
+	struct link		*l = &links[links_number];
+	uint8_t			 key[KEY_LEN], psk[KEY_LEN];
+
+	memset(l, 0, sizeof(*l));
+	memset(&local, 0, sizeof(local));
+	l->gateway = c->gateway;
+	(void)sa_make(&l->ss, &c->addr, c->port);
+	derive(c->gateway, key, psk);
+	if (noise_local_init(&local, key) == -1 ||
+	    (l->peer = wg_peer_add(dev, (uint32_t)links_number, local.public,
+	    psk)) == NULL)
+		fatalx("gateway peer");
+	noise_local_clear(&local);
+	OPENSSL_cleanse(key, sizeof(key));
+	OPENSSL_cleanse(psk, sizeof(psk));
+	wg_peer_set_endpoint(l->peer, (struct sockaddr *)&l->ss);
+	wg_peer_keepalive(dev, l->peer, KEEPALIVE, mono_now());
+	links_number++;
+}
+
+void
+links_set(const struct conf_links *c)
+{
+	struct timeval	 tv = { 0, EVERY };
+	uint8_t		 key[KEY_LEN], psk[KEY_LEN];
+	int		 i;
+
+	if (c != &conf && memcmp(&conf, c, sizeof(conf)) == 0 &&
+	    self == ce.global.gateway &&
+	    memcmp(public, ce.dev->local.public, KEY_LEN) == 0)
+		return;
+	conf = *c;
+	self = ce.global.gateway;
+	memcpy(public, ce.dev->local.public, KEY_LEN);
+	wg_device_free(dev);
+	dev = NULL;
+	links_number = 0;
+	sockets_first(NULL);
+	event_del(timer);
+	if (conf.n == 0 || conf.n > MAX_GATEWAYS || !ce.dev->has_key)
+		return;
+	if ((dev = wg_device_new(&link_ops, NULL, mono_now())) == NULL)
+		fatal(NULL);
+	derive(self, key, psk);
+	if (wg_device_set_key(dev, key) == -1)
+		fatalx("gateway peer: key");
+	OPENSSL_cleanse(key, sizeof(key));
+	OPENSSL_cleanse(psk, sizeof(psk));
+	dev->raw = 1;
+	dev->mtu = ce.dev->mtu;
+	for (i = 0; i < conf.n; i++)
+		/* all gateways may have the same list */
+		if (conf.v[i].gateway != self)
+			add_link(&conf.v[i]);
+	sockets_first(links_input);
+	event_add(timer, &tv);
+}
+
+int
+links_init(void)
+{
+	timer = event_new(evbase, -1, EV_PERSIST, look, NULL);
+	return (timer == NULL ? -1 : 0);
+}
+
+void
+links_far(void *arg, struct wg_peer *p, const uint8_t *pkt, size_t len,
+    mono_t now)
+{
+	int	 i;
+
+	(void)arg;
+	for (i = 0; i < links_number; i++)
+		if (links[i].gateway == p->gateway) {
+			(void)wg_output(dev, links[i].peer, pkt, len, 0, now);
+			return;
+		}
+	ce.dev->count.wg_drop_link++;
+}

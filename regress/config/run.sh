@@ -569,10 +569,12 @@ address 10.77.0.1/24
 gateway id 2
 gateway peer 1 endpoint 10.8.1.2
 gateway peer 2 endpoint 2001:db8::2 port 51821
+balancer { 10.8.0.0/24, 192.0.2.1 }
 X
 good "gateway peers"
-out=$($d -nv -f "$t/c" 2>/dev/null | grep 'gateway peer' | tr '\n' ';')
-want='gateway peer 1 endpoint 10.8.1.2 port 51820;'
+out=$($d -nv -f "$t/c" 2>/dev/null | grep 'gateway peer\|balancer' | tr '\n' ';')
+want='balancer 10.8.0.0/24;balancer 192.0.2.1/32;'
+want=$want'gateway peer 1 endpoint 10.8.1.2 port 51820;'
 want=$want'gateway peer 2 endpoint 2001:db8::2 port 51821;'
 if [ "$out" = "$want" ]; then ok; else bad "gateway peers" "$out"; fi
 for x in 'gateway peer 256 endpoint 10.8.1.2' 'gateway peer 3 endpoint a.b' \

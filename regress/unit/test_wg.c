@@ -608,20 +608,28 @@ cookie_rules(void **state)
 	assert_non_null(rl = malloc(sizeof(*rl)));
 	ratelimit_init(rl);
 	for (i = 0; i < 5; i++)
-		assert_true(ratelimit_allow(rl, sa, now));
-	assert_false(ratelimit_allow(rl, sa, now));
-	assert_true(ratelimit_allow(rl, sa, now += MONO_MS(50)));
-	assert_false(ratelimit_allow(rl, sa, now));
+		assert_true(ratelimit_allow(rl, sa, 0, now));
+	assert_false(ratelimit_allow(rl, sa, 0, now));
+	assert_true(ratelimit_allow(rl, sa, 0, now += MONO_MS(50)));
+	assert_false(ratelimit_allow(rl, sa, 0, now));
 	now += MONO_MS(100);
-	assert_true(ratelimit_allow(rl, sa, now));
-	assert_true(ratelimit_allow(rl, sa, now));
-	assert_false(ratelimit_allow(rl, sa, now));
+	assert_true(ratelimit_allow(rl, sa, 0, now));
+	assert_true(ratelimit_allow(rl, sa, 0, now));
+	assert_false(ratelimit_allow(rl, sa, 0, now));
 	inet_pton(AF_INET, "28.1.2.3", &b.sin_addr);
-	assert_true(ratelimit_allow(rl, (struct sockaddr *)&b, now));
+	/* behind a balancer each port is somebody */
+	a.sin_port = htons(1);
+	for (i = 0; i < 5; i++)
+		assert_true(ratelimit_allow(rl, sa, 1, now));
+	assert_false(ratelimit_allow(rl, sa, 1, now));
+	a.sin_port = htons(2);
+	assert_true(ratelimit_allow(rl, sa, 1, now));
+	assert_false(ratelimit_allow(rl, sa, 0, now));
+	assert_true(ratelimit_allow(rl, (struct sockaddr *)&b, 0, now));
 	/* the table does not grow: it refuses */
 	for (i = 0, n = 0; i < 200000; i++) {
 		b.sin_addr.s_addr = htonl((uint32_t)i);
-		n += ratelimit_allow(rl, (struct sockaddr *)&b, now);
+		n += ratelimit_allow(rl, (struct sockaddr *)&b, 0, now);
 	}
 	assert_true(n <= RATELIMIT_BUCKETS * RATELIMIT_WAYS);
 	free(rl);

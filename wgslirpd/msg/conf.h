@@ -74,6 +74,13 @@ struct conf_links {
 	struct conf_link	 v[MAX_GATEWAYS];
 };
 
+/* Balancers, which send with an address of their own for all clients. */
+#define MAX_BALANCERS	16
+struct conf_balancers {
+	int32_t		 n;
+	struct ipprefix	 v[MAX_BALANCERS];
+};
+
 struct conf_global {
 	uint16_t	 mtu;
 	uint16_t	 port;
@@ -102,6 +109,7 @@ struct conf_global {
 	struct conf_egress	 egress;
 	struct conf_health	 health;
 	struct conf_links	 links;
+	struct conf_balancers	 balancers;
 };
 
 struct conf_peer_msg {

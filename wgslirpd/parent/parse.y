@@ -109,7 +109,7 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 %pure-parser
 
 %token	ADDRESS ALLOW ALLOWED ANY
-%token	BLOCK BRIEF
+%token	BALANCER BLOCK BRIEF
 %token	COPY
 %token	DNS DOMAIN DROP
 %token	EGRESS
@@ -247,6 +247,7 @@ main		: LISTEN ON STRING lport	{
 				YYERROR;
 		}
 		| NAT64 nat64s
+		| BALANCER balancers
 		| OFFLOAD yesno		{ once(BLOCK_GLOBAL, "offload"); conf->g.offload = $2 != 0; }
 		| OVERLAY YES excludes	{ once(BLOCK_GLOBAL, "overlay"); conf->g.overlay = 1; }
 		| OVERLAY NO		{ once(BLOCK_GLOBAL, "overlay"); conf->g.overlay = 0; }
@@ -479,6 +480,29 @@ sources		: sourceaddr optnl
 sourceaddr	: STRING		{
 			if (egress_source($1, 0) == -1)
 				YYERROR;
+		}
+		;
+
+balancers	: balancer
+		| '{' optnl balancer_l '}'
+		;
+
+balancer_l	: balancer optnl
+		| balancer_l comma balancer optnl
+		;
+
+balancer	: STRING		{
+			struct conf_balancers	*b = &conf->g.balancers;
+
+			if (b->n == MAX_BALANCERS) {
+				yyerror("balancer: more than %d",
+				    MAX_BALANCERS);
+				free($1);
+				YYERROR;
+			}
+			if (get_prefix($1, &b->v[b->n], "balancer") == -1)
+				YYERROR;
+			b->n++;
 		}
 		;
 
@@ -991,6 +1015,7 @@ static const struct keyword	 keywords[] = {
 	{ "allow",	ALLOW },
 	{ "allowed",	ALLOWED },
 	{ "any",	ANY },
+	{ "balancer",	BALANCER },
 	{ "block",	BLOCK },
 	{ "brief",	BRIEF },
 	{ "copy",	COPY },

@@ -270,12 +270,16 @@ print_config(const struct config *c)
 	const struct conf_peer		*p;
 	char				 buf[ADDR_STRLEN];
 	char				 text[RULE_TEXT_LEN];
+	int				 i;
 
 	TAILQ_FOREACH(l, &c->listens, entry)
 		printf("listen on %s port %u\n", l->addr.af == 0 ? "*" :
 		    ipaddr_str(&l->addr, buf, sizeof(buf)), l->port);
 	print_secret("private key", c->key_from, c->key_file);
 	print_public(c);
+	for (i = 0; i < c->g.balancers.n; i++)
+		printf("balancer %s\n", ipprefix_str(&c->g.balancers.v[i], buf,
+		    sizeof(buf)));
 	print_links(&c->g.links);
 	print_pcap(c);
 	probe_print(&c->g.health);

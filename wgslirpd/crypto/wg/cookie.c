@@ -238,14 +238,17 @@ ratelimit_init(struct ratelimit *r)
 
 /*
  * May this source have another handshake message looked at: 20 a second,
- * 5 at once.  A source that finds its bucket full of others that are in
- * use is refused.
+ * 5 at once; a source is an address, or behind somebody who hides it
+ * (by_port) an address and a port.  One that finds its bucket full of others
+ * that are in use is refused.
  */
 int
-ratelimit_allow(struct ratelimit *r, const struct sockaddr *sa, mono_t now)
+ratelimit_allow(struct ratelimit *r, const struct sockaddr *sa, int by_port,
+    mono_t now)
 {
 	struct ratelimit_entry	*e, *empty = NULL;
 	uint8_t			 prefix[8] = { 0 }, af;
+	uint16_t		 port;
 	mono_t			 t;
 	int			 i;
 
@@ -256,6 +259,13 @@ ratelimit_allow(struct ratelimit *r, const struct sockaddr *sa, mono_t now)
 		af = 6;
 		memcpy(prefix, &((const struct sockaddr_in6 *)sa)->sin6_addr,
 		    8);
+	}
+	if (by_port) {
+		/* no address of either family looks like this */
+		port = af == 4 ? ((const struct sockaddr_in *)sa)->sin_port :
+		    ((const struct sockaddr_in6 *)sa)->sin6_port;
+		memcpy(prefix + 6, &port, sizeof(port));
+		af |= 0x80;
 	}
 	e = r->e[siphash24(&r->key, prefix, sizeof(prefix)) %
 	    RATELIMIT_BUCKETS];

@@ -85,7 +85,7 @@ int	 cookie_sign(struct cookie_maker *, void *, size_t, mono_t);
 int	 cookie_consume(struct cookie_maker *, const struct wg_cookie *,
 	    mono_t);
 void	 ratelimit_init(struct ratelimit *);
-int	 ratelimit_allow(struct ratelimit *, const struct sockaddr *,
+int	 ratelimit_allow(struct ratelimit *, const struct sockaddr *, int,
 	    mono_t);
 
 #endif

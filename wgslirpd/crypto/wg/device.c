@@ -222,6 +222,19 @@ is_awaited(struct wg_device *d, const struct wg_pending *q)
 	    x->peer->noise.state == NOISE_CREATED_INITIATION);
 }
 
+/* Who is behind a balancer that hides him is told by the port alone. */
+static int
+may_ask(struct wg_device *d, const struct sockaddr *sa, mono_t now)
+{
+	struct ipaddr	 a;
+	int		 i, hidden = 0;
+
+	if (d->nbalancers > 0 && ipaddr_from_sa(&a, sa) == 0)
+		for (i = 0; i < d->nbalancers && !hidden; i++)
+			hidden = ipprefix_match(&d->balancers[i], &a);
+	return (ratelimit_allow(&d->limit, sa, hidden, now));
+}
+
 /* Under load: does the sender get its message looked at? */
 static int
 admit_handshake(struct wg_device *d, const struct wg_pending *q, mono_t now)
@@ -230,7 +243,7 @@ admit_handshake(struct wg_device *d, const struct wg_pending *q, mono_t now)
 	struct timespec		 ts;
 
 	if (is_awaited(d, q))
-		return (ratelimit_allow(&d->limit, &q->from.remote.sa, now));
+		return (may_ask(d, &q->from.remote.sa, now));
 	d->ops->wall(d->arg, &ts);
 	if (cookie_checker_time(&d->checker, (uint64_t)ts.tv_sec) == -1)
 		return (0);
@@ -243,7 +256,7 @@ admit_handshake(struct wg_device *d, const struct wg_pending *q, mono_t now)
 			d->count.wg_tx_cookies++;
 		return (0);
 	}
-	if (!ratelimit_allow(&d->limit, &q->from.remote.sa, now)) {
+	if (!may_ask(d, &q->from.remote.sa, now)) {
 		d->count.wg_drop_ratelimit++;
 		return (0);
 	}

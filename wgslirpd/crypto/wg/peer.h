@@ -186,11 +186,13 @@ struct wg_device {
 	uint32_t		 heal_tokens;
 	uint32_t		 nbuckets;	/* of each, power of two */
 	uint32_t		 npeers;
-	struct wg_peer_bucket	 reserved[WG_RESERVED_BUCKETS];	/* by value */
+	struct wg_peer_bucket	 reserved[WG_RESERVED_BUCKETS];
 	uint32_t		 nreserved;	/* peers with such bytes */
 	struct siphash_key	 hashkey;
 	struct wheel		 wheel;
 	uint32_t		 nstaged;
+	const struct ipprefix	*balancers;	/* that hide their clients */
+	int			 nbalancers;
 	uint16_t		 mtu;
 	uint8_t			 has_key;
 	uint8_t			 overlay;	/* peer to peer here */

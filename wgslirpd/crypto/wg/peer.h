@@ -141,11 +141,10 @@ enum wg_note {
  * packet of the peer.  A buffer that is not done is given again.  tx_buf gives
  * room for a datagram to an endpoint; tx_done that it is complete.  wall is the
  * time of day, random fills a buffer.  The others may be NULL: lost says that a
- * peer does not answer handshakes, perhaps it is somewhere else now; cut that
- * one was shut out; back that one that was silent for a while, or is elsewhere
- * now, can be sent to; note what an administrator may want to see, of a peer
- * (NULL: unknown) and a place; far takes a packet for a peer that is at another
- * gateway.
+ * peer does not answer handshakes; cut that one was shut out; back that one that
+ * was silent for a while, or is elsewhere now, can be sent to; note what an
+ * administrator may want to see, of a peer (NULL: unknown) and a place; far
+ * takes a packet for a peer that is at another gateway.
  */
 struct wg_ops {
 	uint8_t	*(*rx_buf)(void *, size_t);

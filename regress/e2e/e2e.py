@@ -32,7 +32,7 @@ from guest import (                                         # noqa: E402
     half_client_first, half_server_first, many_udp_sockets, parallel,
     ping, put, read_all, reset_by_client, reset_by_server, speaks_first,
     stalled_reader, stamp, udp_echo, udp_refused)
-from net import (Net, check, enter, named, open_ping, run,  # noqa: E402
+from net import (Net, TOP, check, enter, named, open_ping, run,  # noqa: E402
                  run_tests, setns, wait_for, SERVER4, SERVER6, GATE4,
                  GATE6, GUEST4)
 
@@ -911,6 +911,14 @@ def test_show_flows(n):
             end()
 
 
+def keys(value):
+    """All keys of what JSON says."""
+    if isinstance(value, dict):
+        return set(value) | {k for v in value.values() for k in keys(v)}
+    return {k for v in value for k in keys(v)} if isinstance(value, list) \
+        else set()
+
+
 def test_show_more(n):
     """Where it listens, what it is called, what it holds."""
     n.write_conf(n.conf(extra='dns listen domain "lan.wg"\n' + ''.join(
@@ -936,6 +944,15 @@ def test_show_more(n):
               mem['queue_bytes'] > mem['queue_bytes_used'] >= 0, mem)
         for what in ('interfaces', 'names', 'memory'):
             check(n.ctl('show', what).stdout, what)
+        # the page has every key; a copy of the programs may have no page
+        page = os.path.join(TOP, 'man/wgslirpctl.8')
+        if os.path.exists(page):
+            text = open(page).read()
+            text = text[text.index('.Ss JSON'):]
+            for what in ('summary', 'peers', 'flows', 'processes', 'rules',
+                         'interfaces', 'names', 'memory'):
+                for key in keys(n.ctlj('show', what)):
+                    check(re.search(r'\b%s\b' % key, text), what, key)
     finally:
         n.write_conf(n.conf())
         n.ctl('reload')

@@ -81,6 +81,17 @@ conn_patience(int seconds)
 	(void)setsockopt(ibuf.fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
 }
 
+uid_t
+conn_owner(void)
+{
+	uid_t	 uid;
+	gid_t	 gid;
+
+	if (getpeereid(ibuf.fd, &uid, &gid) == -1)
+		err(1, "control socket");
+	return (uid);
+}
+
 void
 conn_get(struct imsg *imsg, void *data, size_t len)
 {

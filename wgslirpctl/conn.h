@@ -29,6 +29,9 @@ const char	*conn_ask(uint32_t, uint64_t, const char *, conn_fn *, void *);
 /* The same, and exit with what is wrong. */
 void		 conn_must(uint32_t, uint64_t, const char *, conn_fn *, void *);
 
+/* Whose socket it is that was connected to. */
+uid_t		 conn_owner(void);
+
 /* A record's payload, which has to be so long; or exit. */
 void		 conn_get(struct imsg *, void *, size_t);
 

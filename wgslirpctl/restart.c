@@ -5,6 +5,7 @@
 
 #include <err.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,9 +21,8 @@
 
 static struct {
 	pid_t			 parent;
-	char			 config[CTL_PATH_LEN];
+	int			 given;		/* its sockets are a manager's */
 	char			 cwd[CTL_PATH_LEN];
-	char			 socket[CTL_TEXT_LEN];
 	char			 line[16384];	/* as it was started */
 	char			*arg[MAX_ARGS];
 	int			 n;
@@ -43,17 +43,45 @@ take(uint32_t type, struct imsg *imsg, void *arg)
 			rs.parent = p.pid;
 	} else if (type == CTL_SETUP) {
 		conn_get(imsg, &s, sizeof(s));
-		s.config[sizeof(s.config) - 1] = '\0';
-		strlcpy(rs.config, s.config, sizeof(rs.config));
 		s.cwd[sizeof(s.cwd) - 1] = '\0';
 		strlcpy(rs.cwd, s.cwd, sizeof(rs.cwd));
 	} else if (type == CTL_ENTRY) {
 		conn_get(imsg, &e, sizeof(e));
-		e.kind[sizeof(e.kind) - 1] = e.name[sizeof(e.name) - 1] = '\0';
-		if (strcmp(e.kind, "control") == 0 && e.value[0] == '\0')
-			strlcpy(rs.socket, e.name, sizeof(rs.socket));
+		e.kind[sizeof(e.kind) - 1] = '\0';
+		if (strcmp(e.kind, "control") == 0 && e.value[0] != '\0')
+			rs.given = 1;
 	}
 	return (0);
+}
+
+/*
+ * What the daemon says comes from its control engine, which nobody has to
+ * trust: only the number of the parent is taken from it, and that has to be a
+ * daemon of this user.
+ */
+static void
+check_parent(void)
+{
+	char		 path[64], line[256];
+	unsigned int	 uid = UINT_MAX;
+	ssize_t		 n;
+	FILE		*f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)rs.parent);
+	if ((f = fopen(path, "r")) == NULL)
+		err(1, "%s", path);
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "Uid: %u", &uid) == 1)
+			break;
+	fclose(f);
+	if (uid != geteuid() || conn_owner() != geteuid())
+		errx(1, "the daemon is another user's");
+	/* as the kernel has it, where that may be read */
+	snprintf(path, sizeof(path), "/proc/%d/cwd", (int)rs.parent);
+	if ((n = readlink(path, rs.cwd, sizeof(rs.cwd) - 1)) > 0)
+		rs.cwd[n] = '\0';
+	else if (geteuid() == 0)
+		err(1, "%s", path);
 }
 
 static void
@@ -64,15 +92,13 @@ add(char *s)
 	rs.arg[rs.n++] = s;
 }
 
-/*
- * The words that it was started with, into those for the new one: files are
- * named from the root, and -R is added.
- */
+/* The words that it was started with, and -R. */
 static void
 make_args(void)
 {
 	static char	 r[] = "-R", d[] = "-D", f[] = "-f", s[] = "-s",
 			 v[] = "-v";
+	const char	*base;
 	char		*old[MAX_ARGS], *p;
 	char		 path[64];
 	ssize_t		 len;
@@ -87,6 +113,10 @@ make_args(void)
 	    p += strlen(p) + 1)
 		old[n++] = p;
 	old[n] = NULL;
+	base = n == 0 ? "" : strrchr(old[0], '/') != NULL ?
+	    strrchr(old[0], '/') + 1 : old[0];
+	if (strcmp(base, "wgslirpd") != 0)
+		errx(1, "process %d is no wgslirpd", (int)rs.parent);
 	add(old[0]);
 	add(r);
 	optind = 1;
@@ -100,6 +130,17 @@ make_args(void)
 			errx(1, "the daemon is in the foreground of a service "
 			    "manager or a terminal: start the next one there, "
 			    "with -R");
+		case 'e':
+			errx(1, "the daemon's configuration is its "
+			    "environment: start the next one there, with -R");
+		case 'f':
+			add(f);
+			add(optarg);
+			break;
+		case 's':
+			add(s);
+			add(optarg);
+			break;
 		case 'v':
 			add(v);
 			break;
@@ -107,10 +148,6 @@ make_args(void)
 			break;
 		}
 	}
-	add(f);
-	add(rs.config);
-	add(s);
-	add(rs.socket);
 	rs.arg[rs.n] = NULL;
 }
 
@@ -126,12 +163,10 @@ restart(const char *socket)
 	conn_must(CTL_SHOW_SETUP, 0, NULL, take, NULL);
 	conn_must(CTL_SHOW_INTERFACES, 0, NULL, take, NULL);
 	old = rs.parent;
-	if (rs.socket[0] == '\0')
+	if (rs.given)
 		errx(1, "the daemon's sockets are a service manager's: have "
 		    "that one restart it");
-	if (rs.config[0] == '\0')
-		errx(1, "the daemon's configuration is its environment: start "
-		    "the next one there, with -R");
+	check_parent();
 	make_args();
 	if ((pid = fork()) == -1)
 		err(1, "fork");

@@ -501,10 +501,14 @@ def test_links(n):
             n.call('d', reach, SERVER4, 10)
             if n.home() != n.home('tablet'):
                 return True
+            # from another port, and without a session that leads back
             run('ip', 'netns', 'exec', n.nsname('d'), 'wg', 'set',
-                'wg' + n.tag + 'd', 'listen-port', str(42000 + 11 * k))
-            # a new handshake, by another way
-            n.at(n.home('tablet'), 'kill', 'peer', 'tablet')
+                'wg' + n.tag + 'd', 'listen-port', str(42000 + 11 * k),
+                'peer', n.pub('s'), 'remove')
+            n.client_set(who='d', key='d', psk=False,
+                         endpoint='10.7.0.1:51820')
+            # last_handshake counts in seconds
+            time.sleep(1)
         return False
     try:
         check(apart(), 'always at one gateway')

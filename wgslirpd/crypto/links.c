@@ -18,6 +18,7 @@
 
 #define EVERY		50000		/* microseconds between two looks */
 #define KEEPALIVE	10		/* seconds */
+#define SILENT		MONO_SEC(35)	/* then it is gone */
 #define PORTION		64		/* peers that are told of in a look */
 #define HS_BATCH	16
 #define SAYS_HERE	1		/* the first byte of what is no packet */
@@ -28,6 +29,7 @@ struct link {
 	struct wg_peer		*peer;
 	mono_t			 session;	/* whose begin was seen */
 	uint32_t		 next;		/* id of who is told of next */
+	int			 up;		/* it was heard of lately */
 };
 
 /* "This peer is here", with the Unix time of its handshake. */
@@ -98,13 +100,17 @@ static void
 somewhere(const struct link *l, const struct here *h)
 {
 	struct wg_peer	*p = wg_peer_by_key(ce.dev, h->public);
+	uint64_t	 when = be64toh(h->when);
 
-	if (p == NULL || nanoseconds(&p->last_handshake) >= be64toh(h->when))
+	if (p == NULL || nanoseconds(&p->last_handshake) >= when ||
+	    p->elsewhere >= when)
 		return;
+	p->elsewhere = when;
 	if (!p->away || p->gateway != l->gateway)
 		tell("elsewhere", p->name, "gateway %u", l->gateway);
 	p->away = 1;
 	p->gateway = l->gateway;
+	wg_stage_purge(ce.dev, p);
 	if (p->current == NULL && p->previous == NULL && p->next == NULL)
 		return;
 	wg_peer_zero(ce.dev, p);
@@ -177,18 +183,31 @@ tell_all(struct link *l, mono_t now)
 	l->session = kp->birth;
 	for (; n < PORTION && l->next < ce.dev->nbyid; l->next++) {
 		p = ce.dev->byid[l->next];
-		if (p == NULL || p->away || p->current == NULL)
+		/* one that is silent may be with somebody else by now */
+		if (p == NULL || p->away || p->current == NULL ||
+		    now - p->heard >= REJECT_AFTER_TIME)
 			continue;
 		say_here(l, p, now);
 		n++;
 	}
 }
 
+/* A gateway is gone, or not asked any more: so is what it had. */
+static void
+forget(const struct link *l)
+{
+	struct wg_peer	*p;
+
+	TAILQ_FOREACH(p, &ce.dev->peers, entry)
+		if (p->away && p->gateway == l->gateway)
+			p->away = 0;
+}
+
 static void
 look(evutil_socket_t fd, short what, void *arg)
 {
 	mono_t	 now = mono_now();
-	int	 i;
+	int	 i, up;
 
 	(void)fd;
 	(void)what;
@@ -196,12 +215,18 @@ look(evutil_socket_t fd, short what, void *arg)
 	/* wg(8) may have changed it */
 	if (memcmp(public, ce.dev->local.public, KEY_LEN) != 0)
 		links_set(&conf);
-	if (links_number == 0 || ce.dev->paused)
+	if (links_number == 0)
 		return;
 	(void)wg_run_handshakes(dev, HS_BATCH, now);
 	wheel_run(&dev->wheel, now);
-	for (i = 0; i < links_number; i++)
+	for (i = 0; i < links_number; i++) {
+		up = links[i].peer->heard != 0 &&
+		    now - links[i].peer->heard < SILENT;
+		if (links[i].up && !up)
+			forget(&links[i]);
+		links[i].up = up;
 		tell_all(&links[i], now);
+	}
 	train_send();
 }
 
@@ -218,8 +243,7 @@ links_input(uint8_t *msg, size_t len, const struct wg_endpoint *from, int ecn,
 			break;
 	if (i == links_number)
 		return (0);
-	if (!ce.dev->paused)
-		wg_input(dev, msg, len, from, ecn, now);
+	wg_input(dev, msg, len, from, ecn, now);
 	return (1);
 }
 
@@ -281,12 +305,17 @@ links_set(const struct conf_links *c)
 	conf = *c;
 	self = ce.global.gateway;
 	memcpy(public, ce.dev->local.public, KEY_LEN);
+	for (i = 0; i < links_number; i++)
+		forget(&links[i]);
 	wg_device_free(dev);
 	dev = NULL;
 	links_number = 0;
 	sockets_first(NULL);
 	event_del(timer);
-	if (conf.n == 0 || conf.n > MAX_GATEWAYS || !ce.dev->has_key)
+	if (conf.n <= 0 || conf.n > MAX_GATEWAYS)
+		return;
+	event_add(timer, &tv);
+	if (!ce.dev->has_key)
 		return;
 	if ((dev = wg_device_new(&link_ops, NULL, mono_now())) == NULL)
 		fatal(NULL);
@@ -302,7 +331,6 @@ links_set(const struct conf_links *c)
 		if (conf.v[i].gateway != self)
 			add_link(&conf.v[i]);
 	sockets_first(links_input);
-	event_add(timer, &tv);
 }
 
 int

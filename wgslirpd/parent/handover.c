@@ -16,11 +16,14 @@
 #include "children.h"
 #include "handover.h"
 #include "log.h"
+#include "mono.h"
 #include "state.h"
 
-#define SUFFIX	".next"
+#define SUFFIX		".next"
+#define PATIENCE	60		/* seconds for the next one to start */
+#define ANSWER		5		/* for the one before to answer */
 
-/* What is said: a socket each, that they were all, and that it may end. */
+/* What is said: a socket each, that they were all, that it may end, it does. */
 enum {
 	NEXT_UDP = 1,
 	NEXT_SERVICE,
@@ -28,7 +31,8 @@ enum {
 	NEXT_UAPI,
 	NEXT_DOOR,		/* where this is asked for */
 	NEXT_END,
-	NEXT_GO
+	NEXT_GO,
+	NEXT_BYE
 };
 
 static struct imsgbuf	 ibuf;		/* to the next one, or the one before */
@@ -64,6 +68,19 @@ hang_up(void)
 
 /* ---- the one that is there */
 
+/* All of it now, without waiting for who does not read. */
+static int
+write_all(void)
+{
+	uint32_t	 left;
+
+	while ((left = imsgbuf_queuelen(&ibuf)) > 0)
+		if (imsgbuf_write(&ibuf) == -1 ||
+		    imsgbuf_queuelen(&ibuf) == left)
+			return (-1);
+	return (0);
+}
+
 static void
 give(uint32_t type, int fd)
 {
@@ -81,9 +98,8 @@ next_said(evutil_socket_t fd, short what, void *arg)
 	int		 n;
 
 	(void)fd;
-	(void)what;
 	(void)arg;
-	if (imsgbuf_read(&ibuf) != 1 || (n = imsgbuf_get(&ibuf, &imsg)) == -1) {
+	if (what & EV_TIMEOUT || imsgbuf_read(&ibuf) != 1 || (n = imsgbuf_get(&ibuf, &imsg)) == -1) {
 		hang_up();
 		return;
 	}
@@ -99,19 +115,23 @@ next_said(evutil_socket_t fd, short what, void *arg)
 	/* what was made outside is that one's now */
 	env.socket_made = env.uapi_made = env.door_made = 0;
 	event_del(conn_ev);
+	if (imsg_compose(&ibuf, NEXT_BYE, 0, 0, -1, NULL, 0) == -1 ||
+	    write_all() == -1)
+		log_warnx("the other one does not read");
 	children_stop(0);
 }
 
 static void
 next_came(evutil_socket_t fd, short what, void *arg)
 {
-	uid_t	 uid;
-	gid_t	 gid;
-	int	 s, i;
+	static const struct timeval	 patience = { PATIENCE, 0 };
+	uid_t				 uid;
+	gid_t				 gid;
+	int				 s, i;
 
 	(void)what;
 	(void)arg;
-	s = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	s = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (s == -1)
 		return;
 	if (connected || !env.started || env.quitting ||
@@ -130,9 +150,9 @@ next_came(evutil_socket_t fd, short what, void *arg)
 	give(NEXT_UAPI, env.uapi_kept);
 	give(NEXT_DOOR, env.door_fd);
 	conn_ev = event_new(evbase, s, EV_READ | EV_PERSIST, next_said, NULL);
+	/* it all fits, or who asks does not read */
 	if (imsg_compose(&ibuf, NEXT_END, 0, 0, -1, NULL, 0) == -1 ||
-	    imsgbuf_flush(&ibuf) == -1 || conn_ev == NULL ||
-	    event_add(conn_ev, NULL) == -1)
+	    write_all() == -1 || conn_ev == NULL || event_add(conn_ev, &patience) == -1)
 		hang_up();
 }
 
@@ -222,8 +242,12 @@ void
 handover_take(struct listen_set *udp, struct service_set *services,
     int offload)
 {
+	struct timeval		 tv = { ANSWER, 0 };
+	mono_t			 until = mono_now() + MONO_SEC(ANSWER);
 	struct sockaddr_un	 sun;
 	struct imsg		 imsg;
+	uid_t			 uid;
+	gid_t			 gid;
 	int			 fd, n, done = 0;
 
 	memset(udp, 0, sizeof(*udp));
@@ -234,6 +258,11 @@ handover_take(struct listen_set *udp, struct service_set *services,
 	if (fd == -1 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) ==
 	    -1)
 		err(1, "-R: %s", sun.sun_path);
+	/* it gives what keys and guests depend on */
+	if (getpeereid(fd, &uid, &gid) == -1 ||
+	    (uid != 0 && uid != geteuid()))
+		errx(1, "-R: %s is another user's", sun.sun_path);
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 	if (imsgbuf_init(&ibuf, fd) == -1)
 		err(1, NULL);
 	imsgbuf_allow_fdpass(&ibuf);
@@ -244,7 +273,7 @@ handover_take(struct listen_set *udp, struct service_set *services,
 		if (n > 0) {
 			done = take(&imsg, udp, services);
 			imsg_free(&imsg);
-		} else if (imsgbuf_read(&ibuf) != 1)
+		} else if (imsgbuf_read(&ibuf) != 1 || mono_now() > until)
 			errx(1, "-R: %s: the daemon that runs does not give "
 			    "its place", sun.sun_path);
 	}
@@ -252,16 +281,27 @@ handover_take(struct listen_set *udp, struct service_set *services,
 	listen_tune(udp, offload);
 }
 
-/* It has closed the connection with its end. */
+/* It says that it ends, and has when the connection is closed. */
 static void
 gone(evutil_socket_t fd, short what, void *arg)
 {
+	static int	 bye;
+	struct imsg	 imsg;
+
 	(void)fd;
 	(void)what;
 	(void)arg;
-	if (imsgbuf_read(&ibuf) == 1)
+	if (imsgbuf_read(&ibuf) == 1) {
+		while (imsgbuf_get(&ibuf, &imsg) > 0) {
+			bye = imsg_get_type(&imsg) == NEXT_BYE;
+			imsg_free(&imsg);
+		}
 		return;
+	}
 	hang_up();
+	/* two may not read the same sockets */
+	if (!bye)
+		fatalx("-R: the daemon that ran did not give its place");
 	taken = 0;
 	env.socket_made = env.door_made = 1;
 	env.uapi_made = env.uapi_path[0] != '\0';
@@ -282,4 +322,15 @@ handover_wait(void (*fn)(void))
 	    imsgbuf_flush(&ibuf) == -1)
 		fatal("the one before");
 	return (1);
+}
+
+int
+handover_is_at(int fd, const char *path)
+{
+	struct sockaddr_un	 sun;
+	socklen_t		 len = sizeof(sun);
+
+	memset(&sun, 0, sizeof(sun));
+	return (getsockname(fd, (struct sockaddr *)&sun, &len) == 0 &&
+	    strncmp(sun.sun_path, path, sizeof(sun.sun_path)) == 0);
 }

@@ -24,4 +24,7 @@ void		 handover_listen(void);
 void		 handover_take(struct listen_set *, struct service_set *, int);
 int		 handover_wait(void (*fn)(void));
 
+/* Is a socket that was given bound to this path? */
+int		 handover_is_at(int, const char *);
+
 #endif

@@ -432,14 +432,19 @@ open_sockets(void)
 	}
 	if (env.conf->g.uapi == UAPI_OFF) {
 		if (env.uapi_fd != -1)
-			close(env.uapi_fd);
-		env.uapi_fd = -1;
+			errx(1, "-R: uapi interface: takes a stop and a "
+			    "start to change");
 		return;
 	}
 	snprintf(env.uapi_path, sizeof(env.uapi_path), "%s/%s.sock",
 	    UAPI_DIR, env.conf->uapi_name);
-	if (env.uapi_fd != -1)
-		return;		/* that of the one before */
+	if (env.uapi_fd != -1) {
+		/* that of the one before */
+		if (!handover_is_at(env.uapi_fd, env.uapi_path))
+			errx(1, "-R: uapi interface: takes a stop and a "
+			    "start to change");
+		return;
+	}
 	if (mkdir(UAPI_DIR, 0755) == -1 && errno != EEXIST) {
 		cleanup();
 		fatal("uapi interface: %s", UAPI_DIR);

@@ -276,6 +276,11 @@ output(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
 	if (session_usable(p->current, now) &&
 	    p->ep.remote.sa.sa_family != AF_UNSPEC)
 		return (send_data(d, p, pkt, len, head, hlen, ecn, now));
+	if (p->away) {
+		/* nobody is going to take it from here */
+		d->count.wg_drop_staged++;
+		return (0);
+	}
 	wg_stage(d, p, pkt, len, head, hlen, ecn);
 	wg_send_initiation(d, p, 0, now);
 	return (0);

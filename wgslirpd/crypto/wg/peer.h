@@ -91,8 +91,8 @@ struct wg_peer {
 	uint8_t			 indexed;	/* hs_index is in the table */
 	uint8_t			 over;		/* its quota is used up */
 	uint8_t			 cut;		/* it is shut out */
-	uint8_t			 away;		/* it is at another gateway: */
-	uint8_t			 gateway;	/* at this one */
+	uint8_t			 away, gateway;	/* it is at that other one, */
+	uint64_t		 elsewhere;	/* since then, Unix ns */
 	uint64_t		 quota;		/* bytes both ways, 0: none */
 	int64_t			 expires;	/* Unix seconds, 0: never */
 

@@ -86,7 +86,8 @@ WG =		wgslirpd/crypto/wg/aead.o wgslirpd/crypto/wg/allowedips.o \
 		wgslirpd/crypto/wg/peer.o wgslirpd/crypto/wg/replay.o \
 		wgslirpd/crypto/wg/timers.o
 
-CRYPTO =	wgslirpd/crypto/change.o wgslirpd/crypto/clock.o \
+CRYPTO =	wgslirpd/crypto/around.o \
+		wgslirpd/crypto/change.o wgslirpd/crypto/clock.o \
 		wgslirpd/crypto/config.o wgslirpd/crypto/endpoint.o \
 		wgslirpd/crypto/links.o \
 		wgslirpd/crypto/main.o wgslirpd/crypto/queue.o \

@@ -80,6 +80,7 @@ enum arg_check {
 	ARG_LISTEN_OPTION,	/* setsockopt: sockets that the parent binds */
 	ARG_IOCTL,		/* queue lengths only */
 	ARG_EMPTY,		/* ftruncate: to nothing, and not the log */
+	ARG_ACCEPT,		/* accept4: as handover.c calls it */
 	ARG_SIGNAL_SELF		/* tgkill: abort(3) of this process */
 };
 
@@ -148,7 +149,7 @@ static const struct rule rules_parent[] = {
 	{ __NR_socket, ARG_PARENT_SOCKET },/* listen, syslog, interfaces */
 	{ __NR_bind, ARG_ANY },		/* listen sockets, netlink */
 	{ __NR_listen, ARG_ANY },	/* control socket */
-	{ __NR_accept4, ARG_ANY },	/* who takes this one's place */
+	{ __NR_accept4, ARG_ACCEPT },	/* who takes this one's place */
 	{ __NR_connect, ARG_ANY },	/* syslog */
 	{ __NR_setsockopt, ARG_LISTEN_OPTION },/* listen sockets */
 	{ __NR_getsockopt, ARG_ANY },	/* buffer sizes */
@@ -441,6 +442,9 @@ emit_check(struct prog *p, enum arg_check check)
 		JEQ(p, 0, 1, 0);
 		RET(p, SECCOMP_RET_KILL_PROCESS);
 		RET(p, SECCOMP_RET_ALLOW);
+		break;
+	case ARG_ACCEPT:
+		emit_bits(p, 3, UINT32_MAX, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		break;
 	case ARG_SIGNAL_SELF:
 		load_arg(p, 0);

@@ -78,4 +78,28 @@ run_seeds(int argc, char *argv[], void (*run)(uint64_t))
 	return (n);
 }
 
+/* For devices of the protocol: the time of day, and a buffer of chance. */
+#define SIM_WALL	1700000000	/* Unix seconds when the clock is 0 */
+
+static inline void
+sim_wall(void *arg, struct timespec *ts)
+{
+	mono_t	 now = sim_clock();
+
+	(void)arg;
+	ts->tv_sec = (time_t)(SIM_WALL + now / MONO_SEC(1));
+	ts->tv_nsec = (long)(now % MONO_SEC(1));
+}
+
+static inline void
+sim_random(void *arg, void *p, size_t len)
+{
+	uint8_t	*b = p;
+	size_t	 i;
+
+	(void)arg;
+	for (i = 0; i < len; i++)
+		b[i] = (uint8_t)rnd();
+}
+
 #endif

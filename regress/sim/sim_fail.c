@@ -42,7 +42,6 @@
 #define AWAY		MONO_MS(700)	/* until the balancer has noticed */
 #define SECONDS		120
 #define OFFERS		500		/* of a gateway, in a second */
-#define WALL_BASE	1700000000
 #define MAX_CLIENTS	20000
 #define NAMESAKES	4		/* peers that an index may mean */
 
@@ -60,7 +59,7 @@ struct client {
 	struct wg_device	*d;
 	struct wg_peer		*peer;
 	mono_t			 next;		/* when it sends */
-	mono_t			 served;	/* by the new gateway, 0: not yet */
+	mono_t			 served;	/* by the new one, 0: not yet */
 	mono_t			 offered;	/* initiations, since then */
 	int			 offers;
 	uint8_t			 public[KEY_LEN];
@@ -168,27 +167,8 @@ op_tx_done(void *arg, size_t len)
 		sim.offers[since / MONO_SEC(1)]++;
 }
 
-static void
-op_wall(void *arg, struct timespec *ts)
-{
-	(void)arg;
-	ts->tv_sec = (time_t)(WALL_BASE + sim.now / MONO_SEC(1));
-	ts->tv_nsec = (long)(sim.now % MONO_SEC(1));
-}
-
-static void
-op_random(void *arg, void *p, size_t len)
-{
-	uint8_t	*b = p;
-	size_t	 i;
-
-	(void)arg;
-	for (i = 0; i < len; i++)
-		b[i] = (uint8_t)rnd();
-}
-
 static const struct wg_ops	 sim_ops = { op_rx_buf, op_rx_done,
-	op_tx_buf, op_tx_done, op_wall, op_random, NULL, NULL, NULL, NULL,
+	op_tx_buf, op_tx_done, sim_wall, sim_random, NULL, NULL, NULL, NULL,
 	NULL };
 
 /* ---- who is there */
@@ -225,7 +205,7 @@ make_gateway(int id, int peers)
 	for (i = 0; i < peers; i++) {
 		/* a point of the curve for who comes, anything for others */
 		if (i >= sim.n)
-			op_random(NULL, key, sizeof(key));
+			sim_random(NULL, key, sizeof(key));
 		p = wg_peer_add(d, (uint32_t)i + 1, i < sim.n ?
 		    sim.client[i].public : key, NULL);
 		snprintf(text, sizeof(text), "10.%d.%d.%d/32", i >> 16 & 255,
@@ -244,7 +224,7 @@ make_client(struct client *c)
 	struct ipprefix		 all;
 	uint8_t			 key[KEY_LEN];
 
-	op_random(NULL, key, sizeof(key));
+	sim_random(NULL, key, sizeof(key));
 	derive(c->public, key);
 	c->d = wg_device_new(&sim_ops, NULL, sim.now);
 	if (c->d == NULL || wg_device_set_key(c->d, key) == -1)
@@ -282,7 +262,7 @@ talk(int i)
 		fail("nothing is taken");
 }
 
-/* What shows that a client is served: its data, or its session if it has none. */
+/* What shows that one is served: its data, or its session if it has none. */
 static uint64_t
 heard(const struct wg_device *d)
 {
@@ -430,7 +410,7 @@ main(int argc, char *argv[])
 	if (sim.n < 1 || sim.n > MAX_CLIENTS || peers < sim.n)
 		return (1);
 	sim.now = MONO_SEC(1000);
-	op_random(NULL, private, sizeof(private));
+	sim_random(NULL, private, sizeof(private));
 	derive(public, private);
 	if ((sim.client = calloc((size_t)sim.n, sizeof(*sim.client))) == NULL)
 		abort();

@@ -47,7 +47,6 @@
 #define NRECORD		64
 #define NSESSIONS	512
 #define RECOVERY	MONO_SEC(45)
-#define WALL_BASE	1700000000
 
 struct flight {
 	TAILQ_ENTRY(flight)	 entry;
@@ -276,27 +275,8 @@ op_tx_done(void *arg, size_t len)
 		launch(f);
 }
 
-static void
-op_wall(void *arg, struct timespec *ts)
-{
-	(void)arg;
-	ts->tv_sec = (time_t)(WALL_BASE + sim.now / MONO_SEC(1));
-	ts->tv_nsec = (long)(sim.now % MONO_SEC(1));
-}
-
-static void
-op_random(void *arg, void *p, size_t len)
-{
-	uint8_t	*b = p;
-	size_t	 i;
-
-	(void)arg;
-	for (i = 0; i < len; i++)
-		b[i] = (uint8_t)rnd();
-}
-
 static const struct wg_ops	 sim_ops = { op_rx_buf, op_rx_done,
-	op_tx_buf, op_tx_done, op_wall, op_random, NULL, NULL, NULL, NULL,
+	op_tx_buf, op_tx_done, sim_wall, sim_random, NULL, NULL, NULL, NULL,
 	NULL };
 
 /* ---- the two sides */
@@ -435,7 +415,7 @@ invent(struct side *s)
 	size_t			 len = lens[rnd() % (sizeof(lens) /
 				    sizeof(lens[0]))];
 
-	op_random(NULL, b, len);
+	sim_random(NULL, b, len);
 	memset(b, 0, len < 4 ? len : 4);
 	b[0] = (uint8_t)(rnd() % 6);
 	/* sometimes an index that exists */
@@ -457,7 +437,7 @@ flood(struct side *s)
 	if (cookie_maker_init(&maker, s->public) == -1)
 		abort();
 	for (i = 0; i < FLOOD; i++) {
-		op_random(NULL, &m, sizeof(m));
+		sim_random(NULL, &m, sizeof(m));
 		m.type = htole32(WG_MSG_INITIATION);
 		if (cookie_sign(&maker, &m, sizeof(m), sim.now) == -1)
 			abort();
@@ -593,7 +573,7 @@ reset(uint64_t seed)
 	sim.now = MONO_SEC(1000);
 	sim.calm = 0;
 	for (i = 0; i < 2; i++) {
-		op_random(NULL, sim.s[i].private, KEY_LEN);
+		sim_random(NULL, sim.s[i].private, KEY_LEN);
 		if (noise_local_init(&l, sim.s[i].private) == -1)
 			abort();
 		memcpy(sim.s[i].public, l.public, KEY_LEN);

@@ -120,12 +120,24 @@ capture_file(int fd)
 	ca.file[ca.files++] = fd;
 	if (ca.files > 1)
 		return (0);
-	ca.fd = fd;
 	if ((ca.timer = evtimer_new(evbase, due, NULL)) == NULL)
 		fatal(NULL);
+	return (0);
+}
+
+void
+capture_start(void)
+{
+	int	 i;
+
+	if (ca.files == 0)
+		return;
+	ca.fd = ca.file[0];
+	for (i = 0; i < ca.files; i++)
+		if (ftruncate(ca.file[i], 0) == -1)
+			log_warn("pcap file");
 	put(&header, sizeof(header));
 	flush();
-	return (0);
 }
 
 /* The file is full: on to the next.  -1 if there is none. */

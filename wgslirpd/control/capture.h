@@ -13,6 +13,9 @@
  */
 int	 capture_file(int);
 
+/* Empty them and begin: nobody else writes to them any more. */
+void	 capture_start(void);
+
 /*
  * Whose packets, "" for everybody's, how many bytes a file may have, and how
  * many of each packet are kept, 0 for any.  It is kept when that changes.

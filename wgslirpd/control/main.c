@@ -159,6 +159,7 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		if (co.started || co.fd == -1)
 			bad_imsg("parent", IMSG_START);
 		start();
+		capture_start();
 		if (capture_wants())
 			watch(CLIENT_PACKETS, 1);
 		break;

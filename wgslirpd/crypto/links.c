@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "around.h"
 #include "links.h"
 #include "log.h"
 #include "sockets.h"
@@ -56,34 +57,6 @@ op_rx_buf(void *arg, size_t len)
 {
 	(void)arg;
 	return (len <= sizeof(in) ? in : NULL);
-}
-
-static uint8_t *
-op_tx_buf(void *arg, const struct wg_endpoint *ep, size_t len, int tos)
-{
-	(void)arg;
-	return (train_room(ep, len, tos));
-}
-
-static void
-op_tx_done(void *arg, size_t len)
-{
-	(void)arg;
-	train_add(len);
-}
-
-static void
-op_wall(void *arg, struct timespec *ts)
-{
-	(void)arg;
-	clock_gettime(CLOCK_REALTIME, ts);
-}
-
-static void
-op_random(void *arg, void *p, size_t len)
-{
-	(void)arg;
-	rand_bytes(p, len);
 }
 
 static uint64_t
@@ -137,10 +110,10 @@ op_rx_done(void *arg, struct wg_peer *p, size_t len, mono_t now)
 static const struct wg_ops	 link_ops = {
 	.rx_buf = op_rx_buf,
 	.rx_done = op_rx_done,
-	.tx_buf = op_tx_buf,
-	.tx_done = op_tx_done,
-	.wall = op_wall,
-	.random = op_random
+	.tx_buf = around_tx_buf,
+	.tx_done = around_tx_done,
+	.wall = around_wall,
+	.random = around_random
 };
 
 /* ---- who is here */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "around.h"
 #include "links.h"
 #include "log.h"
 #include "queue.h"
@@ -28,20 +29,6 @@ static uint32_t		 slot = PKTQ_NOSLOT;	/* being filled */
 static struct pktq_desc	 batch[OUT_BATCH];
 static int		 nbatch;
 static int		 ibatch;
-
-static uint8_t *
-op_tx_buf(void *arg, const struct wg_endpoint *ep, size_t len, int tos)
-{
-	(void)arg;
-	return (train_room(ep, len, tos));
-}
-
-static void
-op_tx_done(void *arg, size_t len)
-{
-	(void)arg;
-	train_add(len);
-}
 
 static uint8_t *
 op_rx_buf(void *arg, size_t len)
@@ -89,20 +76,6 @@ op_rx_done(void *arg, struct wg_peer *p, size_t len, mono_t now)
 		pktq_release(&ce.in, slot);
 	}
 	slot = PKTQ_NOSLOT;
-}
-
-static void
-op_wall(void *arg, struct timespec *ts)
-{
-	(void)arg;
-	clock_gettime(CLOCK_REALTIME, ts);
-}
-
-static void
-op_random(void *arg, void *p, size_t len)
-{
-	(void)arg;
-	rand_bytes(p, len);
 }
 
 /* Its name may mean another address by now; slirp resolves names. */
@@ -167,10 +140,10 @@ op_cut(void *arg, struct wg_peer *p)
 const struct wg_ops	 queue_ops = {
 	.rx_buf = op_rx_buf,
 	.rx_done = op_rx_done,
-	.tx_buf = op_tx_buf,
-	.tx_done = op_tx_done,
-	.wall = op_wall,
-	.random = op_random,
+	.tx_buf = around_tx_buf,
+	.tx_done = around_tx_done,
+	.wall = around_wall,
+	.random = around_random,
 	.lost = op_lost,
 	.cut = op_cut,
 	.back = op_back,

@@ -389,7 +389,8 @@ env_unused(void)
 
 /* Those that have one, beside the rows of directive.c and WG_PEER_i_*. */
 static const char *const	 known[] = {
-	"METRICS_INTERVAL", "METRICS_LOG", "WG_ADDRESS", "WG_BLOCK", "WG_CONF", "WG_DEBUG", "WG_LISTEN_PORT",
+	"METRICS_INTERVAL", "METRICS_LOG", "WG_ADDRESS", "WG_BLOCK",
+	"WG_CONF", "WG_DEBUG", "WG_DISABLE_IPV6", "WG_LISTEN_PORT",
 	"WG_OVERLAY_EXCLUDE_CIDRS", "WG_OVERLAY_ROUTING", "WG_PASS",
 	"WG_PCAP", "WG_PEERS", "WG_PRIVATE_KEY", "WG_PRIVATE_KEY_FILE",
 	"WG_UAPI_INTERFACE"

@@ -99,7 +99,8 @@ next_said(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)arg;
-	if (what & EV_TIMEOUT || imsgbuf_read(&ibuf) != 1 || (n = imsgbuf_get(&ibuf, &imsg)) == -1) {
+	if (what & EV_TIMEOUT || imsgbuf_read(&ibuf) != 1 ||
+	    (n = imsgbuf_get(&ibuf, &imsg)) == -1) {
 		hang_up();
 		return;
 	}
@@ -152,7 +153,8 @@ next_came(evutil_socket_t fd, short what, void *arg)
 	conn_ev = event_new(evbase, s, EV_READ | EV_PERSIST, next_said, NULL);
 	/* it all fits, or who asks does not read */
 	if (imsg_compose(&ibuf, NEXT_END, 0, 0, -1, NULL, 0) == -1 ||
-	    write_all() == -1 || conn_ev == NULL || event_add(conn_ev, &patience) == -1)
+	    write_all() == -1 || conn_ev == NULL ||
+	    event_add(conn_ev, &patience) == -1)
 		hang_up();
 }
 

@@ -482,7 +482,7 @@ bind_all(char *argv[])
 }
 #endif
 
-/* A file for captures, whatever it was before. */
+/* A file for captures; the control engine empties it when it begins. */
 static int
 open_capture(const char *path)
 {
@@ -495,8 +495,6 @@ open_capture(const char *path)
 		fatal("pcap file: %s", path);
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
 		fatalx("pcap file: %s: not a file", path);
-	if (ftruncate(fd, 0) == -1)
-		fatal("pcap file: %s", path);
 	return (fd);
 }
 
@@ -521,18 +519,21 @@ open_pcap(void)
 	}
 }
 
-int
-main(int argc, char *argv[])
-{
-	const char	*title = NULL, *sock = NULL, *user;
-	static const char	 dflt[] = WGSLIRPD_CONF;
-	int		 ch, noaction = 0, i;
+/* What the command line says that is not env's. */
+struct options {
+	const char	*title;		/* of a child, or NULL */
+	const char	*sock;
+	int		 noaction;
+};
 
-	if (sandbox_hide() == -1)
-		err(1, "cannot hide this process's memory");
-#ifdef __GLIBC__
-	bind_all(argv);
-#endif
+/* Take the command line apart, or exit. */
+static void
+get_options(int argc, char *argv[], struct options *o)
+{
+	static const char	 dflt[] = WGSLIRPD_CONF;
+	int			 ch;
+
+	memset(o, 0, sizeof(*o));
 	env.path = dflt;
 	env.argv0 = argv[0];
 	while ((ch = getopt(argc, argv, "D:P:Rdef:hns:v")) != -1) {
@@ -542,7 +543,7 @@ main(int argc, char *argv[])
 				errx(1, "-D %s: not macro=value", optarg);
 			break;
 		case 'P':
-			title = optarg;
+			o->title = optarg;
 			break;
 		case 'R':
 			env.replace = 1;
@@ -558,39 +559,54 @@ main(int argc, char *argv[])
 			break;
 		case 'h':
 			usage();
-			return (0);
+			exit(0);
 		case 'n':
-			noaction = 1;
+			o->noaction = 1;
 			break;
 		case 's':
-			sock = optarg;
+			o->sock = optarg;
 			break;
 		case 'v':
 			env.verbose_flag++;
 			break;
 		default:
 			usage();
-			return (1);
+			exit(1);
 		}
 	}
 	if (argc != optind) {
 		usage();
-		return (1);
+		exit(1);
 	}
 	if (env.from_env && env.path != dflt) {
 		fprintf(stderr, "wgslirpd: -e and -f exclude each other\n");
-		return (1);
+		exit(1);
 	}
-	if (title != NULL)
-		run_child(title, env.foreground);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct options	 o;
+	const char	*user;
+	int		 i;
+
+	if (sandbox_hide() == -1)
+		err(1, "cannot hide this process's memory");
+#ifdef __GLIBC__
+	bind_all(argv);
+#endif
+	get_options(argc, argv, &o);
+	if (o.title != NULL)
+		run_child(o.title, env.foreground);
 	log_init(1);
 	if (getcwd(env.cwd, sizeof(env.cwd)) == NULL)
 		env.cwd[0] = '\0';
-	env.conf = read_config(noaction);
+	env.conf = read_config(o.noaction);
 	watch_before();
 	config_warn(env.conf);
 	lex_warn_unused();
-	if (noaction) {
+	if (o.noaction) {
 		if (env.verbose_flag)
 			print_config(env.conf);
 		else
@@ -602,7 +618,7 @@ main(int argc, char *argv[])
 		env.conf->verbose = 1;
 	if ((user = missing_user(env.foreground)) != NULL)
 		errx(1, "user %s does not exist", user);
-	set_socket_path(sock);
+	set_socket_path(o.sock);
 	signal(SIGPIPE, SIG_IGN);
 	open_sockets();
 	open_pcap();

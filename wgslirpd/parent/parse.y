@@ -235,8 +235,14 @@ main		: LISTEN ON STRING lport	{
 			if (set_number(BLOCK_GLOBAL, "mtu", $2) == -1)
 				YYERROR;
 		}
-		| LOG VERBOSE		{ once(BLOCK_GLOBAL, "log"); conf->verbose = 1; }
-		| LOG BRIEF		{ once(BLOCK_GLOBAL, "log"); conf->verbose = 0; }
+		| LOG VERBOSE		{
+			once(BLOCK_GLOBAL, "log");
+			conf->verbose = 1;
+		}
+		| LOG BRIEF		{
+			once(BLOCK_GLOBAL, "log");
+			conf->verbose = 0;
+		}
 		| MAX FLOWS NUMBER	{
 			if (set_number(BLOCK_GLOBAL, "max flows", $3) == -1)
 				YYERROR;
@@ -248,10 +254,22 @@ main		: LISTEN ON STRING lport	{
 		}
 		| NAT64 nat64s
 		| BALANCER balancers
-		| OFFLOAD yesno		{ once(BLOCK_GLOBAL, "offload"); conf->g.offload = $2 != 0; }
-		| OVERLAY YES excludes	{ once(BLOCK_GLOBAL, "overlay"); conf->g.overlay = 1; }
-		| OVERLAY NO		{ once(BLOCK_GLOBAL, "overlay"); conf->g.overlay = 0; }
-		| COPY TOS yesno	{ once(BLOCK_GLOBAL, "copy tos"); conf->g.copy_tos = $3 != 0; }
+		| OFFLOAD yesno		{
+			once(BLOCK_GLOBAL, "offload");
+			conf->g.offload = $2 != 0;
+		}
+		| OVERLAY YES excludes	{
+			once(BLOCK_GLOBAL, "overlay");
+			conf->g.overlay = 1;
+		}
+		| OVERLAY NO		{
+			once(BLOCK_GLOBAL, "overlay");
+			conf->g.overlay = 0;
+		}
+		| COPY TOS yesno	{
+			once(BLOCK_GLOBAL, "copy tos");
+			conf->g.copy_tos = $3 != 0;
+		}
 		| HEALTH STRING STRING	{
 			int	 r = health_option($2, $3, NULL);
 
@@ -277,7 +295,10 @@ main		: LISTEN ON STRING lport	{
 			if (set_number(BLOCK_GLOBAL, "ttl", $2) == -1)
 				YYERROR;
 		}
-		| EGRESS		{ egress_begin(&conf->g.egress, conf->egress_if); once(BLOCK_GLOBAL, "egress"); }
+		| EGRESS		{
+			egress_begin(&conf->g.egress, conf->egress_if);
+			once(BLOCK_GLOBAL, "egress");
+		}
 		    egress
 		| PUBLIC ENDPOINT STRING port	{
 			struct ipaddr	 a;
@@ -666,7 +687,10 @@ peeropt		: PUBLIC KEY STRING	{
 			peer->ep_port = $3 == 0 ? WGSLIRPD_PORT :
 			    (uint16_t)$3;
 		}
-		| EGRESS		{ egress_begin(&peer->egress, peer->egress_if); once(BLOCK_PEER, "egress"); }
+		| EGRESS		{
+			egress_begin(&peer->egress, peer->egress_if);
+			once(BLOCK_PEER, "egress");
+		}
 		    egress
 		| PERSISTENT KEEPALIVE NUMBER	{
 			if (set_number(BLOCK_PEER, "persistent keepalive",

@@ -16,8 +16,8 @@
  * balancer knows where to send it.
  *
  * The permutation's key changes every four minutes, so that nobody else can
- * follow a peer by its indices for longer.  No session is older than three: what
- * was made in the epoch before the last one means nothing any more.
+ * follow a peer by its indices for longer.  No session is older than three:
+ * what was made in the epoch before the last one means nothing any more.
  */
 #define INDEX_PEER_BITS		18
 #define INDEX_EPOCH		240	/* seconds */

@@ -141,7 +141,7 @@ enum wg_note {
  * packet of the peer.  A buffer that is not done is given again.  tx_buf gives
  * room for a datagram to an endpoint; tx_done that it is complete.  wall is the
  * time of day, random fills a buffer.  The others may be NULL: lost says that a
- * peer does not answer handshakes; cut that one was shut out; back that one that
+ * peer does not answer handshakes; cut that one was shut out; back that one who
  * was silent for a while, or is elsewhere now, can be sent to; note what an
  * administrator may want to see, of a peer (NULL: unknown) and a place; far
  * takes a packet for a peer that is at another gateway.
@@ -179,7 +179,7 @@ struct wg_device {
 	struct wg_name_bucket	*byname;
 	struct index_names	 names;
 	uint8_t			 many;		/* one of several gateways */
-	mono_t			 fresh;		/* when it began without sessions */
+	mono_t			 fresh;		/* begun without sessions */
 	mono_t			 heal_stamp;	/* bucket of what follows */
 	uint32_t		 heal_tokens;
 	uint32_t		 nbuckets;	/* of each, power of two */

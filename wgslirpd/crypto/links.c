@@ -76,7 +76,7 @@ somewhere(const struct link *l, const struct here *h)
 	uint64_t	 when = be64toh(h->when);
 
 	if (p == NULL || nanoseconds(&p->last_handshake) >= when ||
-	    p->elsewhere >= when)
+	    p->elsewhere > when)
 		return;
 	p->elsewhere = when;
 	if (!p->away || p->gateway != l->gateway)

@@ -21,6 +21,7 @@
 #include "turns.h"
 
 #define IN_BATCH	256
+#define AHEAD		4	/* packets whose headers are on their way */
 #define BACK_PAUSE	MONO_MS(500)	/* a peer is back only so often */
 #define RUN_PACKETS	64	/* sent before the input is looked at */
 
@@ -159,6 +160,16 @@ slirp_host_event(struct slirp *s, uint64_t id, int what)
 		s->flow_ops[f->type]->event(s, f, what);
 }
 
+/* The crypto engine's core has it still: ask for it early. */
+static void
+fetch_header(const struct slirp *s, const struct pktq_desc *d)
+{
+	const uint8_t	*p = pktq_slot(s->in, d->slot) + d->off;
+
+	__builtin_prefetch(p);
+	__builtin_prefetch(p + 64);
+}
+
 /*
  * Handle up to max packets from the guests.  Returns how many there were;
  * their slots are given back, so nothing may point into them afterwards.
@@ -175,7 +186,11 @@ slirp_input(struct slirp *s, int max)
 		max = IN_BATCH;
 	if ((n = pktq_fetch(s->in, d, max)) == -1)
 		fatalx("crypto broke the packet queue");
+	for (i = 0; i < n && i < AHEAD; i++)
+		fetch_header(s, &d[i]);
 	for (i = 0; i < n; i++) {
+		if (i + AHEAD < n)
+			fetch_header(s, &d[i + AHEAD]);
 		s->count.ip_rx_packets++;
 		s->count.ip_rx_bytes += d[i].len;
 		/* a peer that was just removed may still have packets here */

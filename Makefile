@@ -75,6 +75,7 @@ PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/rules.o wgslirpd/parent/send.o \
 		wgslirpd/parent/show.o \
 		wgslirpd/parent/sockopt_$(PLATFORM).o \
+		wgslirpd/parent/steer_$(PLATFORM).o \
 		wgslirpd/parent/endpoint.o wgslirpd/parent/guess.o wgslirpd/parent/notify.o \
 		wgslirpd/parent/watch.o wgslirpd/parent/watchdog.o \
 		wgslirpd/parent/wgset.o
@@ -92,7 +93,7 @@ CRYPTO =	wgslirpd/crypto/around.o \
 		wgslirpd/crypto/links.o \
 		wgslirpd/crypto/main.o wgslirpd/crypto/queue.o \
 		wgslirpd/crypto/show.o wgslirpd/crypto/sockets.o \
-		wgslirpd/crypto/state.o \
+		wgslirpd/crypto/state.o wgslirpd/crypto/steer.o \
 		wgslirpd/crypto/udpio_$(PLATFORM).o
 
 NET =		wgslirpd/slirp/net/cksum.o wgslirpd/slirp/net/engine.o \
@@ -176,6 +177,7 @@ UNIT_LOAD =	$(UNIT_WG) wgslirpd/slirp/net/cksum.o \
 		wgslirpd/crypto/udpio_$(PLATFORM).o
 
 LINK_bench_wg.t =	$(UNIT_WG) -lcrypto -lbsd
+LINK_flood.t =		$(UNIT_WG) -lcrypto -lbsd
 LINK_limit.t =		$(UNIT_WG) -lcrypto -lbsd
 LINK_load.t =		$(UNIT_LOAD) -lcrypto -lbsd
 LINK_relay.t =		-lbsd
@@ -212,7 +214,8 @@ UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 		regress/unit/test_wg.t \
 		regress/unit/vectors.t
 SIMS =		regress/sim/sim_tcp.t regress/sim/sim_wg.t
-BENCHES =	regress/bench/bench_wg.t regress/bench/limit.t \
+BENCHES =	regress/bench/bench_wg.t regress/bench/flood.t \
+		regress/bench/limit.t \
 		regress/bench/load.t
 TESTS =		$(UNIT_TESTS) $(SIMS) regress/sim/sim_fail.t \
 		regress/sim/sim_many.t \
@@ -324,7 +327,8 @@ regress/unit/test_router.t regress/unit/test_slirp.t \
 regress/sim/sim_many.t regress/sim/sim_tcp.t: $(UNIT_SIM)
 regress/unit/test_wg.t regress/unit/vectors.t regress/sim/sim_wg.t \
     regress/sim/sim_fail.t \
-    regress/bench/bench_wg.t regress/bench/limit.t: $(UNIT_WG)
+    regress/bench/bench_wg.t regress/bench/flood.t \
+    regress/bench/limit.t: $(UNIT_WG)
 regress/bench/load.t: $(UNIT_LOAD)
 regress/unit/test_udpio.t: $(UNIT_UDPIO)
 regress/unit/test_proc.t: $(UNIT_PROC)

@@ -433,7 +433,7 @@ receive(struct client *c)
 	size_t		 off, n;
 	int		 i, r, full;
 
-	if ((r = udpio_recv(c->fd, rx, &full)) == -1)
+	if ((r = udpio_recv(c->fd, 0, rx, &full)) == -1)
 		return;
 	for (i = 0; i < r; i++)
 		for (off = 0; off < rx[i].len; off += n) {
@@ -616,7 +616,7 @@ echo(int fd)
 	struct udpio_rx	 rx[UDPIO_BATCH];
 	int		 i, k, n, full;
 
-	for (k = 0; k < 8 && (n = udpio_recv(fd, rx, &full)) > 0; k++)
+	for (k = 0; k < 8 && (n = udpio_recv(fd, 0, rx, &full)) > 0; k++)
 		for (i = 0; i < n; i++)
 			(void)udpio_send(fd, &rx[i].from, rx[i].buf,
 			    rx[i].len, rx[i].segment, 0, 0);

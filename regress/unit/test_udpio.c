@@ -34,15 +34,15 @@ full(void **state)
 		for (i = 0; i < UDPIO_BATCH + 1; i++)
 			assert_int_equal(send(out, "1234", i < empty ? 0 : 4,
 			    0), i < empty ? 0 : 4);
-		assert_int_equal(udpio_recv(in, rx, &more),
+		assert_int_equal(udpio_recv(in, 0, rx, &more),
 		    UDPIO_BATCH - empty);
 		assert_int_equal(more, 1);
 		for (i = 0; i < UDPIO_BATCH - empty; i++)
 			assert_int_equal(rx[i].len, 4);
-		assert_int_equal(udpio_recv(in, rx, &more), 1);
+		assert_int_equal(udpio_recv(in, 0, rx, &more), 1);
 		assert_int_equal(more, 0);
 	}
-	assert_int_equal(udpio_recv(in, rx, &more), -1);
+	assert_int_equal(udpio_recv(in, 0, rx, &more), -1);
 	assert_int_equal(more, 0);
 	close(in);
 	close(out);

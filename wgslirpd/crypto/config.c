@@ -103,6 +103,7 @@ crypto_config_stage(struct imsg *imsg)
 	struct staged_exclude	*sx;
 	struct staged_peer	*sp;
 	struct staged_aip	*sa;
+	uint32_t		 side;
 
 	switch (imsg_get_type(imsg)) {
 	case IMSG_CONF_KEY:
@@ -131,6 +132,10 @@ crypto_config_stage(struct imsg *imsg)
 		break;
 	case IMSG_SOCKET:
 		sockets_stage(imsg_take_fd(imsg));
+		break;
+	case IMSG_SIDE:
+		imsg_is(imsg, &side, sizeof(side));
+		sockets_stage_side(side, imsg_take_fd(imsg));
 		break;
 	case IMSG_CONF_END:
 		imsgev_must(&ce.parent, IMSG_STAGED, 0, -1, NULL, 0);

@@ -50,6 +50,12 @@ static uint8_t			 public[KEY_LEN];	/* that it is made from */
 static struct event		*timer;
 static uint8_t			 in[2048];
 
+const struct wg_device *
+links_device(void)
+{
+	return (dev);
+}
+
 /* ---- what a device needs */
 
 static uint8_t *

@@ -17,6 +17,9 @@ int		 links_init(void);
 /* The configuration, or the private key, may be another. */
 void		 links_set(const struct conf_links *);
 
+/* The device whose peers are the other gateways, or NULL. */
+const struct wg_device	*links_device(void);
+
 /* A peer has a session here from now on. */
 void		 links_here(struct wg_peer *, mono_t);
 

@@ -34,6 +34,7 @@
 #include "show.h"
 #include "sockets.h"
 #include "state.h"
+#include "steer.h"
 #include "udpio.h"
 #include "wg/limit.h"
 
@@ -73,6 +74,7 @@ work(void)
 	wheel_run(&ce.dev->wheel, now);
 	if (ce.dev->over)
 		wg_cut_peers(ce.dev);
+	steer_run(now);
 	if (!open)
 		train_send();
 	pktq_return_flush(&ce.out);
@@ -216,6 +218,7 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		crypto_config_stage(imsg);
 		break;
 	case IMSG_SOCKET:
+	case IMSG_SIDE:
 		if (!ce.staging && !ce.setting)
 			bad_imsg("parent", type);
 		crypto_config_stage(imsg);

@@ -18,6 +18,7 @@
 #include "queue.h"
 #include "sockets.h"
 #include "state.h"
+#include "steer.h"
 #include "tell.h"
 #include "wg/output.h"
 #include "wg/overlay.h"
@@ -58,6 +59,28 @@ is_tcp(const uint8_t *p, size_t len)
 	return (len >= 20 && p[p[0] >> 4 == 4 ? 9 : 6] == IPPROTO_TCP);
 }
 
+/*
+ * Who sends little passes those who send much, if there are any.  Nobody's
+ * packets change their order: what such a peer has in bulk is waited for.
+ */
+static enum pktq_class
+class_of(const struct wg_peer *p)
+{
+	static uint32_t	 mark;		/* behind the last one in bulk */
+
+	if (!steer_light(p))
+		return (PKTQ_BULK);
+	if (steer_crowded() && !pktq_bulk_done(&ce.in, mark) &&
+	    pktq_reclaim(&ce.in) == -1)
+		fatalx("slirp broke the packet queue");
+	if (!steer_crowded() || !pktq_express_room(&ce.in) ||
+	    !pktq_bulk_done(&ce.in, mark)) {
+		mark = pktq_bulk_mark(&ce.in) + 1;
+		return (PKTQ_BULK);
+	}
+	return (PKTQ_EXPRESS);
+}
+
 static void
 op_rx_done(void *arg, struct wg_peer *p, size_t len, mono_t now)
 {
@@ -69,7 +92,7 @@ op_rx_done(void *arg, struct wg_peer *p, size_t len, mono_t now)
 	d.slot = slot;
 	d.peer = p->id;
 	d.len = (uint16_t)len;
-	if (pktq_publish(&ce.in, &d, PKTQ_BULK) == 0) {
+	if (pktq_publish(&ce.in, &d, class_of(p)) == 0) {
 		if (len <= URGENT_LEN && !is_tcp(pktq_slot(&ce.in, slot),
 		    len))
 			pktq_urgent(&ce.in);

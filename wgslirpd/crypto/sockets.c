@@ -16,10 +16,15 @@
 #include "log.h"
 #include "sockets.h"
 #include "state.h"
+#include "steer.h"
 #include "udpio.h"
 
 #define RX_ROUNDS	32	/* receive calls a round */
 #define RX_BYTES	(2U << 20)	/* and about so much in them */
+#define REST_ROUNDS	8		/* of what anybody can send, */
+#define REST_CALM	16		/* and if it was more than that */
+#define REST_LOADED	32		/* handshakes among them */
+#define REST_PAUSE	1000		/* microseconds until the next */
 #define TRAIN_MAX	65507	/* bytes */
 #define TRAIN_SEGMENTS	64
 
@@ -30,6 +35,10 @@ struct udp_socket {
 	struct sockaddr_storage	 bound;
 	struct event	*rev;
 	struct event	*wev;
+	int		 side[STEER_SIDES];	/* on the same port; -1 */
+	struct event	*sev[STEER_SIDES];
+	struct event	*pause;		/* of what anybody can send */
+	unsigned int	 cut;		/* portions of it, in a row */
 };
 
 /* Datagrams that are ready to be sent in one call. */
@@ -50,8 +59,18 @@ static int			 rx_full;	/* more may wait outside */
 static uint16_t			 port;
 static struct train		 train;
 static sockets_fn		*first;
-static int			 staged[MAX_LISTEN];
+static struct {
+	int	 fd;
+	int	 side[STEER_SIDES];
+}				 staged[MAX_LISTEN];
 static int			 nstaged;
+
+/* Buffers that are received into; taking what is small interrupts the rest. */
+enum {
+	LANE_DATA,
+	LANE_REST
+};
+#define CROWD		65536	/* bytes that others wait for, about */
 
 static int
 can_reach(const struct udp_socket *s, int family)
@@ -142,47 +161,125 @@ train_len(void)
 	return (train.len);
 }
 
+/* One buffer: the datagrams that the kernel has joined, each. */
+static void
+input(struct udpio_rx *rx, mono_t now)
+{
+	size_t	 off, n;
+
+	for (off = 0; off < rx->len; off += n) {
+		n = rx->len - off < rx->segment ? rx->len - off : rx->segment;
+		if (first == NULL || !first(rx->buf + off, n, &rx->from,
+		    rx->ecn, now))
+			wg_input(ce.dev, rx->buf + off, n, &rx->from, rx->ecn,
+			    now);
+	}
+}
+
+/*
+ * Take what is at a socket, up to so many batches; many says whether that was
+ * not all.  Returns the number of buffers.
+ */
+static int
+take(struct udp_socket *s, int fd, int lane, int rounds, int *many)
+{
+	int		 beside = lane == LANE_DATA ? s->side[STEER_LIGHT] : -1;
+	struct udpio_rx	 rx[UDPIO_BATCH];
+	size_t		 bytes = 0, crowd = 0;
+	mono_t		 now;
+	int		 i, r, full, total = 0, more;
+
+	*many = 0;
+	for (; rounds > 0 && bytes < RX_BYTES; rounds--) {
+		if ((r = udpio_recv(fd, lane, rx, &full)) == -1) {
+			/* an ICMP error about something that we sent */
+			if (errno != EAGAIN && errno != EINTR)
+				continue;
+			return (total);
+		}
+		now = mono_now();
+		ce.dev->count.wg_rx_batches++;
+		total += r;
+		for (i = 0; i < r; i++) {
+			/* who sends little does not wait behind who does not */
+			crowd += rx[i].len;
+			if (crowd > CROWD) {
+				crowd = 0;
+				if (beside != -1 && steer_crowded() &&
+				    take(s, beside, LANE_REST, 1, &more) > 0)
+					pktq_flush(&ce.in);
+			}
+			rx[i].from.sock = (uint32_t)(s - sock);
+			bytes += rx[i].len;
+			input(&rx[i], now);
+		}
+		if (!full)
+			return (total);
+	}
+	*many = 1;
+	return (total);
+}
+
 /* Take what the network has, up to a few batches. */
 static void
 udp_readable(evutil_socket_t fd, short what, void *arg)
 {
-	struct udpio_rx	 rx[UDPIO_BATCH];
-	uint32_t	 idx = (uint32_t)((struct udp_socket *)arg - sock);
-	size_t		 off, n, bytes = 0;
-	mono_t		 now;
-	int		 i, k, r, full;
+	struct udp_socket	*s = arg;
+	int			 many;
 
 	(void)what;
 	/* there may be much to open first */
 	train_send();
-	for (k = 0; k < RX_ROUNDS && bytes < RX_BYTES; k++) {
-		if ((r = udpio_recv(fd, rx, &full)) == -1) {
-			/* an ICMP error about something that we sent */
-			if (errno != EAGAIN && errno != EINTR)
-				continue;
-			break;
-		}
-		now = mono_now();
-		ce.dev->count.wg_rx_batches++;
-		for (i = 0; i < r; i++) {
-			rx[i].from.sock = idx;
-			bytes += rx[i].len;
-			for (off = 0; off < rx[i].len; off += n) {
-				n = rx[i].len - off;
-				if (n > rx[i].segment)
-					n = rx[i].segment;
-				if (first == NULL || !first(rx[i].buf + off,
-				    n, &rx[i].from, rx[i].ecn, now))
-					wg_input(ce.dev, rx[i].buf + off, n,
-					    &rx[i].from, rx[i].ecn, now);
-			}
-		}
-		if (!full)
-			break;
+	(void)take(s, fd, LANE_DATA, RX_ROUNDS, &many);
+	if (many)
 		rx_full = 1;
-	}
 	/* there may be much to seal first */
 	pktq_flush(&ce.in);
+}
+
+static void
+light_readable(evutil_socket_t fd, short what, void *arg)
+{
+	int	 many;
+
+	(void)what;
+	(void)take(arg, fd, LANE_REST, REST_ROUNDS, &many);
+	pktq_flush(&ce.in);
+}
+
+/*
+ * What anybody can send is taken in portions: at most so much of it in a
+ * millisecond, however much comes.  The kernel's buffer for it is small.
+ */
+static void
+rest_readable(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval	 tv = { 0, REST_PAUSE };
+	struct udp_socket		*s = arg;
+	uint32_t			 waiting = ce.dev->phead;
+	int				 many;
+
+	(void)what;
+	if (take(s, fd, LANE_REST, REST_ROUNDS, &many) > REST_CALM) {
+		event_del(s->sev[STEER_REST]);
+		event_add(s->pause, &tv);
+	}
+	/* again more want a session than there is time for */
+	if (!many || ce.dev->phead - waiting < REST_LOADED)
+		s->cut = 0;
+	else if (s->cut++ > 0)
+		wg_under_load(ce.dev, mono_now());
+	pktq_flush(&ce.in);
+}
+
+static void
+rest_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct udp_socket	*s = arg;
+
+	(void)fd;
+	(void)what;
+	event_add(s->sev[STEER_REST], NULL);
 }
 
 static void
@@ -216,6 +313,50 @@ keep_sockets(const struct udp_socket *old, int nold)
 		    map[p->ep.sock] : WG_ANY_SOCK;
 }
 
+static void
+close_sides(struct udp_socket *s)
+{
+	int	 i;
+
+	for (i = 0; i < STEER_SIDES; i++) {
+		if (s->side[i] == -1)
+			continue;
+		event_free(s->sev[i]);
+		close(s->side[i]);
+	}
+	if (s->pause != NULL)
+		event_free(s->pause);
+	s->pause = NULL;
+}
+
+static void
+open_sides(struct udp_socket *s, const int side[STEER_SIDES])
+{
+	static const event_callback_fn	 fn[STEER_SIDES] = { rest_readable,
+					    light_readable };
+	int				 i;
+
+	if ((s->pause = evtimer_new(evbase, rest_again, s)) == NULL)
+		fatalx("event_new failed");
+	for (i = 0; i < STEER_SIDES; i++) {
+		s->side[i] = side[i];
+		if (side[i] != -1 && (s->sev[i] = event_new(evbase, side[i],
+		    EV_READ | EV_PERSIST, fn[i], s)) == NULL)
+			fatalx("event_new failed");
+	}
+}
+
+static void
+listen_to(struct udp_socket *s)
+{
+	int	 i;
+
+	event_add(s->rev, NULL);
+	for (i = 0; i < STEER_SIDES; i++)
+		if (s->side[i] != -1)
+			event_add(s->sev[i], NULL);
+}
+
 void
 sockets_open(void)
 {
@@ -229,12 +370,13 @@ sockets_open(void)
 		event_free(sock[i].rev);
 		event_free(sock[i].wev);
 		close(sock[i].fd);
+		close_sides(&sock[i]);
 	}
 	blocked = 0;
 	nsock = nstaged;
 	for (i = 0; i < nsock; i++) {
 		s = &sock[i];
-		s->fd = staged[i];
+		s->fd = staged[i].fd;
 		len = sizeof(s->bound);
 		memset(&s->bound, 0, sizeof(s->bound));
 		if (getsockname(s->fd, (struct sockaddr *)&s->bound,
@@ -251,10 +393,12 @@ sockets_open(void)
 		s->wev = event_new(evbase, s->fd, EV_WRITE, udp_writable, s);
 		if (s->rev == NULL || s->wev == NULL)
 			fatalx("event_new failed");
+		open_sides(s, staged[i].side);
 		if (ce.started)
-			event_add(s->rev, NULL);
+			listen_to(s);
 	}
 	nstaged = 0;
+	steer_again();
 	keep_sockets(old, nold);
 }
 
@@ -270,7 +414,18 @@ sockets_stage(int fd)
 {
 	if (nstaged == MAX_LISTEN)
 		fatalx("too many sockets");
-	staged[nstaged++] = fd;
+	memset(staged[nstaged].side, -1, sizeof(staged[nstaged].side));
+	staged[nstaged++].fd = fd;
+}
+
+/* One that is beside the last one, on the same port. */
+void
+sockets_stage_side(uint32_t side, int fd)
+{
+	if (nstaged == 0 || side >= STEER_SIDES ||
+	    staged[nstaged - 1].side[side] != -1)
+		fatalx("a socket beside none");
+	staged[nstaged - 1].side[side] = fd;
 }
 
 /* Was a socket staged since the last time they were opened? */
@@ -287,7 +442,7 @@ sockets_start(void)
 	int	 i;
 
 	for (i = 0; i < nsock; i++)
-		event_add(sock[i].rev, NULL);
+		listen_to(&sock[i]);
 }
 
 /* Does the network take nothing now? */

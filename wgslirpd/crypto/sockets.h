@@ -14,6 +14,7 @@ void		 train_add(size_t);
 size_t		 train_len(void);
 void		 sockets_open(void);
 void		 sockets_stage(int);
+void		 sockets_stage_side(uint32_t, int);
 int		 sockets_staged(void);
 void		 sockets_start(void);
 int		 sockets_blocked(void);

@@ -13,6 +13,7 @@
  * which the last may be shorter.
  */
 #define UDPIO_BATCH	8
+#define UDPIO_LANES	2	/* sets of buffers */
 #define UDPIO_BUF	65536
 
 struct udpio_rx {
@@ -25,7 +26,7 @@ struct udpio_rx {
 
 int	 udpio_init(void);
 void	 udpio_offload(int);
-int	 udpio_recv(int, struct udpio_rx [UDPIO_BATCH], int *);
+int	 udpio_recv(int, int, struct udpio_rx [UDPIO_BATCH], int *);
 int	 udpio_send(int, const struct wg_endpoint *, const uint8_t *, size_t,
 	    size_t, int, int);
 

@@ -14,28 +14,38 @@
 
 #define CONTROL_LEN	192
 
-static struct mmsghdr		 msgs[UDPIO_BATCH];
-static struct iovec		 iovs[UDPIO_BATCH];
-static struct sockaddr_storage	 names[UDPIO_BATCH];
-static uint8_t			*bufs;
-static _Alignas(struct cmsghdr) uint8_t	 controls[UDPIO_BATCH][CONTROL_LEN];
-static int			 no_gso;
+/* What a batch is received into. */
+struct lane {
+	struct mmsghdr		 msgs[UDPIO_BATCH];
+	struct iovec		 iovs[UDPIO_BATCH];
+	struct sockaddr_storage	 names[UDPIO_BATCH];
+	_Alignas(struct cmsghdr) uint8_t	 controls[UDPIO_BATCH][CONTROL_LEN];
+};
+
+static struct lane	 lanes[UDPIO_LANES];
+static int		 no_gso;
 
 /* -1 if there is no memory. */
 int
 udpio_init(void)
 {
-	int	 i;
+	struct msghdr	*m;
+	struct lane	*l;
+	uint8_t		*bufs;
+	int		 i;
 
-	if ((bufs = malloc((size_t)UDPIO_BATCH * UDPIO_BUF)) == NULL)
-		return (-1);
-	for (i = 0; i < UDPIO_BATCH; i++) {
-		iovs[i].iov_base = bufs + (size_t)i * UDPIO_BUF;
-		iovs[i].iov_len = UDPIO_BUF;
-		msgs[i].msg_hdr.msg_iov = &iovs[i];
-		msgs[i].msg_hdr.msg_iovlen = 1;
-		msgs[i].msg_hdr.msg_name = &names[i];
-		msgs[i].msg_hdr.msg_control = controls[i];
+	for (l = lanes; l < lanes + UDPIO_LANES; l++) {
+		if ((bufs = malloc((size_t)UDPIO_BATCH * UDPIO_BUF)) == NULL)
+			return (-1);
+		for (i = 0; i < UDPIO_BATCH; i++) {
+			l->iovs[i].iov_base = bufs + (size_t)i * UDPIO_BUF;
+			l->iovs[i].iov_len = UDPIO_BUF;
+			m = &l->msgs[i].msg_hdr;
+			m->msg_iov = &l->iovs[i];
+			m->msg_iovlen = 1;
+			m->msg_name = &l->names[i];
+			m->msg_control = l->controls[i];
+		}
 	}
 	return (0);
 }
@@ -127,36 +137,39 @@ udpio_offload(int on)
 }
 
 /*
- * Receive a batch.  Returns how many buffers hold something, which stay
- * valid until the next call; -1 with errno if there is nothing.  *full: the
+ * Receive a batch into the buffers of a lane.  Returns how many hold something,
+ * which they do until the lane's next call; -1 with errno if there is nothing.  *full: the
  * batch was full, whatever of it is worth a look, and more may wait.
  */
 int
-udpio_recv(int fd, struct udpio_rx rx[UDPIO_BATCH], int *full)
+udpio_recv(int fd, int lane, struct udpio_rx rx[UDPIO_BATCH], int *full)
 {
+	struct lane	*l = &lanes[lane];
 	struct udpio_rx	*r;
+	struct msghdr	*m;
 	int		 i, n, out = 0;
 
 	for (i = 0; i < UDPIO_BATCH; i++) {
-		msgs[i].msg_hdr.msg_namelen = sizeof(names[i]);
-		msgs[i].msg_hdr.msg_controllen = CONTROL_LEN;
+		l->msgs[i].msg_hdr.msg_namelen = sizeof(l->names[i]);
+		l->msgs[i].msg_hdr.msg_controllen = CONTROL_LEN;
 	}
 	*full = 0;
-	if ((n = recvmmsg(fd, msgs, UDPIO_BATCH, MSG_DONTWAIT, NULL)) == -1)
+	if ((n = recvmmsg(fd, l->msgs, UDPIO_BATCH, MSG_DONTWAIT, NULL)) ==
+	    -1)
 		return (-1);
 	*full = n == UDPIO_BATCH;
 	for (i = 0; i < n; i++) {
-		if (msgs[i].msg_hdr.msg_flags & MSG_TRUNC ||
-		    msgs[i].msg_len == 0)
+		m = &l->msgs[i].msg_hdr;
+		if (m->msg_flags & MSG_TRUNC || l->msgs[i].msg_len == 0)
 			continue;
 		r = &rx[out];
-		if (sender(r, &names[i]) == -1)
+		if (sender(r, &l->names[i]) == -1)
 			continue;
-		r->buf = iovs[i].iov_base;
-		r->len = msgs[i].msg_len;
+		r->buf = l->iovs[i].iov_base;
+		r->len = l->msgs[i].msg_len;
 		r->segment = r->len;
 		r->ecn = 0;
-		read_control(&msgs[i].msg_hdr, r);
+		read_control(m, r);
 		out++;
 	}
 	return (out);

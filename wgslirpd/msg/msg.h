@@ -13,6 +13,7 @@
 
 /* What the processes have room for, and agree upon. */
 #define MAX_LISTEN		16
+#define STEER_MAX		1024	/* sessions that the kernel knows */
 #define MAX_SERVICES		256
 #define MAX_RULES		65536
 #define MAX_TABLES		1024
@@ -60,6 +61,8 @@ enum proc_id {
 	M(IMSG_STAGED, 0, TO_PARENT, NO_FD)	/* it has understood */ \
 	M(IMSG_COMMITTED, 0, TO_PARENT, NO_FD)	/* and does so now */ \
 	M(IMSG_PONG, 0, TO_PARENT, NO_FD)	/* it was asked, and is there */ \
+	M(IMSG_STEER, sizeof(struct steer_msg),	/* sessions that there are */ \
+	    WAY(CRYPTO, PARENT), NO_FD) \
 	M(IMSG_LOG, sizeof(struct imsg_log), TO_PARENT, NO_FD) \
 	/* the parent to children: what they are and share */ \
 	M(IMSG_VERBOSE, sizeof(int), TO_CHILDREN, NO_FD) \
@@ -68,6 +71,8 @@ enum proc_id {
 	M(IMSG_QUEUE, sizeof(struct queue_msg), TO_ENGINES, WITH_FD) \
 	M(IMSG_BELL, sizeof(struct bell_msg), TO_ENGINES, WITH_FD) \
 	M(IMSG_SOCKET, 0, TO_CRYPTO | TO_CONTROL, WITH_FD) \
+	M(IMSG_SIDE, sizeof(uint32_t),	/* beside the last: steer.h */ \
+	    TO_CRYPTO, WITH_FD) \
 	M(IMSG_UAPI_SOCKET, 0, TO_CONTROL, WITH_FD) \
 	M(IMSG_PROCESS, sizeof(struct ctl_process), TO_CONTROL, NO_FD) \
 	M(IMSG_START, 0, TO_CHILDREN, NO_FD) \
@@ -151,6 +156,26 @@ struct queue_msg {
 
 struct bell_msg {
 	uint32_t	 mine;		/* wakes the receiver of this */
+};
+
+/* Sessions, by their indices as big-endian numbers, which ascend. */
+enum steer_kind {
+	STEER_HEAVY,			/* their peers send much */
+	STEER_LITTLE,
+	STEER_KINDS
+};
+
+struct steer_msg {
+	uint32_t	 many;		/* more than STEER_MAX: none follow */
+	uint32_t	 n[STEER_KINDS];
+	uint32_t	 index[STEER_MAX];	/* one kind behind the other */
+};
+
+/* Sockets beside one that takes the data of sessions. */
+enum steer_side {
+	STEER_REST,			/* handshakes, unknown sessions */
+	STEER_LIGHT,			/* peers that send little */
+	STEER_SIDES
 };
 
 struct endpoint_msg {

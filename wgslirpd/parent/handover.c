@@ -32,7 +32,9 @@ enum {
 	NEXT_DOOR,		/* where this is asked for */
 	NEXT_END,
 	NEXT_GO,
-	NEXT_BYE
+	NEXT_BYE,
+	NEXT_REST,		/* beside the UDP socket before: steer.h */
+	NEXT_LIGHT
 };
 
 static struct imsgbuf	 ibuf;		/* to the next one, or the one before */
@@ -143,8 +145,11 @@ next_came(evutil_socket_t fd, short what, void *arg)
 	}
 	imsgbuf_allow_fdpass(&ibuf);
 	connected = 1;
-	for (i = 0; i < env.listens.n; i++)
+	for (i = 0; i < env.listens.n; i++) {
 		give(NEXT_UDP, env.listens.fd[i]);
+		give(NEXT_REST, env.listens.side[i][STEER_REST]);
+		give(NEXT_LIGHT, env.listens.side[i][STEER_LIGHT]);
+	}
 	for (i = 0; i < env.services.n; i++)
 		give(NEXT_SERVICE, env.services.v[i].fd);
 	give(NEXT_CONTROL, env.control_kept);
@@ -210,7 +215,7 @@ static int
 take(struct imsg *imsg, struct listen_set *udp, struct service_set *services)
 {
 	uint32_t	 type = imsg_get_type(imsg);
-	int		 fd = imsg_get_fd(imsg);
+	int		 fd = imsg_get_fd(imsg), i;
 
 	if (type == NEXT_END)
 		return (1);
@@ -220,7 +225,16 @@ take(struct imsg *imsg, struct listen_set *udp, struct service_set *services)
 	case NEXT_UDP:
 		if (udp->n == MAX_LISTEN)
 			errx(1, "-R: too many sockets");
+		for (i = 0; i < STEER_SIDES; i++)
+			udp->side[udp->n][i] = -1;
 		udp->fd[udp->n++] = fd;
+		break;
+	case NEXT_REST:
+	case NEXT_LIGHT:
+		if (udp->n == 0)
+			errx(1, "-R: a socket beside none");
+		udp->side[udp->n - 1][type == NEXT_REST ? STEER_REST :
+		    STEER_LIGHT] = fd;
 		break;
 	case NEXT_SERVICE:
 		add_service(services, fd);
@@ -280,7 +294,7 @@ handover_take(struct listen_set *udp, struct service_set *services,
 			    "its place", sun.sun_path);
 	}
 	strlcpy(env.door, sun.sun_path, sizeof(env.door));
-	listen_tune(udp, offload);
+	listen_tune(udp, NULL, offload);
 }
 
 /* It says that it ends, and has when the connection is closed. */

@@ -20,6 +20,7 @@
 #include "listen.h"
 #include "log.h"
 #include "sockopt.h"
+#include "steer.h"
 
 #define ACTIVATED_FD	3	/* first descriptor, by sd_listen_fds(3) */
 
@@ -55,7 +56,7 @@ bind_socket(int type, const struct ipaddr *addr, uint16_t port)
 	return (-1);
 }
 
-/* The same address in an earlier set; its socket can be kept. */
+/* The same address in an earlier set, whose sockets can be kept; or -1. */
 static int
 find_old(const struct listen_set *old, const struct ipaddr *addr,
     uint16_t port)
@@ -65,30 +66,8 @@ find_old(const struct listen_set *old, const struct ipaddr *addr,
 	for (i = 0; old != NULL && i < old->n; i++)
 		if (old->port[i] == port &&
 		    ipaddr_cmp(&old->addr[i], addr) == 0)
-			return (old->fd[i]);
+			return (i);
 	return (-1);
-}
-
-static int
-add_socket(struct listen_set *set, const struct listen_set *old,
-    const struct ipaddr *addr, uint16_t port, int offload)
-{
-	int	 fd;
-
-	if (set->n == MAX_LISTEN) {
-		errno = E2BIG;
-		return (-1);
-	}
-	if ((fd = find_old(old, addr, port)) == -1) {
-		if ((fd = bind_socket(SOCK_DGRAM, addr, port)) == -1)
-			return (-1);
-		sockopt_wireguard(fd, addr->af == 4 ? AF_INET : AF_INET6,
-		    offload);
-	}
-	set->fd[set->n] = fd;
-	set->addr[set->n] = *addr;
-	set->port[set->n++] = port;
-	return (0);
 }
 
 /* The port that the system chose, so that both families have the same. */
@@ -101,6 +80,43 @@ chosen_port(int fd)
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
 		return (0);
 	return (sa_port((struct sockaddr *)&ss));
+}
+
+/* The sockets beside a WireGuard socket; what they are for is in steer.h. */
+static void
+add_sides(struct listen_set *set, int i, int offload)
+{
+	if (steer_open(set->fd[i], &set->addr[i], set->port[i] != 0 ?
+	    set->port[i] : chosen_port(set->fd[i]), offload, set->side[i]) ==
+	    -1)
+		log_debug("one socket for handshakes and data: %s",
+		    strerror(errno));
+}
+
+static int
+add_socket(struct listen_set *set, const struct listen_set *old,
+    const struct ipaddr *addr, uint16_t port, int offload)
+{
+	int	 i = set->n, k;
+
+	if (i == MAX_LISTEN) {
+		errno = E2BIG;
+		return (-1);
+	}
+	set->addr[i] = *addr;
+	set->port[i] = port;
+	if ((k = find_old(old, addr, port)) != -1) {
+		set->fd[i] = old->fd[k];
+		memcpy(set->side[i], old->side[k], sizeof(set->side[i]));
+	} else {
+		if ((set->fd[i] = bind_socket(SOCK_DGRAM, addr, port)) == -1)
+			return (-1);
+		sockopt_wireguard(set->fd[i], addr->af == 4 ? AF_INET :
+		    AF_INET6, offload);
+		add_sides(set, i, offload);
+	}
+	set->n++;
+	return (0);
 }
 
 /*
@@ -170,8 +186,12 @@ listen_close(struct listen_set *set, const struct listen_set *keep)
 		for (j = 0; j < keep->n; j++)
 			if (set->fd[i] == keep->fd[j])
 				break;
-		if (j == keep->n)
-			close(set->fd[i]);
+		if (j < keep->n)
+			continue;
+		close(set->fd[i]);
+		for (j = 0; j < STEER_SIDES; j++)
+			if (set->side[i][j] != -1)
+				close(set->side[i][j]);
 	}
 	set->n = 0;
 }
@@ -250,13 +270,16 @@ service_close(struct service_set *set, const struct service_set *keep)
 	set->n = 0;
 }
 
-/* Set the options of sockets that somebody else opened. */
+/*
+ * Set the options of sockets that somebody else opened.  Those beside them are
+ * taken from old, if that is not NULL and has some.
+ */
 void
-listen_tune(struct listen_set *set, int offload)
+listen_tune(struct listen_set *set, struct listen_set *old, int offload)
 {
 	struct sockaddr_storage	 ss;
 	socklen_t		 len;
-	int			 i, fl;
+	int			 i, k, j, fl;
 
 	for (i = 0; i < set->n; i++) {
 		len = sizeof(ss);
@@ -269,6 +292,18 @@ listen_tune(struct listen_set *set, int offload)
 		    fcntl(set->fd[i], F_SETFL, fl | O_NONBLOCK) == -1)
 			fatal("fcntl");
 		sockopt_wireguard(set->fd[i], ss.ss_family, offload);
+		if (old == NULL) {
+			if (set->side[i][0] == -1)
+				add_sides(set, i, offload);
+			continue;
+		}
+		k = find_old(old, &set->addr[i], set->port[i]);
+		if (k == -1)
+			add_sides(set, i, offload);
+		for (j = 0; k != -1 && j < STEER_SIDES; j++) {
+			set->side[i][j] = old->side[k][j];
+			old->side[k][j] = -1;
+		}
 	}
 }
 

@@ -9,6 +9,7 @@
 struct listen_set {
 	int		 n;
 	int		 fd[MAX_LISTEN];
+	int		 side[MAX_LISTEN][STEER_SIDES];	/* -1: none */
 	struct ipaddr	 addr[MAX_LISTEN];
 	uint16_t	 port[MAX_LISTEN];
 };
@@ -39,7 +40,7 @@ uint16_t listen_port(const struct listen_set *);
 int	 service_open(const struct config *, struct service_set *,
 	    const struct service_set *, char *, size_t);
 void	 service_close(struct service_set *, const struct service_set *);
-void	 listen_tune(struct listen_set *, int);
+void	 listen_tune(struct listen_set *, struct listen_set *, int);
 int	 listen_activated(struct listen_given *);
 int	 listen_control(const char *, char *, size_t);
 

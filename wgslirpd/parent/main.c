@@ -236,6 +236,9 @@ parent_dispatch(struct imsgev *iev, struct imsg *imsg)
 		count_child(&c->alive, watchdog_alive,
 		    offsetof(struct child, alive));
 		break;
+	case IMSG_STEER:
+		reload_steer(imsg);
+		break;
 	case IMSG_LOG:
 		imsg_is(imsg, &m, sizeof(m));
 		m.line[sizeof(m.line) - 1] = '\0';
@@ -410,7 +413,7 @@ open_sockets(void)
 	if (given.nudp > 0) {
 		env.listens.n = given.nudp;
 		memcpy(env.listens.fd, given.udp, sizeof(given.udp));
-		listen_tune(&env.listens, env.conf->g.offload);
+		listen_tune(&env.listens, &old, env.conf->g.offload);
 	} else if (listen_open(env.conf, &env.listens, &old, 0, err,
 	    sizeof(err)) == -1)
 		fatalx("%s", err);

@@ -25,11 +25,45 @@
 #include "reload.h"
 #include "send.h"
 #include "state.h"
+#include "steer.h"
 #include "watch.h"
 #include "watchdog.h"
 
 static void	 reload_next(void);
 static void	 change(void);
+
+static void
+send_sockets(const struct listen_set *set)
+{
+	uint32_t	 k;
+	int		 i;
+
+	for (i = 0; i < set->n; i++) {
+		imsgev_must(&env.child[PROC_CRYPTO].iev, IMSG_SOCKET, 0,
+		    children_dup(set->fd[i]), NULL, 0);
+		for (k = 0; k < STEER_SIDES; k++)
+			if (set->side[i][k] != -1)
+				imsgev_must(&env.child[PROC_CRYPTO].iev,
+				    IMSG_SIDE, 0, children_dup(
+				    set->side[i][k]), &k, sizeof(k));
+	}
+}
+
+/* The crypto engine tells what sessions there are. */
+void
+reload_steer(struct imsg *imsg)
+{
+	struct steer_msg	 m;
+	int			 i;
+
+	imsg_is(imsg, &m, sizeof(m));
+	if (m.n[STEER_HEAVY] > STEER_MAX ||
+	    m.n[STEER_LITTLE] > STEER_MAX - m.n[STEER_HEAVY])
+		bad_imsg("crypto", IMSG_STEER);
+	for (i = 0; i < env.listens.n; i++)
+		if (env.listens.side[i][0] != -1)
+			steer_aim(env.listens.fd[i], &m, env.conf->g.gateway);
+}
 
 /* Send a configuration for staging, with the sockets to listen on. */
 static void
@@ -42,9 +76,7 @@ stage(struct config *conf, struct listen_set *set,
 		env.child[i].staged = 0;
 	config_send(conf, &env.child[PROC_CRYPTO].iev,
 	    &env.child[PROC_SLIRP].iev, &env.child[PROC_CONTROL].iev);
-	for (i = 0; i < set->n; i++)
-		imsgev_must(&env.child[PROC_CRYPTO].iev, IMSG_SOCKET, 0,
-		    children_dup(set->fd[i]), NULL, 0);
+	send_sockets(set);
 	for (i = 0; i < services->n; i++)
 		config_service_send(services->v[i].s, &services->v[i].addr,
 		    children_dup(services->v[i].fd), &env.child[
@@ -266,7 +298,7 @@ change(void)
 {
 	struct set_device	*d = set_device(env.set);
 	struct listen_set	 set;
-	int			 error, i;
+	int			 error;
 
 	memset(&set, 0, sizeof(set));
 	error = env.set_failed ? ENOSPC : set_check(env.set, env.conf,
@@ -279,9 +311,7 @@ change(void)
 	}
 	imsgev_must(&env.child[PROC_CRYPTO].iev, IMSG_SET_BEGIN, 0, -1, d,
 	    sizeof(*d));
-	for (i = 0; i < set.n; i++)
-		imsgev_must(&env.child[PROC_CRYPTO].iev, IMSG_SOCKET, 0,
-		    children_dup(set.fd[i]), NULL, 0);
+	send_sockets(&set);
 	set_commit(env.set, env.conf, &env.child[PROC_CRYPTO].iev,
 	    &env.child[PROC_SLIRP].iev);
 	env.set_sent = 1;

@@ -185,6 +185,13 @@ input_cookie(struct wg_device *d, const struct wg_cookie *m,
 		d->count.wg_rx_cookies++;
 }
 
+/* From now on, for a while, who asks has to prove where he is (5.3). */
+void
+wg_under_load(struct wg_device *d, mono_t now)
+{
+	d->loaded_until = now + LOAD_STICKY;
+}
+
 /* Queue a handshake message whose mac1 is valid; cookies are cheap. */
 static void
 queue_handshake(struct wg_device *d, const uint8_t *msg, size_t len,
@@ -207,7 +214,7 @@ queue_handshake(struct wg_device *d, const uint8_t *msg, size_t len,
 	q->len = (uint16_t)len;
 	memcpy(q->msg, msg, len);
 	if (d->phead - d->ptail >= WG_UNDER_LOAD)
-		d->loaded_until = now + LOAD_STICKY;
+		wg_under_load(d, now);
 }
 
 /* The answer to what this side has asked lately is no load of anybody's. */

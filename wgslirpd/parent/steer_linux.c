@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * By SO_REUSEPORT and classic BPF, which need no privilege.  The first socket
+ * of the group is bound without the option, so that two daemons on one port
+ * are an error as ever, and nobody joins whose user is another.
+ */
+
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <linux/filter.h>
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sockopt.h"
+#include "steer.h"
+
+#define REST_BUFFER	(256 * 1024)
+#define LIGHT_BUFFER	(1024 * 1024)
+#define UDP_HDR		8
+
+/* Messages of the protocol (paper, 5.4): the first byte, and their length. */
+#define MSG_INITIATION	1
+#define MSG_RESPONSE	2
+#define MSG_COOKIE	3
+#define MSG_DATA	4
+#define INITIATION_LEN	148
+#define RESPONSE_LEN	92
+#define COOKIE_LEN	64
+#define DATA_LEN	32
+#define INDEX_OFF	4
+
+/* Place in the group: the first one is the socket that is there already. */
+#define TO_DATA		0
+#define TO_SIDE(side)	(1 + (side))
+
+#define BLOCK		64		/* sessions that are looked at in turn */
+#define MAX_INSNS	(16 + 2 * STEER_MAX + 3 * (STEER_MAX / BLOCK + 2))
+_Static_assert(MAX_INSNS <= BPF_MAXINSNS, "the kernel takes the program");
+
+struct prog {
+	struct sock_filter	 f[MAX_INSNS];
+	unsigned short		 n;
+};
+
+static void
+put(struct prog *p, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
+{
+	struct sock_filter	*f = &p->f[p->n++];
+
+	f->code = code;
+	f->k = k;
+	f->jt = jt;
+	f->jf = jf;
+}
+
+#define LOAD_LEN(p)	put(p, BPF_LD | BPF_W | BPF_LEN, 0, 0, 0)
+#define LOAD_BYTE(p, k)	put(p, BPF_LD | BPF_B | BPF_ABS, k, 0, 0)
+#define LOAD_WORD(p, k)	put(p, BPF_LD | BPF_W | BPF_ABS, k, 0, 0)
+#define JEQ(p, k, t, f)	put(p, BPF_JMP | BPF_JEQ | BPF_K, k, t, f)
+#define JGE(p, k, t, f)	put(p, BPF_JMP | BPF_JGE | BPF_K, k, t, f)
+#define JGT(p, k, t, f)	put(p, BPF_JMP | BPF_JGT | BPF_K, k, t, f)
+#define SKIP(p, k)	put(p, BPF_JMP | BPF_JA, k, 0, 0)
+#define RET(p, k)	put(p, BPF_RET | BPF_K, k, 0, 0)
+
+/*
+ * Drop what no message of the protocol begins with, or is too short for it.
+ * The kernel may have joined several: there is no longest one.
+ */
+static int
+drop_junk(int fd)
+{
+	static const struct {
+		uint8_t		 type;
+		uint32_t	 len;
+	}			 msgs[] = {
+		{ MSG_INITIATION, INITIATION_LEN },
+		{ MSG_RESPONSE, RESPONSE_LEN },
+		{ MSG_COOKIE, COOKIE_LEN },
+		{ MSG_DATA, DATA_LEN }
+	};
+	struct sock_fprog	 fp;
+	struct prog		 p;
+	size_t			 i;
+
+	p.n = 0;
+	for (i = 0; i < sizeof(msgs) / sizeof(msgs[0]); i++) {
+		LOAD_BYTE(&p, UDP_HDR);
+		JEQ(&p, msgs[i].type, 0, 3);
+		LOAD_LEN(&p);
+		JGE(&p, UDP_HDR + msgs[i].len, 0, 1);
+		RET(&p, UINT32_MAX);
+	}
+	RET(&p, 0);
+	fp.len = p.n;
+	fp.filter = p.f;
+	return (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &fp,
+	    sizeof(fp)));
+}
+
+/* If the word is one of these, which ascend: that socket. */
+static void
+sessions(struct prog *p, const uint32_t *index, uint32_t n, uint32_t to)
+{
+	uint32_t	 i, k, end;
+
+	for (i = 0; i < n; i = end) {
+		end = n - i > BLOCK ? i + BLOCK : n;
+		/* jumps on a condition are short */
+		JGT(p, index[end - 1], 0, 1);
+		SKIP(p, 2 * (end - i));
+		for (k = i; k < end; k++) {
+			JEQ(p, index[k], 0, 1);
+			RET(p, to);
+		}
+	}
+}
+
+static int
+beside(int fd, const struct ipaddr *addr, uint16_t port, int offload,
+    enum steer_side side)
+{
+	struct sockaddr_storage	 ss;
+	socklen_t		 len = sa_make(&ss, addr, port), len6;
+	int			 s, save, on = 1, size, v6only = 1;
+
+	/* one of both families goes with others of both */
+	len6 = sizeof(v6only);
+	if (addr->af == 6)
+		(void)getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only,
+		    &len6);
+	s = socket(ss.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+	    0);
+	if (s == -1)
+		return (-1);
+	sockopt_wireguard(s, ss.ss_family, offload);
+	size = side == STEER_REST ? REST_BUFFER : LIGHT_BUFFER;
+	if ((addr->af == 6 && setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &v6only,
+	    sizeof(v6only)) == -1) || setsockopt(s, SOL_SOCKET, SO_RCVBUF, &size,
+	    sizeof(size)) == -1 || setsockopt(s, SOL_SOCKET, SO_REUSEPORT,
+	    &on, sizeof(on)) == -1 || (side == STEER_REST &&
+	    drop_junk(s) == -1) || bind(s, (struct sockaddr *)&ss, len) ==
+	    -1) {
+		save = errno;
+		close(s);
+		errno = save;
+		return (-1);
+	}
+	return (s);
+}
+
+int
+steer_open(int fd, const struct ipaddr *addr, uint16_t port, int offload,
+    int side[STEER_SIDES])
+{
+	static const struct steer_msg	 none;
+	int				 i, save, on = 1;
+
+	for (i = 0; i < STEER_SIDES; i++)
+		side[i] = -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == -1)
+		return (-1);
+	/* until the rest is there, its datagrams go to the first */
+	for (i = 0; i < STEER_SIDES; i++)
+		if ((side[i] = beside(fd, addr, port, offload,
+		    (enum steer_side)i)) == -1) {
+			save = errno;
+			while (i-- > 0) {
+				close(side[i]);
+				side[i] = -1;
+			}
+			errno = save;
+			return (-1);
+		}
+	steer_aim(fd, &none, 0);
+	return (0);
+}
+
+void
+steer_aim(int fd, const struct steer_msg *m, uint8_t gateway)
+{
+	struct sock_fprog	 fp;
+	struct prog		 p;
+
+	p.n = 0;
+	/* what cannot be loaded would end it, with 0 */
+	LOAD_LEN(&p);
+	JGE(&p, DATA_LEN, 1, 0);
+	RET(&p, TO_SIDE(STEER_REST));
+	LOAD_BYTE(&p, 0);
+	JEQ(&p, MSG_DATA, 1, 0);
+	RET(&p, TO_SIDE(STEER_REST));
+	if (m->many) {
+		/* whose number is ours may be one; the list would be long */
+		LOAD_BYTE(&p, INDEX_OFF);
+		JEQ(&p, gateway, 0, 1);
+		RET(&p, TO_DATA);
+	} else {
+		LOAD_WORD(&p, INDEX_OFF);
+		sessions(&p, m->index, m->n[STEER_HEAVY], TO_DATA);
+		sessions(&p, m->index + m->n[STEER_HEAVY],
+		    m->n[STEER_LITTLE], TO_SIDE(STEER_LIGHT));
+	}
+	RET(&p, TO_SIDE(STEER_REST));
+	fp.len = p.n;
+	fp.filter = p.f;
+	/* without it the sockets share what comes, and take everything */
+	(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &fp,
+	    sizeof(fp));
+}

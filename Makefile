@@ -199,6 +199,10 @@ LINK_test_turns.t =	$(UNIT_WORLD) -lcmocka -lbsd
 UNIT_PROC =	$(COMMON) $(MSG) $(PROC) common/sandbox_$(PLATFORM).o
 LINK_test_proc.t =	$(UNIT_PROC) -levent_core -lcmocka -lbsd
 UNIT_UDPIO =	$(UNIT_BASE) wgslirpd/crypto/udpio_$(PLATFORM).o
+UNIT_STEER =	common/addr.o common/log.o \
+		wgslirpd/parent/sockopt_$(PLATFORM).o \
+		wgslirpd/parent/steer_$(PLATFORM).o
+LINK_test_steer.t =	$(UNIT_STEER) -lcmocka -lbsd
 LINK_test_udpio.t =	$(UNIT_UDPIO) -lcmocka -lbsd
 LINK_test_wg.t =	$(UNIT_WG) -lcmocka -lcrypto -lbsd
 LINK_vectors.t =	$(UNIT_WG) -lcrypto -lbsd
@@ -209,7 +213,7 @@ UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 		regress/unit/test_slirp.t regress/unit/test_tcp.t \
 		regress/unit/test_ip.t regress/unit/test_life.t \
 		regress/unit/test_turns.t \
-		regress/unit/test_udpio.t \
+		regress/unit/test_steer.t regress/unit/test_udpio.t \
 		regress/unit/test_proc.t \
 		regress/unit/test_wg.t \
 		regress/unit/vectors.t
@@ -331,6 +335,7 @@ regress/unit/test_wg.t regress/unit/vectors.t regress/sim/sim_wg.t \
     regress/bench/limit.t: $(UNIT_WG)
 regress/bench/load.t: $(UNIT_LOAD)
 regress/unit/test_udpio.t: $(UNIT_UDPIO)
+regress/unit/test_steer.t: $(UNIT_STEER)
 regress/unit/test_proc.t: $(UNIT_PROC)
 regress/sandbox/test_sandbox.t: common/sandbox_$(PLATFORM).o
 

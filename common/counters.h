@@ -29,6 +29,7 @@
 	C(wg_tx_responses, "handshake responses sent")			\
 	C(wg_tx_cookies, "cookie replies sent")				\
 	C(wg_drop_malformed, "messages of unknown type or length")	\
+	C(wg_drop_kernel, "datagrams that the kernel dropped, no messages or no room") \
 	C(wg_drop_mac1, "handshake messages with a bad mac1")		\
 	C(wg_drop_handshake, "handshake messages that failed")		\
 	C(wg_drop_ratelimit, "handshake messages over the rate limit")	\

@@ -238,7 +238,6 @@ static const struct option	 listen_options[] = {
 	{ SOL_SOCKET, SO_SNDBUF },
 	{ SOL_SOCKET, SO_REUSEPORT },	/* several on one port: steer.h */
 	{ SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF },
-	{ SOL_SOCKET, SO_ATTACH_FILTER },
 	{ IPPROTO_UDP, UDP_GRO },
 	{ IPPROTO_IP, IP_PKTINFO },	/* answers from where they came to */
 	{ IPPROTO_IP, IP_RECVTOS },

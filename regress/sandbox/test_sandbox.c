@@ -19,6 +19,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include <linux/filter.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -343,6 +345,26 @@ t_opt_reuse(void)
 }
 
 static int
+t_opt_share(void)
+{
+	int	 on = 1;
+
+	return (setsockopt(inner, SOL_SOCKET, SO_REUSEPORT, &on,
+	    sizeof(on)));
+}
+
+/* A program that steers: only the parent has one, and makes it itself. */
+static int
+t_opt_steer(void)
+{
+	struct sock_filter	 ret = { BPF_RET | BPF_K, 0, 0, 0 };
+	struct sock_fprog	 p = { 1, &ret };
+
+	return (setsockopt(inner, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &p,
+	    sizeof(p)));
+}
+
+static int
 t_opt_device(void)
 {
 	return (setsockopt(inner, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3));
@@ -559,6 +581,8 @@ static const struct testcase {
 	{ "sendmsg", t_sendmsg, 0, 0, ALL },
 	{ "SO_LINGER", t_opt_linger, P | C | T, KILLED, S },
 	{ "SO_REUSEADDR", t_opt_reuse, C | S | T, KILLED, P },
+	{ "SO_REUSEPORT", t_opt_share, C | S | T, KILLED, P },
+	{ "SO_ATTACH_REUSEPORT_CBPF", t_opt_steer, C | S | T, KILLED, P },
 	{ "SO_BINDTOIFINDEX", t_opt_ifindex, P | C | T, KILLED, S },
 	{ "SO_BINDTODEVICE", t_opt_device, ALL, KILLED, 0 },
 	{ "TCP_CONGESTION", t_opt_congestion, P | C | T, KILLED, S },

@@ -311,6 +311,7 @@ crypto_show_request(struct imsgev *iev, struct imsg *imsg)
 		break;
 	case CTL_SHOW_COUNTERS:
 		ce.dev->count.crypto_cpu_us = mono_cpu_us();
+		ce.dev->count.wg_drop_kernel += sockets_drops();
 		imsgev_send(iev, CTL_CRYPTO_COUNTERS, id, -1,
 		    &ce.dev->count, sizeof(ce.dev->count));
 		imsgev_send(iev, CTL_END, id, -1, NULL, 0);

@@ -39,6 +39,7 @@ struct udp_socket {
 	struct event	*sev[STEER_SIDES];
 	struct event	*pause;		/* of what anybody can send */
 	unsigned int	 cut;		/* portions of it, in a row */
+	uint32_t	 drops[STEER_SIDES + 1];	/* counted; own last */
 };
 
 /* Datagrams that are ready to be sent in one call. */
@@ -313,6 +314,33 @@ keep_sockets(const struct udp_socket *old, int nold)
 		    map[p->ep.sock] : WG_ANY_SOCK;
 }
 
+/* What the kernel has dropped of a socket since it was asked last. */
+static uint32_t
+new_drops(int fd, uint32_t *before)
+{
+	uint32_t	 n = udpio_drops(fd), d = n - *before;
+
+	*before = n;
+	return (d);
+}
+
+/* Datagrams that the kernel dropped since this was asked last. */
+uint64_t
+sockets_drops(void)
+{
+	struct udp_socket	*s;
+	uint64_t		 n = 0;
+	int			 i;
+
+	for (s = sock; s < sock + nsock; s++) {
+		n += new_drops(s->fd, &s->drops[STEER_SIDES]);
+		for (i = 0; i < STEER_SIDES; i++)
+			if (s->side[i] != -1)
+				n += new_drops(s->side[i], &s->drops[i]);
+	}
+	return (n);
+}
+
 static void
 close_sides(struct udp_socket *s)
 {
@@ -321,7 +349,8 @@ close_sides(struct udp_socket *s)
 	for (i = 0; i < STEER_SIDES; i++) {
 		if (s->side[i] == -1)
 			continue;
-		event_free(s->sev[i]);
+		if (s->sev[i] != NULL)
+			event_free(s->sev[i]);
 		close(s->side[i]);
 	}
 	if (s->pause != NULL)
@@ -333,14 +362,15 @@ static void
 open_sides(struct udp_socket *s, const int side[STEER_SIDES])
 {
 	static const event_callback_fn	 fn[STEER_SIDES] = { rest_readable,
-					    light_readable };
+					    light_readable, NULL };
 	int				 i;
 
 	if ((s->pause = evtimer_new(evbase, rest_again, s)) == NULL)
 		fatalx("event_new failed");
 	for (i = 0; i < STEER_SIDES; i++) {
 		s->side[i] = side[i];
-		if (side[i] != -1 && (s->sev[i] = event_new(evbase, side[i],
+		s->sev[i] = NULL;
+		if (side[i] != -1 && fn[i] != NULL && (s->sev[i] = event_new(evbase, side[i],
 		    EV_READ | EV_PERSIST, fn[i], s)) == NULL)
 			fatalx("event_new failed");
 	}
@@ -353,7 +383,7 @@ listen_to(struct udp_socket *s)
 
 	event_add(s->rev, NULL);
 	for (i = 0; i < STEER_SIDES; i++)
-		if (s->side[i] != -1)
+		if (s->side[i] != -1 && s->sev[i] != NULL)
 			event_add(s->sev[i], NULL);
 }
 
@@ -365,6 +395,7 @@ sockets_open(void)
 	int			 i, nold = nsock, v6only;
 
 	train_send();
+	ce.dev->count.wg_drop_kernel += sockets_drops();
 	memcpy(old, sock, sizeof(old));
 	for (i = 0; i < nsock; i++) {
 		event_free(sock[i].rev);
@@ -398,6 +429,7 @@ sockets_open(void)
 			listen_to(s);
 	}
 	nstaged = 0;
+	(void)sockets_drops();	/* before they were ours */
 	steer_again();
 	keep_sockets(old, nold);
 }

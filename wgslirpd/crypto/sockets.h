@@ -20,6 +20,7 @@ void		 sockets_start(void);
 int		 sockets_blocked(void);
 int		 sockets_more(void);
 uint16_t	 sockets_port(void);
+uint64_t	 sockets_drops(void);
 
 /*
  * Who sees each datagram before the device does, or NULL: bytes, length, from

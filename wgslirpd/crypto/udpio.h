@@ -27,6 +27,7 @@ struct udpio_rx {
 int	 udpio_init(void);
 void	 udpio_offload(int);
 int	 udpio_recv(int, int, struct udpio_rx [UDPIO_BATCH], int *);
+uint32_t udpio_drops(int);
 int	 udpio_send(int, const struct wg_endpoint *, const uint8_t *, size_t,
 	    size_t, int, int);
 

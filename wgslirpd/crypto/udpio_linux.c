@@ -5,6 +5,8 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 
+#include <linux/sock_diag.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +175,18 @@ udpio_recv(int fd, int lane, struct udpio_rx rx[UDPIO_BATCH], int *full)
 		out++;
 	}
 	return (out);
+}
+
+/* How many datagrams did not fit into a socket's buffer, modulo 2^32. */
+uint32_t
+udpio_drops(int fd)
+{
+	uint32_t	 info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t	 len = sizeof(info);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) == -1)
+		return (0);
+	return (info[SK_MEMINFO_DROPS]);
 }
 
 static void

@@ -175,6 +175,7 @@ struct steer_msg {
 enum steer_side {
 	STEER_REST,			/* handshakes, unknown sessions */
 	STEER_LIGHT,			/* peers that send little */
+	STEER_JUNK,			/* nobody reads it: it is full */
 	STEER_SIDES
 };
 

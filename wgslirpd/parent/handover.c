@@ -33,8 +33,10 @@ enum {
 	NEXT_END,
 	NEXT_GO,
 	NEXT_BYE,
-	NEXT_REST,		/* beside the UDP socket before: steer.h */
-	NEXT_LIGHT
+	NEXT_REST,		/* beside the UDP socket before: as in */
+				/* enum steer_side */
+	NEXT_LIGHT,
+	NEXT_JUNK
 };
 
 static struct imsgbuf	 ibuf;		/* to the next one, or the one before */
@@ -130,7 +132,7 @@ next_came(evutil_socket_t fd, short what, void *arg)
 	static const struct timeval	 patience = { PATIENCE, 0 };
 	uid_t				 uid;
 	gid_t				 gid;
-	int				 s, i;
+	int				 s, i, k;
 
 	(void)what;
 	(void)arg;
@@ -147,8 +149,9 @@ next_came(evutil_socket_t fd, short what, void *arg)
 	connected = 1;
 	for (i = 0; i < env.listens.n; i++) {
 		give(NEXT_UDP, env.listens.fd[i]);
-		give(NEXT_REST, env.listens.side[i][STEER_REST]);
-		give(NEXT_LIGHT, env.listens.side[i][STEER_LIGHT]);
+		for (k = 0; k < STEER_SIDES; k++)
+			give(NEXT_REST + (uint32_t)k,
+			    env.listens.side[i][k]);
 	}
 	for (i = 0; i < env.services.n; i++)
 		give(NEXT_SERVICE, env.services.v[i].fd);
@@ -231,10 +234,10 @@ take(struct imsg *imsg, struct listen_set *udp, struct service_set *services)
 		break;
 	case NEXT_REST:
 	case NEXT_LIGHT:
+	case NEXT_JUNK:
 		if (udp->n == 0)
 			errx(1, "-R: a socket beside none");
-		udp->side[udp->n - 1][type == NEXT_REST ? STEER_REST :
-		    STEER_LIGHT] = fd;
+		udp->side[udp->n - 1][type - NEXT_REST] = fd;
 		break;
 	case NEXT_SERVICE:
 		add_service(services, fd);

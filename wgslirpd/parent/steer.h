@@ -11,8 +11,9 @@
  * can do that there are three of each: one for the data of sessions that there
  * are, one for those of peers that send little, and one for all the rest,
  * which anybody can send: so a flood of it fills a receive buffer that no
- * session needs, and what cannot be WireGuard at all is dropped before it is
- * queued.  What the kernel reads is a hint: each socket takes everything.
+ * session needs.  A fourth has no room and is never read: what cannot be
+ * WireGuard at all ends there.  What the kernel reads is a hint; each of the
+ * three takes everything.
  */
 /*
  * Sockets beside fd, a WireGuard socket bound to the address and port, which

@@ -20,9 +20,8 @@
 #include "sockopt.h"
 #include "steer.h"
 
-#define REST_BUFFER	(256 * 1024)
-#define LIGHT_BUFFER	(1024 * 1024)
-#define UDP_HDR		8
+/* Bytes that wait at a socket; at the last one the least there can be. */
+static const int	 buffer[STEER_SIDES] = { 256 * 1024, 1024 * 1024, 0 };
 
 /* Messages of the protocol (paper, 5.4): the first byte, and their length. */
 #define MSG_INITIATION	1
@@ -40,7 +39,7 @@
 #define TO_SIDE(side)	(1 + (side))
 
 #define BLOCK		64		/* sessions that are looked at in turn */
-#define MAX_INSNS	(16 + 2 * STEER_MAX + 3 * (STEER_MAX / BLOCK + 2))
+#define MAX_INSNS	(32 + 2 * STEER_MAX + 3 * (STEER_MAX / BLOCK + 2))
 _Static_assert(MAX_INSNS <= BPF_MAXINSNS, "the kernel takes the program");
 
 struct prog {
@@ -68,12 +67,9 @@ put(struct prog *p, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
 #define SKIP(p, k)	put(p, BPF_JMP | BPF_JA, k, 0, 0)
 #define RET(p, k)	put(p, BPF_RET | BPF_K, k, 0, 0)
 
-/*
- * Drop what no message of the protocol begins with, or is too short for it.
- * The kernel may have joined several: there is no longest one.
- */
-static int
-drop_junk(int fd)
+/* What is none of the protocol's messages, or too short for one. */
+static void
+junk(struct prog *p)
 {
 	static const struct {
 		uint8_t		 type;
@@ -81,26 +77,25 @@ drop_junk(int fd)
 	}			 msgs[] = {
 		{ MSG_INITIATION, INITIATION_LEN },
 		{ MSG_RESPONSE, RESPONSE_LEN },
-		{ MSG_COOKIE, COOKIE_LEN },
-		{ MSG_DATA, DATA_LEN }
+		{ MSG_COOKIE, COOKIE_LEN }
 	};
-	struct sock_fprog	 fp;
-	struct prog		 p;
 	size_t			 i;
 
-	p.n = 0;
+	/* what cannot be loaded would end the program, with 0 */
+	LOAD_LEN(p);
+	JGE(p, DATA_LEN, 1, 0);
+	RET(p, TO_SIDE(STEER_JUNK));
+	/* the kernel may have joined several: there is no longest one */
 	for (i = 0; i < sizeof(msgs) / sizeof(msgs[0]); i++) {
-		LOAD_BYTE(&p, UDP_HDR);
-		JEQ(&p, msgs[i].type, 0, 3);
-		LOAD_LEN(&p);
-		JGE(&p, UDP_HDR + msgs[i].len, 0, 1);
-		RET(&p, UINT32_MAX);
+		LOAD_BYTE(p, 0);
+		JEQ(p, msgs[i].type, 0, 3);
+		LOAD_LEN(p);
+		JGE(p, msgs[i].len, 0, 1);
+		RET(p, TO_SIDE(STEER_REST));
 	}
-	RET(&p, 0);
-	fp.len = p.n;
-	fp.filter = p.f;
-	return (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &fp,
-	    sizeof(fp)));
+	LOAD_BYTE(p, 0);
+	JEQ(p, MSG_DATA, 1, 0);
+	RET(p, TO_SIDE(STEER_JUNK));
 }
 
 /* If the word is one of these, which ascend: that socket. */
@@ -127,7 +122,8 @@ beside(int fd, const struct ipaddr *addr, uint16_t port, int offload,
 {
 	struct sockaddr_storage	 ss;
 	socklen_t		 len = sa_make(&ss, addr, port), len6;
-	int			 s, save, on = 1, size, v6only = 1;
+	int			 s, save, on = 1, size = buffer[side];
+	int			 v6only = 1;
 
 	/* one of both families goes with others of both */
 	len6 = sizeof(v6only);
@@ -139,13 +135,11 @@ beside(int fd, const struct ipaddr *addr, uint16_t port, int offload,
 	if (s == -1)
 		return (-1);
 	sockopt_wireguard(s, ss.ss_family, offload);
-	size = side == STEER_REST ? REST_BUFFER : LIGHT_BUFFER;
 	if ((addr->af == 6 && setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &v6only,
 	    sizeof(v6only)) == -1) || setsockopt(s, SOL_SOCKET, SO_RCVBUF, &size,
 	    sizeof(size)) == -1 || setsockopt(s, SOL_SOCKET, SO_REUSEPORT,
-	    &on, sizeof(on)) == -1 || (side == STEER_REST &&
-	    drop_junk(s) == -1) || bind(s, (struct sockaddr *)&ss, len) ==
-	    -1) {
+	    &on, sizeof(on)) == -1 || bind(s,
+	    (struct sockaddr *)&ss, len) == -1) {
 		save = errno;
 		close(s);
 		errno = save;
@@ -188,13 +182,7 @@ steer_aim(int fd, const struct steer_msg *m, uint8_t gateway)
 	struct prog		 p;
 
 	p.n = 0;
-	/* what cannot be loaded would end it, with 0 */
-	LOAD_LEN(&p);
-	JGE(&p, DATA_LEN, 1, 0);
-	RET(&p, TO_SIDE(STEER_REST));
-	LOAD_BYTE(&p, 0);
-	JEQ(&p, MSG_DATA, 1, 0);
-	RET(&p, TO_SIDE(STEER_REST));
+	junk(&p);
 	if (m->many) {
 		/* whose number is ours may be one; the list would be long */
 		LOAD_BYTE(&p, INDEX_OFF);

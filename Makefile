@@ -62,7 +62,8 @@ BASE =		common/pktq.o common/sandbox_$(PLATFORM).o \
 
 # What the processes may say to each other, and what each is made of.
 MSG =		wgslirpd/msg/check.o wgslirpd/msg/tcpconf.o
-PROC =		wgslirpd/proc/nap.o wgslirpd/proc/proc.o wgslirpd/proc/tell.o
+PROC =		wgslirpd/proc/nap.o wgslirpd/proc/proc.o wgslirpd/proc/tell.o \
+		wgslirpd/proc/trim.o
 
 PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/config.o wgslirpd/parent/directive.o \
@@ -196,7 +197,8 @@ LINK_test_tcp.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_ip.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_life.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_turns.t =	$(UNIT_WORLD) -lcmocka -lbsd
-UNIT_PROC =	$(COMMON) $(MSG) $(PROC) common/sandbox_$(PLATFORM).o
+UNIT_PROC =	$(COMMON) $(MSG) $(PROC) common/pktq.o \
+		common/shm_$(PLATFORM).o common/sandbox_$(PLATFORM).o
 LINK_test_proc.t =	$(UNIT_PROC) -levent_core -lcmocka -lbsd
 UNIT_UDPIO =	$(UNIT_BASE) wgslirpd/crypto/udpio_$(PLATFORM).o
 UNIT_STEER =	common/addr.o common/log.o \

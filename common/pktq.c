@@ -56,12 +56,15 @@
 #define MIN_SLOTS	64
 #define MAX_SLOTS	(1U << 20)
 #define EXPRESS_SIZE	256
+#define KEEP_SLOTS	64	/* with memory, for what comes next */
 
 /* Producer's view of a slot. */
 #define SLOT_OWNED	0x01	/* taken by the producer */
 #define SLOT_BUSY	0x02	/* published and not yet returned */
 #define SLOT_EXPRESS	0x04	/* in the express ring */
 #define SLOT_SHOWN	0x08	/* was published since it was taken */
+#define SLOT_TOUCHED	0x10	/* may take memory */
+#define SLOT_COLD	0x20	/* pktq_trim(): was not needed */
 
 /* What a consumer without work does. */
 #define AWAKE		0
@@ -169,7 +172,7 @@ pktq_attach_producer(struct pktq *q, int fd, uint32_t nslots, int bell)
 	}
 	for (i = 0; i < nslots; i++)
 		q->free[i] = nslots - 1 - i;
-	q->nfree = nslots;
+	q->nfree = q->low = nslots;
 	return (0);
 }
 
@@ -220,7 +223,11 @@ pktq_alloc(struct pktq *q)
 	if (q->nfree == 0)
 		return (PKTQ_NOSLOT);
 	slot = q->free[--q->nfree];
-	q->state[slot] = SLOT_OWNED;
+	if (q->nfree < q->low)
+		q->low = q->nfree;
+	if (!(q->state[slot] & SLOT_TOUCHED))
+		q->ntouched++;
+	q->state[slot] = SLOT_OWNED | SLOT_TOUCHED;
 	return (slot);
 }
 
@@ -337,6 +344,67 @@ pktq_reclaim(struct pktq *q)
 			q->free[q->nfree++] = slot;
 	}
 	return (n);
+}
+
+/* Give back the memory of slots from to end, which are whole pages. */
+static int
+forget(struct pktq *q, uint32_t from, uint32_t end)
+{
+	uint32_t	 i;
+
+	/* it reads as zeros then, here and there */
+	if (madvise(pktq_slot(q, from), (size_t)(end - from) *
+	    PKTQ_SLOT_SIZE, MADV_REMOVE) == -1)
+		return (-1);
+	for (i = from; i < end; i++)
+		if (q->state[i] & SLOT_TOUCHED) {
+			q->state[i] &= ~SLOT_TOUCHED;
+			q->ntouched--;
+		}
+	return (0);
+}
+
+/*
+ * Producer: give back the memory of slots that nobody has needed since the
+ * last time, but for a few.  To be called now and then, while it returns 1:
+ * some were needed, and may not be next time.
+ */
+int
+pktq_trim(struct pktq *q)
+{
+	uint32_t	 per = (uint32_t)(round_page(1) / PKTQ_SLOT_SIZE);
+	uint32_t	 i, k, from = 0, cold;
+	uint8_t		 any, all;
+	int		 run = 0, used = q->low != q->nfree;
+
+	if (per == 0)
+		per = 1;
+
+	/* the stack's bottom is what was free all the time */
+	cold = q->low > KEEP_SLOTS ? q->low - KEEP_SLOTS : 0;
+	q->low = q->nfree;
+	for (i = 0; i < cold; i++)
+		q->state[q->free[i]] |= SLOT_COLD;
+	for (i = 0; i <= q->nslots; i += per) {
+		any = 0;
+		all = i < q->nslots ? SLOT_COLD : 0;
+		for (k = i; k < i + per && all != 0; k++) {
+			any |= q->state[k];
+			all &= q->state[k];
+		}
+		if (all != 0 && any & SLOT_TOUCHED) {
+			if (!run)
+				from = i;
+			run = 1;
+		} else if (run) {
+			run = 0;
+			if (forget(q, from, i) == -1)
+				break;
+		}
+	}
+	for (i = 0; i < cold; i++)
+		q->state[q->free[i]] &= ~SLOT_COLD;
+	return (used);
 }
 
 /* Producer: have the bell rung at the next return. */

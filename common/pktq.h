@@ -55,6 +55,8 @@ struct pktq {
 	uint32_t		 nout[PKTQ_CLASSES];	/* not returned yet */
 	int			 urgent;	/* not shown yet */
 	uint32_t		 came_back;	/* slots, ever */
+	uint32_t		 low;		/* of nfree since pktq_trim() */
+	uint32_t		 ntouched;	/* slots that take memory */
 	uint8_t			*state;
 	/* consumer */
 	uint8_t			*held;
@@ -81,6 +83,7 @@ void	 pktq_urgent(struct pktq *);
 void	 pktq_flush(struct pktq *);
 int	 pktq_reclaim(struct pktq *);
 void	 pktq_want_slots(struct pktq *);
+int	 pktq_trim(struct pktq *);
 
 /* Consumer. */
 int	 pktq_attach_consumer(struct pktq *, int, uint32_t, int);

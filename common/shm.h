@@ -5,10 +5,14 @@
 
 #include <sys/types.h>
 
-/* Platform: anonymous shared memory, and a wakeup between processes. */
+/*
+ * Platform: anonymous shared memory, a wakeup between processes, and giving
+ * the system what malloc(3) keeps of what was freed.
+ */
 int	shm_area(size_t);
 int	shm_check(int, size_t);
 int	bell_create(int [2]);
 void	bell_drain(int);
+void	heap_trim(void);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include "shm.h"
@@ -75,4 +76,12 @@ bell_drain(int fd)
 
 	while (read(fd, buf, sizeof(buf)) == (ssize_t)sizeof(buf))
 		continue;
+}
+
+void
+heap_trim(void)
+{
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
 }

@@ -290,6 +290,63 @@ queue_passes(void **state)
 	q_close(&q);
 }
 
+static long
+blocks(int fd)
+{
+	struct stat	 st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	return ((long)st.st_blocks * 512);
+}
+
+/* What a burst took is given back, but not what somebody still has. */
+static void
+queue_trims(void **state)
+{
+	enum { MANY = 4096 };
+	static uint32_t	 slot[MANY];
+	struct pktq	 q;
+	int		 fd, i, k;
+
+	(void)state;
+	fd = pktq_area_create(MANY);
+	assert_int_equal(pktq_attach_producer(&q, fd, MANY, -1), 0);
+	for (k = 0; k < 2; k++) {
+		for (i = 0; i < MANY; i++) {
+			slot[i] = pktq_alloc(&q);
+			assert_int_not_equal(slot[i], PKTQ_NOSLOT);
+			memset(pktq_slot(&q, slot[i]), i & 0xff,
+			    PKTQ_SLOT_SIZE);
+		}
+		assert_int_equal(q.ntouched, MANY);
+		assert_true(blocks(fd) >= MANY * PKTQ_SLOT_SIZE);
+		/* one of a hundred stays */
+		for (i = 0; i < MANY; i++)
+			if (i % 100 != 0)
+				pktq_release(&q, slot[i]);
+		assert_int_equal(pktq_trim(&q), 1);
+		/* they were needed until now */
+		assert_int_equal(q.ntouched, MANY);
+		assert_int_equal(pktq_trim(&q), 0);
+		assert_true(q.ntouched < 256);
+		assert_true(blocks(fd) < 512 * PKTQ_SLOT_SIZE);
+		for (i = 0; i < MANY; i += 100) {
+			assert_int_equal(*pktq_slot(&q, slot[i]), i & 0xff);
+			assert_int_equal(pktq_slot(&q, slot[i])
+			    [PKTQ_SLOT_SIZE - 1], i & 0xff);
+			pktq_release(&q, slot[i]);
+		}
+	}
+	/* and what is used all the time is kept */
+	slot[0] = pktq_alloc(&q);
+	*pktq_slot(&q, slot[0]) = 7;
+	pktq_release(&q, slot[0]);
+	(void)pktq_trim(&q);
+	assert_int_equal(*pktq_slot(&q, slot[0]), 7);
+	pktq_detach(&q);
+	close(fd);
+}
+
 /* A kept slot comes back only after both sides have let go. */
 static void
 queue_keeps(void **state)
@@ -914,6 +971,7 @@ main(void)
 		cmocka_unit_test(ibuf_bounds),
 		cmocka_unit_test(queue_passes),
 		cmocka_unit_test(queue_keeps),
+		cmocka_unit_test(queue_trims),
 		cmocka_unit_test(queue_bells),
 		cmocka_unit_test(queue_express),
 		cmocka_unit_test(queue_order),

@@ -35,6 +35,7 @@
 #include "sockets.h"
 #include "state.h"
 #include "steer.h"
+#include "trim.h"
 #include "udpio.h"
 #include "wg/limit.h"
 
@@ -79,6 +80,7 @@ work(void)
 		train_send();
 	pktq_return_flush(&ce.out);
 	pktq_flush(&ce.in);
+	trim_note();
 	return (more);
 }
 
@@ -139,6 +141,7 @@ start(void)
 		fatalx("doorbell");
 	clock_gettime(CLOCK_REALTIME, &ts);
 	ce.start_time = (uint64_t)ts.tv_sec;
+	trim_init(&ce.in);
 	sockets_start();
 	ce.started = 1;
 }

@@ -29,6 +29,7 @@
 #include "shm.h"
 #include "show.h"
 #include "state.h"
+#include "trim.h"
 
 #define IN_BATCH	256	/* packets of the guests a round */
 #define RUN_BATCH	64	/* flows that get a turn a round */
@@ -77,6 +78,7 @@ work(void)
 	wheel_run(&s->wheel, s->now);
 	pktq_flush(&se.out);
 	pktq_return_flush(&se.in);
+	trim_note();
 	return (more);
 }
 
@@ -142,6 +144,7 @@ start(void)
 	    bell_rang, NULL);
 	if (bell_ev == NULL || event_add(bell_ev, NULL) == -1)
 		fatalx("doorbell");
+	trim_init(&se.out);
 	probe_icmp();
 	se.started = 1;
 }

@@ -53,14 +53,17 @@ struct kind {
 	size_t		 inner;
 	int		 tcp;
 	int		 up;		/* guest to host; 2: to another guest */
+	int		 single;	/* the client knows no trains */
 };
 
 static const struct kind kinds[] = {
-	{ "tcp-up", TCP_PAYLOAD, TCP_INNER, 1, 1 },
-	{ "tcp-down", TCP_PAYLOAD, TCP_INNER, 1, 0 },
-	{ "udp-up", UDP_PAYLOAD, UDP_INNER, 0, 1 },
-	{ "udp-down", UDP_PAYLOAD, UDP_INNER, 0, 0 },
-	{ "overlay", TCP_INNER, TCP_INNER, 0, 2 }
+	{ "tcp-up", TCP_PAYLOAD, TCP_INNER, 1, 1, 0 },
+	{ "tcp-down", TCP_PAYLOAD, TCP_INNER, 1, 0, 0 },
+	{ "tcp-up-single", TCP_PAYLOAD, TCP_INNER, 1, 1, 1 },
+	{ "tcp-down-single", TCP_PAYLOAD, TCP_INNER, 1, 0, 1 },
+	{ "udp-up", UDP_PAYLOAD, UDP_INNER, 0, 1, 0 },
+	{ "udp-down", UDP_PAYLOAD, UDP_INNER, 0, 0, 0 },
+	{ "overlay", TCP_INNER, TCP_INNER, 0, 2, 0 }
 };
 
 static const uint8_t	 key[AEAD_KEY_LEN] = { 1, 2, 3 };
@@ -148,6 +151,26 @@ send_train(int fd, const uint8_t *buf, size_t len, size_t segment)
 	(void)sendmsg(fd, &m, 0);
 }
 
+/* The same one by one, as some clients send and take them. */
+static void
+send_singles(int fd, uint8_t *buf, size_t len, size_t segment)
+{
+	static struct mmsghdr	 m[TRAIN];
+	static struct iovec	 v[TRAIN];
+	unsigned int		 n = 0, done = 0;
+	int			 r;
+
+	for (; len > 0; buf += v[n++].iov_len) {
+		v[n].iov_base = buf;
+		v[n].iov_len = len < segment ? len : segment;
+		len -= v[n].iov_len;
+		m[n].msg_hdr.msg_iov = &v[n];
+		m[n].msg_hdr.msg_iovlen = 1;
+	}
+	while (done < n && (r = sendmmsg(fd, m + done, n - done, 0)) > 0)
+		done += (unsigned int)r;
+}
+
 static struct mmsghdr	 msgs[BATCH];
 static struct iovec	 iovs[BATCH];
 static uint8_t		 bufs[BATCH][BUF];
@@ -205,7 +228,10 @@ source_sealed(int fd, const struct sockaddr_in *to, const struct kind *k)
 			aead_seal(a, counter++, pkt, k->inner, k->inner,
 			    buf + (size_t)i * seg + HEADER);
 		}
-		send_train(fd, buf, n * seg, seg);
+		if (k->single)
+			send_singles(fd, buf, n * seg, seg);
+		else
+			send_train(fd, buf, n * seg, seg);
 	}
 }
 
@@ -333,7 +359,10 @@ batch_down(int in, int out, struct aead_key *a, const struct kind *k,
 		for (i = 0; i < (int)n; i++)
 			aead_seal(a, (*counter)++, plain[i], k->inner,
 			    k->inner, train + (size_t)i * seg + HEADER);
-		send_train(out, train, n * seg, seg);
+		if (k->single)
+			send_singles(out, train, n * seg, seg);
+		else
+			send_train(out, train, n * seg, seg);
 		return ((size_t)r);
 	}
 	if ((c = receive(in)) <= 0)

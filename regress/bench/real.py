@@ -293,6 +293,26 @@ def possible():
     return None if clients() else 'no wireguard-go'
 
 
+def own_mounts():
+    """Namespaces have names, and wireguard-go its sockets, for us alone."""
+    if ctypes.CDLL(None).unshare(0x00020000) != 0:      # CLONE_NEWNS
+        sys.exit('real.py: unshare')
+    run('mount', '--make-rprivate', '/')
+    os.makedirs('/var/run/wireguard', exist_ok=True)
+    run('mount', '-t', 'tmpfs', 'none', '/var/run/wireguard')
+
+
+def found():
+    return [OURS] + [p for p in OTHERS if shutil.which(p)]
+
+
+def alone(seconds, rounds):
+    """For bench.py, in a process of its own: {"client|program|kind": v}."""
+    own_mounts()
+    return {'|'.join(k): v for k, v in
+            measure(found(), KINDS, seconds, rounds, lambda *_: None).items()}
+
+
 def main():
     a = argparse.ArgumentParser()
     a.add_argument('-s', type=float, default=4)
@@ -306,13 +326,8 @@ def main():
     why = possible()
     if why:
         sys.exit('real.py: ' + why)
-    programs = a.program or [OURS] + [p for p in OTHERS if shutil.which(p)]
-    if ctypes.CDLL(None).unshare(0x00020000) != 0:      # CLONE_NEWNS
-        sys.exit('real.py: unshare')
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    run('mount', '--make-rprivate', '/')
-    os.makedirs('/var/run/wireguard', exist_ok=True)
-    run('mount', '-t', 'tmpfs', 'none', '/var/run/wireguard')
+    programs = a.program or found()
+    own_mounts()
     measure(programs, a.k.split(','), a.s, a.r)
 
 

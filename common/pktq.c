@@ -223,6 +223,7 @@ pktq_alloc(struct pktq *q)
 	if (q->nfree == 0)
 		return (PKTQ_NOSLOT);
 	slot = q->free[--q->nfree];
+	q->taken++;
 	if (q->nfree < q->low)
 		q->low = q->nfree;
 	if (!(q->state[slot] & SLOT_TOUCHED))

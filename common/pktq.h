@@ -57,6 +57,7 @@ struct pktq {
 	uint32_t		 came_back;	/* slots, ever */
 	uint32_t		 low;		/* of nfree since pktq_trim() */
 	uint32_t		 ntouched;	/* slots that take memory */
+	uint32_t		 taken;		/* slots, ever */
 	uint8_t			*state;
 	/* consumer */
 	uint8_t			*held;

@@ -110,7 +110,7 @@ static const struct rule rules_common[] = {
 	{ __NR_mmap, ARG_NO_EXEC },	/* malloc, packet queue */
 	{ __NR_munmap, ARG_ANY },	/* malloc */
 	{ __NR_mremap, ARG_ANY },	/* realloc */
-	{ __NR_madvise, ARG_ANY },	/* free */
+	{ __NR_madvise, ARG_ANY },	/* free, packet queue */
 	{ __NR_mprotect, ARG_NO_EXEC },	/* malloc */
 	{ __NR_futex, ARG_ANY },	/* libc and libcrypto locks */
 	{ __NR_getrandom, ARG_ANY },	/* arc4random, libcrypto reseed */
@@ -152,7 +152,7 @@ static const struct rule rules_parent[] = {
 	{ __NR_accept4, ARG_ACCEPT },	/* who takes this one's place */
 	{ __NR_connect, ARG_ANY },	/* syslog */
 	{ __NR_setsockopt, ARG_LISTEN_OPTION },/* listen sockets */
-	{ __NR_getsockopt, ARG_ANY },	/* buffer sizes */
+	{ __NR_getsockopt, ARG_ANY },	/* kind, families of a socket */
 	{ __NR_getsockname, ARG_ANY },	/* getifaddrs */
 	{ __NR_sendto, ARG_SENDTO },	/* syslog, rtnetlink */
 	{ __NR_recvfrom, ARG_ANY },	/* rtnetlink */
@@ -171,7 +171,8 @@ static const struct rule rules_parent[] = {
 static const struct rule rules_crypto[] = {
 	{ __NR_recvmmsg, ARG_ANY },	/* UDP batches */
 	{ __NR_getsockname, ARG_ANY },	/* family and port of a socket */
-	{ __NR_getsockopt, ARG_ANY }	/* does it take both families */
+	{ __NR_getsockopt, ARG_ANY },	/* does it take both families; drops */
+	{ __NR_munlock, ARG_ANY }	/* packets: memory to be given back */
 };
 
 static const struct rule rules_slirp[] = {

@@ -365,6 +365,14 @@ t_opt_steer(void)
 }
 
 static int
+t_munlock(void)
+{
+	static char	 page[4096];
+
+	return (munlock(page, sizeof(page)));
+}
+
+static int
 t_opt_device(void)
 {
 	return (setsockopt(inner, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3));
@@ -583,6 +591,7 @@ static const struct testcase {
 	{ "SO_REUSEADDR", t_opt_reuse, C | S | T, KILLED, P },
 	{ "SO_REUSEPORT", t_opt_share, C | S | T, KILLED, P },
 	{ "SO_ATTACH_REUSEPORT_CBPF", t_opt_steer, C | S | T, KILLED, P },
+	{ "munlock", t_munlock, P | S | T, KILLED, C },
 	{ "SO_BINDTOIFINDEX", t_opt_ifindex, P | C | T, KILLED, S },
 	{ "SO_BINDTODEVICE", t_opt_device, ALL, KILLED, 0 },
 	{ "TCP_CONGESTION", t_opt_congestion, P | C | T, KILLED, S },

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -76,21 +77,27 @@ where(uint8_t type, uint32_t index, size_t len)
 static void
 junk(void **state)
 {
+	static struct steer_msg	 none;
+
 	(void)state;
-	assert_int_equal(where(1, 0, 148), STEER_REST);
+	/* everything, until somebody says what there is */
+	assert_int_equal(where(0, 0, 148), DATA);
+	assert_int_equal(where(4, 0, 1), DATA);
+	assert_int_equal(steer_aim(sock[DATA], &none, 0), 0);
+	assert_int_equal(where(1, 0, 148), STEER_HANDSHAKE);
 	assert_int_equal(where(1, 0, 147), NOWHERE);
-	assert_int_equal(where(2, 0, 92), STEER_REST);
+	assert_int_equal(where(2, 0, 92), STEER_HANDSHAKE);
 	assert_int_equal(where(2, 0, 91), NOWHERE);
-	assert_int_equal(where(3, 0, 64), STEER_REST);
+	assert_int_equal(where(3, 0, 64), STEER_HANDSHAKE);
 	assert_int_equal(where(3, 0, 63), NOWHERE);
-	assert_int_equal(where(4, 0, 32), STEER_REST);
+	assert_int_equal(where(4, 0, 32), STEER_UNKNOWN);
 	assert_int_equal(where(4, 0, 31), NOWHERE);
 	assert_int_equal(where(0, 0, 148), NOWHERE);
 	assert_int_equal(where(5, 0, 148), NOWHERE);
 	assert_int_equal(where(4, 0, 1), NOWHERE);
 	assert_int_equal(where(0, 0, 0), NOWHERE);
 	/* several that came together are longer than one */
-	assert_int_equal(where(1, 0, 180), STEER_REST);
+	assert_int_equal(where(1, 0, 180), STEER_HANDSHAKE);
 }
 
 /* The sessions that there are, to the last of a full list, and no other. */
@@ -109,19 +116,20 @@ sessions(void **state)
 			m.index[i] = 0x01000000 + i * 0x3fff0;
 		for (i = 0; i < m.n[STEER_LITTLE]; i++)
 			m.index[n + i] = 0x01000001 + i * 0x3fff0;
-		steer_aim(sock[DATA], &m, 0);
+		assert_int_equal(steer_aim(sock[DATA], &m, 0), 0);
 		for (i = 0; i < n; i++) {
 			assert_int_equal(where(4, m.index[i], 32), DATA);
 			assert_int_equal(where(4, m.index[i] + 2, 32),
-			    STEER_REST);
+			    STEER_UNKNOWN);
 		}
 		for (i = 0; i < m.n[STEER_LITTLE]; i++)
 			assert_int_equal(where(4, m.index[n + i], 200),
 			    STEER_LIGHT);
-		assert_int_equal(where(1, m.index[0], 148), STEER_REST);
+		assert_int_equal(where(1, m.index[0], 148),
+		    STEER_HANDSHAKE);
 		assert_int_equal(where(4, m.index[0], 31), NOWHERE);
-		assert_int_equal(where(4, 0, 32), STEER_REST);
-		assert_int_equal(where(4, UINT32_MAX, 32), STEER_REST);
+		assert_int_equal(where(4, 0, 32), STEER_UNKNOWN);
+		assert_int_equal(where(4, UINT32_MAX, 32), STEER_UNKNOWN);
 	}
 }
 
@@ -133,10 +141,42 @@ many(void **state)
 
 	(void)state;
 	m.many = 1;
-	steer_aim(sock[DATA], &m, 7);
+	assert_int_equal(steer_aim(sock[DATA], &m, 7), 0);
 	assert_int_equal(where(4, 0x07123456, 32), DATA);
-	assert_int_equal(where(4, 0x08123456, 32), STEER_REST);
-	assert_int_equal(where(1, 0x07123456, 148), STEER_REST);
+	assert_int_equal(where(4, 0x08123456, 32), STEER_UNKNOWN);
+	assert_int_equal(where(1, 0x07123456, 148),
+	    STEER_HANDSHAKE);
+}
+
+/* Where the kernel will not steer there is one socket, and it has it all. */
+static void
+refused(void **state)
+{
+	struct ipaddr	 lo;
+	int		 s[STEER_SIDES], i;
+
+	(void)state;
+	/* a file is no socket: the first step fails */
+	errno = 0;
+	assert_int_equal(ipaddr_parse(&lo, "127.0.0.1"), 0);
+	i = open("/dev/null", O_RDONLY);
+	assert_int_equal(steer_open(i, &lo, 1, 1, s), -1);
+	close(i);
+	for (i = 0; i < STEER_SIDES; i++)
+		assert_int_equal(s[i], -1);
+	/* bound to a device, it is in no group with others */
+	i = socket(AF_INET, SOCK_DGRAM, 0);
+	to.sin_port = 0;
+	if (setsockopt(i, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) == 0) {
+		socklen_t	 len = sizeof(to);
+
+		assert_int_equal(bind(i, (struct sockaddr *)&to, len), 0);
+		assert_int_equal(getsockname(i, (struct sockaddr *)&to,
+		    &len), 0);
+		assert_int_equal(steer_open(i, &lo, ntohs(to.sin_port), 1,
+		    s), -1);
+	}
+	close(i);
 }
 
 /* The port is still one daemon's. */
@@ -158,6 +198,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(junk, setup, teardown),
 		cmocka_unit_test_setup_teardown(sessions, setup, teardown),
 		cmocka_unit_test_setup_teardown(many, setup, teardown),
+		cmocka_unit_test_setup_teardown(refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(taken, setup, teardown)
 	};
 

@@ -298,6 +298,7 @@ links_set(const struct conf_links *c)
 		return;
 	if ((dev = wg_device_new(&link_ops, NULL, mono_now())) == NULL)
 		fatal(NULL);
+	dev->names.gateway = (uint8_t)self;
 	derive(self, key, psk);
 	if (wg_device_set_key(dev, key) == -1)
 		fatalx("gateway peer: key");

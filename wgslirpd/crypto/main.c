@@ -12,6 +12,7 @@
  */
 
 #include <sys/types.h>
+#include <sys/mman.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
@@ -141,6 +142,8 @@ start(void)
 		fatalx("doorbell");
 	clock_gettime(CLOCK_REALTIME, &ts);
 	ce.start_time = (uint64_t)ts.tv_sec;
+	/* locked memory is not given back; keys are elsewhere */
+	(void)munlock(ce.in.pool, ce.in.pool_size);
 	trim_init(&ce.in);
 	sockets_start();
 	ce.started = 1;

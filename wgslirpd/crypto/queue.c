@@ -67,9 +67,14 @@ static enum pktq_class
 class_of(const struct wg_peer *p)
 {
 	static uint32_t	 mark;		/* behind the last one in bulk */
+	static uint32_t	 turns;
 
 	if (!steer_light(p))
 		return (PKTQ_BULK);
+	if (turns != steer_turns()) {
+		turns = steer_turns();
+		mark = pktq_bulk_mark(&ce.in);
+	}
 	if (steer_crowded() && !pktq_bulk_done(&ce.in, mark) &&
 	    pktq_reclaim(&ce.in) == -1)
 		fatalx("slirp broke the packet queue");

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,13 +21,23 @@
 #include "udpio.h"
 
 #define RX_ROUNDS	32	/* receive calls a round */
+#define SIDE_ROUNDS	8	/* of what is beside */
 #define RX_BYTES	(2U << 20)	/* and about so much in them */
-#define REST_ROUNDS	8		/* of what anybody can send, */
-#define REST_CALM	16		/* and if it was more than that */
-#define REST_LOADED	32		/* handshakes among them */
-#define REST_PAUSE	1000		/* microseconds until the next */
+#define PORTION		64	/* datagrams of what anybody can send, */
+#define CALM		16	/* and if there were more than that */
+#define PAUSE		1000	/* microseconds until the next */
+#define LOADED		32	/* handshakes in a portion */
 #define TRAIN_MAX	65507	/* bytes */
 #define TRAIN_SEGMENTS	64
+
+/* A socket beside another one, on the same port. */
+struct side {
+	struct udp_socket	*s;
+	int			 fd;		/* -1: there is none */
+	struct event		*ev;
+	struct event		*pause;		/* until it is read again */
+	uint32_t		 drops;		/* that were counted */
+};
 
 struct udp_socket {
 	int		 fd;
@@ -35,11 +46,9 @@ struct udp_socket {
 	struct sockaddr_storage	 bound;
 	struct event	*rev;
 	struct event	*wev;
-	int		 side[STEER_SIDES];	/* on the same port; -1 */
-	struct event	*sev[STEER_SIDES];
-	struct event	*pause;		/* of what anybody can send */
-	unsigned int	 cut;		/* portions of it, in a row */
-	uint32_t	 drops[STEER_SIDES + 1];	/* counted; own last */
+	struct side	 side[STEER_SIDES];
+	unsigned int	 cut;		/* portions of handshakes, in a row */
+	uint32_t	 drops;
 };
 
 /* Datagrams that are ready to be sent in one call. */
@@ -69,7 +78,7 @@ static int			 nstaged;
 /* Buffers that are received into; taking what is small interrupts the rest. */
 enum {
 	LANE_DATA,
-	LANE_REST
+	LANE_SIDE
 };
 #define CROWD		65536	/* bytes that others wait for, about */
 
@@ -162,36 +171,40 @@ train_len(void)
 	return (train.len);
 }
 
-/* One buffer: the datagrams that the kernel has joined, each. */
-static void
+/* One buffer: the datagrams that the kernel has joined, each.  How many. */
+static int
 input(struct udpio_rx *rx, mono_t now)
 {
 	size_t	 off, n;
+	int	 count = 0;
 
-	for (off = 0; off < rx->len; off += n) {
+	for (off = 0; off < rx->len; off += n, count++) {
 		n = rx->len - off < rx->segment ? rx->len - off : rx->segment;
 		if (first == NULL || !first(rx->buf + off, n, &rx->from,
 		    rx->ecn, now))
 			wg_input(ce.dev, rx->buf + off, n, &rx->from, rx->ecn,
 			    now);
 	}
+	return (count);
 }
 
 /*
- * Take what is at a socket, up to so many batches; many says whether that was
- * not all.  Returns the number of buffers.
+ * Take what is at a socket, in so many batches at most, none of which begins
+ * after so many datagrams; *many says whether that was not all.  Returns their
+ * number.
  */
 static int
-take(struct udp_socket *s, int fd, int lane, int rounds, int *many)
+take(struct udp_socket *s, int fd, int lane, int rounds, int most, int *many)
 {
-	int		 beside = lane == LANE_DATA ? s->side[STEER_LIGHT] : -1;
+	int		 beside = lane == LANE_DATA ?
+			    s->side[STEER_LIGHT].fd : -1;
 	struct udpio_rx	 rx[UDPIO_BATCH];
 	size_t		 bytes = 0, crowd = 0;
 	mono_t		 now;
 	int		 i, r, full, total = 0, more;
 
 	*many = 0;
-	for (; rounds > 0 && bytes < RX_BYTES; rounds--) {
+	for (; rounds > 0 && bytes < RX_BYTES && total < most; rounds--) {
 		if ((r = udpio_recv(fd, lane, rx, &full)) == -1) {
 			/* an ICMP error about something that we sent */
 			if (errno != EAGAIN && errno != EINTR)
@@ -200,19 +213,19 @@ take(struct udp_socket *s, int fd, int lane, int rounds, int *many)
 		}
 		now = mono_now();
 		ce.dev->count.wg_rx_batches++;
-		total += r;
 		for (i = 0; i < r; i++) {
 			/* who sends little does not wait behind who does not */
 			crowd += rx[i].len;
 			if (crowd > CROWD) {
 				crowd = 0;
 				if (beside != -1 && steer_crowded() &&
-				    take(s, beside, LANE_REST, 1, &more) > 0)
+				    take(s, beside, LANE_SIDE, 1, INT_MAX,
+				    &more) > 0)
 					pktq_flush(&ce.in);
 			}
 			rx[i].from.sock = (uint32_t)(s - sock);
 			bytes += rx[i].len;
-			input(&rx[i], now);
+			total += input(&rx[i], now);
 		}
 		if (!full)
 			return (total);
@@ -225,13 +238,12 @@ take(struct udp_socket *s, int fd, int lane, int rounds, int *many)
 static void
 udp_readable(evutil_socket_t fd, short what, void *arg)
 {
-	struct udp_socket	*s = arg;
-	int			 many;
+	int	 many;
 
 	(void)what;
 	/* there may be much to open first */
 	train_send();
-	(void)take(s, fd, LANE_DATA, RX_ROUNDS, &many);
+	(void)take(arg, fd, LANE_DATA, RX_ROUNDS, INT_MAX, &many);
 	if (many)
 		rx_full = 1;
 	/* there may be much to seal first */
@@ -241,46 +253,66 @@ udp_readable(evutil_socket_t fd, short what, void *arg)
 static void
 light_readable(evutil_socket_t fd, short what, void *arg)
 {
-	int	 many;
+	struct side	*b = arg;
+	int		 many;
 
 	(void)what;
-	(void)take(arg, fd, LANE_REST, REST_ROUNDS, &many);
+	(void)take(b->s, fd, LANE_SIDE, SIDE_ROUNDS, INT_MAX, &many);
+	if (many)
+		rx_full = 1;
 	pktq_flush(&ce.in);
 }
 
 /*
- * What anybody can send is taken in portions: at most so much of it in a
- * millisecond, however much comes.  The kernel's buffer for it is small.
+ * What anybody can send is taken in portions: about so much of it in a
+ * millisecond, however much comes.
  */
-static void
-rest_readable(evutil_socket_t fd, short what, void *arg)
+static int
+take_portion(struct side *b)
 {
-	static const struct timeval	 tv = { 0, REST_PAUSE };
-	struct udp_socket		*s = arg;
-	uint32_t			 waiting = ce.dev->phead;
+	static const struct timeval	 tv = { 0, PAUSE };
 	int				 many;
 
-	(void)what;
-	if (take(s, fd, LANE_REST, REST_ROUNDS, &many) > REST_CALM) {
-		event_del(s->sev[STEER_REST]);
-		event_add(s->pause, &tv);
+	if (take(b->s, b->fd, LANE_SIDE, SIDE_ROUNDS, PORTION, &many) >
+	    CALM) {
+		event_del(b->ev);
+		event_add(b->pause, &tv);
 	}
-	/* again more want a session than there is time for */
-	if (!many || ce.dev->phead - waiting < REST_LOADED)
-		s->cut = 0;
-	else if (s->cut++ > 0)
-		wg_under_load(ce.dev, mono_now());
 	pktq_flush(&ce.in);
+	return (many);
 }
 
 static void
-rest_again(evutil_socket_t fd, short what, void *arg)
+unknown_readable(evutil_socket_t fd, short what, void *arg)
 {
-	struct udp_socket	*s = arg;
+	(void)fd;
+	(void)what;
+	(void)take_portion(arg);
+}
+
+static void
+handshake_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct side	*b = arg;
+	uint32_t	 waiting = ce.dev->phead;
 
 	(void)fd;
 	(void)what;
-	event_add(s->sev[STEER_REST], NULL);
+	/* again more want a session than there is time for */
+	if (!take_portion(b) || ce.dev->phead - waiting < LOADED)
+		b->s->cut = 0;
+	else if (b->s->cut++ > 0)
+		wg_under_load(ce.dev, mono_now());
+}
+
+static void
+side_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct side	*b = arg;
+
+	(void)fd;
+	(void)what;
+	event_add(b->ev, NULL);
 }
 
 static void
@@ -333,10 +365,11 @@ sockets_drops(void)
 	int			 i;
 
 	for (s = sock; s < sock + nsock; s++) {
-		n += new_drops(s->fd, &s->drops[STEER_SIDES]);
+		n += new_drops(s->fd, &s->drops);
 		for (i = 0; i < STEER_SIDES; i++)
-			if (s->side[i] != -1)
-				n += new_drops(s->side[i], &s->drops[i]);
+			if (s->side[i].fd != -1)
+				n += new_drops(s->side[i].fd,
+				    &s->side[i].drops);
 	}
 	return (n);
 }
@@ -344,34 +377,39 @@ sockets_drops(void)
 static void
 close_sides(struct udp_socket *s)
 {
-	int	 i;
+	struct side	*b;
 
-	for (i = 0; i < STEER_SIDES; i++) {
-		if (s->side[i] == -1)
-			continue;
-		if (s->sev[i] != NULL)
-			event_free(s->sev[i]);
-		close(s->side[i]);
+	for (b = s->side; b < s->side + STEER_SIDES; b++) {
+		if (b->ev != NULL)
+			event_free(b->ev);
+		if (b->pause != NULL)
+			event_free(b->pause);
+		if (b->fd != -1)
+			close(b->fd);
 	}
-	if (s->pause != NULL)
-		event_free(s->pause);
-	s->pause = NULL;
 }
 
+/* The last one is never read. */
 static void
-open_sides(struct udp_socket *s, const int side[STEER_SIDES])
+open_sides(struct udp_socket *s, const int fd[STEER_SIDES])
 {
-	static const event_callback_fn	 fn[STEER_SIDES] = { rest_readable,
-					    light_readable, NULL };
+	static const event_callback_fn	 fn[STEER_JUNK] = {
+		handshake_readable, unknown_readable, light_readable
+	};
+	struct side			*b;
 	int				 i;
 
-	if ((s->pause = evtimer_new(evbase, rest_again, s)) == NULL)
-		fatalx("event_new failed");
 	for (i = 0; i < STEER_SIDES; i++) {
-		s->side[i] = side[i];
-		s->sev[i] = NULL;
-		if (side[i] != -1 && fn[i] != NULL && (s->sev[i] = event_new(evbase, side[i],
-		    EV_READ | EV_PERSIST, fn[i], s)) == NULL)
+		b = &s->side[i];
+		memset(b, 0, sizeof(*b));
+		b->s = s;
+		b->fd = fd[i];
+		if (b->fd == -1 || i == STEER_JUNK)
+			continue;
+		b->ev = event_new(evbase, b->fd, EV_READ | EV_PERSIST, fn[i],
+		    b);
+		b->pause = evtimer_new(evbase, side_again, b);
+		if (b->ev == NULL || b->pause == NULL)
 			fatalx("event_new failed");
 	}
 }
@@ -383,8 +421,8 @@ listen_to(struct udp_socket *s)
 
 	event_add(s->rev, NULL);
 	for (i = 0; i < STEER_SIDES; i++)
-		if (s->side[i] != -1 && s->sev[i] != NULL)
-			event_add(s->sev[i], NULL);
+		if (s->side[i].ev != NULL)
+			event_add(s->side[i].ev, NULL);
 }
 
 void
@@ -397,11 +435,12 @@ sockets_open(void)
 	train_send();
 	ce.dev->count.wg_drop_kernel += sockets_drops();
 	memcpy(old, sock, sizeof(old));
-	for (i = 0; i < nsock; i++) {
-		event_free(sock[i].rev);
-		event_free(sock[i].wev);
-		close(sock[i].fd);
-		close_sides(&sock[i]);
+	memset(sock, 0, sizeof(sock));
+	for (i = 0; i < nold; i++) {
+		event_free(old[i].rev);
+		event_free(old[i].wev);
+		close(old[i].fd);
+		close_sides(&old[i]);
 	}
 	blocked = 0;
 	nsock = nstaged;

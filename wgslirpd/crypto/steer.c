@@ -9,19 +9,22 @@
 
 #include "links.h"
 #include "log.h"
+#include "sockets.h"
 #include "state.h"
 #include "steer.h"
 
 #define EVERY		MONO_MS(100)
 #define SOON		MONO_MS(5)
-#define EVERY_MANY	MONO_SEC(1)	/* there is nothing to tell */
 #define MUCH		(128 * 1024)	/* bytes in that time */
 #define LITTLE		(32 * 1024)
+#define QUIET		20		/* times */
+#define SHARE		20		/* of the time, at most, for looking */
 
 /* What a peer has sent. */
 struct seen {
 	uint64_t	 rx;		/* bytes, when looked last */
 	uint8_t		 heavy;
+	uint8_t		 quiet;		/* looks since it sent much */
 };
 
 static struct seen		*seen;	/* by the peer's number */
@@ -32,6 +35,8 @@ static uint64_t			 sessions;	/* that were made */
 static uint32_t			 nheavy;
 static uint64_t			 datagrams;
 static int			 again;
+static uint32_t			 turns;
+static mono_t			 looked;
 
 static int
 ascending(const void *a, const void *b)
@@ -61,8 +66,9 @@ seen_of(const struct wg_peer *p)
 	return (&seen[p->id]);
 }
 
+/* What a peer has sent in so much time, and what that makes of it. */
 static void
-look_at(const struct wg_peer *p)
+look_at(const struct wg_peer *p, mono_t took)
 {
 	struct seen	*v = seen_of(p);
 	uint64_t	 sent;
@@ -72,7 +78,18 @@ look_at(const struct wg_peer *p)
 	/* another one may have the number now */
 	sent = p->rx_bytes >= v->rx ? p->rx_bytes - v->rx : 0;
 	v->rx = p->rx_bytes;
-	v->heavy = sent >= MUCH || (v->heavy && sent > LITTLE);
+	sent = sent * EVERY / took;
+	if (sent >= MUCH) {
+		v->heavy = 1;
+		v->quiet = 0;
+	} else if (v->heavy && (sent > LITTLE || ++v->quiet < QUIET)) {
+		/* what it sent before has been read by then */
+		if (sent > LITTLE)
+			v->quiet = 0;
+	} else if (v->heavy) {
+		v->heavy = 0;
+		turns++;
+	}
 	nheavy += v->heavy;
 }
 
@@ -112,6 +129,12 @@ steer_light(const struct wg_peer *p)
 	return (p->id >= nseen || !seen[p->id].heavy);
 }
 
+uint32_t
+steer_turns(void)
+{
+	return (turns);
+}
+
 int
 steer_crowded(void)
 {
@@ -125,41 +148,70 @@ steer_again(void)
 	next = 0;
 }
 
-void
-steer_run(mono_t now)
+/* All peers, at most so often that it takes a small part of the time. */
+static void
+look(mono_t now)
+{
+	const struct wg_peer	*p;
+	mono_t			 cost;
+
+	datagrams = ce.dev->count.wg_rx_datagrams;
+	ce.dev->count.wg_drop_kernel += sockets_drops();
+	nheavy = 0;
+	TAILQ_FOREACH(p, &ce.dev->peers, entry)
+		look_at(p, now - looked);
+	looked = now;
+	cost = SHARE * (mono_now() - now);
+	next = now + (cost > EVERY ? cost : EVERY);
+}
+
+/* What there is to tell; whether it is anything new. */
+static int
+compose(void)
 {
 	const struct wg_device	*links = links_device();
-	const struct wg_peer	*p;
-	uint64_t		 made = ce.dev->count.wg_tx_responses +
-				    ce.dev->count.wg_rx_responses;
 
-	if (now >= next && (datagrams != ce.dev->count.wg_rx_datagrams ||
-	    again)) {
-		next = now + (told.many ? EVERY_MANY : EVERY);
-		datagrams = ce.dev->count.wg_rx_datagrams;
-		nheavy = 0;
-		TAILQ_FOREACH(p, &ce.dev->peers, entry)
-			look_at(p);
-	} else if (made == sessions || now < soon || told.many)
-		return;		/* a new session is told at once */
-	sessions = made;
-	soon = now + SOON;
 	memset(&new, 0, sizeof(new));
 	/* other gateways speak for many */
 	if (links != NULL)
 		collect(links, STEER_HEAVY, 1);
 	collect(ce.dev, STEER_HEAVY, 0);
 	collect(ce.dev, STEER_LITTLE, 0);
-	if (new.many)
-		new.n[STEER_HEAVY] = new.n[STEER_LITTLE] = 0;
+	if (new.many) {
+		memset(&new, 0, sizeof(new));
+		new.many = 1;
+	}
 	qsort(new.index, new.n[STEER_HEAVY], sizeof(new.index[0]), ascending);
 	qsort(new.index + new.n[STEER_HEAVY], new.n[STEER_LITTLE],
 	    sizeof(new.index[0]), ascending);
-	if (new.many)
-		memset(new.index, 0, sizeof(new.index));
-	if (!again && memcmp(&new, &told, sizeof(new)) == 0)
+	return (again || memcmp(&new, &told, sizeof(new)) != 0);
+}
+
+void
+steer_run(mono_t now)
+{
+	uint64_t	 made = ce.dev->count.wg_tx_responses +
+			    ce.dev->count.wg_rx_responses;
+	mono_t		 cost;
+	int		 due;
+
+	due = now >= next && (again ||
+	    datagrams != ce.dev->count.wg_rx_datagrams);
+	if (due)
+		look(now);
+	/* a new session is told at once */
+	else if (made == sessions || now < soon || told.many)
 		return;
-	again = 0;
-	told = new;
-	imsgev_must(&ce.parent, IMSG_STEER, 0, -1, &told, sizeof(told));
+	/* one that the parent has not taken yet is enough */
+	if (imsgbuf_queuelen(&ce.parent.ibuf) > 0)
+		return;
+	sessions = made;
+	if (compose()) {
+		again = 0;
+		told = new;
+		imsgev_must(&ce.parent, IMSG_STEER, 0, -1, &told,
+		    sizeof(told));
+	}
+	cost = SHARE * (mono_now() - now);
+	soon = now + (cost > SOON ? cost : SOON);
 }

@@ -19,6 +19,9 @@ void	 steer_again(void);
 /* Does anybody send so much that others would wait behind it? */
 int	 steer_crowded(void);
 
+/* Grows whenever one who sent much has become one of those others. */
+uint32_t steer_turns(void);
+
 /* Is the peer one of those others? */
 int	 steer_light(const struct wg_peer *);
 

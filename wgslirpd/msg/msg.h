@@ -13,7 +13,7 @@
 
 /* What the processes have room for, and agree upon. */
 #define MAX_LISTEN		16
-#define STEER_MAX		1024	/* sessions that the kernel knows */
+#define STEER_MAX		512	/* sessions that the kernel knows */
 #define MAX_SERVICES		256
 #define MAX_RULES		65536
 #define MAX_TABLES		1024
@@ -173,7 +173,8 @@ struct steer_msg {
 
 /* Sockets beside one that takes the data of sessions. */
 enum steer_side {
-	STEER_REST,			/* handshakes, unknown sessions */
+	STEER_HANDSHAKE,
+	STEER_UNKNOWN,			/* data of sessions there are not */
 	STEER_LIGHT,			/* peers that send little */
 	STEER_JUNK,			/* nobody reads it: it is full */
 	STEER_SIDES

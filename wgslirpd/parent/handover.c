@@ -33,10 +33,8 @@ enum {
 	NEXT_END,
 	NEXT_GO,
 	NEXT_BYE,
-	NEXT_REST,		/* beside the UDP socket before: as in */
-				/* enum steer_side */
-	NEXT_LIGHT,
-	NEXT_JUNK
+	NEXT_SIDE		/* the first of enum steer_side, of the UDP */
+				/* socket before; the others follow */
 };
 
 static struct imsgbuf	 ibuf;		/* to the next one, or the one before */
@@ -150,7 +148,7 @@ next_came(evutil_socket_t fd, short what, void *arg)
 	for (i = 0; i < env.listens.n; i++) {
 		give(NEXT_UDP, env.listens.fd[i]);
 		for (k = 0; k < STEER_SIDES; k++)
-			give(NEXT_REST + (uint32_t)k,
+			give(NEXT_SIDE + (uint32_t)k,
 			    env.listens.side[i][k]);
 	}
 	for (i = 0; i < env.services.n; i++)
@@ -232,12 +230,13 @@ take(struct imsg *imsg, struct listen_set *udp, struct service_set *services)
 			udp->side[udp->n][i] = -1;
 		udp->fd[udp->n++] = fd;
 		break;
-	case NEXT_REST:
-	case NEXT_LIGHT:
-	case NEXT_JUNK:
+	case NEXT_SIDE + STEER_HANDSHAKE:
+	case NEXT_SIDE + STEER_UNKNOWN:
+	case NEXT_SIDE + STEER_LIGHT:
+	case NEXT_SIDE + STEER_JUNK:
 		if (udp->n == 0)
 			errx(1, "-R: a socket beside none");
-		udp->side[udp->n - 1][type - NEXT_REST] = fd;
+		udp->side[udp->n - 1][type - NEXT_SIDE] = fd;
 		break;
 	case NEXT_SERVICE:
 		add_service(services, fd);

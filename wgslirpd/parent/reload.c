@@ -61,8 +61,9 @@ reload_steer(struct imsg *imsg)
 	    m.n[STEER_LITTLE] > STEER_MAX - m.n[STEER_HEAVY])
 		bad_imsg("crypto", IMSG_STEER);
 	for (i = 0; i < env.listens.n; i++)
-		if (env.listens.side[i][0] != -1)
-			steer_aim(env.listens.fd[i], &m, env.conf->g.gateway);
+		if (env.listens.side[i][0] != -1 && steer_aim(
+		    env.listens.fd[i], &m, env.conf->g.gateway) == -1)
+			log_debug("sessions: %s", strerror(errno));
 }
 
 /* Send a configuration for staging, with the sockets to listen on. */

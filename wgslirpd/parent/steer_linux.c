@@ -21,7 +21,12 @@
 #include "steer.h"
 
 /* Bytes that wait at a socket; at the last one the least there can be. */
-static const int	 buffer[STEER_SIDES] = { 256 * 1024, 1024 * 1024, 0 };
+static const int	 buffer[STEER_SIDES] = {
+	4 * 1024 * 1024,		/* many may come back at once */
+	1024 * 1024,
+	1024 * 1024,
+	0
+};
 
 /* Messages of the protocol (paper, 5.4): the first byte, and their length. */
 #define MSG_INITIATION	1
@@ -38,7 +43,7 @@ static const int	 buffer[STEER_SIDES] = { 256 * 1024, 1024 * 1024, 0 };
 #define TO_DATA		0
 #define TO_SIDE(side)	(1 + (side))
 
-#define BLOCK		64		/* sessions that are looked at in turn */
+#define BLOCK		64	/* sessions that are looked at in turn */
 #define MAX_INSNS	(32 + 2 * STEER_MAX + 3 * (STEER_MAX / BLOCK + 2))
 _Static_assert(MAX_INSNS <= BPF_MAXINSNS, "the kernel takes the program");
 
@@ -91,7 +96,7 @@ junk(struct prog *p)
 		JEQ(p, msgs[i].type, 0, 3);
 		LOAD_LEN(p);
 		JGE(p, msgs[i].len, 0, 1);
-		RET(p, TO_SIDE(STEER_REST));
+		RET(p, TO_SIDE(STEER_HANDSHAKE));
 	}
 	LOAD_BYTE(p, 0);
 	JEQ(p, MSG_DATA, 1, 0);
@@ -148,20 +153,34 @@ beside(int fd, const struct ipaddr *addr, uint16_t port, int offload,
 	return (s);
 }
 
+static int
+attach(int fd, struct prog *p)
+{
+	struct sock_fprog	 fp;
+
+	fp.len = p->n;
+	fp.filter = p->f;
+	return (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &fp,
+	    sizeof(fp)));
+}
+
 int
 steer_open(int fd, const struct ipaddr *addr, uint16_t port, int offload,
     int side[STEER_SIDES])
 {
-	static const struct steer_msg	 none;
-	int				 i, save, on = 1;
+	struct prog	 all;
+	int		 i, save, on = 1;
 
 	for (i = 0; i < STEER_SIDES; i++)
 		side[i] = -1;
+	all.n = 0;
+	RET(&all, TO_DATA);
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == -1)
 		return (-1);
-	/* until the rest is there, its datagrams go to the first */
-	for (i = 0; i < STEER_SIDES; i++)
-		if ((side[i] = beside(fd, addr, port, offload,
+	for (i = 0; i < STEER_SIDES; i++) {
+		/* without a program nothing may go where nobody reads */
+		if ((i == STEER_JUNK && attach(fd, &all) == -1) ||
+		    (side[i] = beside(fd, addr, port, offload,
 		    (enum steer_side)i)) == -1) {
 			save = errno;
 			while (i-- > 0) {
@@ -171,20 +190,19 @@ steer_open(int fd, const struct ipaddr *addr, uint16_t port, int offload,
 			errno = save;
 			return (-1);
 		}
-	steer_aim(fd, &none, 0);
+	}
 	return (0);
 }
 
-void
-steer_aim(int fd, const struct steer_msg *m, uint8_t gateway)
+/* Those that there are, or, if they are too many, those that may be. */
+static int
+aim(int fd, const struct steer_msg *m, int many, uint8_t gateway)
 {
-	struct sock_fprog	 fp;
-	struct prog		 p;
+	struct prog	 p;
 
 	p.n = 0;
 	junk(&p);
-	if (m->many) {
-		/* whose number is ours may be one; the list would be long */
+	if (many) {
 		LOAD_BYTE(&p, INDEX_OFF);
 		JEQ(&p, gateway, 0, 1);
 		RET(&p, TO_DATA);
@@ -194,10 +212,15 @@ steer_aim(int fd, const struct steer_msg *m, uint8_t gateway)
 		sessions(&p, m->index + m->n[STEER_HEAVY],
 		    m->n[STEER_LITTLE], TO_SIDE(STEER_LIGHT));
 	}
-	RET(&p, TO_SIDE(STEER_REST));
-	fp.len = p.n;
-	fp.filter = p.f;
-	/* without it the sockets share what comes, and take everything */
-	(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &fp,
-	    sizeof(fp));
+	RET(&p, TO_SIDE(STEER_UNKNOWN));
+	return (attach(fd, &p));
+}
+
+int
+steer_aim(int fd, const struct steer_msg *m, uint8_t gateway)
+{
+	if (!m->many && aim(fd, m, 0, gateway) == 0)
+		return (0);
+	/* kernels have a limit of their own for programs */
+	return (aim(fd, m, 1, gateway));
 }

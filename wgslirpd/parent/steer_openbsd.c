@@ -23,10 +23,12 @@ steer_open(int fd, const struct ipaddr *addr, uint16_t port, int offload,
 	return (-1);
 }
 
-void
+int
 steer_aim(int fd, const struct steer_msg *m, uint8_t gateway)
 {
 	(void)fd;
 	(void)m;
 	(void)gateway;
+	errno = EOPNOTSUPP;
+	return (-1);
 }

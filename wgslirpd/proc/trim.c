@@ -15,6 +15,7 @@
 static const struct timeval	 every = { 10, 0 };
 static struct pktq		*queue;
 static struct event		*ev;
+static uint32_t			 taken;		/* when there was no more */
 static int			 pending;
 
 static void
@@ -29,8 +30,10 @@ trim(evutil_socket_t fd, short what, void *arg)
 	pending = pktq_trim(queue);
 	if (pending)
 		event_add(ev, &every);
-	else
+	else {
 		heap_trim();
+		taken = queue->taken;
+	}
 }
 
 void
@@ -44,7 +47,8 @@ trim_init(struct pktq *q)
 void
 trim_note(void)
 {
-	if (pending || queue->ntouched < MUCH)
+	/* an idle process is not woken for what it could not give back */
+	if (pending || queue->ntouched < MUCH || queue->taken == taken)
 		return;
 	pending = 1;
 	event_add(ev, &every);

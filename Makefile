@@ -179,6 +179,7 @@ UNIT_LOAD =	$(UNIT_WG) wgslirpd/slirp/net/cksum.o \
 
 LINK_bench_wg.t =	$(UNIT_WG) -lcrypto -lbsd
 LINK_flood.t =		$(UNIT_WG) -lcrypto -lbsd
+LINK_herd.t =		$(UNIT_WG) -lcrypto -lbsd
 LINK_limit.t =		$(UNIT_WG) -lcrypto -lbsd
 LINK_load.t =		$(UNIT_LOAD) -lcrypto -lbsd
 LINK_relay.t =		-lbsd
@@ -221,7 +222,7 @@ UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 		regress/unit/vectors.t
 SIMS =		regress/sim/sim_tcp.t regress/sim/sim_wg.t
 BENCHES =	regress/bench/bench_wg.t regress/bench/flood.t \
-		regress/bench/limit.t \
+		regress/bench/herd.t regress/bench/limit.t \
 		regress/bench/load.t
 TESTS =		$(UNIT_TESTS) $(SIMS) regress/sim/sim_fail.t \
 		regress/sim/sim_many.t \
@@ -334,7 +335,7 @@ regress/sim/sim_many.t regress/sim/sim_tcp.t: $(UNIT_SIM)
 regress/unit/test_wg.t regress/unit/vectors.t regress/sim/sim_wg.t \
     regress/sim/sim_fail.t \
     regress/bench/bench_wg.t regress/bench/flood.t \
-    regress/bench/limit.t: $(UNIT_WG)
+    regress/bench/herd.t regress/bench/limit.t: $(UNIT_WG)
 regress/bench/load.t: $(UNIT_LOAD)
 regress/unit/test_udpio.t: $(UNIT_UDPIO)
 regress/unit/test_steer.t: $(UNIT_STEER)

@@ -29,7 +29,7 @@
 	C(wg_tx_responses, "handshake responses sent")			\
 	C(wg_tx_cookies, "cookie replies sent")				\
 	C(wg_drop_malformed, "messages of unknown type or length")	\
-	C(wg_drop_kernel, "datagrams that the kernel dropped, no messages or no room") \
+	C(wg_drop_kernel, "datagrams that the kernel dropped: junk, no room") \
 	C(wg_drop_mac1, "handshake messages with a bad mac1")		\
 	C(wg_drop_handshake, "handshake messages that failed")		\
 	C(wg_drop_ratelimit, "handshake messages over the rate limit")	\
@@ -48,7 +48,7 @@
 	C(wg_drop_forged, "packets to a peer in another one's name")	\
 	C(wg_drop_staged, "packets dropped waiting for a session")	\
 	C(wg_drop_paused, "packets either way while paused")		\
-	C(wg_drop_cut, "packets and handshakes of peers whose time or quota is over") \
+	C(wg_drop_cut, "packets and handshakes of peers that are shut out") \
 	C(wg_peers_cut, "peers whose time or quota came to an end")	\
 	C(wg_drop_link, "packets between gateways that are for nobody")	\
 	C(wg_drop_send, "datagrams that the system refused to send")	\

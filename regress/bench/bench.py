@@ -256,6 +256,28 @@ def floods():
         g.stop()
 
 
+def herd(n=10000):
+    """All clients come back at once."""
+    k = subprocess.run([BIN + '/herd.t', 'keys', str(n), 'bench'],
+                       capture_output=True, text=True, check=True)
+    g = Gateway(1)
+    try:
+        with open(g.dir + '/conf', 'a') as f:
+            for i, pub in enumerate(k.stdout.split()):
+                f.write('peer "h%d" { public key "%s"\nallowed ips '
+                        '10.78.%d.%d }\n' % (i, pub, i // 250, 1 + i % 250))
+        reload_time(g)
+        out = subprocess.run([BIN + '/herd.t', 'run', str(n), 'bench',
+                              str(PORT), public(g.key), '60'],
+                             capture_output=True, text=True, check=True)
+        served, half, most, last = map(float, out.stdout.split())
+        row('%d clients at once, half have a session' % n, half, 's')
+        row('99 %% of them (%d in the end after %.1f s)' % (served, last),
+            most, 's')
+    finally:
+        g.stop()
+
+
 def scale():
     """A gigabyte among few and many peers, and idle connections."""
     for what, counts in (('peers', (1, 100, 10000)),
@@ -393,6 +415,7 @@ def main():
     try:
         transfers()
         floods()
+        herd()
         scale()
         sizes()
     finally:

@@ -66,7 +66,8 @@ where(uint8_t type, uint32_t index, size_t len)
 	memcpy(b + 4, &index, sizeof(index));
 	assert_int_equal(send(out, b, len, 0), len);
 	for (i = 0; i <= STEER_SIDES; i++)
-		while (i != STEER_JUNK && recv(sock[i], got, sizeof(got), MSG_DONTWAIT) != -1) {
+		while (i != STEER_JUNK && recv(sock[i], got, sizeof(got),
+		    MSG_DONTWAIT) != -1) {
 			assert_int_equal(at, NOWHERE);
 			at = i;
 		}

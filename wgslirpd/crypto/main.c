@@ -93,7 +93,8 @@ wait_events(int more, uint64_t packets)
 	mono_t		 now, next;
 
 	/* no nap over a full receive buffer: it is small for single ones */
-	if (sockets_more() || (!more && !sockets_blocked() && pktq_sleep(&ce.out)))
+	if (sockets_more() || (!more && !sockets_blocked() &&
+	    pktq_sleep(&ce.out)))
 		more = 1;
 	if (more) {
 		event_base_loop(evbase, EVLOOP_NONBLOCK | EVLOOP_ONCE);
@@ -158,10 +159,11 @@ take_pipe(struct imsg *imsg)
 	imsg_is(imsg, &who, sizeof(who));
 	fd = imsg_take_fd(imsg);
 	if (who == PROC_CONTROL && ce.control.ev == NULL)
-		r = imsgev_init(&ce.control, fd, PROC_CONTROL, crypto_show_request,
-		    NULL);
+		r = imsgev_init(&ce.control, fd, PROC_CONTROL,
+		    crypto_show_request, NULL);
 	else if (who == PROC_SLIRP && ce.slirp.ev == NULL)
-		r = imsgev_init(&ce.slirp, fd, PROC_SLIRP, endpoint_input, NULL);
+		r = imsgev_init(&ce.slirp, fd, PROC_SLIRP, endpoint_input,
+		    NULL);
 	if (r == -1)
 		fatalx("bad pipe");
 	imsgev_bound(who == PROC_CONTROL ? &ce.control : &ce.slirp,

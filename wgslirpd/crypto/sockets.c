@@ -17,7 +17,6 @@
 #include "log.h"
 #include "sockets.h"
 #include "state.h"
-#include "steer.h"
 #include "udpio.h"
 
 #define RX_ROUNDS	32	/* receive calls a round */
@@ -69,6 +68,8 @@ static int			 rx_full;	/* more may wait outside */
 static uint16_t			 port;
 static struct train		 train;
 static sockets_fn		*first;
+static int			 crowded;
+static uint32_t			 opened;	/* so many times */
 static struct {
 	int	 fd;
 	int	 side[STEER_SIDES];
@@ -218,7 +219,7 @@ take(struct udp_socket *s, int fd, int lane, int rounds, int most, int *many)
 			crowd += rx[i].len;
 			if (crowd > CROWD) {
 				crowd = 0;
-				if (beside != -1 && steer_crowded() &&
+				if (beside != -1 && crowded &&
 				    take(s, beside, LANE_SIDE, 1, INT_MAX,
 				    &more) > 0)
 					pktq_flush(&ce.in);
@@ -469,7 +470,7 @@ sockets_open(void)
 	}
 	nstaged = 0;
 	(void)sockets_drops();	/* before they were ours */
-	steer_again();
+	opened++;
 	keep_sockets(old, nold);
 }
 
@@ -477,6 +478,20 @@ void
 sockets_first(sockets_fn *fn)
 {
 	first = fn;
+}
+
+/* Grows when there are other sockets. */
+uint32_t
+sockets_opened(void)
+{
+	return (opened);
+}
+
+/* Do some send so much that others had better be read between? */
+void
+sockets_crowd(int on)
+{
+	crowded = on;
 }
 
 /* One more socket of what is being staged; it is this module's then. */

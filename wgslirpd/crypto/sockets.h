@@ -21,6 +21,8 @@ int		 sockets_blocked(void);
 int		 sockets_more(void);
 uint16_t	 sockets_port(void);
 uint64_t	 sockets_drops(void);
+uint32_t	 sockets_opened(void);
+void		 sockets_crowd(int);
 
 /*
  * Who sees each datagram before the device does, or NULL: bytes, length, from

@@ -34,7 +34,8 @@ static mono_t			 next, soon;
 static uint64_t			 sessions;	/* that were made */
 static uint32_t			 nheavy;
 static uint64_t			 datagrams;
-static int			 again;
+static int			 again;		/* whatever was told */
+static uint32_t			 opened;	/* sockets, seen so far */
 static uint32_t			 turns;
 static mono_t			 looked;
 
@@ -141,13 +142,6 @@ steer_crowded(void)
 	return (nheavy > 0);
 }
 
-void
-steer_again(void)
-{
-	again = 1;
-	next = 0;
-}
-
 /* All peers, at most so often that it takes a small part of the time. */
 static void
 look(mono_t now)
@@ -161,6 +155,7 @@ look(mono_t now)
 	TAILQ_FOREACH(p, &ce.dev->peers, entry)
 		look_at(p, now - looked);
 	looked = now;
+	sockets_crowd(nheavy > 0);
 	cost = SHARE * (mono_now() - now);
 	next = now + (cost > EVERY ? cost : EVERY);
 }
@@ -195,6 +190,11 @@ steer_run(mono_t now)
 	mono_t		 cost;
 	int		 due;
 
+	if (opened != sockets_opened()) {
+		opened = sockets_opened();
+		again = 1;
+		next = 0;
+	}
 	due = now >= next && (again ||
 	    datagrams != ce.dev->count.wg_rx_datagrams);
 	if (due)

@@ -13,9 +13,6 @@
 /* Once a round.  Tells the parent what has changed, not too often. */
 void	 steer_run(mono_t);
 
-/* There are other sockets: all of it again. */
-void	 steer_again(void);
-
 /* Does anybody send so much that others would wait behind it? */
 int	 steer_crowded(void);
 

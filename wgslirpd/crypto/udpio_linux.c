@@ -21,7 +21,8 @@ struct lane {
 	struct mmsghdr		 msgs[UDPIO_BATCH];
 	struct iovec		 iovs[UDPIO_BATCH];
 	struct sockaddr_storage	 names[UDPIO_BATCH];
-	_Alignas(struct cmsghdr) uint8_t	 controls[UDPIO_BATCH][CONTROL_LEN];
+	_Alignas(struct cmsghdr)
+	uint8_t			 controls[UDPIO_BATCH][CONTROL_LEN];
 };
 
 static struct lane	 lanes[UDPIO_LANES];
@@ -140,8 +141,8 @@ udpio_offload(int on)
 
 /*
  * Receive a batch into the buffers of a lane.  Returns how many hold something,
- * which they do until the lane's next call; -1 with errno if there is nothing.  *full: the
- * batch was full, whatever of it is worth a look, and more may wait.
+ * which they do until the lane's next call; -1 with errno if there is nothing.
+ * *full: the batch was full, whatever of it is worth a look, and more may wait.
  */
 int
 udpio_recv(int fd, int lane, struct udpio_rx rx[UDPIO_BATCH], int *full)

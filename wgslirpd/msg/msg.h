@@ -60,7 +60,7 @@ enum proc_id {
 	M(IMSG_READY, sizeof(struct sandbox_level), TO_PARENT, NO_FD) \
 	M(IMSG_STAGED, 0, TO_PARENT, NO_FD)	/* it has understood */ \
 	M(IMSG_COMMITTED, 0, TO_PARENT, NO_FD)	/* and does so now */ \
-	M(IMSG_PONG, 0, TO_PARENT, NO_FD)	/* it was asked, and is there */ \
+	M(IMSG_PONG, 0, TO_PARENT, NO_FD)	/* it was asked, is there */ \
 	M(IMSG_STEER, sizeof(struct steer_msg),	/* sessions that there are */ \
 	    WAY(CRYPTO, PARENT), NO_FD) \
 	M(IMSG_LOG, sizeof(struct imsg_log), TO_PARENT, NO_FD) \

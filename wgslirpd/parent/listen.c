@@ -149,8 +149,8 @@ listen_open(const struct config *conf, struct listen_set *set,
 			/* a host without IPv6 is no error for "*" */
 			if (r == 0 && add_socket(set, old, &any6,
 			    l->port != 0 ? l->port : chosen_port(
-			    set->fd[set->n - 1]), conf->g.offload) == -1 && errno != EAFNOSUPPORT &&
-			    errno != EADDRNOTAVAIL)
+			    set->fd[set->n - 1]), conf->g.offload) == -1 &&
+			    errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
 				r = -1;
 		}
 		if (r == -1) {

@@ -141,9 +141,9 @@ beside(int fd, const struct ipaddr *addr, uint16_t port, int offload,
 		return (-1);
 	sockopt_wireguard(s, ss.ss_family, offload);
 	if ((addr->af == 6 && setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &v6only,
-	    sizeof(v6only)) == -1) || setsockopt(s, SOL_SOCKET, SO_RCVBUF, &size,
-	    sizeof(size)) == -1 || setsockopt(s, SOL_SOCKET, SO_REUSEPORT,
-	    &on, sizeof(on)) == -1 || bind(s,
+	    sizeof(v6only)) == -1) || setsockopt(s, SOL_SOCKET, SO_RCVBUF,
+	    &size, sizeof(size)) == -1 || setsockopt(s, SOL_SOCKET,
+	    SO_REUSEPORT, &on, sizeof(on)) == -1 || bind(s,
 	    (struct sockaddr *)&ss, len) == -1) {
 		save = errno;
 		close(s);
@@ -169,7 +169,7 @@ steer_open(int fd, const struct ipaddr *addr, uint16_t port, int offload,
     int side[STEER_SIDES])
 {
 	struct prog	 all;
-	int		 i, save, on = 1;
+	int		 i, save, on = 1, off = 0;
 
 	for (i = 0; i < STEER_SIDES; i++)
 		side[i] = -1;
@@ -187,6 +187,8 @@ steer_open(int fd, const struct ipaddr *addr, uint16_t port, int offload,
 				close(side[i]);
 				side[i] = -1;
 			}
+			(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &off,
+			    sizeof(off));
 			errno = save;
 			return (-1);
 		}

@@ -165,8 +165,8 @@ take_pipe(struct imsg *imsg)
 	imsg_is(imsg, &who, sizeof(who));
 	fd = imsg_take_fd(imsg);
 	if (who == PROC_CONTROL && se.control.ev == NULL)
-		r = imsgev_init(&se.control, fd, PROC_CONTROL, slirp_show_request,
-		    NULL);
+		r = imsgev_init(&se.control, fd, PROC_CONTROL,
+		    slirp_show_request, NULL);
 	else if (who == PROC_CRYPTO && se.crypto.ev == NULL)
 		r = imsgev_init(&se.crypto, fd, PROC_CRYPTO, crypto_msg,
 		    NULL);

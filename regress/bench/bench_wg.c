@@ -212,7 +212,7 @@ flood(struct wg_device *d, struct wg_endpoint *from)
 	if (cookie_maker_init(&maker, d->local.public) == -1 ||
 	    cookie_sign(&maker, &m, sizeof(m), now) == -1)
 		die("cookie");
-	for (i = 0; i < WG_UNDER_LOAD; i++)
+	for (i = 0; i < WG_HANDSHAKE_QUEUE / 2; i++)
 		wg_input(d, (uint8_t *)&m, sizeof(m), from, 0, now);
 	t = cpu();
 	for (i = 0; i < n; i++) {

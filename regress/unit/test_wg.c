@@ -1457,6 +1457,59 @@ device_ecn(void **state)
 	wg_device_free(b.dev);
 }
 
+/* Handshakes that fail make everybody prove where he is, for a while. */
+static void
+device_failures(void **state)
+{
+	static struct side	 a, b;
+	struct wg_initiation	 m;
+	struct cookie_maker	 mk;
+	mono_t			 now = MONO_SEC(10);
+	uint64_t		 tx;
+	int			 i, n;
+
+	(void)state;
+	two_devices(&a, &b, now);
+	cookie_maker_init(&mk, b.dev->local.public);
+	for (n = 0; n < 5000 && b.dev->count.wg_tx_cookies == 0; n++) {
+		arc4random_buf(&m, sizeof(m));
+		m.type = htole32(WG_MSG_INITIATION);
+		cookie_sign(&mk, &m, sizeof(m), now);
+		wg_input(b.dev, (uint8_t *)&m, sizeof(m), &a.ep, 0, now);
+		/* it is never behind */
+		assert_int_equal(wg_run_handshakes(b.dev, 1, now), 0);
+		b.nwire = 0;
+	}
+	assert_int_equal(b.dev->count.wg_tx_cookies, 1);
+	assert_int_equal(b.dev->count.wg_drop_handshake, n - 1);
+	/* and at once if many more wait */
+	now += MONO_SEC(20);
+	for (i = 0; i < WG_UNDER_LOAD; i++) {
+		arc4random_buf(&m, sizeof(m));
+		m.type = htole32(WG_MSG_INITIATION);
+		cookie_sign(&mk, &m, sizeof(m), now);
+		wg_input(b.dev, (uint8_t *)&m, sizeof(m), &a.ep, 0, now);
+	}
+	while (wg_run_handshakes(b.dev, 8, now) > 0)
+		b.nwire = 0;
+	assert_in_range(b.dev->count.wg_drop_handshake - (uint64_t)(n - 1), 1,
+	    32);
+	tx = b.dev->count.wg_tx_cookies;
+	/* the same, but slowly, is no reason */
+	now += MONO_SEC(20);
+	for (i = 0; i < n; i++) {
+		now += MONO_MS(2);
+		arc4random_buf(&m, sizeof(m));
+		m.type = htole32(WG_MSG_INITIATION);
+		cookie_sign(&mk, &m, sizeof(m), now);
+		wg_input(b.dev, (uint8_t *)&m, sizeof(m), &a.ep, 0, now);
+		wg_run_handshakes(b.dev, 1, now);
+	}
+	assert_int_equal(b.dev->count.wg_tx_cookies, tx);
+	wg_device_free(a.dev);
+	wg_device_free(b.dev);
+}
+
 /* A flood of valid-mac1 initiations brings cookies, not work. */
 static void
 device_under_load(void **state)
@@ -1529,7 +1582,8 @@ main(void)
 		cmocka_unit_test(device_reserved),
 		cmocka_unit_test(device_reserved_roaming),
 		cmocka_unit_test(device_ecn),
-		cmocka_unit_test(device_under_load)
+		cmocka_unit_test(device_under_load),
+		cmocka_unit_test(device_failures)
 	};
 
 	return (cmocka_run_group_tests(tests, setup, NULL));

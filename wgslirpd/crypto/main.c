@@ -40,7 +40,8 @@
 #include "udpio.h"
 #include "wg/limit.h"
 
-#define HS_BATCH	16	/* handshake messages a round */
+#define HS_BATCH	8	/* handshake messages a round, */
+#define HS_BUSY		4	/* and if there was data in it */
 
 static int		 bell[2];	/* mine, theirs */
 static int		 queue_fd[2];
@@ -61,9 +62,11 @@ bell_rang(evutil_socket_t fd, short what, void *arg)
 static int
 work(void)
 {
-	mono_t	 now = mono_now();
-	size_t	 had = train_len();
-	int	 more = 0, open;
+	static uint64_t	 before;
+	mono_t		 now = mono_now();
+	size_t		 had = train_len();
+	uint64_t	 data;
+	int		 more = 0, open;
 
 	if (!sockets_blocked() && queue_take(now))
 		more = 1;
@@ -71,8 +74,11 @@ work(void)
 	open = more && train_len() != had;
 	if (!open)
 		train_send();
-	if (wg_run_handshakes(ce.dev, HS_BATCH, now) > 0)
+	data = ce.dev->count.wg_rx_packets + ce.dev->count.wg_tx_packets;
+	if (wg_run_handshakes(ce.dev, data == before ? HS_BATCH : HS_BUSY,
+	    now) > 0)
 		more = 1;
+	before = data;
 	wheel_run(&ce.dev->wheel, now);
 	if (ce.dev->over)
 		wg_cut_peers(ce.dev);

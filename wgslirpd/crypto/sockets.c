@@ -25,7 +25,6 @@
 #define PORTION		64	/* datagrams of what anybody can send, */
 #define CALM		16	/* and if there were more than that */
 #define PAUSE		1000	/* microseconds until the next */
-#define LOADED		32	/* handshakes in a portion */
 #define TRAIN_MAX	65507	/* bytes */
 #define TRAIN_SEGMENTS	64
 
@@ -46,7 +45,6 @@ struct udp_socket {
 	struct event	*rev;
 	struct event	*wev;
 	struct side	 side[STEER_SIDES];
-	unsigned int	 cut;		/* portions of handshakes, in a row */
 	uint32_t	 drops;
 };
 
@@ -268,42 +266,21 @@ light_readable(evutil_socket_t fd, short what, void *arg)
  * What anybody can send is taken in portions: about so much of it in a
  * millisecond, however much comes.
  */
-static int
-take_portion(struct side *b)
+static void
+portion_readable(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval	 tv = { 0, PAUSE };
+	struct side			*b = arg;
 	int				 many;
 
+	(void)fd;
+	(void)what;
 	if (take(b->s, b->fd, LANE_SIDE, SIDE_ROUNDS, PORTION, &many) >
 	    CALM) {
 		event_del(b->ev);
 		event_add(b->pause, &tv);
 	}
 	pktq_flush(&ce.in);
-	return (many);
-}
-
-static void
-unknown_readable(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)take_portion(arg);
-}
-
-static void
-handshake_readable(evutil_socket_t fd, short what, void *arg)
-{
-	struct side	*b = arg;
-	uint32_t	 waiting = ce.dev->phead;
-
-	(void)fd;
-	(void)what;
-	/* again more want a session than there is time for */
-	if (!take_portion(b) || ce.dev->phead - waiting < LOADED)
-		b->s->cut = 0;
-	else if (b->s->cut++ > 0)
-		wg_under_load(ce.dev, mono_now());
 }
 
 static void
@@ -395,7 +372,7 @@ static void
 open_sides(struct udp_socket *s, const int fd[STEER_SIDES])
 {
 	static const event_callback_fn	 fn[STEER_JUNK] = {
-		handshake_readable, unknown_readable, light_readable
+		portion_readable, portion_readable, light_readable
 	};
 	struct side			*b;
 	int				 i;

@@ -147,13 +147,13 @@ static void
 look(mono_t now)
 {
 	const struct wg_peer	*p;
-	mono_t			 cost;
+	mono_t			 cost, took = now > looked ? now - looked : 1;
 
 	datagrams = ce.dev->count.wg_rx_datagrams;
 	ce.dev->count.wg_drop_kernel += sockets_drops();
 	nheavy = 0;
 	TAILQ_FOREACH(p, &ce.dev->peers, entry)
-		look_at(p, now - looked);
+		look_at(p, took);
 	looked = now;
 	sockets_crowd(nheavy > 0);
 	cost = SHARE * (mono_now() - now);
@@ -190,6 +190,9 @@ steer_run(mono_t now)
 	mono_t		 cost;
 	int		 due;
 
+	/* one that the parent has not taken yet is enough */
+	if (imsgbuf_queuelen(&ce.parent.ibuf) > 0)
+		return;
 	if (opened != sockets_opened()) {
 		opened = sockets_opened();
 		again = 1;
@@ -201,9 +204,6 @@ steer_run(mono_t now)
 		look(now);
 	/* a new session is told at once */
 	else if (made == sessions || now < soon || told.many)
-		return;
-	/* one that the parent has not taken yet is enough */
-	if (imsgbuf_queuelen(&ce.parent.ibuf) > 0)
 		return;
 	sessions = made;
 	if (compose()) {

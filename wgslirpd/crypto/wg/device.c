@@ -27,6 +27,8 @@
 
 #define MAX_NAMESAKES	4	/* peers that one index may mean */
 #define LOAD_STICKY		MONO_SEC(1)
+#define LOAD_FAILED		2000	/* handshakes in a second, or, */
+#define LOAD_SAMPLE		16	/* if many wait behind them */
 #define INITIATION_INTERVAL	MONO_MS(20)
 #define REKEY_LAST_MINUTE	(REJECT_AFTER_TIME - KEEPALIVE_TIMEOUT - \
 				REKEY_TIMEOUT)
@@ -185,13 +187,6 @@ input_cookie(struct wg_device *d, const struct wg_cookie *m,
 		d->count.wg_rx_cookies++;
 }
 
-/* From now on, for a while, who asks has to prove where he is (5.3). */
-void
-wg_under_load(struct wg_device *d, mono_t now)
-{
-	d->loaded_until = now + LOAD_STICKY;
-}
-
 /* Queue a handshake message whose mac1 is valid; cookies are cheap. */
 static void
 queue_handshake(struct wg_device *d, const uint8_t *msg, size_t len,
@@ -213,8 +208,9 @@ queue_handshake(struct wg_device *d, const uint8_t *msg, size_t len,
 	memcpy(q->reserved, reserved, sizeof(q->reserved));
 	q->len = (uint16_t)len;
 	memcpy(q->msg, msg, len);
-	if (d->phead - d->ptail >= WG_UNDER_LOAD)
-		wg_under_load(d, now);
+	/* the last one would try again before its turn came */
+	if (d->phead - d->ptail >= WG_HANDSHAKE_QUEUE / 2)
+		d->loaded_until = now + LOAD_STICKY;
 }
 
 /* The answer to what this side has asked lately is no load of anybody's. */
@@ -271,6 +267,26 @@ admit_handshake(struct wg_device *d, const struct wg_pending *q, mono_t now)
 }
 
 /*
+ * Who has lost his session comes back with a handshake that succeeds, however
+ * many do; those that fail are somebody's who wants to cost us time.  Then
+ * everybody has to prove where he is before he is looked at (5.3).
+ */
+static void
+watch_failures(struct wg_device *d, mono_t now)
+{
+	uint64_t	 n;
+
+	if (now - d->failed_at >= MONO_SEC(1)) {
+		d->failed_at = now;
+		d->failed = d->count.wg_drop_handshake;
+	}
+	n = d->count.wg_drop_handshake - d->failed;
+	if (n >= LOAD_FAILED || (n >= LOAD_SAMPLE &&
+	    d->phead - d->ptail >= WG_UNDER_LOAD - LOAD_SAMPLE))
+		d->loaded_until = now + LOAD_STICKY;
+}
+
+/*
  * Work off up to max queued handshake messages, between batches of data.
  * Returns how many are left.
  */
@@ -282,6 +298,7 @@ wg_run_handshakes(struct wg_device *d, int max, mono_t now)
 	struct wg_response	 resp;
 
 	for (; max > 0 && d->ptail != d->phead; max--) {
+		watch_failures(d, now);
 		q = &d->pending[d->ptail++ % WG_HANDSHAKE_QUEUE];
 		if (now < d->loaded_until && !admit_handshake(d, q, now))
 			continue;

@@ -5,7 +5,6 @@
 
 #include "peer.h"
 
-void		 wg_under_load(struct wg_device *, mono_t);
 int		 wg_run_handshakes(struct wg_device *, int, mono_t);
 void		 wg_input(struct wg_device *, uint8_t *, size_t,
 		    const struct wg_endpoint *, int, mono_t);

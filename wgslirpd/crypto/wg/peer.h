@@ -25,8 +25,8 @@
 #define WG_PEER_NAME_LEN	64
 #define WG_STAGED_PER_PEER	128
 #define WG_STAGED_TOTAL		8192
-#define WG_HANDSHAKE_QUEUE	4096
-#define WG_UNDER_LOAD		(WG_HANDSHAKE_QUEUE / 8)
+#define WG_HANDSHAKE_QUEUE	16384
+#define WG_UNDER_LOAD		512	/* waiting, of which some fail */
 
 /* Where a peer is, and from which of our addresses it was reached. */
 struct wg_endpoint {
@@ -200,9 +200,9 @@ struct wg_device {
 	uint8_t			 scratch[2048];
 
 	struct wg_pending	*pending;
-	uint32_t		 phead;
-	uint32_t		 ptail;
-	mono_t			 loaded_until;
+	uint32_t		 phead, ptail;
+	mono_t			 loaded_until, failed_at;
+	uint64_t		 failed;	/* handshakes, until then */
 
 	struct crypto_counters	 count;
 };

@@ -338,6 +338,9 @@ def clients():
 
 def draw(rows):
     """CPU seconds a gigabyte, by program, of single flows."""
+    if not rows:
+        print('out/bench.svg: no figures')
+        return
     with open('out/bench.dat', 'w') as f:
         f.write('what up down\n')
         for c in sorted({k.rpartition('|')[0] for k in rows}):
@@ -348,8 +351,8 @@ def draw(rows):
     if shutil.which('gnuplot') is None:
         print('out/bench.svg: gnuplot is not installed')
         return
-    subprocess.run(['gnuplot', '-e', """
-set terminal svg size 900,420 font 'sans,11' background 'white'
+    drawn = subprocess.run(['gnuplot'], text=True, check=False, input="""
+set terminal svg size 900,420 font 'sans,11' background rgb 'white'
 set output 'out/bench.svg'
 set title 'Processor seconds of the gateway for a gigabyte of TCP'
 set style data histograms; set style fill solid 0.8 border -1
@@ -357,7 +360,8 @@ set boxwidth 0.9; set yrange [0:*]; set grid y; set key top left
 set xtics font 'sans,8'
 plot 'out/bench.dat' using 2:xtic(1) title 'guests send', \
      '' using 3 title 'guests receive'
-"""], check=False)
+""")
+    print('out/bench.svg: ' + ('not drawn' if drawn.returncode else 'drawn'))
 
 
 def reload_time(g):

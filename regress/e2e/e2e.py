@@ -28,7 +28,7 @@ import server                                               # noqa: E402
 import uapi                                                 # noqa: E402
 from guest import (                                         # noqa: E402
     client_stops, connect_error, dial, drip, echo_slowly, ect_echo, flood,
-    get,
+    get, impossible,
     half_client_first, half_server_first, many_udp_sockets, parallel,
     ping, put, read_all, reset_by_client, reset_by_server, speaks_first,
     stalled_reader, stamp, udp_echo, udp_refused)
@@ -676,6 +676,13 @@ def connects(count):
 def test_flood(n):
     """A million junk datagrams and as many initiations that look right."""
     session(n)
+    # what cannot be WireGuard at all does not even wake the daemon
+    before = n.ctlj('show', 'counters')
+    n.call('d', impossible, 500)
+    after = n.ctlj('show', 'counters')
+    check(after['wg_rx_datagrams'] - before['wg_rx_datagrams'] < 10 and
+          after['wg_drop_kernel'] - before['wg_drop_kernel'] > 490,
+          'steering', before['wg_drop_kernel'], after['wg_drop_kernel'])
     public = base64.b64decode(n.pub('s'))
     for valid in (False, True):
         before = n.ctlj('show', 'counters')

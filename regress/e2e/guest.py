@@ -285,6 +285,16 @@ def junk(public):
         b'\1\0\0\0' + os.urandom(145), b'', os.urandom(9000)]
 
 
+def impossible(count):
+    """So many that are none of WireGuard's messages, a few at a time."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.connect(('10.9.1.1', 51820))
+        for i in range(count):
+            s.send((b'\1\0\0\0' + bytes(100), b'x' * 700, b'\4')[i % 3])
+            if i % 20 == 0:
+                time.sleep(0.001)
+
+
 def flood(public, count, valid):
     """So many datagrams at the gateway, from changing ports."""
     good, bad = junk(public)

@@ -153,7 +153,9 @@ many(void **state)
 static void
 refused(void **state)
 {
+	socklen_t	 len = sizeof(to);
 	struct ipaddr	 lo;
+	char		 b[4];
 	int		 s[STEER_SIDES], i;
 
 	(void)state;
@@ -169,14 +171,27 @@ refused(void **state)
 	i = socket(AF_INET, SOCK_DGRAM, 0);
 	to.sin_port = 0;
 	if (setsockopt(i, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) == 0) {
-		socklen_t	 len = sizeof(to);
-
 		assert_int_equal(bind(i, (struct sockaddr *)&to, len), 0);
 		assert_int_equal(getsockname(i, (struct sockaddr *)&to,
 		    &len), 0);
 		assert_int_equal(steer_open(i, &lo, ntohs(to.sin_port), 1,
 		    s), -1);
 	}
+	close(i);
+	/* nobody steers what is another user's, and it stays as it was */
+	if (geteuid() != 0)
+		return;
+	i = socket(AF_INET, SOCK_DGRAM, 0);
+	to.sin_port = 0;
+	assert_int_equal(bind(i, (struct sockaddr *)&to, len), 0);
+	assert_int_equal(getsockname(i, (struct sockaddr *)&to, &len), 0);
+	assert_int_equal(seteuid(65534), 0);
+	assert_int_equal(steer_open(i, &lo, ntohs(to.sin_port), 1, s), -1);
+	assert_int_equal(errno, EADDRINUSE);
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(connect(out, (struct sockaddr *)&to, len), 0);
+	assert_int_equal(send(out, "x", 1, 0), 1);
+	assert_int_equal(recv(i, b, sizeof(b), MSG_DONTWAIT), 1);
 	close(i);
 }
 

@@ -28,7 +28,7 @@ CPP_DEFS =	-D_GNU_SOURCE -DLIBBSD_OVERLAY -isystem /usr/include/bsd \
 CFLAGS =	$(OPT) -std=c11 $(WARN) $(HARDEN) $(CPP_DEFS)
 LDFLAGS =	-pie -Wl,-z,relro,-z,now,-z,noexecstack
 
-LIBS_D =	-levent_core -lcrypto -lresolv -lbsd
+LIBS_D =	-levent_core -lssl -lcrypto -lsodium -lresolv -lbsd
 LIBS_CTL =	-lcrypto -lqrencode -lpng16 -lbsd
 
 # What the files of a folder may include from elsewhere, in quotes.
@@ -40,6 +40,7 @@ INC_wgslirpd/slirp =		$(INC_process) -iquote wgslirpd/slirp/net
 INC_wgslirpd/slirp/net =	-iquote wgslirpd/msg
 INC_wgslirpd/slirp/tcp =	-iquote wgslirpd/msg -iquote wgslirpd/slirp/net
 INC_wgslirpd/control =		$(INC_process)
+INC_wgslirpd/derp =		$(INC_process)
 INC_wgslirp-sync =		$(PQ_CFLAGS)
 # The tests see everything, each with the folder that it is in.
 INC_tests =			-iquote wgslirpd -iquote wgslirpd/msg \
@@ -66,7 +67,8 @@ PROC =		wgslirpd/proc/nap.o wgslirpd/proc/proc.o wgslirpd/proc/tell.o \
 		wgslirpd/proc/trim.o
 
 PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
-		wgslirpd/parent/config.o wgslirpd/parent/directive.o \
+		wgslirpd/parent/config.o wgslirpd/parent/derp.o \
+		wgslirpd/parent/directive.o \
 		wgslirpd/parent/env.o wgslirpd/parent/handover.o \
 		wgslirpd/parent/lex.o wgslirpd/parent/listen.o \
 		wgslirpd/parent/localaddrs_$(PLATFORM).o \
@@ -93,6 +95,7 @@ CRYPTO =	wgslirpd/crypto/around.o \
 		wgslirpd/crypto/config.o wgslirpd/crypto/endpoint.o \
 		wgslirpd/crypto/links.o \
 		wgslirpd/crypto/main.o wgslirpd/crypto/queue.o \
+		wgslirpd/crypto/relay.o \
 		wgslirpd/crypto/show.o wgslirpd/crypto/sockets.o \
 		wgslirpd/crypto/state.o wgslirpd/crypto/steer.o \
 		wgslirpd/crypto/udpio_$(PLATFORM).o
@@ -139,8 +142,16 @@ CONTROL =	wgslirpd/control/ask.o wgslirpd/control/capture.o \
 		wgslirpd/control/http.o wgslirpd/control/main.o \
 		wgslirpd/control/report.o wgslirpd/control/uapi.o
 
+DERP_WIRE =	wgslirpd/derp/frame.o wgslirpd/derp/hello.o \
+		wgslirpd/derp/outq.o wgslirpd/derp/routes.o
+
+DERP =		$(DERP_WIRE) wgslirpd/derp/crypto.o wgslirpd/derp/local.o \
+		wgslirpd/derp/main.o wgslirpd/derp/relay.o \
+		wgslirpd/derp/relays.o wgslirpd/derp/state.o \
+		wgslirpd/derp/tls.o
+
 DAEMON =	$(BASE) $(MSG) $(PROC) $(PARENT) $(WG) $(CRYPTO) $(NET) $(TCP) \
-		$(SLIRP) $(CONTROL)
+		$(SLIRP) $(CONTROL) $(DERP)
 
 CTL =		wgslirpctl/command.o wgslirpctl/conn.o wgslirpctl/convert.o \
 		wgslirpctl/keys.o wgslirpctl/memory.o \
@@ -160,8 +171,9 @@ LIBS_SYNC =	-lpq -lbsd
 PROGS =		wgslirpd/wgslirpd wgslirpctl/wgslirpctl $(SYNC_PROG)
 
 # Programs of the tests: each is NAME.o and what LINK_NAME.t says.
-UNIT_BASE =	common/addr.o common/log.o common/siphash.o common/wheel.o
-UNIT_WG =	$(UNIT_BASE) common/key.o $(WG)
+UNIT_BASE =	common/addr.o common/key.o common/log.o common/siphash.o \
+		common/wheel.o
+UNIT_WG =	$(UNIT_BASE) $(WG)
 UNIT_COMMON =	$(COMMON) common/pktq.o common/shm_$(PLATFORM).o \
 		common/siphash.o common/wheel.o common/zone.o
 UNIT_SLIRP =	$(UNIT_BASE) common/pktq.o common/shm_$(PLATFORM).o \
@@ -169,11 +181,11 @@ UNIT_SLIRP =	$(UNIT_BASE) common/pktq.o common/shm_$(PLATFORM).o \
 		wgslirpd/slirp/protocols.o $(NET) $(TCP)
 UNIT_WORLD =	regress/lib/guest.o regress/lib/world.o $(UNIT_SLIRP)
 UNIT_SIM =	regress/lib/queues.o $(UNIT_SLIRP)
-UNIT_CONFIG =	common/addr.o common/log.o wgslirpd/msg/tcpconf.o \
+UNIT_CONFIG =	common/addr.o common/key.o common/log.o wgslirpd/msg/tcpconf.o \
 		wgslirpd/parent/config.o \
 		wgslirpd/parent/directive.o wgslirpd/parent/endpoint.o
 UNIT_DNS =	wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/resolvconf.o \
-		common/addr.o common/log.o
+		common/addr.o common/key.o common/log.o
 UNIT_LOAD =	$(UNIT_WG) wgslirpd/slirp/net/cksum.o \
 		wgslirpd/crypto/udpio_$(PLATFORM).o
 
@@ -202,7 +214,7 @@ UNIT_PROC =	$(COMMON) $(MSG) $(PROC) common/pktq.o \
 		common/shm_$(PLATFORM).o common/sandbox_$(PLATFORM).o
 LINK_test_proc.t =	$(UNIT_PROC) -levent_core -lcmocka -lbsd
 UNIT_UDPIO =	$(UNIT_BASE) wgslirpd/crypto/udpio_$(PLATFORM).o
-UNIT_STEER =	common/addr.o common/log.o \
+UNIT_STEER =	common/addr.o common/key.o common/log.o \
 		wgslirpd/parent/sockopt_$(PLATFORM).o \
 		wgslirpd/parent/steer_$(PLATFORM).o
 LINK_test_steer.t =	$(UNIT_STEER) -lcmocka -lbsd

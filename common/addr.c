@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "key.h"
 
 /* Numeric address of either family.  Returns 0, or -1 if it is none. */
 int
@@ -208,6 +209,24 @@ sa_make(struct sockaddr_storage *ss, const struct ipaddr *ip, uint16_t port)
 	return (sizeof(*sin6));
 }
 
+socklen_t
+sa_make_relay(struct sockaddr_storage *ss, const uint8_t key[32])
+{
+	struct sockaddr_relay	*r = (struct sockaddr_relay *)ss;
+
+	memset(ss, 0, sizeof(*ss));
+	ss->ss_family = AF_RELAY;
+	memcpy(r->key, key, sizeof(r->key));
+	return (sizeof(*r));
+}
+
+/* The key of an address of that family. */
+const uint8_t *
+sa_relay(const struct sockaddr *sa)
+{
+	return (((const struct sockaddr_relay *)sa)->key);
+}
+
 /* The interface of a link-local address; IPv4 has none. */
 void
 sa_set_scope(struct sockaddr_storage *ss, uint32_t scope)
@@ -247,10 +266,15 @@ sa_equal(const struct sockaddr *a, const struct sockaddr *b)
 		    a6->sin6_scope_id == b6->sin6_scope_id &&
 		    memcmp(&a6->sin6_addr, &b6->sin6_addr, 16) == 0);
 	}
+	if (a->sa_family == AF_RELAY)
+		return (memcmp(sa_relay(a), sa_relay(b), 32) == 0);
 	return (1);
 }
 
-/* "ip:port" or "[ip6]:port", with %scope where there is one. */
+/*
+ * "ip:port" or "[ip6]:port", with %scope where there is one; who is at a relay
+ * is "nodekey:" and the key.
+ */
 const char *
 sa_str(const struct sockaddr *sa, char *buf, size_t len)
 {
@@ -258,6 +282,10 @@ sa_str(const struct sockaddr *sa, char *buf, size_t len)
 	struct ipaddr			 ip;
 	char				 tmp[INET6_ADDRSTRLEN];
 
+	if (sa->sa_family == AF_RELAY && len >= NODE_STRLEN) {
+		key_to_node(buf, NODE_PUBLIC, sa_relay(sa));
+		return (buf);
+	}
 	if (ipaddr_from_sa(&ip, sa) == -1) {
 		strlcpy(buf, "", len);
 		return (buf);

@@ -31,6 +31,16 @@ ipaddr_bits(const struct ipaddr *ip)
 	return (ip->af == 4 ? 32 : 128);
 }
 
+/*
+ * Somebody at a DERP relay, who is told by a key.  Such an address is passed
+ * on where a struct sockaddr is; the system never sees it.
+ */
+#define AF_RELAY	240
+struct sockaddr_relay {
+	struct sockaddr	 sa;		/* of family AF_RELAY */
+	uint8_t		 key[32];
+};
+
 int		 ipaddr_parse(struct ipaddr *, const char *);
 int		 host_name_ok(const char *);
 int		 ipaddr_cmp(const struct ipaddr *, const struct ipaddr *);
@@ -48,6 +58,9 @@ socklen_t	 sa_make(struct sockaddr_storage *, const struct ipaddr *,
 		    uint16_t);
 void		 sa_set_scope(struct sockaddr_storage *, uint32_t);
 uint16_t	 sa_port(const struct sockaddr *);
+socklen_t	 sa_make_relay(struct sockaddr_storage *,
+		    const uint8_t [32]);
+const uint8_t	*sa_relay(const struct sockaddr *);
 int		 sa_equal(const struct sockaddr *, const struct sockaddr *);
 const char	*sa_str(const struct sockaddr *, char *, size_t);
 int		 port_parse(const char *, uint16_t *);

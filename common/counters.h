@@ -51,6 +51,7 @@
 	C(wg_drop_cut, "packets and handshakes of peers that are shut out") \
 	C(wg_peers_cut, "peers whose time or quota came to an end")	\
 	C(wg_drop_link, "packets between gateways that are for nobody")	\
+	C(wg_drop_relay, "datagrams for a relay, its queue full")	\
 	C(wg_drop_send, "datagrams that the system refused to send")	\
 	C(crypto_cpu_us, "microseconds of processor time")
 
@@ -140,6 +141,22 @@
 	C(queue_slots_free, "slots of it that hold nothing")		\
 	C(slirp_cpu_us, "microseconds of processor time")
 
+#define DERP_COUNTERS(C)						\
+	C(relay_active, "relays that are connected now")		\
+	C(relay_connected, "connections to relays, complete ones")	\
+	C(relay_failed, "connections to relays that failed or ended")	\
+	C(relay_rx_datagrams, "datagrams from relays")			\
+	C(relay_rx_bytes, "bytes of datagrams from relays")		\
+	C(relay_tx_datagrams, "datagrams to relays")			\
+	C(relay_tx_bytes, "bytes of datagrams to relays")		\
+	C(relay_drop_malformed, "datagrams from relays that are none")	\
+	C(relay_drop_unknown, "datagrams of keys that no peer has")	\
+	C(relay_drop_crypto, "datagrams from relays, crypto engine busy") \
+	C(relay_drop_client, "datagrams of clients that may not send")	\
+	C(relay_drop_down, "datagrams while no relay was connected")	\
+	C(relay_drop_queue, "datagrams to relays, too many or too old")	\
+	C(derp_cpu_us, "microseconds of processor time")
+
 #define COUNTER_FIELD(name, help)	uint64_t name;
 #define COUNTER_NAME(name, help)	#name,
 #define COUNTER_HELP(name, help)	help,
@@ -152,6 +169,11 @@ struct slirp_counters {
 	SLIRP_COUNTERS(COUNTER_FIELD)
 };
 
+struct derp_counters {
+	DERP_COUNTERS(COUNTER_FIELD)
+};
+
+#define DERP_NCOUNTERS		(sizeof(struct derp_counters) / 8)
 #define CRYPTO_NCOUNTERS	(sizeof(struct crypto_counters) / 8)
 #define SLIRP_NCOUNTERS		(sizeof(struct slirp_counters) / 8)
 

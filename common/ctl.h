@@ -46,6 +46,7 @@ enum ctl_type {
 	CTL_KILL_PEER,
 	CTL_MONITOR,		/* to the control engine: events follow */
 	CTL_PCAP,		/* the same: packets, of a peer or all */
+	CTL_SHOW_DERP,
 	CTL_REQUEST_MAX,
 	/* answers */
 	CTL_SUMMARY,
@@ -55,6 +56,7 @@ enum ctl_type {
 	CTL_FLOW,
 	CTL_CRYPTO_COUNTERS,
 	CTL_SLIRP_COUNTERS,
+	CTL_DERP_COUNTERS,
 	CTL_PROCESS,
 	CTL_RULE,
 	CTL_SETUP,
@@ -109,7 +111,9 @@ struct ctl_peer {
 	uint8_t		 cut;			/* one of them is over */
 	uint8_t		 away;			/* at another gateway, */
 	uint8_t		 gateway;		/* this one */
-	uint8_t		 pad2[5];
+	uint8_t		 at_relay;		/* instead of an endpoint */
+	uint8_t		 pad2[4];
+	uint8_t		 relay_key[KEY_LEN];
 };
 
 struct ctl_aip {

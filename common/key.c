@@ -131,6 +131,36 @@ key_to_base64(char s[KEY_B64LEN], const uint8_t key[KEY_LEN])
 	s[KEY_B64LEN - 1] = '\0';
 }
 
+/*
+ * The key behind a word: hexadecimal, and nothing after it.  Returns 0, or -1
+ * if that is not what s is.
+ */
+int
+key_from_node(uint8_t key[KEY_LEN], const char *word, const char *s)
+{
+	size_t	 n = strlen(word);
+
+	if (strncmp(s, word, n) != 0 || strlen(s + n) != KEY_LEN * 2)
+		return (-1);
+	return (key_from_text(key, s + n));
+}
+
+void
+key_to_node(char s[NODE_STRLEN], const char *word,
+    const uint8_t key[KEY_LEN])
+{
+	size_t	 n = strlen(word);
+	int	 i, v;
+
+	memcpy(s, word, n);
+	for (i = 0; i < 2 * KEY_LEN; i++) {
+		v = key[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15;
+		s[n++] = (char)(v + (ct_range(v, 0, 9) & '0') +
+		    (ct_range(v, 10, 15) & ('a' - 10)));
+	}
+	s[n] = '\0';
+}
+
 int
 key_is_zero(const uint8_t key[KEY_LEN])
 {
@@ -142,16 +172,14 @@ key_is_zero(const uint8_t key[KEY_LEN])
 }
 
 /*
- * Read a key from an open file, which only its owner may be able to
- * read.  Returns 0, or -1 with a reason that never shows the content.
+ * Read the text of an open file, without white space behind it; only its owner
+ * may be able to read it.  Returns 0, or -1 with a reason.
  */
-int
-key_read_file(uint8_t key[KEY_LEN], int fd, int shared, const char **reason)
+static int
+read_text(int fd, int shared, char *buf, size_t len, const char **reason)
 {
 	struct stat	 st;
-	char		 buf[KEY_LEN * 2 + 8];
 	ssize_t		 n;
-	int		 r;
 
 	if (fstat(fd, &st) == -1) {
 		*reason = strerror(errno);
@@ -169,7 +197,7 @@ key_read_file(uint8_t key[KEY_LEN], int fd, int shared, const char **reason)
 		*reason = "has the wrong owner";
 		return (-1);
 	}
-	n = read(fd, buf, sizeof(buf) - 1);
+	n = read(fd, buf, len - 1);
 	if (n <= 0) {
 		*reason = n == -1 ? strerror(errno) : "is empty";
 		return (-1);
@@ -177,9 +205,40 @@ key_read_file(uint8_t key[KEY_LEN], int fd, int shared, const char **reason)
 	while (n > 0 && isspace((unsigned char)buf[n - 1]))
 		n--;
 	buf[n] = '\0';
+	return (0);
+}
+
+/*
+ * Read a key from an open file, which only its owner may be able to
+ * read.  Returns 0, or -1 with a reason that never shows the content.
+ */
+int
+key_read_file(uint8_t key[KEY_LEN], int fd, int shared, const char **reason)
+{
+	char	 buf[KEY_LEN * 2 + 8];
+	int	 r;
+
+	if (read_text(fd, shared, buf, sizeof(buf), reason) == -1)
+		return (-1);
 	r = key_from_text(key, buf);
 	explicit_bzero(buf, sizeof(buf));
 	if (r == -1)
 		*reason = "does not hold a key";
+	return (r);
+}
+
+/* The same of a private key for DERP relays. */
+int
+key_read_node(uint8_t key[KEY_LEN], int fd, const char **reason)
+{
+	char	 buf[NODE_STRLEN + 8];
+	int	 r;
+
+	if (read_text(fd, 0, buf, sizeof(buf), reason) == -1)
+		return (-1);
+	r = key_from_node(key, NODE_PRIVATE, buf);
+	explicit_bzero(buf, sizeof(buf));
+	if (r == -1)
+		*reason = "does not hold \"" NODE_PRIVATE "\" and a key";
 	return (r);
 }

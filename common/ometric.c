@@ -208,7 +208,8 @@ is_gauge(const char *name)
 					    "udp_active", "icmp_active",
 					    "flows_max", "nofile_soft",
 					    "icmp_available", "queue_slots",
-					    "queue_slots_free" };
+					    "queue_slots_free",
+					    "relay_active" };
 	size_t				 i;
 
 	for (i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++)
@@ -240,6 +241,12 @@ void
 ometric_slirp(struct ometric *o, const struct slirp_counters *c)
 {
 	SLIRP_COUNTERS(COUNTER_ROW)
+}
+
+void
+ometric_derp(struct ometric *o, const struct derp_counters *c)
+{
+	DERP_COUNTERS(COUNTER_ROW)
 }
 
 /* The reason in "wg_drop_replay", and how long what is before it is. */

@@ -44,6 +44,7 @@ void	 ometric_counter(struct ometric *, const char *, const char *,
 	    uint64_t);
 void	 ometric_crypto(struct ometric *, const struct crypto_counters *);
 void	 ometric_slirp(struct ometric *, const struct slirp_counters *);
+void	 ometric_derp(struct ometric *, const struct derp_counters *);
 void	 ometric_counters(struct ometric *);
 void	 ometric_rule(struct ometric *, const struct ctl_rule *);
 void	 ometric_process(struct ometric *, const struct ctl_process *);

@@ -9,7 +9,8 @@ enum sandbox_role {
 	SANDBOX_PARENT,
 	SANDBOX_CRYPTO,
 	SANDBOX_SLIRP,
-	SANDBOX_CONTROL
+	SANDBOX_CONTROL,
+	SANDBOX_DERP
 };
 
 /* What is in force for a process, for "show processes". */

@@ -66,6 +66,7 @@ enum arg_check {
 	ARG_ANY,
 	ARG_EPERM,		/* refuse politely */
 	ARG_ENOSYS,		/* pretend the kernel is older */
+	ARG_TCP_SOCKET,		/* IPv4/IPv6, stream */
 	ARG_INET_SOCKET,	/* IPv4/IPv6, stream or datagram, no raw */
 	ARG_PARENT_SOCKET,	/* the same, and unix and netlink */
 	ARG_NO_EXEC,		/* mmap, mprotect: never executable */
@@ -74,9 +75,11 @@ enum arg_check {
 	ARG_PARENT_FCNTL,	/* the same, duplication, non-blocking */
 	ARG_STAT_FD,		/* newfstatat: as fstat(2) calls it */
 	ARG_SENDMSG,		/* flags that do not begin a connection */
+	ARG_SENDMMSG,		/* the same of sendmmsg */
 	ARG_SEND,		/* sendto: the same, and to nobody by name */
 	ARG_SENDTO,		/* sendto: the same flags, to an address */
 	ARG_HOST_OPTION,	/* setsockopt: sockets of guests' flows */
+	ARG_RELAY_OPTION,	/* setsockopt: connections to relays */
 	ARG_LISTEN_OPTION,	/* setsockopt: sockets that the parent binds */
 	ARG_IOCTL,		/* queue lengths only */
 	ARG_EMPTY,		/* ftruncate: to nothing, and not the log */
@@ -204,6 +207,49 @@ static const struct rule rules_control[] = {
 	{ __NR_ioctl, ARG_IOCTL }	/* HTTP: bytes waiting */
 };
 
+#ifdef __NR_open
+#define OLD_CALLS	{ __NR_open, ARG_ENOSYS }, \
+			{ __NR_access, ARG_ENOSYS }, \
+			{ __NR_readlink, ARG_ENOSYS }, \
+			{ __NR_stat, ARG_ENOSYS }, \
+			{ __NR_lstat, ARG_ENOSYS },
+#else
+#define OLD_CALLS
+#endif
+
+/*
+ * The derp engine has libssl read what strangers send.  What that library, or
+ * libc below it, could look for in the system on odd input is refused politely:
+ * its death would be a way to end the daemon from afar.
+ */
+static const struct rule rules_derp[] = {
+	OLD_CALLS
+	{ __NR_openat, ARG_ENOSYS },	/* a message catalogue, a module */
+	{ __NR_faccessat, ARG_ENOSYS },	/* the same */
+	{ __NR_readlinkat, ARG_ENOSYS },/* the same */
+	{ __NR_statx, ARG_ENOSYS },	/* the same */
+	{ __NR_getdents64, ARG_ENOSYS },/* a folder of certificates */
+	{ __NR_lseek, ARG_ENOSYS },	/* stdio */
+	{ __NR_getcwd, ARG_ENOSYS },	/* a relative name */
+	{ __NR_getuid, ARG_ENOSYS },	/* is it set-user-ID */
+	{ __NR_geteuid, ARG_ENOSYS },	/* the same */
+	{ __NR_getgid, ARG_ENOSYS },	/* the same */
+	{ __NR_getegid, ARG_ENOSYS },	/* the same */
+	{ __NR_uname, ARG_ENOSYS },	/* which kernel */
+	{ __NR_mlock, ARG_ENOSYS },	/* its own secrets */
+	{ __NR_munlock, ARG_ENOSYS },	/* the same */
+	{ __NR_sched_yield, ARG_ANY },	/* its locks */
+	{ __NR_socket, ARG_TCP_SOCKET },/* to relays and proxies */
+	{ __NR_connect, ARG_ANY },	/* the same */
+	{ __NR_setsockopt, ARG_RELAY_OPTION },/* how long, how much */
+	{ __NR_getsockopt, ARG_ANY },	/* SO_ERROR */
+	{ __NR_recvfrom, ARG_ANY },	/* relays */
+	{ __NR_sendto, ARG_SEND },	/* the same */
+	{ __NR_recvmmsg, ARG_ANY },	/* clients of "relay listen" */
+	{ __NR_sendmmsg, ARG_SENDMMSG },/* the same */
+	{ __NR_pread64, ARG_ANY }	/* files of certificates */
+};
+
 /* What may be set on a socket, by level. */
 struct option {
 	int	 level;
@@ -231,6 +277,12 @@ static const struct option	 host_options[] = {
 	{ IPPROTO_IPV6, IPV6_RECVTCLASS },
 	{ IPPROTO_IPV6, IPV6_V6ONLY },
 	{ IPPROTO_IPV6, IPV6_MTU_DISCOVER }	/* guests that probe */
+};
+
+static const struct option	 relay_options[] = {
+	{ IPPROTO_TCP, TCP_NODELAY },	/* trains are made here */
+	{ IPPROTO_TCP, TCP_NOTSENT_LOWAT },/* and wait here */
+	{ IPPROTO_TCP, TCP_USER_TIMEOUT }/* a relay that is gone */
 };
 
 static const struct option	 listen_options[] = {
@@ -311,6 +363,25 @@ allow_values(struct prog *p, const uint32_t *v, size_t n)
 	RET(p, SECCOMP_RET_KILL_PROCESS);
 }
 
+/* socket(2): streams of IPv4 and IPv6 */
+static void
+emit_tcp_socket(struct prog *p)
+{
+	static const uint32_t	 inet[] = { AF_INET, AF_INET6 };
+	static const uint32_t	 protos[] = { 0, IPPROTO_TCP };
+
+	load_arg(p, 1);
+	AND(p, 0xf);
+	JEQ(p, SOCK_STREAM, 1, 0);
+	RET(p, SECCOMP_RET_KILL_PROCESS);
+	load_arg(p, 2);
+	JEQ(p, protos[0], 2, 0);
+	JEQ(p, protos[1], 1, 0);
+	RET(p, SECCOMP_RET_KILL_PROCESS);
+	load_arg(p, 0);
+	allow_values(p, inet, N(inet));
+}
+
 /* socket(2): stream and datagram of the given families, known protocols. */
 static void
 emit_socket(struct prog *p, int parent)
@@ -382,6 +453,9 @@ emit_check(struct prog *p, enum arg_check check)
 	case ARG_ENOSYS:
 		RET(p, SECCOMP_RET_ERRNO | ENOSYS);
 		break;
+	case ARG_TCP_SOCKET:
+		emit_tcp_socket(p);
+		break;
 	case ARG_INET_SOCKET:
 		emit_socket(p, 0);
 		break;
@@ -390,6 +464,9 @@ emit_check(struct prog *p, enum arg_check check)
 		break;
 	case ARG_SENDMSG:
 		emit_bits(p, 2, ~SEND_FLAGS, 0);
+		break;
+	case ARG_SENDMMSG:
+		emit_bits(p, 3, ~SEND_FLAGS, 0);
 		break;
 	case ARG_SEND:
 		/* a null pointer for the address */
@@ -405,6 +482,9 @@ emit_check(struct prog *p, enum arg_check check)
 		break;
 	case ARG_HOST_OPTION:
 		emit_options(p, host_options, N(host_options));
+		break;
+	case ARG_RELAY_OPTION:
+		emit_options(p, relay_options, N(relay_options));
 		break;
 	case ARG_LISTEN_OPTION:
 		emit_options(p, listen_options, N(listen_options));
@@ -504,6 +584,9 @@ seccomp_install(enum sandbox_role role)
 	case SANDBOX_CONTROL:
 		EMIT(&p, rules_control);
 		break;
+	case SANDBOX_DERP:
+		EMIT(&p, rules_derp);
+		break;
 	}
 	EMIT(&p, rules_common);
 	RET(&p, SECCOMP_RET_KILL_PROCESS);
@@ -549,6 +632,7 @@ net_refused(enum sandbox_role role)
 	case SANDBOX_CONTROL:
 		return (NET_BIND_TCP | NET_CONNECT_TCP);
 	case SANDBOX_SLIRP:
+	case SANDBOX_DERP:
 		return (NET_BIND_TCP);
 	case SANDBOX_PARENT:
 		return (NET_CONNECT_TCP);

@@ -21,12 +21,14 @@
  * to list interfaces, sendfd to hand sockets out, proc to stop children.
  * crypto and slirp: recvfd to take sockets and queues; inet to use them.
  * control: unix and inet to accept clients, recvfd for the sockets.
+ * derp: inet to connect to relays, recvfd for the files of certificates.
  */
 static const char *promises[] = {
 	[SANDBOX_PARENT] = "stdio rpath cpath inet unix route sendfd proc",
 	[SANDBOX_CRYPTO] = "stdio inet recvfd",
 	[SANDBOX_SLIRP] = "stdio inet recvfd",
-	[SANDBOX_CONTROL] = "stdio unix inet recvfd"
+	[SANDBOX_CONTROL] = "stdio unix inet recvfd",
+	[SANDBOX_DERP] = "stdio inet recvfd"
 };
 
 int

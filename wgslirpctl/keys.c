@@ -8,6 +8,8 @@
 
 #include <ctype.h>
 #include <err.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +62,59 @@ key_generate(int psk)
 
 	key_make(key, psk);
 	print_key(key);
+}
+
+/* A new private key for DERP relays, in a new file. */
+static void
+node_make(const char *file)
+{
+	char	 text[NODE_STRLEN + 1];
+	uint8_t	 key[KEY_LEN];
+	size_t	 n;
+	int	 fd;
+
+	if ((fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+	    0600)) == -1)
+		err(1, "%s", file);
+	key_make(key, 0);
+	key_to_node(text, NODE_PRIVATE, key);
+	explicit_bzero(key, sizeof(key));
+	strlcat(text, "\n", sizeof(text));
+	n = strlen(text);
+	if (write(fd, text, n) != (ssize_t)n || fsync(fd) == -1 ||
+	    close(fd) == -1)
+		err(1, "%s", file);
+	explicit_bzero(text, sizeof(text));
+}
+
+/*
+ * The name at DERP relays of whoever has the key in a file, which is made if
+ * there is none.
+ */
+int
+key_node(const char *file)
+{
+	const char	*reason;
+	char		 text[NODE_STRLEN];
+	uint8_t		 key[KEY_LEN], public[KEY_LEN];
+	int		 fd;
+
+	fd = open(file, O_RDONLY | O_CLOEXEC);
+	if (fd == -1 && errno == ENOENT) {
+		node_make(file);
+		fd = open(file, O_RDONLY | O_CLOEXEC);
+	}
+	if (fd == -1)
+		err(1, "%s", file);
+	if (key_read_node(key, fd, &reason) == -1)
+		errx(1, "%s %s", file, reason);
+	close(fd);
+	key_derive(public, key);
+	explicit_bzero(key, sizeof(key));
+	key_to_node(text, NODE_PUBLIC, public);
+	if (puts(text) == EOF || fflush(stdout) == EOF)
+		err(1, "standard output");
+	return (0);
 }
 
 /* The public key of the private key on standard input. */

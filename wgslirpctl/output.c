@@ -41,7 +41,9 @@ endpoint_str(const struct ctl_peer *p, char *buf, size_t len)
 {
 	char	 ip[ADDR_STRLEN];
 
-	if (p->endpoint.af == 0)
+	if (p->at_relay)
+		key_to_node(buf, NODE_PUBLIC, p->relay_key);
+	else if (p->endpoint.af == 0)
 		strlcpy(buf, "", len);
 	else if (p->endpoint_scope != 0)
 		snprintf(buf, len, "[%s%%%u]:%u",
@@ -222,7 +224,7 @@ text_peer(const struct ctl_peer *p, const struct ctl_peerflows *f,
 	printf("peer: %s\n  public key: %s\n", p->name, key);
 	if (p->has_psk)
 		printf("  preshared key: (hidden)\n");
-	if (p->endpoint.af != 0)
+	if (p->endpoint.af != 0 || p->at_relay)
 		printf("  endpoint: %s\n", endpoint_str(p, buf,
 		    sizeof(buf)));
 	printf("  allowed ips:");
@@ -376,16 +378,22 @@ json_key(const char *name)
 	putchar(':');
 }
 
+static int	 entries_relays;	/* of what, by the question */
+
 static void
 json_head(uint32_t type)
 {
 	records = 0;
+	entries_relays = type == CTL_SHOW_DERP;
 	switch (type) {
 	case CTL_SHOW_INTERFACES:
 		printf("{\"interfaces\":[");
 		break;
 	case CTL_SHOW_NAMES:
 		printf("{\"names\":[");
+		break;
+	case CTL_SHOW_DERP:
+		printf("{\"relays\":[");
 		break;
 	case CTL_SHOW_PEERS:
 		printf("{\"peers\":[");
@@ -509,6 +517,16 @@ json_entry(const struct ctl_entry *e)
 	int	 is_name = strcmp(e->kind, "name") == 0;
 
 	json_next();
+	if (entries_relays) {
+		printf("{\"state\":");
+		json_string(e->kind);
+		printf(",\"url\":");
+		json_string(e->name);
+		printf(",\"detail\":");
+		json_string(e->value);
+		printf("}");
+		return;
+	}
 	printf("{");
 	if (!is_name) {
 		printf("\"kind\":");
@@ -546,6 +564,7 @@ json_tail(uint32_t type)
 	case CTL_SHOW_RULES:
 	case CTL_SHOW_INTERFACES:
 	case CTL_SHOW_NAMES:
+	case CTL_SHOW_DERP:
 		printf("]}\n");
 		break;
 	case CTL_SHOW_COUNTERS:

@@ -102,6 +102,12 @@ show_slirp(const struct slirp_counters *c)
 	SLIRP_COUNTERS(COUNTER_ROW)
 }
 
+static void
+show_derp(const struct derp_counters *c)
+{
+	DERP_COUNTERS(COUNTER_ROW)
+}
+
 /* Which flows are shown. */
 static struct {
 	const char	*peer;
@@ -210,6 +216,7 @@ handle(struct imsg *imsg, uint32_t type)
 {
 	struct crypto_counters	 cc;
 	struct slirp_counters	 sc;
+	struct derp_counters	 dc;
 	struct ctl_summary	 sum;
 	struct ctl_process	 proc;
 	struct ctl_flow		 flow;
@@ -263,6 +270,10 @@ handle(struct imsg *imsg, uint32_t type)
 	case CTL_SLIRP_COUNTERS:
 		conn_get(imsg, &sc, sizeof(sc));
 		show_slirp(&sc);
+		break;
+	case CTL_DERP_COUNTERS:
+		conn_get(imsg, &dc, sizeof(dc));
+		show_derp(&dc);
 		break;
 	case CTL_PROCESS:
 		conn_get(imsg, &proc, sizeof(proc));
@@ -633,9 +644,18 @@ do_help(const struct command *c, int argc, char *argv[])
 	command_list(stdout);
 }
 
+static void
+do_derp_key(const struct command *cmd, int argc, char *argv[])
+{
+	(void)cmd;
+	(void)argc;
+	exit(key_node(argv[0]));
+}
+
 static const struct command	 commands[] = {
 	{ "completion", "bash|zsh|fish", 1, 1, do_completion, 0 },
 	{ "convert", "[-r] FILE [PEER]", 1, 3, do_convert, 0 },
+	{ "derp key", "FILE", 1, 1, do_derp_key, 0 },
 	{ "drain", "", 0, 0, do_show, CTL_DRAIN },
 	{ "flush", "", 0, 0, do_show, CTL_FLUSH },
 	{ "genkey", "", 0, 0, do_key, 0 },
@@ -663,6 +683,7 @@ static const struct command	 commands[] = {
 	{ "resume", "", 0, 0, do_show, CTL_RESUME },
 	{ "show", "", 0, 0, do_show, CTL_SHOW_SUMMARY },
 	{ "show counters", "", 0, 0, do_show, CTL_SHOW_COUNTERS },
+	{ "show derp", "", 0, 0, do_show, CTL_SHOW_DERP },
 	{ "show flows", "[-w] [peer|proto|state|port|to|sort WHICH ...]", 0, 13,
 	    do_flows, CTL_SHOW_FLOWS },
 	{ "show interfaces", "", 0, 0, do_show, CTL_SHOW_INTERFACES },

@@ -34,6 +34,7 @@ FLOORS = {
     'wgslirpd/slirp': ('common', 'wgslirpd/msg', 'wgslirpd/proc',
                        'wgslirpd/slirp/net', 'wgslirpd/slirp/tcp'),
     'wgslirpd/control': ('common', 'wgslirpd/msg', 'wgslirpd/proc'),
+    'wgslirpd/derp': ('common', 'wgslirpd/msg', 'wgslirpd/proc'),
     'wgslirpd/parent': ('common', 'wgslirpd/msg', 'wgslirpd/proc'),
     'wgslirpctl': ('common',),
     'wgslirp-sync': ('common',),
@@ -41,7 +42,7 @@ FLOORS = {
 
 # The one door: the program that was executed again becomes a child.
 DOORS = {('wgslirpd/parent/main.o', s) for s in
-         ('crypto_main', 'slirp_main', 'control_main')}
+         ('crypto_main', 'slirp_main', 'control_main', 'derp_main')}
 
 HEADER_LINES = 250
 

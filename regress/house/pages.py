@@ -62,6 +62,8 @@ def configuration(t, what, text):
     etc = os.path.join(t, 'etc')
     text = text.replace('/etc/wgslirpd', etc)
     for path in re.findall(r'file "?(%s[^"\s]*)' % re.escape(etc), text):
+        if os.path.basename(path) == 'derp.key':
+            continue        # is made by a daemon
         with open(path, 'w') as f:
             f.write(key() + '\n' if 'table' not in text.split(path)[0]
                     .split('\n')[-1] and 'users' not in text.split(path)[0]

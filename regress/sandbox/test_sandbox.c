@@ -31,11 +31,12 @@
 
 #include "sandbox.h"
 
-#define ALL	0xf
+#define ALL	0x1f
 #define P	(1 << SANDBOX_PARENT)
 #define C	(1 << SANDBOX_CRYPTO)
 #define S	(1 << SANDBOX_SLIRP)
 #define T	(1 << SANDBOX_CONTROL)
+#define D	(1 << SANDBOX_DERP)
 
 #define KILLED	-1		/* instead of an errno */
 
@@ -532,6 +533,30 @@ t_io_uring(void)
 }
 
 static int
+t_fastopen_sendmmsg(void)
+{
+	struct mmsghdr	 m;
+
+	memset(&m, 0, sizeof(m));
+	return (sendmmsg(inner, &m, 1, MSG_FASTOPEN));
+}
+
+static int
+t_opt_notsent(void)
+{
+	int	 v = 32768;
+
+	return (setsockopt(inner, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &v,
+	    sizeof(v)));
+}
+
+static int
+t_getuid(void)
+{
+	return ((int)syscall(SYS_getuid));
+}
+
+static int
 t_random(void)
 {
 	char	 b[16];
@@ -561,68 +586,74 @@ static const struct testcase {
 	int		 allowed;	/* roles */
 } cases[] = {
 	{ "open a file", t_open_read, C | S | T, KILLED, 0 },
+	{ "open a file, derp", t_open_read, D, ENOSYS, 0 },
 	{ "open a file elsewhere", t_open_read, P, EACCES, 0 },
 	{ "open the configuration", t_open_conf, C | S | T, KILLED, P },
-	{ "open for writing", t_open_write, ALL, KILLED, 0 },
-	{ "create a file", t_create, ALL, KILLED, 0 },
+	{ "open the configuration, derp", t_open_conf, D, ENOSYS, 0 },
+	{ "open for writing", t_open_write, P | C | S | T, KILLED, 0 },
+	{ "open for writing, derp", t_open_write, D, ENOSYS, 0 },
+	{ "create a file", t_create, P | C | S | T, KILLED, 0 },
+	{ "create a file, derp", t_create, D, ENOSYS, 0 },
 	{ "execute", t_exec, ALL, KILLED, 0 },
 	{ "fork", t_fork, ALL, KILLED, 0 },
-	{ "TCP socket", t_socket_inet, C | T, KILLED, P | S },
-	{ "UDP socket", t_socket_udp6, C | T, KILLED, P | S },
+	{ "TCP socket", t_socket_inet, C | T, KILLED, P | S | D },
+	{ "UDP socket", t_socket_udp6, C | T | D, KILLED, P | S },
 	{ "raw socket", t_socket_raw, ALL, KILLED, 0 },
 	{ "packet socket", t_socket_packet, ALL, KILLED, 0 },
 	{ "SCTP socket", t_socket_sctp, ALL, KILLED, 0 },
-	{ "UNIX socket", t_socket_unix, C | S | T, KILLED, P },
-	{ "bind", t_bind, C | T, KILLED, 0 },
-	{ "TCP from an address", t_bind_any, C | T, KILLED, S },
+	{ "UNIX socket", t_socket_unix, C | S | T | D, KILLED, P },
+	{ "bind", t_bind, C | T | D, KILLED, 0 },
+	{ "TCP from an address", t_bind_any, C | T | D, KILLED, S },
 	{ "TCP at a port", t_bind_port, S, EACCES, 0 },
 	{ "connect", t_connect, C | T, KILLED, 0 },
-	{ "listen", t_listen, C | S | T, KILLED, 0 },
-	{ "accept", t_accept, P | C, KILLED, 0 },
-	{ "accept who takes over", t_accept_next, C, KILLED, P },
-	{ "address of a peer", t_getpeername, P | C | T, KILLED, 0 },
+	{ "listen", t_listen, C | S | T | D, KILLED, 0 },
+	{ "accept", t_accept, P | C | D, KILLED, 0 },
+	{ "accept who takes over", t_accept_next, C | D, KILLED, P },
+	{ "address of a peer", t_getpeername, P | C | T | D, KILLED, 0 },
 	{ "UNIX socket pair", t_pair_unix, ALL, KILLED, 0 },
 	{ "UNIX datagram pair", t_pair_dgram, ALL, KILLED, 0 },
 	{ "sendto that connects", t_fastopen_sendto, ALL, KILLED, 0 },
 	{ "sendmsg that connects", t_fastopen_sendmsg, ALL, KILLED, 0 },
-	{ "sendto an address", t_sendto_address, C | S | T, KILLED, 0 },
+	{ "sendto an address", t_sendto_address, C | S | T | D, KILLED, 0 },
 	{ "sendmsg", t_sendmsg, 0, 0, ALL },
-	{ "SO_LINGER", t_opt_linger, P | C | T, KILLED, S },
-	{ "SO_REUSEADDR", t_opt_reuse, C | S | T, KILLED, P },
-	{ "SO_REUSEPORT", t_opt_share, C | S | T, KILLED, P },
-	{ "SO_ATTACH_REUSEPORT_CBPF", t_opt_steer, C | S | T, KILLED, P },
+	{ "SO_LINGER", t_opt_linger, P | C | T | D, KILLED, S },
+	{ "SO_REUSEADDR", t_opt_reuse, C | S | T | D, KILLED, P },
+	{ "SO_REUSEPORT", t_opt_share, C | S | T | D, KILLED, P },
+	{ "SO_ATTACH_REUSEPORT_CBPF", t_opt_steer, C | S | T | D, KILLED, P },
 	{ "munlock", t_munlock, P | S | T, KILLED, C },
-	{ "SO_BINDTOIFINDEX", t_opt_ifindex, P | C | T, KILLED, S },
+	{ "munlock, derp", t_munlock, D, ENOSYS, 0 },
+	{ "SO_BINDTOIFINDEX", t_opt_ifindex, P | C | T | D, KILLED, S },
 	{ "SO_BINDTODEVICE", t_opt_device, ALL, KILLED, 0 },
-	{ "TCP_CONGESTION", t_opt_congestion, P | C | T, KILLED, S },
-	{ "TCP_USER_TIMEOUT", t_opt_timeout, P | C | T, KILLED, S },
+	{ "TCP_CONGESTION", t_opt_congestion, P | C | T | D, KILLED, S },
+	{ "TCP_USER_TIMEOUT", t_opt_timeout, P | C | T, KILLED, S | D },
 	{ "names of a folder", t_getdents, C | S | T, KILLED, P },
+	{ "names of a folder, derp", t_getdents, D, ENOSYS, 0 },
 	{ "TCP_REPAIR", t_opt_repair, ALL, KILLED, 0 },
 	{ "join a group", t_opt_multicast, ALL, KILLED, 0 },
 	{ "socket filter", t_opt_filter, ALL, KILLED, 0 },
-	{ "shutdown", t_shutdown, P | C | T, KILLED, 0 },
-	{ "stat a path as fstat does", t_stat_flag, C | S | T, ENOSYS, 0 },
+	{ "shutdown", t_shutdown, P | C | T | D, KILLED, 0 },
+	{ "stat a path as fstat does", t_stat_flag, C | S | T | D, ENOSYS, 0 },
 	{ "stat a descriptor", t_fstat, 0, 0, ALL },
 	{ "another socket pair", t_pair_other, ALL, KILLED, 0 },
 	{ "executable memory", t_mmap_exec, ALL, KILLED, 0 },
 	{ "make memory executable", t_mprotect_exec, ALL, KILLED, 0 },
 	{ "memory", t_mmap, 0, 0, ALL },
 	{ "ptrace", t_ptrace, ALL, KILLED, 0 },
-	{ "kill", t_kill_other, C | S | T, KILLED, 0 },
+	{ "kill", t_kill_other, C | S | T | D, KILLED, 0 },
 	{ "signal another process", t_signal_other, ALL, KILLED, 0 },
-	{ "unlink", t_unlink, C | S | T, KILLED, 0 },
+	{ "unlink", t_unlink, C | S | T | D, KILLED, 0 },
 	{ "unlink the configuration", t_unlink, P, EACCES, 0 },
 	{ "chmod", t_chmod, ALL, KILLED, 0 },
 	{ "setuid", t_setuid, ALL, KILLED, 0 },
 	{ "unshare", t_unshare, ALL, KILLED, 0 },
 	{ "mount", t_mount, ALL, KILLED, 0 },
-	{ "stat a path", t_stat, C | S | T, ENOSYS, 0 },
+	{ "stat a path", t_stat, C | S | T | D, ENOSYS, 0 },
 	{ "stat a path, the parent", t_stat, P, KILLED, 0 },
 	{ "push terminal input", t_ioctl_tty, ALL, KILLED, 0 },
 	{ "empty the log", t_truncate_log, ALL, KILLED, 0 },
 	{ "cut a file", t_truncate_some, ALL, KILLED, 0 },
-	{ "empty a file", t_truncate, P | C | S, KILLED, T },
-	{ "ask for a queue length", t_ioctl_len, C, KILLED, P | S | T },
+	{ "empty a file", t_truncate, P | C | S | D, KILLED, T },
+	{ "ask for a queue length", t_ioctl_len, C | D, KILLED, P | S | T },
 	{ "signal-driven I/O", t_fcntl_owner, ALL, KILLED, 0 },
 	{ "become dumpable", t_prctl, ALL, KILLED, 0 },
 	{ "io_uring", t_io_uring, ALL, KILLED, 0 },
@@ -630,11 +661,14 @@ static const struct testcase {
 #if defined(__x86_64__)
 	{ "x32 call", t_x32, ALL, KILLED, 0 },
 #endif
+	{ "sendmmsg that connects", t_fastopen_sendmmsg, ALL, KILLED, 0 },
+	{ "TCP_NOTSENT_LOWAT", t_opt_notsent, P | C | S | T, KILLED, D },
+	{ "who is it, derp", t_getuid, D, ENOSYS, 0 },
 	{ "randomness", t_random, 0, 0, ALL }
 };
 
 static const char *const	 roles[] = { "parent", "crypto", "slirp",
-				    "control" };
+				    "control", "derp" };
 
 /* Exit status of the call in a profile: 0 done, 1 to 250 errno, -1 killed. */
 static int
@@ -681,7 +715,7 @@ main(void)
 	paths[0].write = 0;
 	inner = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		for (role = 0; role < 4; role++) {
+		for (role = 0; role < 5; role++) {
 			if (cases[i].refused & 1 << role)
 				want = cases[i].how;
 			else if (cases[i].allowed & 1 << role)

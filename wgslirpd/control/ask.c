@@ -26,8 +26,8 @@ struct question {
 struct route {
 	uint32_t	 type;
 	int		 shows;		/* records, to CTL_END; or CTL_OK */
-	enum proc_id	 to[3];
-	uint32_t	 as[2];
+	enum proc_id	 to[4];
+	uint32_t	 as[3];
 };
 
 /* First slirp, which says CTL_END, and then crypto. */
@@ -41,8 +41,10 @@ static const struct route	 routes[] = {
 	{ CTL_SHOW_PEERS, 1, { PROC_SLIRP, PROC_CRYPTO, PROC_MAX },
 	    { CTL_SHOW_PEERFLOWS, CTL_SHOW_PEERS } },
 	SHOW(CTL_SHOW_FLOWS, PROC_SLIRP),
-	{ CTL_SHOW_COUNTERS, 1, { PROC_CRYPTO, PROC_SLIRP, PROC_MAX },
-	    { CTL_SHOW_COUNTERS, CTL_SHOW_COUNTERS } },
+	{ CTL_SHOW_COUNTERS, 1, { PROC_CRYPTO, PROC_SLIRP, PROC_DERP,
+	    PROC_MAX }, { CTL_SHOW_COUNTERS, CTL_SHOW_COUNTERS,
+	    CTL_SHOW_COUNTERS } },
+	SHOW(CTL_SHOW_DERP, PROC_DERP),
 	ONE(CTL_LOG, PROC_PARENT),
 	ONE(CTL_RELOAD, PROC_PARENT),
 	ONE(CTL_KILL_FLOW, PROC_SLIRP),
@@ -86,6 +88,17 @@ int
 ask_known(uint32_t type)
 {
 	return (find_route(type) != NULL);
+}
+
+/* The next step, past an engine that was not started; 0: there is none. */
+static int
+next_step(struct question *q)
+{
+	const struct route	*r = find_route(q->type);
+
+	while (r->to[q->step] == PROC_DERP && pipes[PROC_DERP].ev == NULL)
+		q->step++;
+	return (r->to[q->step] != PROC_MAX);
 }
 
 /* Send the question to whoever is next.  -1 if that cannot be done. */
@@ -132,7 +145,7 @@ ask(uint32_t type, const struct ctl_request *req, ask_fn *fn, void *arg)
 	q->req.cursor = 0;
 	q->fn = fn;
 	q->arg = arg;
-	if (send_question(q) == -1) {
+	if (!next_step(q) || send_question(q) == -1) {
 		free(q);
 		return (NULL);
 	}
@@ -202,7 +215,8 @@ ask_answer(struct imsg *imsg)
 	switch (type) {
 	case CTL_END:
 		q->req.cursor = 0;
-		if (find_route(q->type)->to[++q->step] == PROC_MAX)
+		q->step++;
+		if (!next_step(q))
 			end(q, type, NULL, 0);
 		else
 			ask_next(q);

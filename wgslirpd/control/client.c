@@ -155,6 +155,8 @@ client_request(struct client *c, struct imsg *imsg)
 	/* clients have the control protocol, and nothing else */
 	if (type <= CTL_NONE || !ask_known(type))
 		return (-1);
+	if (type == CTL_SHOW_DERP)
+		strlcpy(text, "no derp relay is configured", sizeof(text));
 	if ((c->q = ask(type, &req, client_record, c)) == NULL)
 		client_send(c, CTL_FAIL, text, sizeof(text));
 	return (0);

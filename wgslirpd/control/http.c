@@ -156,6 +156,7 @@ scrape_record(void *arg, uint32_t type, const void *data, size_t len)
 	struct ctl_peer		 peer;
 	struct crypto_counters	 cc;
 	struct slirp_counters	 sc;
+	struct derp_counters	 dc;
 	struct ctl_summary	 sum;
 	struct ctl_rule		 rule;
 
@@ -178,6 +179,10 @@ scrape_record(void *arg, uint32_t type, const void *data, size_t len)
 	case CTL_SLIRP_COUNTERS:
 		memcpy(&sc, data, sizeof(sc));
 		ometric_slirp(&c->om, &sc);
+		break;
+	case CTL_DERP_COUNTERS:
+		memcpy(&dc, data, sizeof(dc));
+		ometric_derp(&c->om, &dc);
 		break;
 	case CTL_RULE:
 		memcpy(&rule, data, sizeof(rule));

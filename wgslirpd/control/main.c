@@ -46,6 +46,8 @@ watch(enum client_wish what, int on)
 	    sizeof(v));
 	(void)imsgev_send(&co.pipe[PROC_SLIRP], IMSG_WATCH, 0, -1, &v,
 	    sizeof(v));
+	(void)imsgev_send(&co.pipe[PROC_DERP], IMSG_WATCH, 0, -1, &v,
+	    sizeof(v));
 }
 
 static void
@@ -80,7 +82,7 @@ take_pipe(struct imsg *imsg)
 
 	imsg_is(imsg, &who, sizeof(who));
 	fd = imsg_take_fd(imsg);
-	if ((who != PROC_CRYPTO && who != PROC_SLIRP) ||
+	if ((who != PROC_CRYPTO && who != PROC_SLIRP && who != PROC_DERP) ||
 	    co.pipe[who].ev != NULL || imsgev_init(&co.pipe[who], fd,
 	    (enum proc_id)who, engine_msg, NULL) == -1)
 		fatalx("bad pipe");

@@ -57,6 +57,26 @@ crypto_config_drop_own_key(void)
 }
 
 /* Bring one peer to what the configuration says. */
+/* Where it is at the relays, which is all there is if it has no endpoint. */
+static void
+commit_relay(struct wg_peer *p, const struct conf_peer_msg *m)
+{
+	struct sockaddr_storage	 ss;
+	struct wg_endpoint	 old = p->relayed;
+
+	memset(&p->relayed, 0, sizeof(p->relayed));
+	if (!m->at_relay)
+		return;
+	(void)sa_make_relay(&ss, m->relay_key);
+	p->relayed.sock = WG_ANY_SOCK;
+	memcpy(&p->relayed.remote.relay, &ss,
+	    sizeof(p->relayed.remote.relay));
+	if (!m->has_endpoint && (p->ep.remote.sa.sa_family == AF_UNSPEC ||
+	    (old.remote.sa.sa_family == AF_RELAY &&
+	    !sa_equal(&old.remote.sa, &p->relayed.remote.sa))))
+		p->ep = p->relayed;
+}
+
 static void
 commit_peer(const struct conf_peer_msg *m, mono_t now)
 {
@@ -83,6 +103,7 @@ commit_peer(const struct conf_peer_msg *m, mono_t now)
 	if (!p->noise.ss_valid)
 		log_warnx("peer \"%s\" has an unusable public key",
 		    p->name);
+	commit_relay(p, m);
 	if (m->has_endpoint && m->ep_addr.af != 0) {
 		old = p->configured;
 		sa_make(&ss, &m->ep_addr, m->ep_port);

@@ -31,6 +31,7 @@
 #include "log.h"
 #include "nap.h"
 #include "queue.h"
+#include "relay.h"
 #include "shm.h"
 #include "show.h"
 #include "sockets.h"
@@ -215,6 +216,9 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		break;
 	case IMSG_BELL:
 		take_bell(imsg);
+		break;
+	case IMSG_LINK:
+		relay_link(imsg_take_fd(imsg));
 		break;
 	case IMSG_CONF_BEGIN:
 		if (ce.staging || ce.setting)

@@ -16,6 +16,7 @@
 #include "links.h"
 #include "log.h"
 #include "queue.h"
+#include "relay.h"
 #include "sockets.h"
 #include "state.h"
 #include "steer.h"
@@ -111,6 +112,7 @@ static void
 op_lost(void *arg, struct wg_peer *p)
 {
 	(void)arg;
+	relay_other_way(p);
 	if (p->by_name && imsgbuf_queuelen(&ce.slirp.ibuf) < PROC_BACKLOG)
 		imsgev_send(&ce.slirp, IMSG_LOST, 0, -1, &p->id,
 		    sizeof(p->id));

@@ -50,6 +50,10 @@ send_peer(struct imsgev *iev, uint32_t id, const struct wg_peer *p)
 		if (m.endpoint.af == 6)
 			m.endpoint_scope = p->ep.remote.sin6.sin6_scope_id;
 	}
+	if (p->ep.remote.sa.sa_family == AF_RELAY) {
+		m.at_relay = 1;
+		memcpy(m.relay_key, p->ep.remote.relay.key, KEY_LEN);
+	}
 	m.has_psk = !key_is_zero(p->noise.psk);
 	m.latest_handshake = (uint64_t)p->last_handshake.tv_sec;
 	m.rx_bytes = p->rx_bytes;
@@ -253,7 +257,7 @@ health(struct imsgev *iev, uint32_t id)
 {
 	if (ce.dev->paused)
 		refuse(iev, id, "paused");
-	else if (!ce.started || sockets_port() == 0)
+	else if (!ce.started || (sockets_port() == 0 && !ce.global.no_listen))
 		refuse(iev, id, "no UDP socket");
 	else
 		imsgev_send(iev, CTL_OK, id, -1, NULL, 0);

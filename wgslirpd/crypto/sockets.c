@@ -66,6 +66,7 @@ static int			 rx_full;	/* more may wait outside */
 static uint16_t			 port;
 static struct train		 train;
 static sockets_fn		*first;
+static sockets_relay_fn		*relay;
 static int			 crowded;
 static uint32_t			 opened;	/* so many times */
 static struct {
@@ -87,6 +88,26 @@ can_reach(const struct udp_socket *s, int family)
 	return (s->family == family || (s->dual && family == AF_INET));
 }
 
+/* The train has gone, or was dropped. */
+static void
+train_over(void)
+{
+	train.count = 0;
+	train.len = 0;
+	train.closed = 0;
+}
+
+/* Those who are at a relay are sent to by the derp engine. */
+static void
+train_relay(void)
+{
+	struct train	*t = &train;
+
+	if (relay == NULL || relay(&t->ep, t->buf, t->len, t->segment) == -1)
+		ce.dev->count.wg_drop_relay += (uint64_t)t->count;
+	train_over();
+}
+
 /* Send the train.  If the socket is full it stays, and nothing is taken. */
 void
 train_send(void)
@@ -96,6 +117,10 @@ train_send(void)
 	uint32_t		 i = t->ep.sock;
 	int			 family = t->ep.remote.sa.sa_family;
 
+	if (t->count > 0 && family == AF_RELAY) {
+		train_relay();
+		return;
+	}
 	if (t->count == 0 || blocked)
 		return;
 	if (i >= (uint32_t)nsock || !can_reach(&sock[i], family))
@@ -120,9 +145,7 @@ train_send(void)
 		ce.dev->count.wg_tx_batches++;
 	} else
 		ce.dev->count.wg_drop_send += (uint64_t)t->count;
-	t->count = 0;
-	t->len = 0;
-	t->closed = 0;
+	train_over();
 }
 
 /*
@@ -185,6 +208,26 @@ input(struct udpio_rx *rx, mono_t now)
 			    now);
 	}
 	return (count);
+}
+
+void
+sockets_take(uint8_t *buf, size_t len, size_t segment,
+    const struct wg_endpoint *from, mono_t now)
+{
+	struct udpio_rx	 rx;
+
+	memset(&rx, 0, sizeof(rx));
+	rx.buf = buf;
+	rx.len = len;
+	rx.segment = segment;
+	rx.from = *from;
+	(void)input(&rx, now);
+}
+
+void
+sockets_relay(sockets_relay_fn *fn)
+{
+	relay = fn;
 }
 
 /*

@@ -32,4 +32,14 @@ typedef int	 sockets_fn(uint8_t *, size_t, const struct wg_endpoint *, int,
 		    mono_t);
 void		 sockets_first(sockets_fn *);
 
+/*
+ * Datagrams that have come another way: so many bytes, each of them segment
+ * long but the last.  And who sends what goes that way: a train, or -1.
+ */
+typedef int	 sockets_relay_fn(const struct wg_endpoint *, uint8_t *,
+		    size_t, size_t);
+void		 sockets_take(uint8_t *, size_t, size_t,
+		    const struct wg_endpoint *, mono_t);
+void		 sockets_relay(sockets_relay_fn *);
+
 #endif

@@ -31,7 +31,8 @@ static const struct msg_rule	 imsgs[IMSG_MAX] = {
 #define REQUEST(type, ways) \
 	{ type, #type, sizeof(struct ctl_request), ways, NO_FD }
 #define ANSWER(type, len, ways)	{ type, #type, len, ways, NO_FD }
-#define BOTH	(WAY(CRYPTO, CONTROL) | WAY(SLIRP, CONTROL))
+#define BOTH	(WAY(CRYPTO, CONTROL) | WAY(SLIRP, CONTROL) | \
+		WAY(DERP, CONTROL))
 
 static const struct msg_rule	 ctls[] = {
 	REQUEST(CTL_SHOW_SUMMARY, WAY(CONTROL, CRYPTO)),
@@ -45,7 +46,8 @@ static const struct msg_rule	 ctls[] = {
 	REQUEST(CTL_SHOW_INTERFACES, WAY(CONTROL, PARENT)),
 	REQUEST(CTL_SHOW_NAMES, WAY(CONTROL, SLIRP)),
 	REQUEST(CTL_SHOW_COUNTERS, WAY(CONTROL, CRYPTO) |
-	    WAY(CONTROL, SLIRP)),
+	    WAY(CONTROL, SLIRP) | WAY(CONTROL, DERP)),
+	REQUEST(CTL_SHOW_DERP, WAY(CONTROL, DERP)),
 	REQUEST(CTL_SHOW_PEERFLOWS, WAY(CONTROL, SLIRP)),
 	REQUEST(CTL_SHOW_FLOWS, WAY(CONTROL, SLIRP)),
 	REQUEST(CTL_SHOW_RULES, WAY(CONTROL, SLIRP)),
@@ -60,6 +62,8 @@ static const struct msg_rule	 ctls[] = {
 	ANSWER(CTL_AIP, sizeof(struct ctl_aip), WAY(CRYPTO, CONTROL)),
 	ANSWER(CTL_CRYPTO_COUNTERS, sizeof(struct crypto_counters),
 	    WAY(CRYPTO, CONTROL)),
+	ANSWER(CTL_DERP_COUNTERS, sizeof(struct derp_counters),
+	    WAY(DERP, CONTROL)),
 	ANSWER(CTL_PEERFLOWS, sizeof(struct ctl_peerflows),
 	    WAY(SLIRP, CONTROL)),
 	ANSWER(CTL_FLOW, sizeof(struct ctl_flow), WAY(SLIRP, CONTROL)),
@@ -69,7 +73,7 @@ static const struct msg_rule	 ctls[] = {
 	ANSWER(CTL_MORE, sizeof(struct ctl_more), BOTH |
 	    WAY(PARENT, CONTROL)),
 	ANSWER(CTL_ENTRY, sizeof(struct ctl_entry), WAY(PARENT, CONTROL) |
-	    WAY(SLIRP, CONTROL)),
+	    WAY(SLIRP, CONTROL) | WAY(DERP, CONTROL)),
 	ANSWER(CTL_PACKET, sizeof(struct ctl_packet), WAY(SLIRP, CONTROL)),
 	ANSWER(CTL_EVENT, sizeof(struct ctl_event), BOTH),
 	ANSWER(CTL_SETUP, sizeof(struct ctl_setup), WAY(PARENT, CONTROL)),

@@ -99,6 +99,8 @@ struct conf_global {
 	uint8_t		 gateway;	/* first byte of receiver indices */
 	uint8_t		 many;		/* there are other gateways */
 	uint8_t		 report_json;
+	uint8_t		 no_listen;	/* there is no gateway here */
+	uint8_t		 pad[3];
 	uint32_t	 report;	/* seconds between lines of figures */
 	uint64_t	 pcap_max;	/* bytes of the pcap file, 0: any */
 	uint16_t	 pcap_files;	/* that take turns; 0 is 1 */
@@ -130,6 +132,8 @@ struct conf_peer_msg {
 	uint16_t	 ep_port;
 	uint8_t		 reserved[3];
 	uint8_t		 keep;		/* wg(8) made it: leave it as it is */
+	uint8_t		 at_relay;	/* it is there, too, or only there */
+	uint8_t		 relay_key[KEY_LEN];
 	struct conf_egress	 egress;
 };
 
@@ -138,6 +142,7 @@ struct conf_aip {
 	struct ipprefix	 prefix;
 };
 
+#define RESOLVE_RELAY	0x80000000	/* in an id: a relay, and no peer */
 struct resolve_msg {
 	uint32_t	 id;
 	uint16_t	 port;
@@ -183,7 +188,8 @@ struct rule_msg {
 enum service_kind {
 	SERVICE_FORWARD,	/* into the tunnel */
 	SERVICE_PROXY,		/* the same, by SOCKS or HTTP CONNECT */
-	SERVICE_METRICS		/* of the control engine */
+	SERVICE_METRICS,	/* of the control engine */
+	SERVICE_RELAY		/* of the derp engine, for clients */
 };
 
 struct service {
@@ -194,6 +200,7 @@ struct service {
 	uint16_t	 pad;
 	struct ipaddr	 addr;
 	struct ipaddr	 dst;		/* of a forward: in the tunnel */
+	uint8_t		 key[KEY_LEN];	/* who is meant, at a relay */
 };
 
 struct service_user {
@@ -206,6 +213,28 @@ struct upstream {
 	uint32_t	 scope;		/* of a link-local address */
 	uint16_t	 port;
 	uint16_t	 pad;
+};
+
+/* A DERP relay, and how it is reached. */
+#define MAX_RELAYS	16
+#define RELAY_URL_LEN	512
+#define PIN_LEN		32		/* SHA-256 */
+struct conf_relay {
+	char		 url[RELAY_URL_LEN];	/* for who reads it */
+	char		 host[HOST_NAME_LEN];	/* that its certificate has */
+	char		 path[RELAY_URL_LEN];
+	char		 proxy_auth[4 * USER_LEN];	/* base64, "": none */
+	char		 via[HOST_NAME_LEN];	/* host to connect to: it, or a
+						   proxy; "": at addr */
+	struct ipaddr	 addr;
+	uint16_t	 port;			/* of the relay */
+	uint16_t	 via_port;
+	uint8_t		 proxy;			/* that is an HTTP proxy */
+	uint8_t		 tls;
+	uint8_t		 pinned;
+	uint8_t		 any;		/* whoever is there may come */
+	uint8_t		 key[KEY_LEN];	/* private: ours at this relay */
+	uint8_t		 pin[PIN_LEN];	/* of the public key's DER */
 };
 
 /* A name of the tunnel, without its domain. */

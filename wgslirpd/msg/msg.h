@@ -33,6 +33,7 @@ enum proc_id {
 	PROC_CRYPTO,
 	PROC_SLIRP,
 	PROC_CONTROL,
+	PROC_DERP,		/* only if a relay is configured */
 	PROC_MAX
 };
 
@@ -45,12 +46,13 @@ enum proc_id {
  */
 #define WAY(from, to)	(1ULL << (PROC_##from * PROC_MAX + PROC_##to))
 #define TO_PARENT	(WAY(CRYPTO, PARENT) | WAY(SLIRP, PARENT) | \
-			WAY(CONTROL, PARENT))
+			WAY(CONTROL, PARENT) | WAY(DERP, PARENT))
 #define TO_CHILDREN	(WAY(PARENT, CRYPTO) | WAY(PARENT, SLIRP) | \
-			WAY(PARENT, CONTROL))
+			WAY(PARENT, CONTROL) | WAY(PARENT, DERP))
 #define TO_CRYPTO	WAY(PARENT, CRYPTO)
 #define TO_SLIRP	WAY(PARENT, SLIRP)
 #define TO_CONTROL	WAY(PARENT, CONTROL)
+#define TO_DERP		WAY(PARENT, DERP)
 #define TO_ENGINES	(TO_CRYPTO | TO_SLIRP)
 #define NO_FD		0
 #define WITH_FD		1
@@ -73,6 +75,8 @@ enum proc_id {
 	M(IMSG_SOCKET, 0, TO_CRYPTO | TO_CONTROL, WITH_FD) \
 	M(IMSG_SIDE, sizeof(uint32_t),	/* beside the last: steer.h */ \
 	    TO_CRYPTO, WITH_FD) \
+	M(IMSG_LINK, 0,			/* datagrams: link.h */ \
+	    TO_CRYPTO | TO_DERP, WITH_FD) \
 	M(IMSG_UAPI_SOCKET, 0, TO_CONTROL, WITH_FD) \
 	M(IMSG_PROCESS, sizeof(struct ctl_process), TO_CONTROL, NO_FD) \
 	M(IMSG_START, 0, TO_CHILDREN, NO_FD) \
@@ -88,12 +92,18 @@ enum proc_id {
 	M(IMSG_CONF_TABLE, 0, TO_SLIRP, NO_FD)	/* its prefixes follow */ \
 	M(IMSG_CONF_TABLE_PREFIX, sizeof(struct ipprefix), TO_SLIRP, NO_FD) \
 	M(IMSG_CONF_SERVICE, sizeof(struct service), \
-	    TO_SLIRP | TO_CONTROL, WITH_FD) \
-	M(IMSG_CONF_ALLOW, sizeof(struct ipprefix), TO_SLIRP, NO_FD) \
+	    TO_SLIRP | TO_CONTROL | TO_DERP, WITH_FD) \
+	M(IMSG_CONF_ALLOW, sizeof(struct ipprefix), \
+	    TO_SLIRP | TO_DERP, NO_FD) \
 	M(IMSG_CONF_USER, sizeof(struct service_user), TO_SLIRP, NO_FD) \
 	M(IMSG_CONF_UPSTREAM, sizeof(struct upstream), TO_SLIRP, NO_FD) \
 	M(IMSG_CONF_NAME, sizeof(struct name_msg), TO_SLIRP, NO_FD) \
 	M(IMSG_CONF_RESOLVE, sizeof(struct resolve_msg), TO_SLIRP, NO_FD) \
+	M(IMSG_CONF_RELAY, sizeof(struct conf_relay), TO_DERP, NO_FD) \
+	M(IMSG_CONF_RELAY_CA, 0,	/* of the last one: its file */ \
+	    TO_DERP, WITH_FD) \
+	M(IMSG_CONF_RELAY_PEER, KEY_LEN,	/* who may come by them */ \
+	    TO_DERP, NO_FD) \
 	M(IMSG_PCAP, 0, TO_CONTROL, WITH_FD)	/* the file */ \
 	M(IMSG_CONF_END, 0, TO_CHILDREN, NO_FD) \
 	M(IMSG_CONF_COMMIT, 0, TO_CHILDREN, NO_FD) \
@@ -118,7 +128,8 @@ enum proc_id {
 	M(IMSG_UAPI_GET, sizeof(struct ctl_request), \
 	    WAY(CONTROL, CRYPTO), NO_FD) \
 	M(IMSG_WATCH, sizeof(uint32_t),	/* whether anybody looks */ \
-	    WAY(CONTROL, CRYPTO) | WAY(CONTROL, SLIRP), NO_FD) \
+	    WAY(CONTROL, CRYPTO) | WAY(CONTROL, SLIRP) | \
+	    WAY(CONTROL, DERP), NO_FD) \
 	M(IMSG_TAP, sizeof(uint32_t),	/* whether packets are captured */ \
 	    WAY(CONTROL, SLIRP), NO_FD) \
 	M(IMSG_UAPI_DEVICE, sizeof(struct uapi_device), \
@@ -130,8 +141,10 @@ enum proc_id {
 	    WAY(SLIRP, CRYPTO), NO_FD) \
 	M(IMSG_ROUTE, sizeof(struct route_msg),	/* answered by the same */ \
 	    WAY(SLIRP, CRYPTO) | WAY(CRYPTO, SLIRP), NO_FD) \
-	M(IMSG_LOST, sizeof(uint32_t),	/* a peer's endpoint is silent */ \
-	    WAY(CRYPTO, SLIRP), NO_FD) \
+	M(IMSG_LOST, sizeof(uint32_t),	/* an endpoint, a relay is silent */ \
+	    WAY(CRYPTO, SLIRP) | WAY(DERP, SLIRP), NO_FD) \
+	M(IMSG_RELAY_ADDRS, sizeof(struct relay_addrs), \
+	    WAY(SLIRP, DERP), NO_FD) \
 	M(IMSG_BACK, sizeof(uint32_t),	/* a peer is heard after silence */ \
 	    WAY(CRYPTO, SLIRP), NO_FD) \
 	M(IMSG_CUT, sizeof(uint32_t),	/* its time or quota is over */ \
@@ -185,6 +198,14 @@ struct endpoint_msg {
 	struct ipaddr	 addr;
 	uint16_t	 port;
 	uint16_t	 pad;
+};
+
+/* Where a relay is, whose name slirp has resolved. */
+#define MAX_RELAY_ADDRS	8
+struct relay_addrs {
+	uint32_t	 id;		/* RESOLVE_RELAY, and its number */
+	uint32_t	 n;
+	struct ipaddr	 addr[MAX_RELAY_ADDRS];
 };
 
 /* Who has an address in the tunnel? */

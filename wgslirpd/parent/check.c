@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "check.h"
+#include "derp.h"
 #include "endpoint.h"
 #include "log.h"
 
@@ -173,6 +174,7 @@ static const char *
 check_service(const struct config *c, const struct conf_service *s)
 {
 	const struct conf_service	*o;
+	const struct conf_peer		*p;
 
 	for (o = TAILQ_FIRST(&c->services); o != s;
 	    o = TAILQ_NEXT(o, entry))
@@ -195,6 +197,15 @@ check_service(const struct config *c, const struct conf_service *s)
 		    TAILQ_EMPTY(&s->allow))
 			return ("a proxy for others than this host needs "
 			    "\"users\" or \"allow\"");
+		break;
+	case SERVICE_RELAY:
+		if (TAILQ_EMPTY(&c->derps))
+			return ("\"relay listen\" needs a \"derp\" relay");
+		TAILQ_FOREACH(p, &c->peers, entry)
+			if (p->has_relay && memcmp(p->relay_key, s->s.key,
+			    KEY_LEN) == 0)
+				return ("a peer of this gateway has the key "
+				    "that clients are to reach");
 		break;
 	}
 	return (NULL);
@@ -250,6 +261,21 @@ check_egress(struct config *c, char *err, size_t errlen)
 	return (NULL);
 }
 
+/* Only ports for clients whose gateway is at a relay, and no gateway here. */
+static int
+is_sidecar(const struct config *c)
+{
+	const struct conf_service	*s;
+
+	if (c->key_from != SECRET_NONE || c->npeers > 0 ||
+	    c->g.uapi != UAPI_OFF || !TAILQ_EMPTY(&c->listens))
+		return (0);
+	TAILQ_FOREACH(s, &c->services, entry)
+		if (s->s.kind == SERVICE_RELAY)
+			return (1);
+	return (0);
+}
+
 /*
  * The checks that no single line can make.  Returns NULL, or what is
  * wrong.
@@ -262,13 +288,19 @@ config_check(struct config *c, char *err, size_t errlen)
 	const struct conf_rule	*r;
 	const char		*what;
 
-	if (c->key_from == SECRET_NONE)
+	if ((what = derp_check(c)) != NULL)
+		return (what);
+	if (is_sidecar(c)) {
+		/* nobody has it, and nobody will */
+		arc4random_buf(c->key, sizeof(c->key));
+		c->g.no_listen = 1;
+	} else if (c->key_from == SECRET_NONE)
 		return ("no private key");
 	if (c->key_from == SECRET_REDACTED && !c->check_only)
 		return ("the private key is redacted");
 	if (c->key_from != SECRET_REDACTED && key_is_zero(c->key))
 		return ("the private key is all zeros");
-	if (TAILQ_EMPTY(&c->listens))
+	if (TAILQ_EMPTY(&c->listens) && !c->g.no_listen)
 		config_add_listen(c, NULL, WGSLIRPD_PORT);
 	if (c->npeers > MAX_PEERS)
 		return ("too many peers");
@@ -278,6 +310,9 @@ config_check(struct config *c, char *err, size_t errlen)
 		if (!p->has_public)
 			return (peer_error(p, "has no public key", err,
 			    errlen));
+		if (p->has_relay && TAILQ_EMPTY(&c->derps))
+			return (peer_error(p, "is at a relay, but there is "
+			    "no \"derp\"", err, errlen));
 		if (p->psk_from == SECRET_REDACTED && !c->check_only)
 			return (peer_error(p, "has a redacted preshared key",
 			    err, errlen));

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "children.h"
+#include "link.h"
 #include "log.h"
 #include "pktq.h"
 #include "shm.h"
@@ -161,6 +162,7 @@ children_start(enum proc_id id, imsgev_fn *fn)
 	}
 	close(fds[1]);
 	env.child[id].pid = pid;
+	env.child[id].on = 1;
 	if (imsgev_init(&env.child[id].iev, fds[0], id, fn, NULL) == -1)
 		fatal("pipe to %s", proc_title(id));
 	/* the engines' configuration is longer, and they ask for nothing */
@@ -225,6 +227,24 @@ children_queues(void)
 	}
 }
 
+/* Where datagrams go between the crypto and the derp engine. */
+void
+children_link(void)
+{
+	int	 fds[2], size = LINK_BUFFER, i;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC,
+	    0, fds) == -1)
+		fatal("socketpair");
+	for (i = 0; i < 2; i++)
+		if (setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size,
+		    sizeof(size)) == -1)
+			fatal("setsockopt");
+	imsgev_must(&env.child[PROC_CRYPTO].iev, IMSG_LINK, 0, fds[0], NULL,
+	    0);
+	imsgev_must(&env.child[PROC_DERP].iev, IMSG_LINK, 0, fds[1], NULL, 0);
+}
+
 /* Does a child leave unread what it is told? */
 int
 children_busy(void)
@@ -232,7 +252,8 @@ children_busy(void)
 	int	 i;
 
 	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
-		if (imsgbuf_queuelen(&env.child[i].iev.ibuf) >= PROC_BACKLOG)
+		if (env.child[i].on &&
+		    imsgbuf_queuelen(&env.child[i].iev.ibuf) >= PROC_BACKLOG)
 			return (1);
 	return (0);
 }
@@ -244,5 +265,6 @@ children_send(uint32_t type, const void *data, size_t len)
 	int	 i;
 
 	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
-		imsgev_must(&env.child[i].iev, type, 0, -1, data, len);
+		if (env.child[i].on)
+			imsgev_must(&env.child[i].iev, type, 0, -1, data, len);
 }

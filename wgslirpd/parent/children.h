@@ -14,6 +14,7 @@ void		 children_start(enum proc_id, imsgev_fn *);
 void		 children_connect(enum proc_id, enum proc_id);
 int		 children_dup(int);
 void		 children_queues(void);
+void		 children_link(void);
 int		 children_busy(void);
 void		 children_send(uint32_t, const void *, size_t);
 

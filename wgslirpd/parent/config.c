@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "log.h"
@@ -36,9 +37,21 @@ config_new(void)
 	TAILQ_INIT(&c->tables);
 	TAILQ_INIT(&c->services);
 	TAILQ_INIT(&c->upstreams);
+	TAILQ_INIT(&c->derps);
 	TAILQ_INIT(&c->excludes);
 	TAILQ_INIT(&c->nat64s);
 	return (c);
+}
+
+static void
+derps_wipe(struct config *c)
+{
+	struct conf_derp	*d;
+
+	TAILQ_FOREACH(d, &c->derps, entry) {
+		explicit_bzero(d->r.key, sizeof(d->r.key));
+		explicit_bzero(d->r.proxy_auth, sizeof(d->r.proxy_auth));
+	}
 }
 
 /* Overwrite the secrets; the rest stays. */
@@ -50,6 +63,7 @@ config_wipe(struct config *c)
 	struct conf_user	*u;
 
 	explicit_bzero(c->key, sizeof(c->key));
+	derps_wipe(c);
 	TAILQ_FOREACH(p, &c->peers, entry)
 		explicit_bzero(p->psk, sizeof(p->psk));
 	TAILQ_FOREACH(s, &c->services, entry)
@@ -124,6 +138,21 @@ rules_free(struct config *c)
 	}
 }
 
+static void
+derps_free(struct config *c)
+{
+	struct conf_derp	*d;
+
+	while ((d = TAILQ_FIRST(&c->derps)) != NULL) {
+		TAILQ_REMOVE(&c->derps, d, entry);
+		if (d->ca_fd != -1)
+			close(d->ca_fd);
+		free(d->key_file);
+		free(d->ca_file);
+		freezero(d, sizeof(*d));
+	}
+}
+
 void
 config_free(struct config *c)
 {
@@ -145,6 +174,7 @@ config_free(struct config *c)
 		peer_free(p);
 	}
 	rules_free(c);
+	derps_free(c);
 	config_free_prefixes(&c->addresses);
 	config_free_prefixes(&c->excludes);
 	config_free_prefixes(&c->nat64s);

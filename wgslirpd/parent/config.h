@@ -68,6 +68,16 @@ struct conf_service {
 };
 TAILQ_HEAD(conf_services, conf_service);
 
+struct conf_derp {
+	TAILQ_ENTRY(conf_derp)		 entry;
+	struct conf_relay		 r;		/* as it is sent */
+	char				*key_file;	/* NULL: as the first */
+	char				*ca_file;	/* NULL: the system's */
+	int				 ca_fd;
+	int				 has_key;
+};
+TAILQ_HEAD(conf_derps, conf_derp);
+
 struct conf_upstream {
 	TAILQ_ENTRY(conf_upstream)	 entry;
 	struct upstream			 u;
@@ -102,6 +112,8 @@ struct conf_peer {
 	char				 egress_if[16];	/* "": any */
 	char				*ep_host;
 	uint16_t			 ep_port;
+	uint8_t				 has_relay;
+	uint8_t				 relay_key[KEY_LEN];
 	uint16_t			 keepalive;
 	uint8_t				 reserved[3];
 	uint32_t			 max_flows;
@@ -126,6 +138,7 @@ struct config {
 	struct conf_tables		 tables;
 	struct conf_services		 services;
 	struct conf_upstreams		 upstreams;
+	struct conf_derps		 derps;
 	struct conf_global		 g;		/* as it is sent */
 	uint8_t				 key[KEY_LEN];
 	enum secret_from		 key_from;

@@ -31,6 +31,7 @@
 
 #include "check.h"
 #include "children.h"
+#include "derp.h"
 #include "env.h"
 #include "grammar.h"
 #include "handover.h"
@@ -149,7 +150,8 @@ count_child(int *flag, void (*all)(void), size_t off)
 
 	*flag = 1;
 	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
-		if (*(int *)((char *)&env.child[i] + off) == 0)
+		if (env.child[i].on &&
+		    *(int *)((char *)&env.child[i] + off) == 0)
 			return;
 	all();
 }
@@ -354,6 +356,8 @@ run_child(const char *title, int foreground)
 		slirp_main(foreground);
 	if (strcmp(title, proc_title(PROC_CONTROL)) == 0)
 		control_main(foreground);
+	if (strcmp(title, proc_title(PROC_DERP)) == 0)
+		derp_main(foreground);
 	errx(1, "unknown process %s", title);
 }
 
@@ -605,7 +609,9 @@ main(int argc, char *argv[])
 	log_init(1);
 	if (getcwd(env.cwd, sizeof(env.cwd)) == NULL)
 		env.cwd[0] = '\0';
+	derp_keys(o.noaction ? DERP_KEYS_LATER : DERP_KEYS_MAKE);
 	env.conf = read_config(o.noaction);
+	derp_keys(DERP_KEYS_THERE);
 	watch_before();
 	config_warn(env.conf);
 	lex_warn_unused();
@@ -641,12 +647,18 @@ main(int argc, char *argv[])
 	watch_signal(SIGHUP, sig_hup);
 	atexit(cleanup);
 	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
-		children_start((enum proc_id)i, parent_dispatch);
+		if (i != PROC_DERP || !TAILQ_EMPTY(&env.conf->derps))
+			children_start((enum proc_id)i, parent_dispatch);
 	/* they read none of it before they are locked in */
 	children_connect(PROC_CONTROL, PROC_CRYPTO);
 	children_connect(PROC_CONTROL, PROC_SLIRP);
 	children_connect(PROC_CRYPTO, PROC_SLIRP);
 	children_queues();
+	if (env.child[PROC_DERP].on) {
+		children_connect(PROC_CONTROL, PROC_DERP);
+		children_connect(PROC_SLIRP, PROC_DERP);
+		children_link();
+	}
 	watch_hostaddrs();
 	handover_listen();
 	parent_sandbox();

@@ -24,6 +24,7 @@
 
 #include "check.h"
 #include "config.h"
+#include "derp.h"
 #include "directive.h"
 #include "endpoint.h"
 #include "grammar.h"
@@ -54,6 +55,7 @@ static struct config		*conf;
 static struct conf_peer		*peer;
 static struct conf_service	*service;
 static struct conf_table	*table;
+static struct conf_derp		*derp;
 static struct conf_rule		 rule;
 static struct items		 froms = STAILQ_HEAD_INITIALIZER(froms);
 static struct items		 tos = STAILQ_HEAD_INITIALIZER(tos);
@@ -82,6 +84,9 @@ static int	 rule_part(int);
 static int	 finish_rule(void);
 static struct item	*new_item(struct items *);
 static int	 get_prefix(char *, struct ipprefix *, const char *);
+static int	 get_node(char *, uint8_t [KEY_LEN]);
+static int	 derp_string(const char *(*)(struct conf_derp *,
+		    const char *), char *);
 static int	 get_addr(char *, struct ipaddr *, const char *);
 static int	 bad_table_name(const char *);
 static int	 get_table(char *, struct item *);
@@ -108,10 +113,10 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 
 %pure-parser
 
-%token	ADDRESS ALLOW ALLOWED ANY
+%token	ACCEPT ADDRESS ALLOW ALLOWED ANY
 %token	BALANCER BLOCK BRIEF
-%token	COPY
-%token	DNS DOMAIN DROP
+%token	CA COPY
+%token	DERP DNS DOMAIN DROP
 %token	EGRESS
 %token	ENDPOINT ERROR EXCLUDE EXPIRES NAT64
 %token	FILE_ FLOWS FORMAT FORWARD FROM
@@ -123,9 +128,10 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 %token	MAX METRICS MTU
 %token	NEW NO NOPRIVATEKEY
 %token	OFFLOAD ON OUT OVERLAY
-%token	PASS PCAP PEER PERSISTENT PORT PRESHARED PRIVATE PROTO PROXY PUBLIC
+%token	PASS PCAP PEER PEERS PERSISTENT PIN PORT PRESHARED PRIVATE
+%token	PROTO PROXY PUBLIC
 %token	QUICK QUOTA
-%token	RATE REDACTED RESERVED RETURN_ ROTATE
+%token	RATE REDACTED RELAY RESERVED RETURN_ ROTATE
 %token	SIZE SNAPLEN TABLE TCP TO TOS TTL
 %token	UAPI UDP UPSTREAM USERS
 %token	VERBOSE
@@ -359,6 +365,48 @@ main		: LISTEN ON STRING lport	{
 				YYERROR;
 		}
 		| DNS LISTEN dnsopts	{ conf->g.dns = 1; }
+		| DERP STRING		{
+			const char	*why = derp_new(conf, $2, &derp);
+
+			free($2);
+			if (why != NULL) {
+				yyerror("%s", why);
+				YYERROR;
+			}
+		} derpblock
+		;
+
+derpblock	: /* empty */
+		| '{' optnl derpopts '}'
+		;
+
+derpopts	: /* empty */
+		| derpopts derpopt nl
+		| derpopts derpopt
+		;
+
+derpopt		: KEY FILE_ STRING	{
+			if (derp_string(derp_key_file, $3) == -1)
+				YYERROR;
+		}
+		| CA STRING		{
+			if (derp_string(derp_ca, $2) == -1)
+				YYERROR;
+		}
+		| CA FILE_ STRING	{
+			if (derp_string(derp_ca, $3) == -1)
+				YYERROR;
+		}
+		| PIN STRING		{
+			if (derp_string(derp_pin, $2) == -1)
+				YYERROR;
+		}
+		| PROXY STRING		{
+			if (derp_string(derp_proxy, $2) == -1)
+				YYERROR;
+		}
+		| ACCEPT ANY		{ derp->r.any = 1; }
+		| ACCEPT PEERS		{ derp->r.any = 0; }
 		;
 
 dnsopts		: /* empty */
@@ -687,6 +735,12 @@ peeropt		: PUBLIC KEY STRING	{
 			peer->ep_port = $3 == 0 ? WGSLIRPD_PORT :
 			    (uint16_t)$3;
 		}
+		| ENDPOINT DERP STRING	{
+			once(BLOCK_PEER, "endpoint derp");
+			if (get_node($3, peer->relay_key) == -1)
+				YYERROR;
+			peer->has_relay = 1;
+		}
 		| EGRESS		{
 			egress_begin(&peer->egress, peer->egress_if);
 			once(BLOCK_PEER, "egress");
@@ -826,6 +880,15 @@ service		: FORWARD transport FROM STRING PORT NUMBER TO STRING PORT
 			    -1)
 				YYERROR;
 		} users allow
+		| RELAY LISTEN ON STRING PORT NUMBER TO DERP STRING	{
+			if (add_service(SERVICE_RELAY, IPPROTO_UDP, $4, $6) ==
+			    -1) {
+				free($9);
+				YYERROR;
+			}
+			if (get_node($9, service->s.key) == -1)
+				YYERROR;
+		} allow
 		| METRICS LISTEN ON STRING PORT NUMBER	{
 			if (add_service(SERVICE_METRICS, IPPROTO_TCP, $4,
 			    $6) == -1)
@@ -1035,6 +1098,7 @@ portitem	: NUMBER		{
 
 /* Has to be sorted. */
 static const struct keyword	 keywords[] = {
+	{ "accept",	ACCEPT },
 	{ "address",	ADDRESS },
 	{ "allow",	ALLOW },
 	{ "allowed",	ALLOWED },
@@ -1042,7 +1106,9 @@ static const struct keyword	 keywords[] = {
 	{ "balancer",	BALANCER },
 	{ "block",	BLOCK },
 	{ "brief",	BRIEF },
+	{ "ca",		CA },
 	{ "copy",	COPY },
+	{ "derp",	DERP },
 	{ "dns",	DNS },
 	{ "domain",	DOMAIN },
 	{ "drop",	DROP },
@@ -1080,7 +1146,9 @@ static const struct keyword	 keywords[] = {
 	{ "pass",	PASS },
 	{ "pcap",	PCAP },
 	{ "peer",	PEER },
+	{ "peers",	PEERS },
 	{ "persistent",	PERSISTENT },
+	{ "pin",	PIN },
 	{ "port",	PORT },
 	{ "preshared",	PRESHARED },
 	{ "private",	PRIVATE },
@@ -1091,6 +1159,7 @@ static const struct keyword	 keywords[] = {
 	{ "quota",	QUOTA },
 	{ "rate",	RATE },
 	{ "redacted",	REDACTED },
+	{ "relay",	RELAY },
 	{ "reserved",	RESERVED },
 	{ "return",	RETURN_ },
 	{ "rotate",	ROTATE },
@@ -1343,6 +1412,34 @@ get_table(char *s, struct item *i)
 	strlcpy(i->name, s, sizeof(i->name));
 	free(s);
 	return (0);
+}
+
+/* Who is meant at a relay.  Takes the string. */
+static int
+get_node(char *s, uint8_t key[KEY_LEN])
+{
+	int	 r = key_from_node(key, NODE_PUBLIC, s);
+
+	free(s);
+	if (r == -1 || key_is_zero(key)) {
+		yyerror("derp: not \"" NODE_PUBLIC "\" and 64 hexadecimal "
+		    "digits");
+		return (-1);
+	}
+	return (0);
+}
+
+/* An option of a relay.  Takes the string. */
+static int
+derp_string(const char *(*fn)(struct conf_derp *, const char *), char *s)
+{
+	const char	*why = fn(derp, s);
+
+	freezero(s, strlen(s));
+	if (why == NULL)
+		return (0);
+	yyerror("%s", why);
+	return (-1);
 }
 
 /* "address" or "address@port". */

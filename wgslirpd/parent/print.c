@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "directive.h"
@@ -167,7 +168,7 @@ print_directives(enum directive_block block, const void *from,
 static void
 print_peer(const struct conf_peer *p)
 {
-	char	 key[KEY_B64LEN];
+	char	 key[KEY_B64LEN], node[NODE_STRLEN];
 
 	printf("\npeer ");
 	print_string(p->name);
@@ -180,6 +181,10 @@ print_peer(const struct conf_peer *p)
 		printf("\tendpoint ");
 		print_string(p->ep_host);
 		printf(" port %u\n", p->ep_port);
+	}
+	if (p->has_relay) {
+		key_to_node(node, NODE_PUBLIC, p->relay_key);
+		printf("\tendpoint derp \"%s\"\n", node);
 	}
 	print_directives(BLOCK_PEER, p, "\t");
 	print_egress(&p->egress, p->egress_if, "\t");
@@ -218,8 +223,8 @@ static void
 print_service(const struct conf_service *s)
 {
 	static const char *const	 kinds[] = { "forward", "proxy",
-					    "metrics" };
-	char				 ip[ADDR_STRLEN];
+					    "metrics", "relay" };
+	char				 ip[ADDR_STRLEN], key[NODE_STRLEN];
 
 	printf("%s %s %s port %u", kinds[s->s.kind],
 	    s->s.kind != SERVICE_FORWARD ? "listen on" :
@@ -229,6 +234,10 @@ print_service(const struct conf_service *s)
 	if (s->s.kind == SERVICE_FORWARD)
 		printf(" to %s port %u", ipaddr_str(&s->s.dst, ip,
 		    sizeof(ip)), s->s.dport);
+	if (s->s.kind == SERVICE_RELAY) {
+		key_to_node(key, NODE_PUBLIC, s->s.key);
+		printf(" to derp \"%s\"", key);
+	}
 	if (s->users_file != NULL) {
 		printf(" users file ");
 		print_string(s->users_file);
@@ -260,6 +269,39 @@ print_dns(const struct config *c)
 	printf("\n");
 }
 
+static void
+print_word(const char *word, const char *s)
+{
+	printf("\t%s ", word);
+	print_string(s);
+	printf("\n");
+}
+
+/* The proxy's password is no secret of this program, and is not told. */
+static void
+print_derp(const struct conf_derp *d)
+{
+	const char	*brace = strchr(d->r.via, ':') != NULL ? "[]" : "";
+	char		 pin[KEY_B64LEN];
+
+	printf("derp ");
+	print_string(d->r.url);
+	printf(" {\n");
+	if (d->key_file != NULL)
+		print_word("key file", d->key_file);
+	if (d->ca_file != NULL)
+		print_word("ca", d->ca_file);
+	if (d->r.pinned) {
+		key_to_base64(pin, d->r.pin);
+		printf("\tpin \"sha256/%s\"\n", pin);
+	}
+	if (d->r.proxy)
+		printf("\tproxy \"http://%.1s%s%s:%u\"%s\n", brace, d->r.via,
+		    *brace != '\0' ? brace + 1 : "", d->r.via_port,
+		    d->r.proxy_auth[0] != '\0' ? "\t# and a password" : "");
+	printf("\taccept %s\n}\n", d->r.any ? "any" : "peers");
+}
+
 void
 print_config(const struct config *c)
 {
@@ -268,6 +310,7 @@ print_config(const struct config *c)
 	const struct conf_rule		*r;
 	const struct conf_service	*s;
 	const struct conf_peer		*p;
+	const struct conf_derp		*d;
 	char				 buf[ADDR_STRLEN];
 	char				 text[RULE_TEXT_LEN];
 	int				 i;
@@ -307,6 +350,8 @@ print_config(const struct config *c)
 	printf("}\n");
 	if (c->g.dns)
 		print_dns(c);
+	TAILQ_FOREACH(d, &c->derps, entry)
+		print_derp(d);
 	TAILQ_FOREACH(t, &c->tables, entry)
 		print_table(t);
 	TAILQ_FOREACH(r, &c->rules, entry)

@@ -66,6 +66,20 @@ reload_steer(struct imsg *imsg)
 			log_debug("sessions: %s", strerror(errno));
 }
 
+/* Who serves it. */
+static enum proc_id
+service_owner(const struct conf_service *s)
+{
+	switch (s->s.kind) {
+	case SERVICE_METRICS:
+		return (PROC_CONTROL);
+	case SERVICE_RELAY:
+		return (PROC_DERP);
+	default:
+		return (PROC_SLIRP);
+	}
+}
+
 /* Send a configuration for staging, with the sockets to listen on. */
 static void
 stage(struct config *conf, struct listen_set *set,
@@ -75,14 +89,18 @@ stage(struct config *conf, struct listen_set *set,
 
 	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
 		env.child[i].staged = 0;
+	if (env.child[PROC_DERP].on)
+		imsgev_must(&env.child[PROC_DERP].iev, IMSG_CONF_BEGIN, 0, -1,
+		    &conf->g, sizeof(conf->g));
 	config_send(conf, &env.child[PROC_CRYPTO].iev,
 	    &env.child[PROC_SLIRP].iev, &env.child[PROC_CONTROL].iev);
+	config_send_relays(conf, &env.child[PROC_DERP].iev,
+	    &env.child[PROC_SLIRP].iev);
 	send_sockets(set);
 	for (i = 0; i < services->n; i++)
 		config_service_send(services->v[i].s, &services->v[i].addr,
-		    children_dup(services->v[i].fd), &env.child[
-		    services->v[i].s->s.kind == SERVICE_METRICS ?
-		    PROC_CONTROL : PROC_SLIRP].iev);
+		    children_dup(services->v[i].fd),
+		    &env.child[service_owner(services->v[i].s)].iev);
 	if (config_send_hostaddrs(&env.child[PROC_SLIRP].iev) == -1 &&
 	    !env.started)
 		fatalx("guests could reach this host's services");
@@ -99,6 +117,8 @@ reload_ready(void)
 	int			 i;
 
 	for (i = PROC_PARENT; i < PROC_MAX; i++) {
+		if (i != PROC_PARENT && !env.child[i].on)
+			continue;
 		memset(&m, 0, sizeof(m));
 		strlcpy(m.title, proc_title((enum proc_id)i),
 		    sizeof(m.title));
@@ -268,6 +288,8 @@ change_port(uint16_t port, struct listen_set *set)
 		return (0);
 	if (env.activated_udp)
 		return (EOPNOTSUPP);	/* the service manager's */
+	if (TAILQ_EMPTY(&env.conf->listens))
+		return (EOPNOTSUPP);
 	memset(&tmp, 0, sizeof(tmp));
 	tmp.g.offload = env.conf->g.offload;
 	TAILQ_INIT(&tmp.listens);
@@ -389,6 +411,10 @@ reload(void)
 	    strcmp(conf->uapi_name, env.conf->uapi_name) != 0) {
 		reload_fail(conf, "uapi interface: takes a restart to "
 		    "change");
+		return;
+	}
+	if (!TAILQ_EMPTY(&conf->derps) && !env.child[PROC_DERP].on) {
+		reload_fail(conf, "derp: takes a restart to begin with");
 		return;
 	}
 	if (strcmp(conf->pcap_file != NULL ? conf->pcap_file : "",

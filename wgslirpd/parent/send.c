@@ -11,6 +11,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <string.h>
 
@@ -156,6 +157,8 @@ send_peer(const struct conf_peer *p, struct imsgev *crypto,
 			    sizeof(res));
 		}
 	}
+	m.at_relay = p->has_relay;
+	memcpy(m.relay_key, p->relay_key, KEY_LEN);
 	memcpy(m.public_key, p->public, KEY_LEN);
 	memcpy(m.psk, p->psk, KEY_LEN);
 	memcpy(m.reserved, p->reserved, sizeof(m.reserved));
@@ -217,6 +220,54 @@ send_excludes(const struct config *c, struct imsgev *crypto)
 		imsgev_must(crypto, IMSG_CONF_EXCLUDE, 0, -1, &p, sizeof(p));
 	}
 	freeifaddrs(ifs);
+}
+
+/* Another descriptor of a file that stays open here. */
+static void
+send_file(struct imsgev *to, uint32_t type, int fd)
+{
+	int	 n;
+
+	if ((n = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
+		fatal("dup");
+	imsgev_must(to, type, 0, n, NULL, 0);
+}
+
+/*
+ * Relays to the derp engine, and their names to the slirp engine, which
+ * resolves them.
+ */
+void
+config_send_relays(const struct config *c, struct imsgev *derp,
+    struct imsgev *slirp)
+{
+	const struct conf_derp	*d;
+	const struct conf_peer	*p;
+	struct resolve_msg	 res;
+	struct conf_relay	 m;
+	uint32_t		 n = 0;
+
+	TAILQ_FOREACH(d, &c->derps, entry) {
+		m = d->r;
+		if (ipaddr_parse(&m.addr, m.via) == -1) {
+			memset(&m.addr, 0, sizeof(m.addr));
+			memset(&res, 0, sizeof(res));
+			res.id = RESOLVE_RELAY | n;
+			res.port = m.via_port;
+			strlcpy(res.host, m.via, sizeof(res.host));
+			imsgev_must(slirp, IMSG_CONF_RESOLVE, 0, -1, &res,
+			    sizeof(res));
+		}
+		imsgev_must(derp, IMSG_CONF_RELAY, 0, -1, &m, sizeof(m));
+		explicit_bzero(&m, sizeof(m));
+		if (d->ca_fd != -1)
+			send_file(derp, IMSG_CONF_RELAY_CA, d->ca_fd);
+		n++;
+	}
+	TAILQ_FOREACH(p, &c->peers, entry)
+		if (p->has_relay && derp->ev != NULL)
+			imsgev_must(derp, IMSG_CONF_RELAY_PEER, 0, -1,
+			    p->relay_key, KEY_LEN);
 }
 
 /* Send all of it for staging, except sockets and the end mark. */

@@ -12,6 +12,8 @@ void		 send_peer_name(struct imsgev *, uint32_t,
 		    const struct conf_peer *);
 void		 config_send(const struct config *, struct imsgev *,
 		    struct imsgev *, struct imsgev *);
+void		 config_send_relays(const struct config *, struct imsgev *,
+		    struct imsgev *);
 int		 config_send_hostaddrs(struct imsgev *);
 
 #endif

@@ -97,7 +97,7 @@ void
 show_interfaces(uint32_t id, const struct ctl_request *req)
 {
 	static const char *const	 kinds[] = { "forward", "proxy",
-					    "metrics" };
+					    "metrics", "relay" };
 	struct portion			 p = { id, req->cursor, 0 };
 	const struct conf_prefix	*a;
 	const struct service		*s;
@@ -118,6 +118,8 @@ show_interfaces(uint32_t id, const struct ctl_request *req)
 		text[0] = '\0';
 		if (s->kind == SERVICE_FORWARD)
 			ipport_str(&s->dst, s->dport, text, sizeof(text));
+		if (s->kind == SERVICE_RELAY)
+			key_to_node(text, NODE_PUBLIC, s->key);
 		listening(&p, kinds[s->kind], s->proto,
 		    &env.services.v[i].addr, s->port, text);
 	}

@@ -18,6 +18,7 @@ struct child {
 	struct imsgev		 iev;
 	struct sandbox_level	 level;
 	pid_t			 pid;
+	int			 on;		/* it was started */
 	int			 ready;
 	int			 staged;
 	int			 committed;

@@ -45,7 +45,7 @@ ask_all(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 	/* who has not answered is not asked again */
 	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
-		if (!env.child[i].alive)
+		if (env.child[i].on && !env.child[i].alive)
 			return;
 	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
 		env.child[i].alive = 0;

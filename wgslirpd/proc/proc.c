@@ -33,7 +33,8 @@ static const char *const	 titles[PROC_MAX] = {
 	[PROC_PARENT] = "parent",
 	[PROC_CRYPTO] = "crypto",
 	[PROC_SLIRP] = "slirp",
-	[PROC_CONTROL] = "control"
+	[PROC_CONTROL] = "control",
+	[PROC_DERP] = "derp"
 };
 
 const char *
@@ -287,7 +288,8 @@ limit_memory(enum proc_id id)
 	static const rlim_t	 mib[PROC_MAX] = {
 		[PROC_CRYPTO] = 1024,
 		[PROC_SLIRP] = 4096,
-		[PROC_CONTROL] = 256
+		[PROC_CONTROL] = 256,
+		[PROC_DERP] = 512
 	};
 	struct rlimit		 rl;
 

@@ -63,5 +63,6 @@ void		 child_common(struct imsgev *, struct imsg *);
 void		 crypto_main(int) __attribute__((noreturn));
 void		 slirp_main(int) __attribute__((noreturn));
 void		 control_main(int) __attribute__((noreturn));
+void		 derp_main(int) __attribute__((noreturn));
 
 #endif

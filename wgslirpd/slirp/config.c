@@ -53,6 +53,12 @@ resolved(const struct endpoint_msg *m)
 }
 
 static void
+relay_resolved(const struct relay_addrs *m)
+{
+	(void)imsgev_send(&se.derp, IMSG_RELAY_ADDRS, 0, -1, m, sizeof(*m));
+}
+
+static void
 set_limits(struct slirp_peer *p, const struct conf_peer_msg *m)
 {
 	p->max_flows = m->max_flows;
@@ -131,7 +137,7 @@ slirp_config_commit(void)
 		lookup_add(&sn->m);
 		free(sn);
 	}
-	lookup_start(resolved);
+	lookup_start(resolved, relay_resolved);
 	global.domain[sizeof(global.domain) - 1] = '\0';
 	names_commit(s, global.dns, global.domain);
 	service_commit();

@@ -61,6 +61,7 @@ struct endpoint_name {
 
 static struct resolvconf	 conf;
 static lookup_result_fn		*result;
+static lookup_relay_fn		*relay_result;
 static TAILQ_HEAD(, endpoint_name)	 names = TAILQ_HEAD_INITIALIZER(names);
 
 static const char		 no_room[] = "too many questions at once";
@@ -265,6 +266,19 @@ endpoint_again(evutil_socket_t fd, short what, void *arg)
 	endpoint_ask(arg);
 }
 
+/* A relay gets all of its addresses, and tries one after the other. */
+static void
+relay_found(const struct endpoint_name *e, const struct ipaddr *a, size_t n)
+{
+	struct relay_addrs	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.id = e->m.id;
+	for (m.n = 0; m.n < n && m.n < MAX_RELAY_ADDRS; m.n++)
+		m.addr[m.n] = a[m.n];
+	relay_result(&m);
+}
+
 static void
 endpoint_found(void *arg, const struct ipaddr *a, size_t n, const char *error)
 {
@@ -288,6 +302,10 @@ endpoint_found(void *arg, const struct ipaddr *a, size_t n, const char *error)
 	/* look again from time to time: it may move */
 	e->retry = RETRY_MIN;
 	event_add(e->timer, &tv);
+	if (e->m.id & RESOLVE_RELAY) {
+		relay_found(e, a, n);
+		return;
+	}
 	for (i = 0; i < n && !reachable(&a[i], e->m.port); i++)
 		continue;
 	memset(&m, 0, sizeof(m));
@@ -320,9 +338,10 @@ lookup_add(const struct resolve_msg *m)
 }
 
 void
-lookup_start(lookup_result_fn *fn)
+lookup_start(lookup_result_fn *fn, lookup_relay_fn *relay_fn)
 {
 	result = fn;
+	relay_result = relay_fn;
 	lookup_refresh();
 }
 

@@ -156,6 +156,23 @@ ask_route(const struct route_msg *m)
 	return (imsgev_send(&se.crypto, IMSG_ROUTE, 0, -1, m, sizeof(*m)));
 }
 
+/* A relay does not answer where it is: its name may mean another place. */
+static void
+derp_msg(struct imsgev *iev, struct imsg *imsg)
+{
+	uint32_t	 id;
+
+	if (imsg == NULL) {
+		imsgev_clear(iev);
+		return;
+	}
+	if (imsg_get_type(imsg) != IMSG_LOST)
+		bad_imsg("derp", imsg_get_type(imsg));
+	imsg_is(imsg, &id, sizeof(id));
+	if (id & RESOLVE_RELAY)
+		lookup_lost(id, mono_now());
+}
+
 static void
 take_pipe(struct imsg *imsg)
 {
@@ -170,6 +187,8 @@ take_pipe(struct imsg *imsg)
 	else if (who == PROC_CRYPTO && se.crypto.ev == NULL)
 		r = imsgev_init(&se.crypto, fd, PROC_CRYPTO, crypto_msg,
 		    NULL);
+	else if (who == PROC_DERP && se.derp.ev == NULL)
+		r = imsgev_init(&se.derp, fd, PROC_DERP, derp_msg, NULL);
 	if (r == -1)
 		fatalx("bad pipe");
 	/* crypto asks for nothing, and has to be heard */

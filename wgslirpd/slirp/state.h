@@ -15,6 +15,7 @@ struct slirp_state {
 	struct imsgev		 parent;
 	struct imsgev		 control;
 	struct imsgev		 crypto;
+	struct imsgev		 derp;
 	struct slirp		 s;
 	struct pktq		 in;
 	struct pktq		 out;

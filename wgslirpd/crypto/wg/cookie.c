@@ -15,6 +15,7 @@
 
 #include <openssl/crypto.h>
 
+#include "addr.h"
 #include "cookie.h"
 
 #define COOKIE_SECRET_AGE	MONO_SEC(120)
@@ -45,9 +46,10 @@ cookie_checker_init(struct cookie_checker *c, const uint8_t public[KEY_LEN])
 	return (cookie_keys_init(&c->keys, public));
 }
 
-/* Address and port as they go into the cookie. */
+/* Address and port as they go into the cookie, or the key at a relay. */
+#define SOURCE_MAX	32
 static size_t
-source_bytes(const struct sockaddr *sa, uint8_t buf[18])
+source_bytes(const struct sockaddr *sa, uint8_t buf[SOURCE_MAX])
 {
 	const struct sockaddr_in	*sin;
 	const struct sockaddr_in6	*sin6;
@@ -57,6 +59,10 @@ source_bytes(const struct sockaddr *sa, uint8_t buf[18])
 		memcpy(buf, &sin->sin_addr, 4);
 		memcpy(buf + 4, &sin->sin_port, 2);
 		return (6);
+	}
+	if (sa->sa_family == AF_RELAY) {
+		memcpy(buf, sa_relay(sa), 32);
+		return (32);
 	}
 	sin6 = (const struct sockaddr_in6 *)sa;
 	memcpy(buf, &sin6->sin6_addr, 16);
@@ -112,7 +118,7 @@ static int
 make_cookie(struct cookie_checker *c, const uint8_t secret[32],
     const struct sockaddr *sa, uint8_t cookie[COOKIE_LEN])
 {
-	uint8_t	 src[18];
+	uint8_t	 src[SOURCE_MAX];
 
 	return (mac_blake2s(cookie, secret, sizeof(c->secret), src,
 	    source_bytes(sa, src)));
@@ -255,6 +261,10 @@ ratelimit_allow(struct ratelimit *r, const struct sockaddr *sa, int by_port,
 	if (sa->sa_family == AF_INET) {
 		af = 4;
 		memcpy(prefix, &((const struct sockaddr_in *)sa)->sin_addr, 4);
+	} else if (sa->sa_family == AF_RELAY) {
+		af = 1;
+		memcpy(prefix, sa_relay(sa), sizeof(prefix));
+		by_port = 0;	/* it is a single one */
 	} else {
 		af = 6;
 		memcpy(prefix, &((const struct sockaddr_in6 *)sa)->sin6_addr,

@@ -234,6 +234,8 @@ wg_peer_set_endpoint(struct wg_peer *p, const struct sockaddr *sa)
 		memcpy(&p->ep.remote.sin, sa, sizeof(p->ep.remote.sin));
 	else if (sa->sa_family == AF_INET6)
 		memcpy(&p->ep.remote.sin6, sa, sizeof(p->ep.remote.sin6));
+	else if (sa->sa_family == AF_RELAY)
+		memcpy(&p->ep.remote.relay, sa, sizeof(p->ep.remote.relay));
 }
 
 static int

@@ -5,8 +5,6 @@
 
 #include <sys/types.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
-#include <netinet/in.h>
 
 #include <stdint.h>
 #include <time.h>
@@ -18,6 +16,7 @@
 #include "cookie.h"
 #include "index.h"
 #include "noise.h"
+#include "place.h"
 #include "replay.h"
 #include "timers.h"
 #include "wheel.h"
@@ -27,19 +26,6 @@
 #define WG_STAGED_TOTAL		8192
 #define WG_HANDSHAKE_QUEUE	16384
 #define WG_UNDER_LOAD		512	/* waiting, of which some fail */
-
-/* Where a peer is, and from which of our addresses it was reached. */
-struct wg_endpoint {
-	union {
-		struct sockaddr		 sa;
-		struct sockaddr_in	 sin;
-		struct sockaddr_in6	 sin6;
-	} remote;		/* family AF_UNSPEC: unknown */
-	struct ipaddr	 local;	/* af 0: let the system choose */
-	uint32_t	 ifindex;
-	uint32_t	 sock;	/* which of our sockets; WG_ANY_SOCK */
-};
-#define WG_ANY_SOCK	UINT32_MAX
 
 struct wg_peer;
 struct wg_keypair;
@@ -106,6 +92,7 @@ struct wg_peer {
 	struct wg_keypair	*next;
 	struct wg_endpoint	 ep;
 	struct wg_endpoint	 configured;
+	struct wg_endpoint	 relayed;	/* at a relay, if it is */
 	struct aip_list		 aips;
 	struct wg_staged_queue	 staged;
 	unsigned int		 nstaged;

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The link to the crypto engine: trains of datagrams of one size from one key,
+ * and the same the other way.
+ */
+
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "crypto.h"
+#include "link.h"
+#include "log.h"
+#include "relays.h"
+#include "state.h"
+
+#define ROUNDS	16	/* trains at once */
+
+static int		 link_fd = -1;
+static struct event	*link_ev;
+
+/* What has come from a relay and is not sent yet. */
+static struct {
+	struct link_hdr	 hdr;
+	size_t		 len;
+	int		 closed;	/* the last one was short */
+	uint64_t	 n;
+	uint8_t		 data[LINK_DATA_MAX];
+} train;
+
+/* The train goes; what the other side has no room for is dropped. */
+void
+crypto_flush(void)
+{
+	struct iovec	 iov[2];
+	struct msghdr	 m;
+
+	if (train.len == 0)
+		return;
+	memset(&m, 0, sizeof(m));
+	iov[0].iov_base = &train.hdr;
+	iov[0].iov_len = sizeof(train.hdr);
+	iov[1].iov_base = train.data;
+	iov[1].iov_len = train.len;
+	m.msg_iov = iov;
+	m.msg_iovlen = 2;
+	if (link_fd == -1 || sendmsg(link_fd, &m, MSG_NOSIGNAL |
+	    MSG_DONTWAIT) == -1)
+		de.count.relay_drop_crypto += train.n;
+	train.len = 0;
+	train.n = 0;
+	train.closed = 0;
+}
+
+/* One datagram from a key. */
+void
+crypto_put(const uint8_t key[KEY_LEN], const uint8_t *data, size_t len)
+{
+	if (train.len > 0 && (train.closed || len > train.hdr.segment ||
+	    train.len + len > LINK_DATA_MAX ||
+	    memcmp(train.hdr.key, key, KEY_LEN) != 0))
+		crypto_flush();
+	if (train.len == 0) {
+		memcpy(train.hdr.key, key, KEY_LEN);
+		train.hdr.segment = (uint16_t)len;
+	}
+	memcpy(train.data + train.len, data, len);
+	train.len += len;
+	train.n++;
+	if (len < train.hdr.segment)
+		train.closed = 1;
+}
+
+static void
+readable(evutil_socket_t fd, short what, void *arg)
+{
+	static uint8_t	 buf[LINK_DATA_MAX];
+	struct link_hdr	 hdr;
+	struct iovec	 iov[2];
+	struct msghdr	 m;
+	ssize_t		 n;
+	int		 i;
+
+	(void)what;
+	(void)arg;
+	for (i = 0; i < ROUNDS; i++) {
+		memset(&m, 0, sizeof(m));
+		iov[0].iov_base = &hdr;
+		iov[0].iov_len = sizeof(hdr);
+		iov[1].iov_base = buf;
+		iov[1].iov_len = sizeof(buf);
+		m.msg_iov = iov;
+		m.msg_iovlen = 2;
+		n = recvmsg(fd, &m, MSG_DONTWAIT);
+		if (n == -1 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			/* the crypto engine is gone; so is this one soon */
+			event_del(link_ev);
+			return;
+		}
+		if ((size_t)n <= sizeof(hdr) || m.msg_flags & MSG_TRUNC ||
+		    hdr.segment == 0)
+			fatalx("crypto sent a malformed train");
+		relays_send(hdr.key, buf, (size_t)n - sizeof(hdr),
+		    hdr.segment);
+	}
+}
+
+void
+crypto_link(int fd)
+{
+	if (link_fd != -1)
+		bad_imsg("parent", IMSG_LINK);
+	link_fd = fd;
+	link_ev = event_new(evbase, fd, EV_READ | EV_PERSIST, readable,
+	    NULL);
+	if (link_ev == NULL || event_add(link_ev, NULL) == -1)
+		fatalx("the link to crypto");
+}

@@ -201,6 +201,8 @@ LINK_sim_tcp.t =	$(UNIT_SIM) -lbsd
 LINK_sim_wg.t =		$(UNIT_WG) -lcrypto -lbsd
 LINK_test_common.t =	$(UNIT_COMMON) -lcmocka -lbsd
 LINK_test_config.t =	$(UNIT_CONFIG) -lcmocka -lbsd
+UNIT_DERP =	common/addr.o common/key.o common/siphash.o $(DERP_WIRE)
+LINK_test_derp.t =	$(UNIT_DERP) -lsodium -lcmocka -lbsd
 LINK_test_dns.t =	$(UNIT_DNS) -lcmocka -lresolv -lbsd
 LINK_test_msg.t =	$(MSG) -lcmocka
 LINK_test_router.t =	$(UNIT_WORLD) -lcmocka -lbsd
@@ -223,7 +225,7 @@ LINK_test_wg.t =	$(UNIT_WG) -lcmocka -lcrypto -lbsd
 LINK_vectors.t =	$(UNIT_WG) -lcrypto -lbsd
 
 UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
-		regress/unit/test_dns.t \
+		regress/unit/test_derp.t regress/unit/test_dns.t \
 		regress/unit/test_msg.t regress/unit/test_router.t \
 		regress/unit/test_slirp.t regress/unit/test_tcp.t \
 		regress/unit/test_ip.t regress/unit/test_life.t \
@@ -338,6 +340,7 @@ wgslirpd/parent/parse.o: wgslirpd/parent/parse.c
 
 regress/unit/test_common.t: $(UNIT_COMMON)
 regress/unit/test_config.t: $(UNIT_CONFIG)
+regress/unit/test_derp.t: $(UNIT_DERP)
 regress/unit/test_dns.t: $(UNIT_DNS)
 regress/unit/test_msg.t: $(MSG)
 regress/unit/test_router.t regress/unit/test_slirp.t \

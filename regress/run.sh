@@ -4,15 +4,23 @@
 # All tests; the last line is "N passed, N failed".
 cd "$(dirname "$0")/.." || exit 1
 t=$(mktemp -d) || exit 1
-trap '[ -z "$long" ] || kill "$long" "$paths" "$router" "$many" 2>/dev/null
+trap '[ -z "$long" ] || kill "$long" "$paths" "$router" "$many" "$derp" 2>/dev/null
     rm -rf "$t"' EXIT
-pass=0 fail=0 long= paths= router= many=
+pass=0 fail=0 long= paths= router= many= derp=
 
 python=/usr/bin/python3
 [ -x "$python" ] || python=python3
 
+# that it is there does not mean that this user may use it
+why=
+if [ ! -c /dev/net/tun ]; then
+	why="no /dev/net/tun"
+elif ! (exec 3<>/dev/net/tun) 2>/dev/null; then
+	why="/dev/net/tun cannot be opened by this user"
+fi
+
 # those that take their time run beside all others
-if [ -c /dev/net/tun ] && unshare -Urnm true 2>/dev/null; then
+if [ -z "$why" ] && unshare -Urnm true 2>/dev/null; then
 	$python regress/e2e/long.py >"$t/long" 2>&1 &
 	long=$!
 	$python regress/e2e/paths.py >"$t/paths" 2>&1 &
@@ -189,10 +197,15 @@ count "examples of the pages" $status
 if [ -n "$long" ]; then
 	$python regress/e2e/many.py >"$t/many" 2>&1 &
 	many=$!
+	# a DERP relay, which somebody else wrote
+	etc/setup derper out >"$t/log" 2>&1 ||
+	    echo "SKIP derp, with an honest relay: $(tail -n 1 "$t/log")"
+	$python regress/e2e/derp.py >"$t/derp" 2>&1 &
+	derp=$!
 fi
 
-if [ ! -c /dev/net/tun ]; then
-	echo "SKIP e2e: no /dev/net/tun"
+if [ -n "$why" ]; then
+	echo "SKIP e2e: $why"
 else
 	if [ "$(id -u)" -eq 0 ]; then
 		$python regress/e2e/e2e.py >"$t/out" 2>&1
@@ -239,12 +252,13 @@ if [ -n "$long" ]; then
 	beside many "$many"
 	beside paths "$paths"
 	beside router "$router"
+	beside derp "$derp"
 fi
 
 # Linux's own WireGuard, where QEMU and Debian's kernel can be had
 kernel=regress/e2e/kernel
-if [ ! -c /dev/net/tun ] || ! unshare -Urnm true 2>/dev/null; then
-	echo "SKIP kernel: no namespaces"
+if [ -n "$why" ] || ! unshare -Urnm true 2>/dev/null; then
+	echo "SKIP kernel: ${why:-no namespaces}"
 elif ! etc/setup kernel "$kernel" >"$t/log" 2>&1 ||
     ! command -v qemu-system-x86_64 >/dev/null; then
 	echo "SKIP kernel: no QEMU or no kernel package here:" \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * A queue of datagrams toward a relay: stochastic fairness with deficit round
- * robin (Shreedhar and Varghese, 1995) over buckets, as FQ-CoDel has it
- * (RFC 8290), with a bound on bytes and on age.
+ * A queue of datagrams toward a relay: FQ-CoDel (RFC 8290), which is deficit
+ * round robin (Shreedhar and Varghese, 1995) over buckets, and CoDel (RFC 8289)
+ * in each; with a bound on bytes and on age.
  */
 
 #include <stdlib.h>
@@ -164,6 +164,60 @@ turn_over(struct outq *q, int out)
 	b->deficit += QUANTUM;
 }
 
+/* Whole part of a square root. */
+static uint32_t
+root(uint32_t n)
+{
+	uint32_t	 r = 1;
+
+	while ((r + 1) * (r + 1) <= n)
+		r++;
+	return (r);
+}
+
+/* CoDel's law: the longer it stands, the more often one is dropped. */
+static mono_t
+control_law(mono_t t, uint32_t count)
+{
+	return (t + OUTQ_INTERVAL / root(count));
+}
+
+/* Has there been no short wait for an interval (RFC 8289 5.4)? */
+static int
+stands(struct outq_bucket *b, mono_t wait, mono_t now)
+{
+	if (wait < OUTQ_TARGET || b->bytes <= 2 * OUTQ_SLOT) {
+		b->above = 0;
+		return (0);
+	}
+	if (b->above == 0)
+		b->above = now + OUTQ_INTERVAL;
+	return (now >= b->above);
+}
+
+/* Is it time to drop what is at the head of a bucket (RFC 8289 5.5)? */
+static int
+codel(struct outq_bucket *b, mono_t wait, mono_t now)
+{
+	if (!stands(b, wait, now)) {
+		b->next = 0;
+		return (0);
+	}
+	if (b->next == 0) {
+		/* soon after the last time: about where that ended */
+		b->count = b->count > 2 && now < b->above + 16 *
+		    OUTQ_INTERVAL ? b->count - 2 : 1;
+		b->next = control_law(now, b->count);
+		return (1);
+	}
+	if (now < b->next)
+		return (0);
+	if (b->count < 4096)
+		b->count++;
+	b->next = control_law(b->next, b->count);
+	return (1);
+}
+
 const struct outq_dgram *
 outq_next(struct outq *q, mono_t now, unsigned int *dropped)
 {
@@ -180,7 +234,8 @@ outq_next(struct outq *q, mono_t now, unsigned int *dropped)
 		d = &q->slot[b->head];
 		/* the last one may be what somebody waits for */
 		if (d->len > OUTQ_BULK && d->next != NONE &&
-		    now - d->when > OUTQ_AGE) {
+		    (now - d->when > OUTQ_AGE || codel(b, now - d->when,
+		    now))) {
 			take(q, b, NONE, b->head);
 			(*dropped)++;
 			continue;

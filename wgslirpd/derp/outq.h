@@ -12,10 +12,11 @@
 
 /*
  * Datagrams that wait for a relay.  Behind it is TCP, which loses nothing and
- * waits instead, so a long queue would only make everything late: what does
- * not fit, or has waited for long, goes, large datagrams first, and of whoever
- * has most.  Receivers take turns, byte for byte; nobody's datagrams change
- * their order.
+ * waits instead, so a long queue would only make everything late: where one
+ * stands, CoDel drops of it, and what does not fit, or has waited for long,
+ * goes, of whoever has most.  What is small stays as long as there is something
+ * large.  Receivers take turns, byte for byte; nobody's datagrams change their
+ * order.
  */
 #define OUTQ_SLOTS	512
 #define OUTQ_SLOT	2048	/* bytes of a datagram, at most */
@@ -23,6 +24,8 @@
 #define OUTQ_BYTES	(256U << 10)
 #define OUTQ_BULK	512	/* bytes: what is larger goes first */
 #define OUTQ_AGE	MONO_MS(150)
+#define OUTQ_TARGET	MONO_MS(15)	/* a wait that is no standing queue */
+#define OUTQ_INTERVAL	MONO_MS(100)	/* so long it may be longer */
 
 struct outq_dgram {
 	uint8_t		 key[KEY_LEN];	/* to whom */
@@ -38,6 +41,9 @@ struct outq_bucket {
 	uint16_t	 turn;		/* whose turn is next; OUTQ_BUCKETS */
 	uint32_t	 bytes;
 	int32_t		 deficit;
+	uint32_t	 count;		/* drops in a row, */
+	mono_t		 next;		/* and when the next one is due */
+	mono_t		 above;		/* the wait is too long from then */
 };
 
 struct outq {

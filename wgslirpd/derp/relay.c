@@ -37,7 +37,7 @@
 #define BACKOFF_MIN	1000	/* ms */
 #define BACKOFF_MAX	60000
 #define SEND_TIMEOUT	30000	/* ms until the kernel gives up */
-#define NOTSENT		32768	/* bytes that wait in the kernel */
+#define NOTSENT		16384	/* bytes that wait in the kernel */
 #define ROUNDS		8	/* receive calls at once */
 
 static void	 relay_connect(struct relay *);

@@ -47,6 +47,7 @@ INC_tests =			-iquote wgslirpd -iquote wgslirpd/msg \
 				-iquote wgslirpd/proc -iquote wgslirpd/slirp/net \
 				-iquote regress/lib
 INC_regress/bench =		$(INC_tests)
+INC_regress/guest =		$(INC_tests) $(LWIP_CFLAGS)
 INC_regress/lib =		$(INC_tests)
 INC_regress/sim =		$(INC_tests)
 INC_regress/unit =		$(INC_tests)
@@ -162,6 +163,11 @@ CTL =		wgslirpctl/command.o wgslirpctl/conn.o wgslirpctl/convert.o \
 # What needs libpq is made where that is.
 SYNC =		wgslirp-sync/daemon.o wgslirp-sync/db.o wgslirp-sync/file.o \
 		wgslirp-sync/main.o
+# The guest that needs no interface is made where lwIP is.
+GUEST_T !=	pkg-config --exists lwip 2>/dev/null && \
+		    echo regress/guest/guest.t || true
+LWIP_CFLAGS !=	pkg-config --cflags-only-I lwip 2>/dev/null | \
+		    sed 's/-I/-isystem /g'
 SYNC_PROG !=	pkg-config --exists libpq 2>/dev/null && \
 		    echo wgslirp-sync/wgslirp-sync || true
 PQ_CFLAGS !=	pkg-config --cflags-only-I libpq 2>/dev/null | \
@@ -190,6 +196,7 @@ UNIT_LOAD =	$(UNIT_WG) wgslirpd/slirp/net/cksum.o \
 		wgslirpd/crypto/udpio_$(PLATFORM).o
 
 LINK_bench_wg.t =	$(UNIT_WG) -lcrypto -lbsd
+LINK_guest.t =		$(UNIT_WG) -llwip -lcrypto -lbsd
 LINK_flood.t =		$(UNIT_WG) -lcrypto -lbsd
 LINK_herd.t =		$(UNIT_WG) -lcrypto -lbsd
 LINK_limit.t =		$(UNIT_WG) -lcrypto -lbsd
@@ -238,7 +245,7 @@ SIMS =		regress/sim/sim_tcp.t regress/sim/sim_wg.t
 BENCHES =	regress/bench/bench_wg.t regress/bench/flood.t \
 		regress/bench/herd.t regress/bench/limit.t \
 		regress/bench/load.t
-TESTS =		$(UNIT_TESTS) $(SIMS) regress/sim/sim_fail.t \
+TESTS =		$(UNIT_TESTS) $(SIMS) $(GUEST_T) regress/sim/sim_fail.t \
 		regress/sim/sim_many.t \
 		regress/sandbox/test_sandbox.t regress/e2e/relay.t
 
@@ -273,6 +280,14 @@ SEEDS =		2000
 FIRST =		1
 sim: $(SIMS)
 	for s in $(SIMS); do $$s $(FIRST) $(SEEDS) || exit 1; done
+
+# two peers and a relay in ordinary processes, as an ordinary user
+demo-derp:
+	./etc/setup build
+	./etc/setup demo
+	$(MAKE) all regress/guest/guest.t
+	@./etc/setup derper out || true
+	@python3 regress/guest/demo.py
 
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 \
@@ -313,7 +328,7 @@ clean:
 	rm -f $(PROGS) $(OBJS) $(OBJS:.o=.d) $(TESTS) $(BENCHES) \
 	    $(TEST_OBJS) $(TEST_OBJS:.o=.d) $(GENERATED)
 
-.PHONY: all run check tests bench sim install deb clean
+.PHONY: all run check tests bench sim demo-derp install deb clean
 
 # A second "make" finds nothing to do: these are no intermediate files.
 .PRECIOUS: $(TEST_OBJS)
@@ -350,7 +365,8 @@ regress/sim/sim_many.t regress/sim/sim_tcp.t: $(UNIT_SIM)
 regress/unit/test_wg.t regress/unit/vectors.t regress/sim/sim_wg.t \
     regress/sim/sim_fail.t \
     regress/bench/bench_wg.t regress/bench/flood.t \
-    regress/bench/herd.t regress/bench/limit.t: $(UNIT_WG)
+    regress/bench/herd.t regress/bench/limit.t \
+    regress/guest/guest.t: $(UNIT_WG)
 regress/bench/load.t: $(UNIT_LOAD)
 regress/unit/test_udpio.t: $(UNIT_UDPIO)
 regress/unit/test_steer.t: $(UNIT_STEER)

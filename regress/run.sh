@@ -193,6 +193,11 @@ status=$?
 grep -v passed "$t/out"
 count "examples of the pages" $status
 
+$python regress/guest/notun.py >"$t/out" 2>&1
+status=$?
+grep -Ev '^ok|passed' "$t/out"
+count "guests without an interface" $status
+
 # the simulators are through: there is room for one more
 if [ -n "$long" ]; then
 	$python regress/e2e/many.py >"$t/many" 2>&1 &

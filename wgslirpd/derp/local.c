@@ -295,6 +295,9 @@ local_stage(struct imsg *imsg)
 	p->fd = imsg_take_fd(imsg);
 	if (p->s.kind != SERVICE_RELAY)
 		bad_imsg("parent", IMSG_CONF_SERVICE);
+	/* who is there before he has spoken */
+	if (p->s.dport != 0)
+		(void)sa_make(&p->last, &p->s.dst, p->s.dport);
 	TAILQ_INSERT_TAIL(&coming, p, entry);
 }
 
@@ -319,7 +322,8 @@ take_over(struct port *p)
 		    KEY_LEN) != 0)
 			continue;
 		memcpy(p->client, o->client, sizeof(p->client));
-		p->last = o->last;
+		if (o->last.ss_family != 0)
+			p->last = o->last;
 	}
 }
 

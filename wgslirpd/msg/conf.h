@@ -199,7 +199,7 @@ struct service {
 	uint16_t	 dport;
 	uint16_t	 pad;
 	struct ipaddr	 addr;
-	struct ipaddr	 dst;		/* of a forward: in the tunnel */
+	struct ipaddr	 dst;		/* in the tunnel, or a client */
 	uint8_t		 key[KEY_LEN];	/* who is meant, at a relay */
 };
 

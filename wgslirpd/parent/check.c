@@ -199,6 +199,8 @@ check_service(const struct config *c, const struct conf_service *s)
 			    "\"users\" or \"allow\"");
 		break;
 	case SERVICE_RELAY:
+		if (s->s.dport != 0 && s->s.addr.af != s->s.dst.af)
+			return ("a client needs a port of its family");
 		if (TAILQ_EMPTY(&c->derps))
 			return ("\"relay listen\" needs a \"derp\" relay");
 		TAILQ_FOREACH(p, &c->peers, entry)

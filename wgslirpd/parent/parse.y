@@ -115,7 +115,7 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 
 %token	ACCEPT ADDRESS ALLOW ALLOWED ANY
 %token	BALANCER BLOCK BRIEF
-%token	CA COPY
+%token	CA CLIENT COPY
 %token	DERP DNS DOMAIN DROP
 %token	EGRESS
 %token	ENDPOINT ERROR EXCLUDE EXPIRES NAT64
@@ -888,7 +888,7 @@ service		: FORWARD transport FROM STRING PORT NUMBER TO STRING PORT
 			}
 			if (get_node($9, service->s.key) == -1)
 				YYERROR;
-		} allow
+		} client allow
 		| METRICS LISTEN ON STRING PORT NUMBER	{
 			if (add_service(SERVICE_METRICS, IPPROTO_TCP, $4,
 			    $6) == -1)
@@ -921,6 +921,15 @@ users		: /* empty */
 			service->users_file = $3;
 			if (read_users(service, $3) == -1)
 				YYERROR;
+		}
+		;
+
+client		: /* empty */
+		| CLIENT STRING PORT NUMBER	{
+			if (get_addr($2, &service->s.dst, "client") == -1 ||
+			    get_number($4, 1, UINT16_MAX, "port") == -1)
+				YYERROR;
+			service->s.dport = (uint16_t)$4;
 		}
 		;
 
@@ -1107,6 +1116,7 @@ static const struct keyword	 keywords[] = {
 	{ "block",	BLOCK },
 	{ "brief",	BRIEF },
 	{ "ca",		CA },
+	{ "client",	CLIENT },
 	{ "copy",	COPY },
 	{ "derp",	DERP },
 	{ "dns",	DNS },

@@ -237,6 +237,9 @@ print_service(const struct conf_service *s)
 	if (s->s.kind == SERVICE_RELAY) {
 		key_to_node(key, NODE_PUBLIC, s->s.key);
 		printf(" to derp \"%s\"", key);
+		if (s->s.dport != 0)
+			printf(" client %s port %u", ipaddr_str(&s->s.dst, ip,
+			    sizeof(ip)), s->s.dport);
 	}
 	if (s->users_file != NULL) {
 		printf(" users file ");

@@ -147,6 +147,7 @@ static const struct rule rules_parent[] = {
 	{ __NR_fcntl, ARG_PARENT_FCNTL },/* sockets for children */
 	{ __NR_newfstatat, ARG_STAT_FD },/* fstat(2): key files, stdio */
 	{ __NR_openat, ARG_READONLY },	/* configuration, key files */
+	{ __NR_pread64, ARG_ANY },	/* is it a file of certificates */
 	{ __NR_lseek, ARG_ANY },	/* stdio */
 	{ __NR_getdents64, ARG_ANY },	/* include with a pattern */
 	{ __NR_socket, ARG_PARENT_SOCKET },/* listen, syslog, interfaces */

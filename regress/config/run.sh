@@ -38,7 +38,8 @@ conf() {
 
 good() {
 	if out=$($d -n -f "$t/c" 2>&1) &&
-	    [ "$(printf '%s\n' "$out" | grep -v 'which no peer has')" = \
+	    [ "$(printf '%s\n' "$out" | grep -v 'which no peer has' |
+	    grep -v 'is made at the start')" = \
 	    "configuration OK" ]; then
 		ok
 	else
@@ -1114,6 +1115,130 @@ for x in 'no PrivateKey|[Interface]' \
 		ok
 	fi
 done
+
+# DERP relays
+N="nodekey:$(printf '%064d' 7)"
+$ctl derp key "$t/node" >"$t/node.pub"
+if grep -q '^privkey:[0-9a-f]\{64\}$' "$t/node" &&
+    grep -q '^nodekey:[0-9a-f]\{64\}$' "$t/node.pub" &&
+    [ "$($ctl derp key "$t/node")" = "$(cat "$t/node.pub")" ]; then
+	ok
+else
+	bad "derp key" "$(cat "$t/node.pub")"
+fi
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+    -subj /CN=x -keyout "$t/ca.key" -out "$t/ca" 2>/dev/null
+conf <<X
+private key "$K"
+derp "https://relay.example/derp" {
+	key file "$t/node"
+	ca "$t/ca"
+	pin "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+	proxy "http://joe:geheim@[2001:db8::1]:3128"
+	accept any
+}
+derp "https://[2001:db8::2]:8443" { ca file "$t/ca" }
+derp "http://192.0.2.1/derp"
+peer "a" {
+	public key "$P"
+	allowed ips 10.77.0.2/32
+	endpoint 192.0.2.7 port 51820
+	endpoint derp "$N"
+}
+relay listen on 127.0.0.1 port 51821 to derp "nodekey:$(printf '%064d' 8)" \
+    client 127.0.0.1 port 51820 allow { 127.0.0.0/8 }
+X
+good derp
+out=$($d -nv -f "$t/c" 2>&1)
+if printf '%s' "$out" | grep -q geheim ||
+    printf '%s' "$out" | grep -qF "$(sed 's/privkey://' "$t/node")"; then
+	bad "derp -nv shows a secret" "$out"
+else
+	ok
+fi
+printf '%s\n' "$out" | sed "s|key redacted|key \"$K\"|" >"$t/again"
+$d -nv -f "$t/again" >"$t/twice" 2>&1
+printf '%s\n' "$out" >"$t/once"
+sed -i 's/[[:space:]]*# and a password//' "$t/once" "$t/twice"
+sed -i "s|key redacted|key|; s|key inline|key|" "$t/once" "$t/twice"
+if diff "$t/once" "$t/twice" >"$t/diff"; then ok; else
+	bad "derp -nv parses back" "$(cat "$t/diff")"
+fi
+
+# refused_derp NAME TEXT STATEMENTS
+refused_derp() {
+	printf 'private key "%s"\n%s\n' "$K" "$3" >"$t/c"
+	refused "derp $1" "$2"
+}
+D="derp \"https://r.example/derp\""
+refused_derp "no key" 'c:2: derp: not a URL' 'derp "ftp://r.example" { }'
+refused_derp "no key file" '"key file" is missing' "$D"
+refused_derp "a path" 'not a URL' 'derp "https://r.example/a b"'
+refused_derp "a query" 'not a URL' 'derp "https://r.example/x?y"'
+refused_derp "a user" 'not a URL' 'derp "https://joe@r.example/x"'
+refused_derp "a host" 'not a URL' 'derp "https://r_.example:99999/x"'
+refused_derp "twice" 'the same relay twice' "$D { key file \"$t/node\" }
+$D"
+refused_derp "a key of wg" 'does not hold "privkey:"' \
+    "$D { key file \"$t/key\" }"
+cp "$t/node" "$t/open.node"
+chmod 644 "$t/open.node"
+refused_derp "an open key" 'accessible to group or others' \
+    "$D { key file \"$t/open.node\" }"
+refused_derp "a ca that is not there" 'No such file' \
+    "$D { key file \"$t/node\"
+ca \"$t/nowhere\" }"
+refused_derp "a ca that is none" 'holds no certificate' \
+    "$D { key file \"$t/node\"
+ca \"$t/key\" }"
+refused_derp "a pin" '"sha256/" and base64' "$D { key file \"$t/node\"
+pin \"md5/AAAA\" }"
+refused_derp "a proxy" 'http://host:port' "$D { key file \"$t/node\"
+proxy \"https://x\" }"
+refused_derp "a pin of http" 'has no certificate' \
+    "derp \"http://r.example/derp\" { key file \"$t/node\"
+pin \"sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\" }"
+refused_derp "a peer without" 'but there is no "derp"' \
+    "peer \"a\" { public key \"$P\"
+endpoint derp \"$N\" }"
+refused_derp "a short node key" '64 hexadecimal digits' \
+    "peer \"a\" { public key \"$P\"
+endpoint derp \"nodekey:12\" }"
+refused_derp "a port without" 'needs a "derp" relay' \
+    "relay listen on 127.0.0.1 port 5 to derp \"$N\""
+refused_derp "both" 'has the key that clients are to reach' \
+    "$D { key file \"$t/node\" }
+peer \"a\" { public key \"$P\"
+endpoint derp \"$N\" }
+relay listen on 127.0.0.1 port 5 to derp \"$N\""
+conf <<X
+derp "https://r.example/derp" { key file "$t/node" }
+relay listen on 127.0.0.1 port 51821 to derp "$N"
+X
+good "a relay for clients, and no gateway"
+conf <<X
+derp "https://r.example/derp" { key file "$t/node" }
+X
+refused "neither gateway nor clients" 'no private key'
+conf <<X
+private key "$K"
+derp "https://r.example/derp" { key file "$t/new.node" }
+X
+out=$($d -n -f "$t/c" 2>&1)
+if [ $? -eq 0 ] && printf '%s' "$out" | grep -q 'is made at the start' &&
+    [ ! -e "$t/new.node" ]; then ok; else
+	bad "derp: a key file that is to be made" "$out"
+fi
+env_good derp WG_PRIVATE_KEY="$K" WG_DERP_URL=https://r.example \
+    WG_DERP_KEY_FILE="$t/node" WG_PEERS=0 WG_PEER_0_PUBLIC_KEY="$P" \
+    WG_PEER_0_DERP="$N"
+env_good "derp key" WG_PRIVATE_KEY="$K" WG_DERP_URL=https://r.example \
+    WG_DERP_KEY="$(cat "$t/node")"
+env_bad "derp key" 'WG_DERP_KEY: not "privkey:"' WG_PRIVATE_KEY="$K" \
+    WG_DERP_URL=https://r.example WG_DERP_KEY="$K"
+env_bad "derp peer" 'WG_PEER_0_DERP: not "nodekey:"' WG_PRIVATE_KEY="$K" \
+    WG_DERP_URL=https://r.example WG_DERP_KEY_FILE="$t/node" WG_PEERS=0 \
+    WG_PEER_0_PUBLIC_KEY="$P" WG_PEER_0_DERP=x
 
 echo "$pass passed, $fail failed"
 [ "$fail" -eq 0 ]

@@ -211,6 +211,33 @@ derp_key_file(struct conf_derp *d, const char *path)
 }
 
 const char *
+derp_key_text(struct conf_derp *d, const char *text)
+{
+	if (key_from_node(d->r.key, NODE_PRIVATE, text) == -1)
+		return ("not \"" NODE_PRIVATE "\" and 64 hexadecimal digits");
+	d->has_key = 1;
+	return (NULL);
+}
+
+/* Does a file have a certificate in it?  Not whether that is a good one. */
+static int
+has_certificate(int fd)
+{
+	static const char	 mark[] = "-----BEGIN ";
+	char			 buf[65536];
+	ssize_t			 n;
+	off_t			 off = 0;
+
+	while ((n = pread(fd, buf, sizeof(buf), off)) >
+	    (ssize_t)sizeof(mark)) {
+		if (memmem(buf, (size_t)n, mark, sizeof(mark) - 1) != NULL)
+			return (1);
+		off += n - (ssize_t)sizeof(mark);
+	}
+	return (0);
+}
+
+const char *
 derp_ca(struct conf_derp *d, const char *path)
 {
 	static char	 err[CTL_TEXT_LEN];
@@ -223,6 +250,11 @@ derp_ca(struct conf_derp *d, const char *path)
 	if ((d->ca_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1) {
 		snprintf(err, sizeof(err), "derp ca %s: %s", path,
 		    strerror(errno));
+		return (err);
+	}
+	if (!has_certificate(d->ca_fd)) {
+		snprintf(err, sizeof(err), "derp ca %s: holds no certificate",
+		    path);
 		return (err);
 	}
 	return (NULL);

@@ -12,6 +12,7 @@
  * derp_new:		one more, by its URL
  * derp_key_file:	our key there is in this file, which is made if it does
  *			not exist and a daemon is about to start
+ * derp_key_text:	it is this
  * derp_ca:		whom to trust: a file of certificates
  * derp_pin:		or one public key: "sha256/" and base64
  * derp_proxy:		an HTTP proxy to go through
@@ -20,6 +21,7 @@
 const char	*derp_new(struct config *, const char *,
 		    struct conf_derp **);
 const char	*derp_key_file(struct conf_derp *, const char *);
+const char	*derp_key_text(struct conf_derp *, const char *);
 const char	*derp_ca(struct conf_derp *, const char *);
 const char	*derp_pin(struct conf_derp *, const char *);
 const char	*derp_proxy(struct conf_derp *, const char *);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "derp.h"
 #include "directive.h"
 #include "endpoint.h"
 #include "env.h"
@@ -213,6 +214,13 @@ env_peer(struct env_parse *e, const char *index)
 	snprintf(name, sizeof(name), "WG_PEER_%s_ENDPOINT", index);
 	if ((v = env_get(name)) != NULL)
 		env_endpoint(e, name, v, p);
+	snprintf(name, sizeof(name), "WG_PEER_%s_DERP", index);
+	if ((v = env_get(name)) != NULL) {
+		p->has_relay = 1;
+		if (key_from_node(p->relay_key, NODE_PUBLIC, v) == -1)
+			env_error(e, "%s: not \"" NODE_PUBLIC "\" and a key",
+			    name);
+	}
 	snprintf(name, sizeof(name), "WG_PEER_%s_KEEPALIVE", index);
 	p->keepalive = (uint16_t)env_number(e, name, 0, UINT16_MAX, 0);
 }
@@ -390,7 +398,9 @@ env_unused(void)
 /* Those that have one, beside the rows of directive.c and WG_PEER_i_*. */
 static const char *const	 known[] = {
 	"METRICS_INTERVAL", "METRICS_LOG", "WG_ADDRESS", "WG_BLOCK",
-	"WG_CONF", "WG_DEBUG", "WG_DISABLE_IPV6", "WG_LISTEN_PORT",
+	"WG_CONF", "WG_DEBUG", "WG_DERP_CA", "WG_DERP_KEY",
+	"WG_DERP_KEY_FILE", "WG_DERP_PIN", "WG_DERP_PROXY", "WG_DERP_URL",
+	"WG_DISABLE_IPV6", "WG_LISTEN_PORT",
 	"WG_OVERLAY_EXCLUDE_CIDRS", "WG_OVERLAY_ROUTING", "WG_PASS",
 	"WG_PCAP", "WG_PEERS", "WG_PRIVATE_KEY", "WG_PRIVATE_KEY_FILE",
 	"WG_UAPI_INTERFACE"
@@ -643,6 +653,50 @@ env_conf(struct env_parse *e)
 	unsetenv("WG_CONF");
 }
 
+/* What was read is a secret, and is not needed any more. */
+static void
+env_forget(const char *name)
+{
+	char	*v = getenv(name);
+
+	if (v == NULL)
+		return;
+	explicit_bzero(v, strlen(v));
+	unsetenv(name);
+}
+
+/* One relay; WG_CONF can have others. */
+static void
+env_derp(struct env_parse *e)
+{
+	static const struct {
+		const char	*name;
+		const char	*(*set)(struct conf_derp *, const char *);
+	}			 vars[] = {
+		{ "WG_DERP_KEY", derp_key_text },
+		{ "WG_DERP_KEY_FILE", derp_key_file },
+		{ "WG_DERP_CA", derp_ca },
+		{ "WG_DERP_PIN", derp_pin },
+		{ "WG_DERP_PROXY", derp_proxy }
+	};
+	struct conf_derp	*d = NULL;
+	const char		*why, *v = env_get("WG_DERP_URL");
+	size_t			 i;
+
+	if (v == NULL)
+		return;
+	if ((why = derp_new(e->conf, v, &d)) != NULL) {
+		env_error(e, "WG_DERP_URL: %s", why);
+		return;
+	}
+	for (i = 0; i < sizeof(vars) / sizeof(vars[0]); i++)
+		if ((v = env_get(vars[i].name)) != NULL &&
+		    (why = vars[i].set(d, v)) != NULL)
+			env_error(e, "%s: %s", vars[i].name, why);
+	env_forget("WG_DERP_KEY");
+	env_forget("WG_DERP_PROXY");
+}
+
 /*
  * The configuration that the environment describes, or NULL with what is
  * wrong in err.
@@ -689,6 +743,7 @@ config_env(int check_only, char *err, size_t errlen)
 		env_prefixes(&e, "WG_OVERLAY_EXCLUDE_CIDRS", v,
 		    &e.conf->excludes, 1);
 	env_peers(&e);
+	env_derp(&e);
 	env_disable6(&e);
 	env_rules(&e, "WG_BLOCK", "block");
 	env_health(&e);

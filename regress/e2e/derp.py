@@ -146,14 +146,14 @@ relay listen on 127.0.0.1 port 51821 to derp "%s" %s
             self.side.terminate()
             self.side.wait(10)
 
-    def fake_up(self, port):
+    def fake_up(self, port, tls=True):
         """derpfake.py, once."""
         if port in self.fakes:
             return
         self.fakes.add(port)
         log = self.path('fake%d.log' % port)
         self.spawn('r', [sys.executable, HERE + '/derpfake.py', str(port),
-                         self.path(RELAY + '.crt'),
+                         self.path(RELAY + '.crt') if tls else '-',
                          self.path(RELAY + '.key')], log=log)
         wait_for(lambda: 'ready' in open(log).read(), what='a relay')
 
@@ -461,6 +461,7 @@ ODD = ('skips', 'oversize', 'strangers', 'health', 'pings', 'rate', 'oddjson',
 def test_hostile(n):
     """Relays that lie, stall and flood; an honest one beside them works."""
     n.fake_up(8443)
+    n.fake_up(8444, tls=False)
     urls = ['https://%s:8443/%s' % (RELAY, w) for w in WRONG]
     n.gateway(n.gateway_conf(extra=''.join(
         n.derp_conf('gw', url=u) for u in urls)))
@@ -472,9 +473,11 @@ def test_hostile(n):
               r['url'].endswith('skip'), r)
     n.gateway(n.gateway_conf(extra=''.join(
         n.derp_conf('gw', url='https://%s:8443/%s' % (RELAY, w))
-        for w in ODD)))
-    wait_for(lambda: all(r['state'] == 'up' for r in n.relays()), 25,
+        for w in ODD) + n.derp_conf('gw', url='https://%s:8444/good' % RELAY)))
+    wait_for(lambda: all(r['state'] == 'up' for r in n.relays()[:-1]), 25,
              'the odd ones to be up')
+    wait_for(lambda: 'no answer (tls)' in n.relays()[-1]['detail'], 25,
+             'what does not speak TLS to be given up')
     wait_for(lambda: n.counter('relay_drop_unknown') > 10000, 20,
              'strangers to be dropped')
     served(n)
@@ -487,6 +490,63 @@ def test_hostile(n):
     check('\x1b' not in n.logtext(), 'an escape in the log')
     n.gateway()
     served(n)
+
+
+def test_plain(n):
+    """A relay without TLS, for trying things out."""
+    n.fake_up(8444, tls=False)
+    url = 'http://%s:8444/good' % RELAY
+    n.gateway(n.gateway_conf(url=url, more=''))
+    n.side_down()
+    n.sidecar(url=url, more='')
+    served(n)
+
+
+def test_rate(n):
+    """A relay that says how much it takes gets no more, and loses nothing."""
+    n.fake_up(8443)
+    n.gateway(n.gateway_conf(url='https://%s:8443/rate' % RELAY))
+    n.side_down()
+    n.sidecar(url='https://%s:8443/good' % RELAY)
+    served(n)
+    t = time.monotonic()
+    before = n.counter('relay_tx_bytes')
+    check(n.call('c', get, SERVER4, 300000) == (
+        300000, server.digest(300000)), 'the page is wrong')
+    t = time.monotonic() - t
+    sent = n.counter('relay_tx_bytes') - before
+    n.last = '%.0f bytes a second' % (sent / t)
+    # 100,000 a second, and once 20,000
+    check(sent < 100000 * t + 40000, sent, t)
+    n.side_down()
+    n.sidecar()
+    n.gateway()
+    served(n)
+
+
+def test_nearest(n):
+    """Of two relays the nearer one is preferred, wherever it stands."""
+    n.fake_up(8443)
+    late = 'https://%s:8443/latepong' % RELAY
+    n.gateway(n.conf(n.derp_conf('gw', url=late) + n.derp_conf('gw')))
+    wait_for(lambda: [r['detail'].find('preferred') > 0
+                      for r in n.relays()] == [False, True], 10,
+             'the nearer one')
+    n.gateway()
+    served(n)
+
+
+def test_dead(n):
+    """A relay that nothing is heard of any more is given up."""
+    n.call('r', nft, 'flush ruleset; add table inet t; add chain inet t i { '
+           'type filter hook input priority 0; }; add rule inet t i tcp '
+           'dport 443 drop')
+    t = time.monotonic()
+    wait_for(lambda: n.relays()[0]['state'] != 'up', 45, 'it to be noticed')
+    n.last = 'noticed after %.0f s' % (time.monotonic() - t)
+    n.call('r', nft, 'flush ruleset')
+    wait_for(lambda: n.relays()[0]['state'] == 'up', 60, 'it to be back')
+    served(n, 60)
 
 
 def test_restarting(n):
@@ -550,8 +610,10 @@ def main():
     return run_tests(n, 'derp', named([
         test_page, test_upload, test_second, test_roam, test_unknown,
         test_reload, test_two_relays, test_initiate, test_pin,
-        test_certificate, test_proxy, test_hostile, test_restarting,
-        test_sidecar, test_relay_restart, test_kill]), lambda: ready(n))
+        test_certificate, test_proxy, test_hostile, test_plain,
+        test_rate, test_nearest, test_restarting,
+        test_sidecar, test_relay_restart, test_dead,
+        test_kill]), lambda: ready(n))
 
 
 if __name__ == '__main__':

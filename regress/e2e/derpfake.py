@@ -193,6 +193,8 @@ def wrong_later(c, what):
 def relay(c, pk, what):
     while True:
         kind, data = c.next()
+        if kind == 18 and what == 'latepong':
+            time.sleep(0.2)
         if kind == 18 and what != 'nopong':
             c.send(frame(19, data))
         if kind == 4:

@@ -121,7 +121,7 @@ TCP =		wgslirpd/slirp/tcp/cc.o wgslirpd/slirp/tcp/cc_bbr.o \
 		wgslirpd/slirp/tcp/sendq.o wgslirpd/slirp/tcp/tcb.o \
 		wgslirpd/slirp/tcp/tcp.o wgslirpd/slirp/tcp/timewait.o
 
-SLIRP =		wgslirpd/slirp/config.o wgslirpd/slirp/dnscache.o \
+SLIRP =		wgslirpd/slirp/blocklist.o wgslirpd/slirp/config.o wgslirpd/slirp/dnscache.o \
 		wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/fds.o \
 		wgslirpd/slirp/forward.o wgslirpd/slirp/fwdudp.o \
 		wgslirpd/slirp/health.o \
@@ -190,7 +190,8 @@ UNIT_SIM =	regress/lib/queues.o $(UNIT_SLIRP)
 UNIT_CONFIG =	common/addr.o common/key.o common/log.o wgslirpd/msg/tcpconf.o \
 		wgslirpd/parent/config.o \
 		wgslirpd/parent/directive.o wgslirpd/parent/endpoint.o
-UNIT_DNS =	wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/resolvconf.o \
+UNIT_DNS =	common/siphash.o wgslirpd/slirp/blocklist.o \
+		wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/resolvconf.o \
 		common/addr.o common/key.o common/log.o
 UNIT_LOAD =	$(UNIT_WG) wgslirpd/slirp/net/cksum.o \
 		wgslirpd/crypto/udpio_$(PLATFORM).o

@@ -125,6 +125,7 @@
 	C(forward_refused, "clients refused by prefix or password")	\
 	C(dns_queries, "DNS questions of guests")			\
 	C(dns_local, "DNS questions answered from the peers' names")	\
+	C(dns_blocked, "DNS questions about names of a list")		\
 	C(dns_cached, "DNS questions answered from the cache")		\
 	C(dns_forwarded, "DNS questions asked upstream")		\
 	C(dns_failed, "DNS questions that no upstream answered")	\

@@ -125,6 +125,9 @@ struct ctl_peerflows {
 	uint32_t	 id;
 	uint32_t	 flows;
 	uint32_t	 rtt_us;	/* round trip to it, 0: not known */
+	uint32_t	 pad;
+	uint64_t	 dns_asked;
+	uint64_t	 dns_blocked;
 };
 
 struct ctl_flow {

@@ -101,6 +101,8 @@ put_head(const struct ometric *o, const char *name, const char *help,
 enum peer_value {
 	PEER_RX,
 	PEER_TX,
+	PEER_DNS,
+	PEER_DNS_BLOCKED,
 	PEER_HANDSHAKE,
 	PEER_CUT,
 	PEER_QUOTA,
@@ -114,7 +116,7 @@ static void
 put_value(const struct ometric *o, const struct ctl_peer *p,
     enum peer_value kind)
 {
-	struct ctl_peerflows	 key = { p->id, 0, 0 }, none = key, *f = NULL;
+	struct ctl_peerflows	 key = { .id = p->id }, none = key, *f = NULL;
 
 	if (o->nflows > 0)
 		f = bsearch(&key, o->flows, o->nflows, sizeof(*f), cmp_flows);
@@ -126,6 +128,12 @@ put_value(const struct ometric *o, const struct ctl_peer *p,
 		break;
 	case PEER_TX:
 		fprintf(o->out, "%" PRIu64 "\n", p->tx_bytes);
+		break;
+	case PEER_DNS:
+		fprintf(o->out, "%" PRIu64 "\n", f->dns_asked);
+		break;
+	case PEER_DNS_BLOCKED:
+		fprintf(o->out, "%" PRIu64 "\n", f->dns_blocked);
 		break;
 	case PEER_HANDSHAKE:
 		fprintf(o->out, "%" PRIu64 "\n", p->latest_handshake);
@@ -160,6 +168,10 @@ put_family(const struct ometric *o, enum peer_value kind)
 		    "bytes received from the peer" },
 		[PEER_TX] = { "wgslirpd_peer_tx_bytes",
 		    "bytes sent to the peer" },
+		[PEER_DNS] = { "wgslirpd_peer_dns_questions",
+		    "names that the peer has asked for" },
+		[PEER_DNS_BLOCKED] = { "wgslirpd_peer_dns_blocked",
+		    "those of them that a list was for" },
 		[PEER_HANDSHAKE] = {
 		    "wgslirpd_peer_latest_handshake_timestamp_seconds",
 		    "Unix time of the latest handshake, 0 for none" },
@@ -176,11 +188,11 @@ put_family(const struct ometric *o, enum peer_value kind)
 	char			 key[KEY_B64LEN];
 	size_t			 i;
 
-	put_head(o, f[kind].name, f[kind].help, kind > PEER_TX);
+	put_head(o, f[kind].name, f[kind].help, kind > PEER_DNS_BLOCKED);
 	for (i = 0; i < o->npeers; i++) {
 		key_to_base64(key, o->peers[i].public_key);
 		fprintf(o->out, "%s%s{name=", f[kind].name,
-		    kind <= PEER_TX ? "_total" : "");
+		    kind <= PEER_DNS_BLOCKED ? "_total" : "");
 		put_label(o->out, o->peers[i].name);
 		fprintf(o->out, ",public_key=\"%s\"} ", key);
 		put_value(o, &o->peers[i], kind);

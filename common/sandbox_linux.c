@@ -180,6 +180,7 @@ static const struct rule rules_crypto[] = {
 };
 
 static const struct rule rules_slirp[] = {
+	{ __NR_pread64, ARG_ANY },	/* lists of names */
 	{ __NR_readv, ARG_ANY },	/* host TCP into packet slots */
 	{ __NR_recvmmsg, ARG_ANY },	/* host UDP */
 	{ __NR_recvfrom, ARG_ANY },	/* DNS client, forwards, proxy */

@@ -245,6 +245,9 @@ text_peer(const struct ctl_peer *p, const struct ctl_peerflows *f,
 	printf(" sent\n  flows: %u\n", f->flows);
 	if (p->away)
 		printf("  at gateway %u\n", p->gateway);
+	if (f->dns_asked != 0)
+		printf("  names: %" PRIu64 " asked for, %" PRIu64 " blocked\n",
+		    f->dns_asked, f->dns_blocked);
 	if (f->rtt_us != 0)
 		printf("  round trip: %.1f ms\n", f->rtt_us / 1e3);
 	if (p->quota != 0) {
@@ -453,6 +456,9 @@ json_peer(const struct ctl_peer *p, const struct ctl_peerflows *f,
 	printf("],\"latest_handshake\":%" PRIu64 ",\"rx_bytes\":%" PRIu64
 	    ",\"tx_bytes\":%" PRIu64 ",\"flows\":%u", p->latest_handshake,
 	    p->rx_bytes, p->tx_bytes, f->flows);
+	if (f->dns_asked != 0)
+		printf(",\"dns_asked\":%" PRIu64 ",\"dns_blocked\":%" PRIu64,
+		    f->dns_asked, f->dns_blocked);
 	if (f->rtt_us != 0)
 		printf(",\"rtt_us\":%u", f->rtt_us);
 	if (p->quota != 0)

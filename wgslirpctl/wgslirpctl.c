@@ -64,7 +64,7 @@ cmp_flows(const void *a, const void *b)
 static void
 show_peer(void)
 {
-	struct ctl_peerflows	 key = { col.peer.id, 0, 0 }, *f;
+	struct ctl_peerflows	 key = { .id = col.peer.id }, *f;
 
 	if (!col.have)
 		return;

@@ -1240,5 +1240,50 @@ env_bad "derp peer" 'WG_PEER_0_DERP: not "nodekey:"' WG_PRIVATE_KEY="$K" \
     WG_DERP_URL=https://r.example WG_DERP_KEY_FILE="$t/node" WG_PEERS=0 \
     WG_PEER_0_PUBLIC_KEY="$P" WG_PEER_0_DERP=x
 
+# lists of names, and who is asked for some
+echo '0.0.0.0 ads.example' >"$t/ads"
+conf <<X
+private key "$K"
+address 10.77.0.1/24
+dns listen upstream { 192.0.2.53 }
+dns forward "Corp.Example." to { 10.0.0.53 10.0.0.54@5353 }
+dns forward "lab.example" to 10.0.0.55
+dns block file "$t/ads"
+dns block { "Bad.example", "worse.example" }
+dns allow "ok.bad.example"
+dns block return zero
+dns log yes
+peer "a" {
+	public key "$P"
+	allowed ips 10.77.0.2/32
+	dns filter no
+	dns log yes
+}
+X
+good "dns lists"
+$d -nv -f "$t/c" 2>/dev/null | sed "s|key redacted|key \"$K\"|" >"$t/again"
+$d -nv -f "$t/again" 2>/dev/null | sed "s|key redacted|key \"$K\"|" \
+    >"$t/twice"
+if [ "$(grep -c 'dns ' "$t/again")" -ge 11 ] &&
+    diff "$t/again" "$t/twice" >"$t/diff"; then ok; else
+	bad "dns lists -nv" "$(cat "$t/diff" "$t/again")"
+fi
+# refused_dns NAME TEXT STATEMENT
+refused_dns() {
+	printf 'private key "%s"\naddress 10.0.0.1/24\ndns listen\n%s\n' \
+	    "$K" "$3" >"$t/c"
+	refused "dns $1" "$2"
+}
+refused_dns "a list that is not there" 'No such file' \
+    "dns block file \"$t/nowhere\""
+refused_dns "a list that is a folder" 'not a regular file' \
+    "dns block file \"$t\""
+refused_dns "a name" 'dns block: not a name' 'dns block "a b"'
+refused_dns "an answer" 'nxdomain or zero' 'dns block return "x"'
+refused_dns "a domain twice" 'the same domain twice' \
+    'dns forward "a.example" to 10.0.0.1
+dns forward "A.example" to 10.0.0.2'
+refused_dns "an upstream" 'not an address' 'dns forward "a.example" to "x"'
+
 echo "$pass passed, $fail failed"
 [ "$fail" -eq 0 ]

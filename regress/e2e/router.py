@@ -643,7 +643,7 @@ def test_host_names(n):
 
 def test_dns_upstreams(n):
     """One that is silent, one that is not there, several domains."""
-    _, log = n.serve('s', OTHER4, 'mute', name='names.py')
+    p, log = n.serve('s', OTHER4, 'mute', name='names.py')
     n.use('dns listen domain "home.arpa" upstream { %s %s@54 %s }' % (
         OTHER4, SERVER4, SERVER4))
     t = time.monotonic()
@@ -664,6 +664,101 @@ def test_dns_upstreams(n):
     check('host.test' not in out.partition(';; ANSWER')[2], out)
     check(n.call('c', connect_error, GATE4, 53, 3)[0] == 'ECONNREFUSED',
           'tcp')
+    p.kill()
+    p.wait()
+
+
+def test_dns_block(n):
+    """Lists of names: what is in them, what is not, for whom."""
+    path = os.path.join(n.dir, 'ads')
+    good = os.path.join(n.dir, 'good')
+    with open(path, 'w') as f:
+        f.write('# a list\n0.0.0.0 ads.one.test two.test # x\n'
+                '127.0.0.1 localhost\n::1 six.test\nThree.Test\n'
+                '*.four.test\n||five.test^\n! remark\nnot a name!\n'
+                'bad name.test\n' + ''.join(
+                    '0.0.0.0 n%d.many.test\n' % i for i in range(200000)))
+    with open(good, 'w') as f:
+        f.write('host.three.test\n')
+    for p in (path, good):
+        os.chmod(p, 0o644)
+    base = 'dns listen upstream { %s }\ndns block file "%s"\n' \
+        'dns allow file "%s"\ndns block { "Seven.test", "host.test" }\n' \
+        % (SERVER4, path, good)
+    n.use(base)
+
+    def asked(name, kind='A'):
+        return n.call('c', dig, '@' + GATE4, name, kind)
+    before = n.counters()['dns_blocked']
+    blocked = ('ads.one.test', 'ADS.one.test', 'two.test', 'six.test',
+               'three.test', 'deep.below.three.test', 'x.four.test',
+               'four.test', 'five.test', 'a.five.test', 'n0.many.test',
+               'n199999.many.test', 'a.seven.test', 'host.test')
+    log = open(n.names).read()
+    for name in blocked:
+        out = asked(name)
+        check('NXDOMAIN' in out and 'SOA' not in out, name, out)
+    check(open(n.names).read() == log, 'one of them was asked for')
+    check(n.counters()['dns_blocked'] - before == len(blocked), 'count')
+    for name in ('below.ads.one.test', 'one.test', 'xtwo.test',
+                 'n200000.many.test', 'host.three.test', 'localhost',
+                 'many.test'):
+        asked(name)
+        check('\n' + name + ' ' in '\n' + open(n.names).read(), name,
+              'was not asked for')
+    p = [x for x in n.ctlj('show', 'peers')['peers']
+         if x['name'] == 'laptop'][0]
+    check(p['dns_blocked'] >= len(blocked) and
+          p['dns_asked'] > p['dns_blocked'], p)
+    check('blocked' in n.ctl('show', 'peers', '-v').stdout, 'show peers')
+    check('2 lines without a name' in n.logtext(), n.logtext()[-500:])
+    # told as an address of nobody
+    n.use(base + 'dns block return zero\n')
+    check('0.0.0.0' in asked('two.test'), asked('two.test'))
+    check('\t::' in asked('two.test', 'AAAA'), asked('two.test', 'AAAA'))
+    out = asked('two.test', 'TXT')
+    check('NOERROR' in out and 'ANSWER: 0' in out, out)
+    # a peer for whom there is no list, and one whose questions are logged
+    n.stop()
+    n.start(n.conf(base, peer_extra='dns filter no\n\tdns log yes'))
+    n.client_set()
+    check('192.0.2.80' in asked('host.test'), 'filtered')
+    check('dns: peer "laptop": A host.test: asked' in n.logtext(),
+          n.logtext())
+    asked('host.test')
+    asked('laptop.wg')
+    check('A host.test: cached' in n.logtext() and
+          'A laptop.wg: own name' in n.logtext(), n.logtext())
+    n.stop()
+    n.start(n.conf(base))
+    n.client_set()
+    asked('two.test')
+    check('dns: peer' not in n.logtext(), 'logged')
+    n.use()
+
+
+def test_dns_forward(n):
+    """Names of one domain are asked for elsewhere."""
+    p, log = n.serve('s', OTHER4, name='names.py')
+    n.use('dns listen upstream { %s }\ndns forward "corp.test" to %s\n'
+          'dns forward "deep.corp.test" to { %s }\n' % (
+              SERVER4, OTHER4, SERVER4))
+
+    def where(name):
+        a, b = len(open(n.names).read()), len(open(log).read())
+        n.call('c', dig, '@' + GATE4, name)
+        return (name + ' ' in open(n.names).read()[a:],
+                name + ' ' in open(log).read()[b:])
+    check(where('a.corp.test') == (False, True), 'below')
+    check(where('corp.test') == (False, True), 'itself')
+    check(where('acorp.test') == (True, False), 'another')
+    check(where('x.deep.corp.test') == (True, False), 'the longer one')
+    check(where('host.test') == (True, False), 'any')
+    n.use('dns listen upstream { %s }' % SERVER4)
+    check(where('b.corp.test') == (True, False), 'not any more')
+    n.use()
+    p.kill()
+    p.wait()
 
 
 def test_dns_hostile(n):
@@ -1424,7 +1519,7 @@ def test_proxy_hostile(n):
 TESTS = [test_traceroute, test_path_mtu, test_mapping, test_filtering,
          test_hairpin, test_rules, test_host_addresses,
          test_egress, test_loopback, test_dns, test_host_names,
-         test_dns_upstreams,
+         test_dns_upstreams, test_dns_block, test_dns_forward,
          test_dns_hostile, test_dns_budget, test_forward,
          test_forward_lossy, test_proxy, test_proxy_hostile, test_flush_udp,
          test_budget, test_rate, test_quic, test_health_network, test_http_metrics, test_quota,

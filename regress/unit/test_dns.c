@@ -4,8 +4,10 @@
 
 #include <arpa/nameser.h>
 
+#include <stdio.h>
 #include <unistd.h>
 
+#include "slirp/blocklist.h"
 #include "slirp/dnsmsg.h"
 #include "slirp/resolvconf.h"
 #include "unit.h"
@@ -529,10 +531,129 @@ hosts(void **state)
 	assert_int_equal(hosts_find("two", a, 8), 0);
 }
 
+/* ---- lists of names */
+
+static char	 seen[512];
+
+static void
+see(const char *name, int domain)
+{
+	strlcat(seen, domain ? "+" : "=", sizeof(seen));
+	strlcat(seen, name, sizeof(seen));
+}
+
+static void
+test_block_lines(void **state)
+{
+	static const struct {
+		const char	*line;
+		int		 n;
+		const char	*want;
+	} cases[] = {
+		{ "", 0, "" },
+		{ "# remark", 0, "" },
+		{ "  ! of a browser", 0, "" },
+		{ "[Adblock Plus]", 0, "" },
+		{ "Ads.Example", 1, "+ads.example" },
+		{ "ads.example.\r\n", 1, "+ads.example" },
+		{ "ads.example   # why", 1, "+ads.example" },
+		{ "*.ads.example", 1, "+ads.example" },
+		{ "||ads.example^", 1, "+ads.example" },
+		{ "||ads.example^$third-party", 1, "+ads.example" },
+		{ "||ads example^", -1, "" },
+		{ "0.0.0.0 a.example", 1, "=a.example" },
+		{ "127.0.0.1\ta.example  B.example", 2,
+		    "=a.example=b.example" },
+		{ "::1 localhost ip6.example", 1, "=ip6.example" },
+		{ "0.0.0.0 bad..name a.example", 1, "=a.example" },
+		{ "two words", -1, "" },
+		{ "a..b", -1, "" },
+		{ ".a", -1, "" },
+		{ ".", -1, "" },
+		{ "caf\xc3\xa9.example", -1, "" },
+		{ "a_b-c.example", 1, "+a_b-c.example" },
+		{ "@@||ok.example^", -1, "" }
+	};
+	char	 line[600];
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		strlcpy(line, cases[i].line, sizeof(line));
+		seen[0] = '\0';
+		assert_int_equal(blocklist_line(line, see), cases[i].n);
+		assert_string_equal(seen, cases[i].want);
+	}
+	/* labels and names have a length */
+	memset(line, 'a', sizeof(line));
+	line[63] = '.';
+	line[64] = 'b';
+	line[65] = '\0';
+	assert_int_equal(blocklist_line(line, see), 1);
+	memset(line, 'a', 64);
+	strlcpy(line + 64, ".b", sizeof(line) - 64);
+	assert_int_equal(blocklist_line(line, see), -1);
+	for (i = 0; i < 500; i++)
+		line[i] = i % 2 ? '.' : 'a';
+	line[500] = '\0';
+	assert_int_equal(blocklist_line(line, see), -1);
+}
+
+static void
+test_block_lookup(void **state)
+{
+	char	 path[] = "/tmp/wgslirpd-block.XXXXXX", line[64];
+	int	 fd, i;
+
+	(void)state;
+	assert_false(blocklist_has("a.example"));
+	blocklist_stage(BLOCK_DOMAIN, "ads.example");
+	blocklist_stage(ALLOW_DOMAIN, "good.ads.example");
+	fd = mkstemp(path);
+	assert_int_not_equal(fd, -1);
+	unlink(path);
+	for (i = 0; i < 50000; i++) {
+		snprintf(line, sizeof(line), "0.0.0.0 h%d.hosts.example\n", i);
+		assert_int_equal(write(fd, line, strlen(line)),
+		    (ssize_t)strlen(line));
+	}
+	/* the last line has no end */
+	assert_int_equal(write(fd, "last.example", 12), 12);
+	blocklist_file(fd, 0);
+	while (blocklist_load())
+		/* what is not committed decides nothing */
+		assert_false(blocklist_has("ads.example"));
+	blocklist_commit();
+	assert_int_equal(blocklist_size(), 50003);
+	assert_true(blocklist_has("ads.example"));
+	assert_true(blocklist_has("a.b.ads.example"));
+	assert_false(blocklist_has("bads.example"));
+	assert_false(blocklist_has("example"));
+	assert_false(blocklist_has("good.ads.example"));
+	assert_false(blocklist_has("x.good.ads.example"));
+	assert_true(blocklist_has("last.example"));
+	assert_true(blocklist_has("x.last.example"));
+	for (i = 0; i < 50000; i += 7) {
+		snprintf(line, sizeof(line), "h%d.hosts.example", i);
+		assert_true(blocklist_has(line));
+		snprintf(line, sizeof(line), "x.h%d.hosts.example", i);
+		assert_false(blocklist_has(line));
+	}
+	assert_false(blocklist_has("h50000.hosts.example"));
+	assert_false(blocklist_has(""));
+	while (blocklist_load())
+		continue;
+	blocklist_commit();
+	assert_int_equal(blocklist_size(), 0);
+	assert_false(blocklist_has("ads.example"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test(test_block_lines),
+		cmocka_unit_test(test_block_lookup),
 		cmocka_unit_test(questions),
 		cmocka_unit_test(checks),
 		cmocka_unit_test(answers),

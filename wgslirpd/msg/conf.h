@@ -10,6 +10,7 @@
 #include "addr.h"
 #include "key.h"
 #include "msg.h"
+#include "relayconf.h"
 #include "tcpconf.h"
 
 /*
@@ -100,7 +101,9 @@ struct conf_global {
 	uint8_t		 many;		/* there are other gateways */
 	uint8_t		 report_json;
 	uint8_t		 no_listen;	/* there is no gateway here */
-	uint8_t		 pad[3];
+	uint8_t		 dns_zero;	/* instead of no such name */
+	uint8_t		 dns_log;	/* what guests ask */
+	uint8_t		 pad;
 	uint32_t	 report;	/* seconds between lines of figures */
 	uint64_t	 pcap_max;	/* bytes of the pcap file, 0: any */
 	uint16_t	 pcap_files;	/* that take turns; 0 is 1 */
@@ -134,6 +137,9 @@ struct conf_peer_msg {
 	uint8_t		 keep;		/* wg(8) made it: leave it as it is */
 	uint8_t		 at_relay;	/* it is there, too, or only there */
 	uint8_t		 relay_key[KEY_LEN];
+	uint8_t		 dns_any;	/* no list is for it */
+	uint8_t		 dns_log;
+	uint8_t		 pad;
 	struct conf_egress	 egress;
 };
 
@@ -212,29 +218,19 @@ struct upstream {
 	struct ipaddr	 addr;
 	uint32_t	 scope;		/* of a link-local address */
 	uint16_t	 port;
-	uint16_t	 pad;
+	uint16_t	 zone;		/* 0: for all names; else the n-th */
 };
 
-/* A DERP relay, and how it is reached. */
-#define MAX_RELAYS	16
-#define RELAY_URL_LEN	512
-#define PIN_LEN		32		/* SHA-256 */
-struct conf_relay {
-	char		 url[RELAY_URL_LEN];	/* for who reads it */
-	char		 host[HOST_NAME_LEN];	/* that its certificate has */
-	char		 path[RELAY_URL_LEN];
-	char		 proxy_auth[4 * USER_LEN];	/* base64, "": none */
-	char		 via[HOST_NAME_LEN];	/* host to connect to: it, or a
-						   proxy; "": at addr */
-	struct ipaddr	 addr;
-	uint16_t	 port;			/* of the relay */
-	uint16_t	 via_port;
-	uint8_t		 proxy;			/* that is an HTTP proxy */
-	uint8_t		 tls;
-	uint8_t		 pinned;
-	uint8_t		 any;		/* whoever is there may come */
-	uint8_t		 key[KEY_LEN];	/* private: ours at this relay */
-	uint8_t		 pin[PIN_LEN];	/* of the public key's DER */
+/* Names for which there are upstreams of their own. */
+#define MAX_ZONES	16
+struct zone_msg {
+	char		 name[HOST_NAME_LEN];	/* lower case */
+};
+
+/* A name that guests are not told, or are in spite of a list. */
+struct block_msg {
+	uint32_t	 allow;
+	char		 name[HOST_NAME_LEN];	/* lower case */
 };
 
 /* A name of the tunnel, without its domain. */

@@ -97,6 +97,10 @@ enum proc_id {
 	    TO_SLIRP | TO_DERP, NO_FD) \
 	M(IMSG_CONF_USER, sizeof(struct service_user), TO_SLIRP, NO_FD) \
 	M(IMSG_CONF_UPSTREAM, sizeof(struct upstream), TO_SLIRP, NO_FD) \
+	M(IMSG_CONF_ZONE, sizeof(struct zone_msg), TO_SLIRP, NO_FD) \
+	M(IMSG_CONF_BLOCK, sizeof(struct block_msg), TO_SLIRP, NO_FD) \
+	M(IMSG_CONF_BLOCK_FILE, sizeof(uint32_t),	/* 1: to allow */ \
+	    TO_SLIRP, WITH_FD) \
 	M(IMSG_CONF_NAME, sizeof(struct name_msg), TO_SLIRP, NO_FD) \
 	M(IMSG_CONF_RESOLVE, sizeof(struct resolve_msg), TO_SLIRP, NO_FD) \
 	M(IMSG_CONF_RELAY, sizeof(struct conf_relay), TO_DERP, NO_FD) \

@@ -38,6 +38,8 @@ config_new(void)
 	TAILQ_INIT(&c->services);
 	TAILQ_INIT(&c->upstreams);
 	TAILQ_INIT(&c->derps);
+	TAILQ_INIT(&c->blocks);
+	TAILQ_INIT(&c->zones);
 	TAILQ_INIT(&c->excludes);
 	TAILQ_INIT(&c->nat64s);
 	return (c);
@@ -114,7 +116,6 @@ rules_free(struct config *c)
 	struct conf_rule	*r;
 	struct conf_table	*t;
 	struct conf_service	*s;
-	struct conf_upstream	*u;
 
 	while ((r = TAILQ_FIRST(&c->rules)) != NULL) {
 		TAILQ_REMOVE(&c->rules, r, entry);
@@ -132,9 +133,29 @@ rules_free(struct config *c)
 		TAILQ_REMOVE(&c->services, s, entry);
 		service_free(s);
 	}
+}
+
+static void
+dns_free(struct config *c)
+{
+	struct conf_upstream	*u;
+	struct conf_block	*b;
+	struct conf_zone	*z;
+
 	while ((u = TAILQ_FIRST(&c->upstreams)) != NULL) {
 		TAILQ_REMOVE(&c->upstreams, u, entry);
 		free(u);
+	}
+	while ((b = TAILQ_FIRST(&c->blocks)) != NULL) {
+		TAILQ_REMOVE(&c->blocks, b, entry);
+		if (b->fd != -1)
+			close(b->fd);
+		free(b->what);
+		free(b);
+	}
+	while ((z = TAILQ_FIRST(&c->zones)) != NULL) {
+		TAILQ_REMOVE(&c->zones, z, entry);
+		free(z);
 	}
 }
 
@@ -174,6 +195,7 @@ config_free(struct config *c)
 		peer_free(p);
 	}
 	rules_free(c);
+	dns_free(c);
 	derps_free(c);
 	config_free_prefixes(&c->addresses);
 	config_free_prefixes(&c->excludes);

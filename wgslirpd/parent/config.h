@@ -78,6 +78,21 @@ struct conf_derp {
 };
 TAILQ_HEAD(conf_derps, conf_derp);
 
+/* Names that guests are not told, or are in spite of that. */
+struct conf_block {
+	TAILQ_ENTRY(conf_block)		 entry;
+	int				 allow;
+	int				 fd;		/* of a file, or -1 */
+	char				*what;		/* its name, or a name */
+};
+TAILQ_HEAD(conf_blocks, conf_block);
+
+struct conf_zone {
+	TAILQ_ENTRY(conf_zone)		 entry;
+	char				 name[HOST_NAME_LEN];
+};
+TAILQ_HEAD(conf_zones, conf_zone);
+
 struct conf_upstream {
 	TAILQ_ENTRY(conf_upstream)	 entry;
 	struct upstream			 u;
@@ -115,6 +130,8 @@ struct conf_peer {
 	uint8_t				 has_relay;
 	uint8_t				 relay_key[KEY_LEN];
 	uint16_t			 keepalive;
+	uint8_t				 dns_any;
+	uint8_t				 dns_log;
 	uint8_t				 reserved[3];
 	uint32_t			 max_flows;
 	uint32_t			 max_new;
@@ -139,6 +156,8 @@ struct config {
 	struct conf_services		 services;
 	struct conf_upstreams		 upstreams;
 	struct conf_derps		 derps;
+	struct conf_blocks		 blocks;
+	struct conf_zones		 zones;
 	struct conf_global		 g;		/* as it is sent */
 	uint8_t				 key[KEY_LEN];
 	enum secret_from		 key_from;

@@ -56,6 +56,7 @@ static struct conf_peer		*peer;
 static struct conf_service	*service;
 static struct conf_table	*table;
 static struct conf_derp		*derp;
+static uint16_t			 zone;		/* whose upstreams follow */
 static struct conf_rule		 rule;
 static struct items		 froms = STAILQ_HEAD_INITIALIZER(froms);
 static struct items		 tos = STAILQ_HEAD_INITIALIZER(tos);
@@ -84,6 +85,9 @@ static int	 rule_part(int);
 static int	 finish_rule(void);
 static struct item	*new_item(struct items *);
 static int	 get_prefix(char *, struct ipprefix *, const char *);
+static int	 dns_name(char *, int);
+static int	 dns_file(char *, int);
+static int	 dns_zone(char *);
 static int	 get_node(char *, uint8_t [KEY_LEN]);
 static int	 derp_string(const char *(*)(struct conf_derp *,
 		    const char *), char *);
@@ -119,7 +123,7 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 %token	DERP DNS DOMAIN DROP
 %token	EGRESS
 %token	ENDPOINT ERROR EXCLUDE EXPIRES NAT64
-%token	FILE_ FLOWS FORMAT FORWARD FROM
+%token	FILE_ FILTER FLOWS FORMAT FORWARD FROM
 %token	GATEWAY HEALTH ID
 %token	IN
 %token	INCLUDE INTERFACE IPS
@@ -365,6 +369,36 @@ main		: LISTEN ON STRING lport	{
 				YYERROR;
 		}
 		| DNS LISTEN dnsopts	{ conf->g.dns = 1; }
+		| DNS BLOCK blocked
+		| DNS BLOCK FILE_ STRING	{
+			if (dns_file($4, 0) == -1)
+				YYERROR;
+		}
+		| DNS BLOCK RETURN_ STRING	{
+			int	 zero = strcmp($4, "zero") == 0;
+
+			if (!zero && strcmp($4, "nxdomain") != 0) {
+				yyerror("dns block return: nxdomain or zero");
+				free($4);
+				YYERROR;
+			}
+			once(BLOCK_GLOBAL, "dns block return");
+			conf->g.dns_zero = zero;
+			free($4);
+		}
+		| DNS ALLOW exempt
+		| DNS ALLOW FILE_ STRING	{
+			if (dns_file($4, 1) == -1)
+				YYERROR;
+		}
+		| DNS LOG yesno		{
+			once(BLOCK_GLOBAL, "dns log");
+			conf->g.dns_log = $3 != 0;
+		}
+		| DNS FORWARD STRING TO	{
+			if (dns_zone($3) == -1)
+				YYERROR;
+		} zoneservers		{ zone = 0; }
 		| DERP STRING		{
 			const char	*why = derp_new(conf, $2, &derp);
 
@@ -407,6 +441,38 @@ derpopt		: KEY FILE_ STRING	{
 		}
 		| ACCEPT ANY		{ derp->r.any = 1; }
 		| ACCEPT PEERS		{ derp->r.any = 0; }
+		;
+
+zoneservers	: upstream
+		| '{' optnl upstream_l '}'
+		;
+
+blocked		: block
+		| '{' optnl block_l '}'
+		;
+
+block_l		: block optnl
+		| block_l comma block optnl
+		;
+
+block		: STRING		{
+			if (dns_name($1, 0) == -1)
+				YYERROR;
+		}
+		;
+
+exempt		: exemption
+		| '{' optnl exempt_l '}'
+		;
+
+exempt_l	: exemption optnl
+		| exempt_l comma exemption optnl
+		;
+
+exemption	: STRING		{
+			if (dns_name($1, 1) == -1)
+				YYERROR;
+		}
 		;
 
 dnsopts		: /* empty */
@@ -734,6 +800,14 @@ peeropt		: PUBLIC KEY STRING	{
 			free($2);
 			peer->ep_port = $3 == 0 ? WGSLIRPD_PORT :
 			    (uint16_t)$3;
+		}
+		| DNS FILTER yesno	{
+			once(BLOCK_PEER, "dns filter");
+			peer->dns_any = $3 == 0;
+		}
+		| DNS LOG yesno		{
+			once(BLOCK_PEER, "dns log");
+			peer->dns_log = $3 != 0;
 		}
 		| ENDPOINT DERP STRING	{
 			once(BLOCK_PEER, "endpoint derp");
@@ -1127,6 +1201,7 @@ static const struct keyword	 keywords[] = {
 	{ "exclude",	EXCLUDE },
 	{ "expires",	EXPIRES },
 	{ "file",	FILE_ },
+	{ "filter",	FILTER },
 	{ "flows",	FLOWS },
 	{ "format",	FORMAT },
 	{ "forward",	FORWARD },
@@ -1424,6 +1499,101 @@ get_table(char *s, struct item *i)
 	return (0);
 }
 
+/* A domain, which becomes lower case, without a dot at its end. */
+static int
+get_domain(char *s, const char *what)
+{
+	size_t	 n = strlen(s), i;
+
+	for (i = 0; i < n; i++)
+		s[i] = (char)tolower((unsigned char)s[i]);
+	if (n > 1 && s[n - 1] == '.')
+		s[n - 1] = '\0';
+	if (host_name_ok(s) && strlen(s) < HOST_NAME_LEN)
+		return (0);
+	yyerror("%s: not a name", what);
+	return (-1);
+}
+
+/* Guests are not told this domain, or are in any case.  Takes the string. */
+static int
+dns_name(char *s, int allow)
+{
+	struct conf_block	*b;
+
+	if (get_domain(s, allow ? "dns allow" : "dns block") == -1) {
+		free(s);
+		return (-1);
+	}
+	if ((b = calloc(1, sizeof(*b))) == NULL)
+		fatal(NULL);
+	b->allow = allow;
+	b->fd = -1;
+	b->what = s;
+	TAILQ_INSERT_TAIL(&conf->blocks, b, entry);
+	return (0);
+}
+
+/* The same of a list, which the slirp engine reads.  Takes the string. */
+static int
+dns_file(char *path, int allow)
+{
+	struct conf_block	*b;
+	struct stat		 st;
+	int			 fd;
+
+	lex_note_path(path);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1 ||
+	    fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
+		yyerror("%s: %s", path, fd == -1 ? strerror(errno) :
+		    "not a regular file");
+		if (fd != -1)
+			close(fd);
+		free(path);
+		return (-1);
+	}
+	if ((b = calloc(1, sizeof(*b))) == NULL)
+		fatal(NULL);
+	b->allow = allow;
+	b->fd = fd;
+	b->what = path;
+	TAILQ_INSERT_TAIL(&conf->blocks, b, entry);
+	return (0);
+}
+
+/* Upstreams of this domain follow.  Takes the string. */
+static int
+dns_zone(char *s)
+{
+	struct conf_zone	*z;
+	uint16_t		 n = 0;
+
+	if (get_domain(s, "dns forward") == -1) {
+		free(s);
+		return (-1);
+	}
+	TAILQ_FOREACH(z, &conf->zones, entry) {
+		n++;
+		if (strcmp(z->name, s) != 0)
+			continue;
+		yyerror("dns forward: the same domain twice");
+		free(s);
+		return (-1);
+	}
+	if (n == MAX_ZONES) {
+		yyerror("dns forward: more than %d domains", MAX_ZONES);
+		free(s);
+		return (-1);
+	}
+	if ((z = calloc(1, sizeof(*z))) == NULL)
+		fatal(NULL);
+	strlcpy(z->name, s, sizeof(z->name));
+	TAILQ_INSERT_TAIL(&conf->zones, z, entry);
+	zone = n + 1;
+	free(s);
+	return (0);
+}
+
 /* Who is meant at a relay.  Takes the string. */
 static int
 get_node(char *s, uint8_t key[KEY_LEN])
@@ -1474,8 +1644,9 @@ get_upstream(char *s)
 		return (-1);
 	}
 	free(s);
+	u->u.zone = zone;
 	TAILQ_FOREACH(x, &conf->upstreams, entry)
-		n++;
+		n += x->u.zone == zone;
 	if (n >= MAX_UPSTREAMS) {
 		yyerror("upstream: no more than %d", MAX_UPSTREAMS);
 		free(u);

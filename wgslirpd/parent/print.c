@@ -186,6 +186,10 @@ print_peer(const struct conf_peer *p)
 		key_to_node(node, NODE_PUBLIC, p->relay_key);
 		printf("\tendpoint derp \"%s\"\n", node);
 	}
+	if (p->dns_any)
+		printf("\tdns filter no\n");
+	if (p->dns_log)
+		printf("\tdns log yes\n");
 	print_directives(BLOCK_PEER, p, "\t");
 	print_egress(&p->egress, p->egress_if, "\t");
 	if (p->rate_in != 0)
@@ -251,25 +255,55 @@ print_service(const struct conf_service *s)
 		printf("\n");
 }
 
+/* Whom to ask for the names of a domain, or all (0). */
 static void
-print_dns(const struct config *c)
+print_upstreams(const struct config *c, const char *head, uint16_t zone)
 {
 	const struct conf_upstream	*u;
 	char				 ip[ADDR_STRLEN];
+	int				 n = 0;
+
+	TAILQ_FOREACH(u, &c->upstreams, entry) {
+		if (u->u.zone != zone)
+			continue;
+		if (n++ == 0)
+			printf("%s {", head);
+		printf(" %s", ipaddr_str(&u->u.addr, ip, sizeof(ip)));
+		if (u->u.port != 53)
+			printf("@%u", u->u.port);
+	}
+	if (n > 0)
+		printf(" }");
+}
+
+static void
+print_dns(const struct config *c)
+{
+	const struct conf_block		*b;
+	const struct conf_zone		*z;
+	uint16_t			 n = 0;
 
 	printf("dns listen");
-	if (!TAILQ_EMPTY(&c->upstreams)) {
-		printf(" upstream {");
-		TAILQ_FOREACH(u, &c->upstreams, entry) {
-			printf(" %s", ipaddr_str(&u->u.addr, ip, sizeof(ip)));
-			if (u->u.port != 53)
-				printf("@%u", u->u.port);
-		}
-		printf(" }");
-	}
+	print_upstreams(c, " upstream", 0);
 	printf(" domain ");
 	print_string(c->g.domain);
 	printf("\n");
+	TAILQ_FOREACH(z, &c->zones, entry) {
+		printf("dns forward ");
+		print_string(z->name);
+		print_upstreams(c, " to", ++n);
+		printf("\n");
+	}
+	TAILQ_FOREACH(b, &c->blocks, entry) {
+		printf("dns %s %s", b->allow ? "allow" : "block", b->fd != -1 ?
+		    "file " : "");
+		print_string(b->what);
+		printf("\n");
+	}
+	if (c->g.dns_zero)
+		printf("dns block return zero\n");
+	if (c->g.dns_log)
+		printf("dns log yes\n");
 }
 
 static void

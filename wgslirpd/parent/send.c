@@ -78,6 +78,40 @@ is_host(const struct ipprefix *p)
 	return (p->len == ipaddr_bits(&p->addr));
 }
 
+/* Another descriptor of a file that stays open here. */
+static void
+send_file(struct imsgev *to, uint32_t type, int fd, const void *data,
+    size_t len)
+{
+	int	 n;
+
+	if ((n = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
+		fatal("dup");
+	imsgev_must(to, type, 0, n, data, len);
+}
+
+/* Names that guests are not told; lists of them are read there. */
+static void
+config_blocks_send(const struct config *c, struct imsgev *slirp)
+{
+	const struct conf_block	*b;
+	struct block_msg	 m;
+	uint32_t		 allow;
+
+	TAILQ_FOREACH(b, &c->blocks, entry) {
+		allow = b->allow != 0;
+		if (b->fd != -1) {
+			send_file(slirp, IMSG_CONF_BLOCK_FILE, b->fd, &allow,
+			    sizeof(allow));
+			continue;
+		}
+		memset(&m, 0, sizeof(m));
+		m.allow = allow;
+		strlcpy(m.name, b->what, sizeof(m.name));
+		imsgev_must(slirp, IMSG_CONF_BLOCK, 0, -1, &m, sizeof(m));
+	}
+}
+
 /* Whom to ask, and what the peers are called. */
 static void
 config_dns_send(const struct config *c, struct imsgev *slirp)
@@ -85,10 +119,19 @@ config_dns_send(const struct config *c, struct imsgev *slirp)
 	const struct conf_upstream	*u;
 	const struct conf_prefix	*x;
 	const struct conf_peer		*p;
+	const struct conf_zone		*z;
+	struct zone_msg			 zone;
 	struct name_msg			 m;
 
 	if (!c->g.dns)
 		return;
+	TAILQ_FOREACH(z, &c->zones, entry) {
+		memset(&zone, 0, sizeof(zone));
+		strlcpy(zone.name, z->name, sizeof(zone.name));
+		imsgev_must(slirp, IMSG_CONF_ZONE, 0, -1, &zone,
+		    sizeof(zone));
+	}
+	config_blocks_send(c, slirp);
 	TAILQ_FOREACH(u, &c->upstreams, entry)
 		imsgev_must(slirp, IMSG_CONF_UPSTREAM, 0, -1, &u->u,
 		    sizeof(u->u));
@@ -118,6 +161,8 @@ send_peer_name(struct imsgev *slirp, uint32_t type,
 	m.rate_in = p->rate_in / 8;
 	m.rate_out = p->rate_out / 8;
 	m.egress = p->egress;
+	m.dns_any = p->dns_any;
+	m.dns_log = p->dns_log;
 	strlcpy(m.name, p->name, sizeof(m.name));
 	imsgev_must(slirp, type, 0, -1, &m, sizeof(m));
 }
@@ -222,17 +267,6 @@ send_excludes(const struct config *c, struct imsgev *crypto)
 	freeifaddrs(ifs);
 }
 
-/* Another descriptor of a file that stays open here. */
-static void
-send_file(struct imsgev *to, uint32_t type, int fd)
-{
-	int	 n;
-
-	if ((n = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
-		fatal("dup");
-	imsgev_must(to, type, 0, n, NULL, 0);
-}
-
 /*
  * Relays to the derp engine, and their names to the slirp engine, which
  * resolves them.
@@ -261,7 +295,8 @@ config_send_relays(const struct config *c, struct imsgev *derp,
 		imsgev_must(derp, IMSG_CONF_RELAY, 0, -1, &m, sizeof(m));
 		explicit_bzero(&m, sizeof(m));
 		if (d->ca_fd != -1)
-			send_file(derp, IMSG_CONF_RELAY_CA, d->ca_fd);
+			send_file(derp, IMSG_CONF_RELAY_CA, d->ca_fd, NULL,
+			    0);
 		n++;
 	}
 	TAILQ_FOREACH(p, &c->peers, entry)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blocklist.h"
 #include "config.h"
 #include "health.h"
 #include "hostsock.h"
@@ -71,6 +72,8 @@ set_limits(struct slirp_peer *p, const struct conf_peer_msg *m)
 	p->rate_in = m->rate_in;
 	p->rate_out = m->rate_out;
 	p->egress = m->egress;
+	p->dns_any = m->dns_any;
+	p->dns_log = m->dns_log;
 	if (p->egress.nsources > MAX_SOURCES)
 		fatalx("egress out of range");
 }
@@ -139,7 +142,8 @@ slirp_config_commit(void)
 	}
 	lookup_start(resolved, relay_resolved);
 	global.domain[sizeof(global.domain) - 1] = '\0';
-	names_commit(s, global.dns, global.domain);
+	blocklist_commit();
+	names_commit(s, &global);
 	service_commit();
 	se.staging = 0;
 }
@@ -225,6 +229,25 @@ stage_rule(struct imsg *imsg)
 	strlcpy(info[c->nrules++].text, m.text, sizeof(info->text));
 }
 
+/* Lists of names take their time, in which everything else goes on. */
+static void
+load_lists(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval	 soon = { 0, 1 };
+	static struct event		*turn;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (turn == NULL &&
+	    (turn = evtimer_new(evbase, load_lists, NULL)) == NULL)
+		fatalx("event_new failed");
+	if (blocklist_load())
+		event_add(turn, &soon);
+	else
+		imsgev_must(&se.parent, IMSG_STAGED, 0, -1, NULL, 0);
+}
+
 void
 slirp_config_stage(struct imsg *imsg)
 {
@@ -236,6 +259,9 @@ slirp_config_stage(struct imsg *imsg)
 	struct service		 service;
 	struct upstream		 up;
 	struct name_msg		 name;
+	struct zone_msg		 zone;
+	struct block_msg	 block;
+	uint32_t		 allow;
 
 	switch (imsg_get_type(imsg)) {
 	case IMSG_CONF_PEER:
@@ -296,6 +322,22 @@ slirp_config_stage(struct imsg *imsg)
 			bad_imsg("parent", IMSG_CONF_USER);
 		explicit_bzero(&user, sizeof(user));
 		break;
+	case IMSG_CONF_ZONE:
+		imsg_is(imsg, &zone, sizeof(zone));
+		zone.name[sizeof(zone.name) - 1] = '\0';
+		if (upstream_stage_zone(zone.name) == -1)
+			bad_imsg("parent", IMSG_CONF_ZONE);
+		break;
+	case IMSG_CONF_BLOCK:
+		imsg_is(imsg, &block, sizeof(block));
+		block.name[sizeof(block.name) - 1] = '\0';
+		blocklist_stage(block.allow ? ALLOW_DOMAIN : BLOCK_DOMAIN,
+		    block.name);
+		break;
+	case IMSG_CONF_BLOCK_FILE:
+		imsg_is(imsg, &allow, sizeof(allow));
+		blocklist_file(imsg_take_fd(imsg), allow != 0);
+		break;
 	case IMSG_CONF_UPSTREAM:
 		imsg_is(imsg, &up, sizeof(up));
 		if (upstream_stage(&up) == -1)
@@ -308,7 +350,7 @@ slirp_config_stage(struct imsg *imsg)
 			fatal(NULL);
 		break;
 	case IMSG_CONF_END:
-		imsgev_must(&se.parent, IMSG_STAGED, 0, -1, NULL, 0);
+		load_lists(-1, 0, NULL);
 		break;
 	}
 }

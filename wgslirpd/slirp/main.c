@@ -263,6 +263,9 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_CONF_USER:
 	case IMSG_CONF_UPSTREAM:
 	case IMSG_CONF_NAME:
+	case IMSG_CONF_ZONE:
+	case IMSG_CONF_BLOCK:
+	case IMSG_CONF_BLOCK_FILE:
 	case IMSG_CONF_END:
 		if (!se.staging)
 			bad_imsg("parent", type);

@@ -18,18 +18,24 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "blocklist.h"
 #include "dnscache.h"
+#include "log.h"
 #include "memstream.h"
 #include "names.h"
 #include "net/bytes.h"
 #include "net/udpout.h"
 #include "proc.h"
+#include "tell.h"
 #include "tunnelnames.h"
 #include "upstream.h"
 
+#define TEXT_LEN	1100	/* of a name, with its terminator */
+#define BLOCK_TTL	60
 #define MAX_PER_PEER	64	/* questions under way */
 #define MAX_CONNS	64	/* guests by TCP */
 #define MAX_PEER_CONNS	8
@@ -56,27 +62,80 @@ struct udp_asker {
 static struct slirp		*engine;
 static TAILQ_HEAD(, conn)	 conns = TAILQ_HEAD_INITIALIZER(conns);
 static int			 nconns;
+static int			 say_zero;	/* about a blocked name */
+static int			 log_questions;
+
+/* What was asked and what became of it, for who wants to see it. */
+static void
+note(const struct slirp_peer *p, const char *name, uint16_t type,
+    const char *what)
+{
+	const char	*t = type == DNS_TYPE_A ? "A" : type == DNS_TYPE_AAAA ?
+			    "AAAA" : type == DNS_TYPE_PTR ? "PTR" : NULL;
+	char		 buf[16];
+
+	if (t == NULL) {
+		snprintf(buf, sizeof(buf), "TYPE%u", type);
+		t = buf;
+	}
+	tell("dns", p->name, "%s %s: %s", t, name, what);
+	if (log_questions || p->dns_log)
+		log_info("dns: peer \"%s\": %s %s: %s", p->name, t, name,
+		    what);
+}
+
+/* The answer about a name of a list; its length. */
+static size_t
+blocked_answer(const struct dns_question *q, int udp)
+{
+	static const struct ipaddr	 zero4 = { .af = 4 };
+	static const struct ipaddr	 zero6 = { .af = 6 };
+
+	if (!say_zero)
+		return (dnsmsg_error(q, DNS_NXDOMAIN, UPSTREAM_OUT,
+		    DNS_MSG_MAX));
+	if (q->type == DNS_TYPE_A || q->type == DNS_TYPE_AAAA)
+		return (dnsmsg_address(q, q->type == DNS_TYPE_A ? &zero4 :
+		    &zero6, 1, BLOCK_TTL, udp, UPSTREAM_OUT, DNS_MSG_MAX));
+	return (dnsmsg_error(q, DNS_NOERROR, UPSTREAM_OUT, DNS_MSG_MAX));
+}
 
 static void
-names_ask(const struct dns_question *q, int udp, upstream_fn *fn, void *arg)
+names_ask(struct slirp_peer *p, const struct dns_question *q, int udp,
+    upstream_fn *fn, void *arg)
 {
 	const struct dns_cached	*c;
+	char			 name[TEXT_LEN];
 	size_t			 n;
 
 	engine->count.dns_queries++;
+	p->dns_asked++;
+	/* a name with a dot within a label is in no list */
+	if (dnsmsg_text(q, name, sizeof(name)) == -1)
+		name[0] = '\0';
 	if ((n = names_answer(q, udp, UPSTREAM_OUT)) > 0) {
 		engine->count.dns_local++;
+		note(p, name, q->type, "own name");
 		fn(arg, UPSTREAM_OUT, n);
+		return;
+	}
+	if (!p->dns_any && blocklist_has(name)) {
+		engine->count.dns_blocked++;
+		p->dns_blocked++;
+		note(p, name, q->type, "blocked");
+		fn(arg, UPSTREAM_OUT, blocked_answer(q, udp));
 		return;
 	}
 	if ((c = dnscache_find(q, engine->now)) != NULL) {
 		engine->count.dns_cached++;
+		note(p, name, q->type, "cached");
 		fn(arg, UPSTREAM_OUT, dnsmsg_answer(c->msg, c->len, q,
 		    (uint32_t)MONO_TO_SEC(engine->now - c->at), udp,
 		    UPSTREAM_OUT, DNS_MSG_MAX));
 		return;
 	}
-	if (upstream_ask(UPSTREAM_GUESTS, q, udp, fn, arg) == -1) {
+	note(p, name, q->type, "asked");
+	if (upstream_ask(upstream_set(name), q, udp, fn, arg) == -1) {
 		engine->count.dns_failed++;
 		fn(arg, UPSTREAM_OUT, dnsmsg_error(q, DNS_SERVFAIL,
 		    UPSTREAM_OUT, DNS_MSG_MAX));
@@ -138,7 +197,7 @@ udp_question(struct slirp *s, struct slirp_peer *p, const struct ipaddr *src,
 	a->dst = *dst;
 	a->sport = sport;
 	if (r == 0)
-		names_ask(&q, 1, udp_done, a);
+		names_ask(p, &q, 1, udp_done, a);
 	else
 		udp_done(a, UPSTREAM_OUT, dnsmsg_error(&q, error, UPSTREAM_OUT, DNS_MSG_MAX));
 }
@@ -234,7 +293,7 @@ conn_work(struct conn *c)
 			continue;
 		c->pending++;
 		if (r == 0)
-			names_ask(&q, 0, conn_done, c);
+			names_ask(p, &q, 0, conn_done, c);
 		else
 			conn_done(c, UPSTREAM_OUT, dnsmsg_error(&q, error, UPSTREAM_OUT,
 			    DNS_MSG_MAX));
@@ -312,13 +371,16 @@ static const struct name_ops	 name_ops = {
 };
 
 void
-names_commit(struct slirp *s, int on, const char *name)
+names_commit(struct slirp *s, const struct conf_global *g)
 {
 	struct conn	*c;
+	int		 on = g->dns;
 
 	engine = s;
+	say_zero = g->dns_zero;
+	log_questions = g->dns_log;
 	upstream_commit(on);
-	tunnelnames_commit(s, on, name);
+	tunnelnames_commit(s, on, g->domain);
 	s->names = on ? &name_ops : NULL;
 	if (!on)
 		while ((c = TAILQ_FIRST(&conns)) != NULL)

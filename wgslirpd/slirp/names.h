@@ -3,12 +3,13 @@
 #ifndef NAMES_H
 #define NAMES_H
 
+#include "conf.h"
 #include "net/peer.h"
 
 /*
  * The forwarder behind the gateway's own address: what was staged takes effect,
- * for the names of a domain; on 0: nothing is answered.
+ * as the configuration says.
  */
-void	 names_commit(struct slirp *, int, const char *);
+void	 names_commit(struct slirp *, const struct conf_global *);
 
 #endif

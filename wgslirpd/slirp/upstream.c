@@ -56,8 +56,10 @@ struct query {
 static struct slirp		*engine;
 static struct upstream		 system_upstreams[MAX_UPSTREAMS];
 static int			 nsystem;
-static struct upstream		 staged[MAX_UPSTREAMS];
+static struct upstream		 staged[(MAX_ZONES + 1) * MAX_UPSTREAMS];
 static int			 nstaged;
+static struct zone_msg		 zones[MAX_ZONES], staged_zones[MAX_ZONES];
+static int			 nzones, nstaged_zones;
 static TAILQ_HEAD(, query)	 queries = TAILQ_HEAD_INITIALIZER(queries);
 
 static struct set {
@@ -65,11 +67,18 @@ static struct set {
 	int		 nupstreams;
 	int		 good;		/* upstream that answered last */
 	int		 nqueries;
-} sets[UPSTREAM_SETS];
+} sets[UPSTREAM_SETS + MAX_ZONES];
 
 uint8_t	 upstream_buf[UPSTREAM_ROOM + DNS_MSG_MAX];
 
 static void	 query_send(struct query *);
+
+/* Is it what guests ask? */
+static int
+is_guests(enum upstream_set set)
+{
+	return (set == UPSTREAM_GUESTS || set >= UPSTREAM_SETS);
+}
 
 static void
 query_stop(struct query *x)
@@ -97,7 +106,7 @@ query_done(struct query *x, const uint8_t *msg, size_t len)
 	TAILQ_REMOVE(&queries, x, entry);
 	sets[x->set].nqueries--;
 	fds_give();
-	if (msg == NULL && x->set == UPSTREAM_GUESTS)
+	if (msg == NULL && is_guests(x->set))
 		engine->count.dns_failed++;
 	while ((w = STAILQ_FIRST(&x->waiters)) != NULL) {
 		STAILQ_REMOVE_HEAD(&x->waiters, entry);
@@ -160,7 +169,7 @@ query_answered(struct query *x, uint8_t *msg, size_t len, uint32_t ttl)
 		return;
 	}
 	set->good = x->upstream;
-	if (x->set == UPSTREAM_GUESTS)
+	if (is_guests(x->set))
 		dnscache_add(&x->q, msg, len, ttl, engine->now);
 	query_done(x, msg, len);
 }
@@ -318,7 +327,7 @@ query_new(enum upstream_set which, const struct dns_question *q)
 	STAILQ_INIT(&x->waiters);
 	TAILQ_INSERT_TAIL(&queries, x, entry);
 	set->nqueries++;
-	if (which == UPSTREAM_GUESTS)
+	if (is_guests(which))
 		engine->count.dns_forwarded++;
 	query_send(x);
 	return (x);
@@ -328,10 +337,47 @@ query_new(enum upstream_set which, const struct dns_question *q)
 int
 upstream_stage(const struct upstream *u)
 {
-	if (nstaged == MAX_UPSTREAMS)
+	if (nstaged == (int)(sizeof(staged) / sizeof(staged[0])) ||
+	    u->zone > nstaged_zones)
 		return (-1);
 	staged[nstaged++] = *u;
 	return (0);
+}
+
+int
+upstream_stage_zone(const char *name)
+{
+	if (nstaged_zones == MAX_ZONES)
+		return (-1);
+	strlcpy(staged_zones[nstaged_zones++].name, name,
+	    sizeof(staged_zones[0].name));
+	return (0);
+}
+
+/* Is a name the domain itself, or below it? */
+static int
+within(const char *name, const char *domain)
+{
+	size_t	 n = strlen(name), d = strlen(domain);
+
+	return (n >= d && strcmp(name + n - d, domain) == 0 &&
+	    (n == d || name[n - d - 1] == '.'));
+}
+
+/* The longest domain decides. */
+enum upstream_set
+upstream_set(const char *name)
+{
+	size_t	 longest = 0;
+	int	 i, found = UPSTREAM_GUESTS;
+
+	for (i = 0; i < nzones; i++)
+		if (strlen(zones[i].name) > longest &&
+		    within(name, zones[i].name)) {
+			longest = strlen(zones[i].name);
+			found = UPSTREAM_SETS + i;
+		}
+	return ((enum upstream_set)found);
 }
 
 /*
@@ -393,17 +439,29 @@ upstream_init(struct slirp *s, const struct upstream *u, int n)
 void
 upstream_commit(int on)
 {
-	struct set	*set = &sets[UPSTREAM_GUESTS];
+	struct set	*set = &sets[UPSTREAM_GUESTS], *z;
 	struct query	*x, *next;
+	int		 i;
 
 	TAILQ_FOREACH_SAFE(x, &queries, entry, next)
-		if (x->set == UPSTREAM_GUESTS)
+		if (is_guests(x->set))
 			query_done(x, NULL, 0);
 	dnscache_clear();
-	memcpy(set->upstreams, staged, sizeof(set->upstreams));
-	set->nupstreams = nstaged;
-	nstaged = 0;
+	set->nupstreams = 0;
 	set->good = 0;
+	for (z = sets + UPSTREAM_SETS; z < sets + UPSTREAM_SETS + MAX_ZONES;
+	    z++)
+		z->nupstreams = z->good = 0;
+	for (i = 0; i < nstaged; i++) {
+		z = staged[i].zone == 0 ? set :
+		    &sets[UPSTREAM_SETS + staged[i].zone - 1];
+		if (z->nupstreams < MAX_UPSTREAMS)
+			z->upstreams[z->nupstreams++] = staged[i];
+	}
+	nstaged = 0;
+	memcpy(zones, staged_zones, sizeof(zones));
+	nzones = nstaged_zones;
+	nstaged_zones = 0;
 	if (on && set->nupstreams == 0) {
 		memcpy(set->upstreams, system_upstreams,
 		    sizeof(set->upstreams));

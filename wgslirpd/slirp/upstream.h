@@ -26,7 +26,7 @@ enum upstream_set {
 	UPSTREAM_GUESTS,	/* what the configuration has, or the host's */
 	UPSTREAM_PROXY,		/* the host's resolvers */
 	UPSTREAM_OWN,
-	UPSTREAM_SETS
+	UPSTREAM_SETS		/* and behind these, those of domains */
 };
 
 void		 upstream_init(struct slirp *, const struct upstream *, int);
@@ -34,6 +34,10 @@ int		 upstream_stage(const struct upstream *);
 int		 upstream_ask(enum upstream_set, const struct dns_question *,
 		    int, upstream_fn *, void *);
 int		 upstream_room(void);
+/* A domain whose upstreams, told by its number from 1, follow. */
+int		 upstream_stage_zone(const char *);
+/* Whom guests ask for a name, which is lower case. */
+enum upstream_set	 upstream_set(const char *);
 void		 upstream_commit(int);
 
 #endif

@@ -45,6 +45,10 @@ struct slirp_peer {
 	uint32_t	 frag_id;
 	uint32_t	 ndns;		/* questions under way */
 	uint32_t	 ndnsconns;
+	uint64_t	 dns_asked;	/* questions, ever */
+	uint64_t	 dns_blocked;	/* and what a list was for */
+	uint8_t		 dns_any;	/* none is for this one */
+	uint8_t		 dns_log;
 	uint32_t	 nstreams;	/* their flows, which may live on */
 	uint32_t	 nflows;
 	uint32_t	 nconnecting;

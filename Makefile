@@ -211,6 +211,8 @@ LINK_test_common.t =	$(UNIT_COMMON) -lcmocka -lbsd
 LINK_test_config.t =	$(UNIT_CONFIG) -lcmocka -lbsd
 UNIT_DERP =	common/addr.o common/key.o common/siphash.o $(DERP_WIRE)
 LINK_test_derp.t =	$(UNIT_DERP) -lsodium -lcmocka -lbsd
+UNIT_TLS =	common/addr.o common/key.o wgslirpd/derp/tls.o
+LINK_test_tls.t =	$(UNIT_TLS) -lssl -lcrypto -lcmocka -lbsd
 LINK_test_dns.t =	$(UNIT_DNS) -lcmocka -lresolv -lbsd
 LINK_test_msg.t =	$(MSG) -lcmocka
 LINK_test_router.t =	$(UNIT_WORLD) -lcmocka -lbsd
@@ -237,7 +239,7 @@ UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 		regress/unit/test_msg.t regress/unit/test_router.t \
 		regress/unit/test_slirp.t regress/unit/test_tcp.t \
 		regress/unit/test_ip.t regress/unit/test_life.t \
-		regress/unit/test_turns.t \
+		regress/unit/test_tls.t regress/unit/test_turns.t \
 		regress/unit/test_steer.t regress/unit/test_udpio.t \
 		regress/unit/test_proc.t \
 		regress/unit/test_wg.t \
@@ -357,6 +359,7 @@ wgslirpd/parent/parse.o: wgslirpd/parent/parse.c
 regress/unit/test_common.t: $(UNIT_COMMON)
 regress/unit/test_config.t: $(UNIT_CONFIG)
 regress/unit/test_derp.t: $(UNIT_DERP)
+regress/unit/test_tls.t: $(UNIT_TLS)
 regress/unit/test_dns.t: $(UNIT_DNS)
 regress/unit/test_msg.t: $(MSG)
 regress/unit/test_router.t regress/unit/test_slirp.t \

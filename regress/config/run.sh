@@ -1211,6 +1211,26 @@ refused_derp "both" 'has the key that clients are to reach' \
 peer \"a\" { public key \"$P\"
 endpoint derp \"$N\" }
 relay listen on 127.0.0.1 port 5 to derp \"$N\""
+refused_derp "the same, said otherwise" 'the same relay twice' \
+    "derp \"https://r.example\" { key file \"$t/node\" }
+derp \"https://r.example:443/derp\""
+refused_derp "two keys" 'one key file only' "$D { key file \"$t/node\"
+key file \"$t/node\" }"
+refused_derp "for everybody" 'needs "allow"' "$D { key file \"$t/node\" }
+relay listen on * port 5 to derp \"$N\""
+many=$(i=0; while [ $i -lt 65 ]; do echo "10.0.$i.0/24"; i=$((i + 1)); done)
+refused_derp "65 prefixes" 'too many prefixes' "$D { key file \"$t/node\" }
+relay listen on 127.0.0.1 port 5 to derp \"$N\" allow { $many }"
+refused_derp "a ca without end" 'holds no certificate' \
+    "$D { key file \"$t/node\"
+ca \"/dev/zero\" }"
+refused_derp "a proxy's password" 'http://host:port' \
+    "$D { key file \"$t/node\"
+proxy \"http://a:%zz@proxy.example:3128\" }"
+env_bad "derp peer 0" 'WG_PEER_0_DERP: not "nodekey:"' WG_PRIVATE_KEY="$K" \
+    WG_DERP_URL=https://r.example WG_DERP_KEY_FILE="$t/node" WG_PEERS=0 \
+    WG_PEER_0_PUBLIC_KEY="$P" \
+    WG_PEER_0_DERP="nodekey:$(printf '%064d' 0)"
 conf <<X
 derp "https://r.example/derp" { key file "$t/node" }
 relay listen on 127.0.0.1 port 51821 to derp "$N"

@@ -456,6 +456,7 @@ WRONG = ('stall', '426', 'redirect', 'noupgrade', 'nothttp', 'longhead',
          'nobox', 'badframe', 'bigskip')
 ODD = ('skips', 'oversize', 'strangers', 'health', 'pings', 'rate', 'oddjson',
        'nopong', 'slow-good')
+FLEETING = ('hangup', 'reset', 'resetpong', 'restarts')
 
 
 def test_hostile(n):
@@ -492,6 +493,108 @@ def test_hostile(n):
     served(n)
 
 
+def test_fleeting(n):
+    """
+    Relays that are up for a moment, or say the same a million times: asked
+    ever more seldom, told seldom, and in no memory.
+    """
+    n.fake_up(8443)
+    n.gateway(n.gateway_conf(extra=''.join(
+        n.derp_conf('gw', url='https://%s:8443/%s' % (RELAY, w))
+        for w in FLEETING)))
+    served(n)
+    before = n.counter('relay_connected'), len(n.logtext())
+    time.sleep(8)
+    made = n.counter('relay_connected') - before[0]
+    said = len(n.logtext()) - before[1]
+    pid = [p['pid'] for p in n.ctlj('show', 'processes')['processes']
+           if p['title'] == 'derp'][0]
+    rss = int(re.search(r'VmRSS:\s+(\d+)', open('/proc/%d/status' % pid)
+                        .read()).group(1))
+    n.last = '%d connections, %d bytes of log, %d kB' % (made, said, rss)
+    check(made < 30 and said < 20000 and rss < 60000, n.last)
+    served(n)
+    n.gateway()
+    served(n)
+
+
+def test_forged(n):
+    """A relay that speaks in the name of somebody at another one."""
+    n.fake_up(8443)
+    n.gateway(n.gateway_conf(extra=n.derp_conf(
+        'gw', url='https://%s:8443/forge-%s' % (
+            RELAY, n.node['side'].split(':')[1]))))
+    for _ in range(5):
+        served(n, 5)
+        time.sleep(0.3)
+    check(n.counter('relay_drop_queue') == 0, 'queued at the wrong one')
+    n.gateway()
+    served(n)
+
+
+def test_by_name(n):
+    """Where UDP is tried first, and is dead, the relay is next."""
+    for name in ('client.test', 'nowhere.test'):
+        n.stop()
+        n.start(n.gateway_conf(
+            extra='forward tcp from 127.0.0.1 port 8088 to %s port 8089\n' %
+            GUEST4, peer='endpoint "%s" port 51820\n'
+            'persistent keepalive 1' % name),
+            hosts={RELAY: '10.6.0.2', 'client.test': '10.9.0.2'})
+        wait_for(lambda: n.peer()['latest_handshake'] > 0, 30,
+                 'a handshake with ' + name)
+        check(n.peer()['endpoint'] == n.node['side'], n.peer())
+    # a reload that takes the relay away leaves the other way
+    n.write_conf(n.conf(n.derp_conf('gw'),
+                        'endpoint 10.9.0.2 port 51820') + '')
+    n.ctl('reload')
+    check(n.peer()['endpoint'] == '10.9.0.2:51820', n.peer())
+    n.gateway()
+    served(n)
+
+
+def test_other_key(n):
+    """A reload that puts one key in the place of another one."""
+    served(n)
+    other = run(n.bin + '/wgslirpctl', 'derp', 'key',
+                n.path('other.node')).stdout.strip()
+    n.write_conf(n.gateway_conf().replace(n.node['side'], other))
+    n.ctl('reload')
+    before = n.counter('relay_rx_datagrams')
+    try:
+        n.call('c', get, SERVER4, 1000, timeout=3)
+        check(False, 'it was served')
+    except Failure:
+        pass
+    check(n.counter('relay_rx_datagrams') == before, 'it was heard')
+    check(n.counter('relay_drop_unknown') > 0, 'not counted')
+    n.write_conf(n.gateway_conf())
+    n.ctl('reload')
+    served(n)
+
+
+def test_places(n):
+    """Relays change their places in the file, come and go."""
+    n.fake_up(8443)
+    url = 'https://%s:8443/good' % RELAY
+    n.gateway(n.gateway_conf(extra=n.derp_conf('gw', url=url)))
+    wait_for(lambda: [r['state'] for r in n.relays()] == ['up', 'up'], 10,
+             'both')
+    n.write_conf(n.gateway_conf(url=url, extra=n.derp_conf('gw')))
+    n.ctl('reload')
+    wait_for(lambda: [r['state'] for r in n.relays()] == ['up', 'up'], 15,
+             'both, the other way round')
+    check(n.relays()[0]['url'] == url, n.relays())
+    served(n)
+    n.write_conf(n.conf())
+    n.ctl('reload')
+    check(n.relays() == [], n.relays())
+    n.write_conf(n.gateway_conf())
+    n.ctl('reload')
+    wait_for(lambda: [r['state'] for r in n.relays()] == ['up'], 15, 'one')
+    served(n)
+
+
 def test_plain(n):
     """A relay without TLS, for trying things out."""
     n.fake_up(8444, tls=False)
@@ -499,6 +602,10 @@ def test_plain(n):
     n.gateway(n.gateway_conf(url=url, more=''))
     n.side_down()
     n.sidecar(url=url, more='')
+    served(n)
+    n.side_down()
+    n.sidecar()
+    n.gateway()
     served(n)
 
 
@@ -610,7 +717,8 @@ def main():
     return run_tests(n, 'derp', named([
         test_page, test_upload, test_second, test_roam, test_unknown,
         test_reload, test_two_relays, test_initiate, test_pin,
-        test_certificate, test_proxy, test_hostile, test_plain,
+        test_certificate, test_proxy, test_hostile, test_fleeting,
+        test_forged, test_by_name, test_other_key, test_places, test_plain,
         test_rate, test_nearest, test_restarting,
         test_sidecar, test_relay_restart, test_dead,
         test_kill]), lambda: ready(n))

@@ -152,7 +152,7 @@ def serve(c, what):
                              b'"' * 9000, pk, SECRET)))
     else:
         c.send(frame(3, seal(b'{"version":2}', pk, SECRET)))
-    wrong_later(c, what)
+    wrong_later(c, what, pk)
     with lock:
         clients[pk] = c
     try:
@@ -163,7 +163,15 @@ def serve(c, what):
                 del clients[pk]
 
 
-def wrong_later(c, what):
+def reset(c):
+    """An end without a word: what is still sent to us fails."""
+    s = c.s
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                 struct.pack('ii', 1, 0))
+    os.close(s.detach())
+
+
+def wrong_later(c, what, pk):
     """After a good beginning."""
     if what == 'badframe':
         c.send(frame(5, b'short'))
@@ -182,6 +190,20 @@ def wrong_later(c, what):
         c.send(frame(20, b'not\x1b[31m well\n'))
     elif what == 'hangup':
         c.s.close()
+    elif what == 'reset':
+        reset(c)
+    elif what == 'restarts':
+        try:
+            while True:
+                c.send(frame(21, struct.pack('>II', 1500, 5000)) * 1000)
+        except OSError:
+            pass
+    elif what.startswith('forge-'):
+        # in the name of somebody who is elsewhere
+        forged = bytes.fromhex(what[6:])
+        for _ in range(3000):
+            c.send(frame(5, forged + b'\x04\0\0\0' + b'x' * 60))
+            time.sleep(0.002)
     elif what == 'restart':
         c.send(frame(21, struct.pack('>II', 1500, 5000)))
         c.s.close()
@@ -197,6 +219,9 @@ def relay(c, pk, what):
             time.sleep(0.2)
         if kind == 18 and what != 'nopong':
             c.send(frame(19, data))
+        if kind == 7 and what == 'resetpong':
+            reset(c)
+            raise EOFError
         if kind == 4:
             with lock:
                 to = clients.get(data[:32])

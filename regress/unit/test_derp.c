@@ -410,6 +410,33 @@ test_queue_age(void **state)
 	}
 }
 
+/* How often a queue stood before says nothing an hour later. */
+static void
+test_queue_again(void **state)
+{
+	unsigned int	 dropped, first = 0, all;
+	mono_t		 at = MONO_SEC(10);
+	int		 round, i;
+
+	(void)state;
+	for (round = 0; round < 4; round++) {
+		for (i = all = 0; i < 1000; i++) {
+			put(key_a, 1, 1400, at + (mono_t)i * MS);
+			if (i >= 40) {
+				next(at + (mono_t)i * MS, &dropped);
+				all += dropped;
+			}
+		}
+		while (next(at + 1000 * MS, &dropped) != -1)
+			continue;
+		if (round == 0)
+			first = all;
+		assert_int_equal(all, first);
+		at += MONO_SEC(3600);
+	}
+	assert_true(first > 0);
+}
+
 /* ---- the ways */
 
 static void
@@ -427,7 +454,7 @@ test_routes(void **state)
 	r = route_find(key_a, now, 1);
 	assert_non_null(r);
 	assert_int_equal(r->relay, ROUTE_NONE);
-	route_heard(key_a, 3, now);
+	route_heard(r, 3, now);
 	assert_int_equal(r->relay, 3);
 	route_gone(key_a, 3, now);
 	assert_int_equal(r->relay, ROUTE_NONE);
@@ -436,16 +463,17 @@ test_routes(void **state)
 	assert_true(route_absent(r, 3, now + ROUTE_ABSENT));
 	assert_false(route_absent(r, 3, now + ROUTE_ABSENT + 1));
 	route_gone(key_a, 5, now);
-	route_heard(key_a, 3, now);
+	route_heard(r, 3, now);
 	assert_false(route_absent(r, 3, now));
 	assert_true(route_absent(r, 5, now));
 	/* keys without end cost nothing more; who is heard often stays */
 	for (i = 0; i < 200000; i++) {
 		memcpy(key, &i, sizeof(i));
 		memset(key + 4, 5, KEY_LEN - 4);
-		route_heard(key, 1, ++now);
+		now++;
+		route_heard(route_find(key, now, 1), 1, now);
 		if (i % 200 == 0)
-			route_heard(key_a, 3, ++now);
+			route_heard(route_find(key_a, now, 1), 3, now);
 	}
 	assert_non_null(route_find(key_a, now, 0));
 }
@@ -468,6 +496,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_queue_bounds, new_queue,
 		    end_queue),
 		cmocka_unit_test_setup_teardown(test_queue_age, new_queue,
+		    end_queue),
+		cmocka_unit_test_setup_teardown(test_queue_again, new_queue,
 		    end_queue),
 		cmocka_unit_test(test_routes)
 	};

@@ -57,23 +57,36 @@ crypto_config_drop_own_key(void)
 }
 
 /* Bring one peer to what the configuration says. */
-/* Where it is at the relays, which is all there is if it has no endpoint. */
+/*
+ * Where it is at the relays, which is all there is if it has no endpoint, or
+ * one whose name is not known yet.  Who is where the configuration had him, and
+ * has him no more, is elsewhere from now on.
+ */
 static void
 commit_relay(struct wg_peer *p, const struct conf_peer_msg *m)
 {
 	struct sockaddr_storage	 ss;
 	struct wg_endpoint	 old = p->relayed;
+	int			 there;
 
+	there = old.remote.sa.sa_family == AF_RELAY &&
+	    sa_equal(&old.remote.sa, &p->ep.remote.sa);
 	memset(&p->relayed, 0, sizeof(p->relayed));
-	if (!m->at_relay)
-		return;
-	(void)sa_make_relay(&ss, m->relay_key);
 	p->relayed.sock = WG_ANY_SOCK;
-	memcpy(&p->relayed.remote.relay, &ss,
-	    sizeof(p->relayed.remote.relay));
-	if (!m->has_endpoint && (p->ep.remote.sa.sa_family == AF_UNSPEC ||
-	    (old.remote.sa.sa_family == AF_RELAY &&
-	    !sa_equal(&old.remote.sa, &p->relayed.remote.sa))))
+	if (m->at_relay) {
+		(void)sa_make_relay(&ss, m->relay_key);
+		memcpy(&p->relayed.remote.relay, &ss,
+		    sizeof(p->relayed.remote.relay));
+	}
+	/* relays may have other numbers now */
+	if (p->ep.remote.sa.sa_family == AF_RELAY)
+		p->ep.ifindex = 0;
+	if (there && sa_equal(&old.remote.sa, &p->relayed.remote.sa))
+		return;
+	if (there)
+		p->ep = m->has_endpoint ? p->configured : p->relayed;
+	if (p->ep.remote.sa.sa_family == AF_UNSPEC && m->at_relay &&
+	    (!m->has_endpoint || p->by_name))
 		p->ep = p->relayed;
 }
 

@@ -45,7 +45,9 @@ static void
 resolved(const struct endpoint_msg *m)
 {
 	struct sockaddr_storage	 ss;
+	struct wg_endpoint	 was;
 	struct wg_peer		*p;
+	int			 known;
 
 	if ((m->addr.af != 4 && m->addr.af != 6) || m->port == 0 ||
 	    (p = wg_peer_by_id(ce.dev, m->id)) == NULL || !p->by_name)
@@ -56,8 +58,16 @@ resolved(const struct endpoint_msg *m)
 	    (p->timers.unanswered == 0 ||
 	    sa_equal(&p->ep.remote.sa, (struct sockaddr *)&ss)))
 		return;
+	was = p->ep;
 	wg_peer_set_endpoint(p, (struct sockaddr *)&ss);
+	known = p->configured.remote.sa.sa_family != AF_UNSPEC ||
+	    p->last_handshake.tv_sec != 0;
 	p->configured = p->ep;
+	/* who is at a relay is tried elsewhere when he does not answer there */
+	if (was.remote.sa.sa_family == AF_RELAY && known) {
+		p->ep = was;
+		return;
+	}
 	wg_peer_poke(ce.dev, p, mono_now());
 }
 

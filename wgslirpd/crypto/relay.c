@@ -66,6 +66,8 @@ readable(evutil_socket_t fd, short what, void *arg)
 		    hdr.segment == 0)
 			fatalx("derp sent a malformed train");
 		memcpy(from.remote.relay.key, hdr.key, KEY_LEN);
+		/* moves with what is authentic, as the address does */
+		from.ifindex = hdr.via == LINK_ANY ? 0 : hdr.via + 1U;
 		sockets_take(buf, (size_t)n - sizeof(hdr), hdr.segment,
 		    &from, mono_now());
 	}
@@ -84,6 +86,7 @@ send_train(const struct wg_endpoint *ep, uint8_t *buf, size_t len,
 	memset(&hdr, 0, sizeof(hdr));
 	memcpy(hdr.key, ep->remote.relay.key, KEY_LEN);
 	hdr.segment = (uint16_t)segment;
+	hdr.via = ep->ifindex == 0 ? LINK_ANY : (uint16_t)(ep->ifindex - 1);
 	set_iov(&m, iov, &hdr, buf, len);
 	if (link_fd == -1 || sendmsg(link_fd, &m, MSG_NOSIGNAL |
 	    MSG_DONTWAIT) == -1)

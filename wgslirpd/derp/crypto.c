@@ -58,15 +58,17 @@ crypto_flush(void)
 
 /* One datagram from a key. */
 void
-crypto_put(const uint8_t key[KEY_LEN], const uint8_t *data, size_t len)
+crypto_put(const uint8_t key[KEY_LEN], unsigned int via, const uint8_t *data,
+    size_t len)
 {
 	if (train.len > 0 && (train.closed || len > train.hdr.segment ||
-	    train.len + len > LINK_DATA_MAX ||
+	    train.len + len > LINK_DATA_MAX || train.hdr.via != via ||
 	    memcmp(train.hdr.key, key, KEY_LEN) != 0))
 		crypto_flush();
 	if (train.len == 0) {
 		memcpy(train.hdr.key, key, KEY_LEN);
 		train.hdr.segment = (uint16_t)len;
+		train.hdr.via = (uint16_t)via;
 	}
 	memcpy(train.data + train.len, data, len);
 	train.len += len;
@@ -106,7 +108,7 @@ readable(evutil_socket_t fd, short what, void *arg)
 		if ((size_t)n <= sizeof(hdr) || m.msg_flags & MSG_TRUNC ||
 		    hdr.segment == 0)
 			fatalx("crypto sent a malformed train");
-		relays_send(hdr.key, buf, (size_t)n - sizeof(hdr),
+		relays_send(hdr.key, hdr.via, buf, (size_t)n - sizeof(hdr),
 		    hdr.segment);
 	}
 }

@@ -10,10 +10,11 @@
 
 /*
  * The crypto engine, by its link: crypto_put() gives it a datagram from a key,
- * which goes with crypto_flush() at the latest.
+ * by a relay, which goes with crypto_flush() at the latest.
  */
 void	 crypto_link(int);
-void	 crypto_put(const uint8_t [KEY_LEN], const uint8_t *, size_t);
+void	 crypto_put(const uint8_t [KEY_LEN], unsigned int, const uint8_t *,
+	    size_t);
 void	 crypto_flush(void);
 
 #endif

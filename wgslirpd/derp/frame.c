@@ -27,6 +27,8 @@ len_ok(uint8_t type, uint32_t len)
 		return (len >= KEY_LEN && len <= KEY_LEN + FRAME_DATA_MAX);
 	case FRAME_GONE:
 		return (len >= KEY_LEN && len <= FRAME_INFO_MAX);
+	case FRAME_KEEPALIVE:
+		return (len <= 64);
 	case FRAME_PING:
 	case FRAME_PONG:
 		return (len == 8);

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "link.h"
 #include "local.h"
 #include "log.h"
 #include "mono.h"
@@ -27,7 +28,12 @@
 #define BATCH		32	/* datagrams a call */
 #define ROUNDS		8
 #define CLIENTS		256	/* sessions of a port */
-#define MAX_ALLOW	64
+
+/* Lengths of messages (WireGuard paper 5.4). */
+#define LEN_INITIATION	148
+#define LEN_RESPONSE	92
+#define LEN_DATA	32	/* at least */
+#define LAST_HOLD	MONO_SEC(5)	/* strangers do not take its place */
 
 enum {
 	TYPE_INITIATION = 1,
@@ -46,12 +52,13 @@ struct client {
 struct port {
 	TAILQ_ENTRY(port)	 entry;
 	struct service		 s;
-	struct ipprefix		 allow[MAX_ALLOW];
+	struct ipprefix		 allow[MAX_RELAY_ALLOW];
 	size_t			 nallow;
 	int			 fd;
 	struct event		*ev;
 	struct client		 client[CLIENTS];
-	struct sockaddr_storage	 last;
+	struct sockaddr_storage	 last;		/* who spoke last, */
+	mono_t			 last_at;	/* and when */
 	/* datagrams for clients, that are sent together */
 	int			 n;
 	struct mmsghdr		 out[BATCH];
@@ -102,17 +109,28 @@ by_other(struct port *p, uint32_t other)
 	return (NULL);
 }
 
-/* A session that a client begins, in the place of the oldest. */
+/* Does a go before b?  First what was never answered, then what is old. */
+static int
+goes_first(const struct client *a, const struct client *b)
+{
+	if ((a->used == 0) != (b->used == 0))
+		return (a->used == 0);
+	if ((a->other == 0) != (b->other == 0))
+		return (a->other == 0);
+	return (a->used < b->used);
+}
+
+/* A session that a client begins, in the place of another one. */
 static struct client *
 new_client(struct port *p, uint32_t own)
 {
-	struct client	*c, *oldest = p->client;
+	struct client	*c, *out = p->client;
 
 	if ((c = by_own(p, own)) == NULL) {
 		for (c = p->client; c < p->client + CLIENTS; c++)
-			if (c->used < oldest->used)
-				oldest = c;
-		c = oldest;
+			if (goes_first(c, out))
+				out = c;
+		c = out;
 	}
 	memset(c, 0, sizeof(*c));
 	c->own = own;
@@ -126,14 +144,19 @@ note_client(struct port *p, const uint8_t *msg, size_t len,
 {
 	struct client	*c = NULL;
 
-	if (len >= 8 && msg[0] == TYPE_INITIATION)
+	if (len == LEN_INITIATION && msg[0] == TYPE_INITIATION)
 		c = new_client(p, index_at(msg, 4));
-	else if (len >= 12 && msg[0] == TYPE_RESPONSE) {
+	else if (len == LEN_RESPONSE && msg[0] == TYPE_RESPONSE) {
 		c = new_client(p, index_at(msg, 4));
 		c->other = index_at(msg, 8);
-	} else if (len >= 8 && msg[0] == TYPE_DATA)
+	} else if (len >= LEN_DATA && msg[0] == TYPE_DATA)
 		c = by_other(p, index_at(msg, 4));
+	/* of a session that began before this process did, perhaps */
+	if (c == NULL && (len < LEN_DATA || msg[0] != TYPE_DATA ||
+	    now - p->last_at < LAST_HOLD))
+		return;
 	p->last = *from;
+	p->last_at = now;
 	if (c == NULL)
 		return;
 	c->ss = *from;
@@ -187,7 +210,7 @@ send_batch(struct port *p, const struct mmsghdr *m, int n,
 			continue;
 		}
 		note_client(p, buf[i], len, &from[i], now);
-		relays_send(p->s.key, buf[i], len, len);
+		relays_send(p->s.key, LINK_ANY, buf[i], len, len);
 	}
 }
 
@@ -284,7 +307,7 @@ local_stage(struct imsg *imsg)
 	struct port	*p = TAILQ_LAST(&coming, ports);
 
 	if (imsg_get_type(imsg) == IMSG_CONF_ALLOW) {
-		if (p == NULL || p->nallow == MAX_ALLOW)
+		if (p == NULL || p->nallow == MAX_RELAY_ALLOW)
 			fatalx("relay listen: too many prefixes");
 		imsg_is(imsg, &p->allow[p->nallow++], sizeof(p->allow[0]));
 		return;
@@ -324,6 +347,7 @@ take_over(struct port *p)
 		memcpy(p->client, o->client, sizeof(p->client));
 		if (o->last.ss_family != 0)
 			p->last = o->last;
+		p->last_at = o->last_at;
 	}
 }
 

@@ -24,10 +24,11 @@
 
 /* A datagram from a key that may come: a client of ours, or WireGuard's. */
 static void
-from_relay(const uint8_t key[KEY_LEN], const uint8_t *data, size_t len)
+from_relay(const uint8_t key[KEY_LEN], unsigned int via, const uint8_t *data,
+    size_t len)
 {
 	if (!local_input(key, data, len))
-		crypto_put(key, data, len);
+		crypto_put(key, via, data, len);
 }
 
 static void

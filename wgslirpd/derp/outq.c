@@ -200,14 +200,15 @@ static int
 codel(struct outq_bucket *b, mono_t wait, mono_t now)
 {
 	if (!stands(b, wait, now)) {
-		b->next = 0;
+		b->dropping = 0;
 		return (0);
 	}
-	if (b->next == 0) {
+	if (!b->dropping) {
 		/* soon after the last time: about where that ended */
-		b->count = b->count > 2 && now < b->above + 16 *
+		b->count = b->count > 2 && now < b->next + 16 *
 		    OUTQ_INTERVAL ? b->count - 2 : 1;
 		b->next = control_law(now, b->count);
+		b->dropping = 1;
 		return (1);
 	}
 	if (now < b->next)
@@ -228,6 +229,8 @@ outq_next(struct outq *q, mono_t now, unsigned int *dropped)
 	while (q->first != NOBODY) {
 		b = &q->bucket[q->first];
 		if (b->head == NONE) {
+			b->above = 0;
+			b->dropping = 0;
 			turn_over(q, 1);
 			continue;
 		}

@@ -41,6 +41,7 @@ struct outq_bucket {
 	uint16_t	 turn;		/* whose turn is next; OUTQ_BUCKETS */
 	uint32_t	 bytes;
 	int32_t		 deficit;
+	int		 dropping;
 	uint32_t	 count;		/* drops in a row, */
 	mono_t		 next;		/* and when the next one is due */
 	mono_t		 above;		/* the wait is too long from then */

@@ -7,7 +7,8 @@
  *
  * Nothing here frees a relay, or closes its socket, while bytes of it are being
  * read: fail() says that it is over, and who was called by the event loop ends
- * it.
+ * it.  For that the owner must not call back from what it is told by struct
+ * relay_ops.
  */
 
 #include <sys/types.h>
@@ -22,7 +23,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "log.h"
 #include "relay.h"
 #include "state.h"
 #include "tell.h"
@@ -39,6 +39,8 @@
 #define SEND_TIMEOUT	30000	/* ms until the kernel gives up */
 #define NOTSENT		16384	/* bytes that wait in the kernel */
 #define ROUNDS		8	/* receive calls at once */
+#define RATE_MAX	(1ULL << 32)	/* bytes a second: as good as any */
+#define BURST_MAX	(1ULL << 30)
 
 static void	 relay_connect(struct relay *);
 static void	 relay_end(struct relay *);
@@ -95,23 +97,32 @@ put_frame(struct relay *r, uint8_t type, const void *data, size_t len)
 static int
 within_rate(struct relay *r, size_t len, mono_t now)
 {
-	int64_t	 most = (int64_t)(r->info.burst > RELAY_RECORD ?
-		    r->info.burst : RELAY_RECORD);
-	double	 more;
+	uint64_t	 rate = r->info.rate, most, more, ms;
+	mono_t		 since = now - r->refilled;
 
-	if (r->info.rate == 0)
+	if (rate == 0)
 		return (1);
-	more = (double)(now - r->refilled) * (double)r->info.rate / 1e9;
-	r->refilled = now;
-	r->tokens = more > (double)(most - r->tokens) ? most :
-	    r->tokens + (int64_t)more;
-	if (r->tokens < (int64_t)len) {
+	if (rate > RATE_MAX)
+		rate = RATE_MAX;
+	most = r->info.burst > RELAY_RECORD ? r->info.burst : RELAY_RECORD;
+	if (most > BURST_MAX)
+		most = BURST_MAX;
+	/* what is credited is a whole number; the rest of the time is kept */
+	if (since > MONO_SEC(60)) {
+		r->refilled = now - MONO_SEC(60);
+		since = MONO_SEC(60);
+	}
+	more = since / 1000 * rate / 1000000;
+	if (more > 0)
+		r->refilled += more * 1000000 / rate * 1000;
+	r->tokens = more > most - r->tokens ? most : r->tokens + more;
+	if (r->tokens < len) {
 		r->shaped = 1;
-		set_timer(r->shaper, 1 + (unsigned int)(((uint64_t)len * 1000) /
-		    r->info.rate % 1000));
+		ms = 1 + (len - r->tokens) * 1000 / rate;
+		set_timer(r->shaper, ms > 1000 ? 1000 : (unsigned int)ms);
 		return (0);
 	}
-	r->tokens -= (int64_t)len;
+	r->tokens -= len;
 	return (1);
 }
 
@@ -285,7 +296,8 @@ up(struct relay *r)
 		put_frame(r, FRAME_PREFERRED, &yes, 1);
 	send_ping(r, r->up_since);
 	key_to_node(key, NODE_PUBLIC, r->public);
-	log_info("relay %s: connected as %s", r->conf.url, key);
+	if (log_allow(&r->limit, r->up_since))
+		log_info("relay %s: connected as %s", r->conf.url, key);
 	tell("relay-up", "", "%s", r->conf.url);
 	de.count.relay_connected++;
 	de.count.relay_active++;
@@ -350,10 +362,14 @@ frame_up(struct relay *r, const struct frame *f)
 		health(r, f);
 		break;
 	case FRAME_RESTARTING:
+		/* once is enough, however often it says so */
+		if (r->restarting != 0)
+			break;
 		r->restarting = get32(f->data);
 		if (r->restarting < BACKOFF_MIN)
 			r->restarting = BACKOFF_MIN;
-		log_info("relay %s: restarts", r->conf.url);
+		if (log_allow(&r->limit, mono_now()))
+			log_info("relay %s: restarts", r->conf.url);
 		ops->changed(r);
 		break;
 	}
@@ -599,7 +615,7 @@ relay_connect(struct relay *r)
 		ops->lost(r);	/* they come by and by */
 		return;
 	}
-	len = sa_make(&ss, &r->addrs.addr[r->next_addr++ % r->addrs.n],
+	len = sa_make(&ss, &r->addrs.addr[r->which % r->addrs.n],
 	    r->conf.via_port);
 	r->doomed = 0;
 	r->state = RELAY_CONNECTING;
@@ -678,25 +694,31 @@ disconnect(struct relay *r)
 	de.count.relay_drop_down += outq_clear(&r->q);
 }
 
-/* How long to wait before the next try, in ms. */
+/*
+ * How long to wait before the next try, in ms: none while there are addresses
+ * that were not tried since the last wait; else longer each time, until one has
+ * worked for a while.
+ */
 static unsigned int
-next_wait(struct relay *r)
+next_wait(struct relay *r, int was_up)
 {
 	unsigned int	 ms;
 
-	if (r->restarting != 0) {
-		ms = r->restarting > BACKOFF_MAX ? BACKOFF_MAX :
-		    r->restarting;
-		r->restarting = 0;
-		return (ms + arc4random_uniform(1000));
+	if (!was_up) {
+		r->which++;
+		if (++r->tried < r->addrs.n)
+			return (0);
 	}
-	/* the other addresses first */
-	if (r->addrs.n > 1 && r->next_addr % r->addrs.n != 0)
-		return (0);
+	r->tried = 0;
 	r->backoff = r->backoff == 0 ? 2 * BACKOFF_MIN : r->backoff * 2;
 	if (r->backoff > BACKOFF_MAX)
 		r->backoff = BACKOFF_MAX;
-	return (BACKOFF_MIN + arc4random_uniform(r->backoff - BACKOFF_MIN));
+	ms = BACKOFF_MIN + arc4random_uniform(r->backoff - BACKOFF_MIN);
+	if (r->restarting > ms)
+		ms = (r->restarting > BACKOFF_MAX ? BACKOFF_MAX :
+		    r->restarting) + arc4random_uniform(BACKOFF_MIN);
+	r->restarting = 0;
+	return (ms);
 }
 
 /* The connection failed, or came to its end. */
@@ -705,7 +727,7 @@ relay_end(struct relay *r)
 {
 	int	 was_up = r->state == RELAY_UP;
 
-	if (was_up || r->backoff == 0)
+	if ((was_up || r->backoff == 0) && log_allow(&r->limit, mono_now()))
 		log_warnx("relay %s: %s", r->conf.url, r->error);
 	else
 		log_debug("relay %s: %s", r->conf.url, r->error);
@@ -713,9 +735,7 @@ relay_end(struct relay *r)
 		tell("relay-down", "", "%s: %s", r->conf.url, r->error);
 	de.count.relay_failed++;
 	disconnect(r);
-	if (was_up)
-		r->next_addr--;		/* it was good until now */
-	set_timer(r->timer, next_wait(r));
+	set_timer(r->timer, next_wait(r, was_up));
 	if (!was_up && r->conf.addr.af == 0)
 		ops->lost(r);
 	ops->changed(r);
@@ -724,14 +744,14 @@ relay_end(struct relay *r)
 void
 relay_addresses(struct relay *r, const struct relay_addrs *a)
 {
+	int	 first;
+
 	if (a->n == 0 || a->n > MAX_RELAY_ADDRS || r->conf.addr.af != 0)
 		return;
-	if (memcmp(&r->addrs, a, sizeof(*a)) == 0)
-		return;
+	first = r->addrs.n == 0;
 	r->addrs = *a;
-	r->next_addr = 0;
-	/* the first ones, or others than those that did not answer */
-	if (r->state == RELAY_WAITING)
+	/* others, or in another order, wait for their turn */
+	if (first && r->state == RELAY_WAITING)
 		set_timer(r->timer, 0);
 }
 

@@ -8,6 +8,7 @@
 #include "conf.h"
 #include "frame.h"
 #include "hello.h"
+#include "log.h"
 #include "mono.h"
 #include "outq.h"
 #include "tls.h"
@@ -46,7 +47,8 @@ struct relay {
 	struct event		*shaper;	/* the server's rate */
 	struct tls		*tls;
 	struct relay_addrs	 addrs;
-	uint32_t		 next_addr;
+	uint32_t		 which;		/* of them is the next */
+	uint32_t		 tried;		/* so many since a wait */
 	int			 doomed;	/* it failed: it ends soon */
 	int			 blocked;	/* the socket takes no more */
 	int			 shaped;	/* nor does the server */
@@ -62,7 +64,7 @@ struct relay {
 	int			 preferred;
 	uint8_t			 server[KEY_LEN];
 	struct server_info	 info;
-	int64_t			 tokens;	/* bytes it takes now */
+	uint64_t		 tokens;	/* bytes it takes now */
 	mono_t			 refilled;
 	struct outq		 q;
 	size_t			 skip;		/* of a frame, to come */
@@ -70,6 +72,7 @@ struct relay {
 	size_t			 outoff, outlen;
 	size_t			 ctllen;
 	uint64_t		 rx, tx;	/* datagrams */
+	struct log_limit	 limit;
 	char			 error[RELAY_ERROR];	/* the last one */
 	uint8_t			 in[RELAY_IN];
 	uint8_t			 out[RELAY_OUT];
@@ -77,7 +80,7 @@ struct relay {
 };
 
 /*
- * What a relay tells its owner.  input: a datagram from a key, which is not the
+ * What a relay tells its owner, who must not call it, or free it, meanwhile.  input: a datagram from a key, which is not the
  * owner's to keep; gone: who has the key is not there; changed: it came up or
  * went down, or its round trip is known better; ended: a batch of input is
  * over; lost: its address may be another one by now.

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "link.h"
 #include "log.h"
 #include "relays.h"
 #include "routes.h"
@@ -42,7 +43,9 @@ static size_t		 nstaged, ncurrent;
 static struct relay	*relay[MAX_RELAYS];
 static struct relay	*best;
 static struct keys	 coming, may;
-static int		 any;		/* whoever is there may come */
+static uint8_t		 last_key[KEY_LEN];	/* that was admitted */
+static int		 last_valid;
+static struct event	*chooser;
 static relays_fn	*input;
 static relays_over_fn	*over;
 
@@ -53,21 +56,35 @@ cmp_key(const void *a, const void *b)
 }
 
 static int
-admitted(const uint8_t key[KEY_LEN])
+admitted(const struct relay *r, const uint8_t key[KEY_LEN])
 {
-	static uint8_t	 last[KEY_LEN];
-	static size_t	 n;		/* of what was searched */
-
-	if (any)
+	if (r->conf.any)
 		return (1);
-	if (n != 0 && n == may.n && memcmp(last, key, KEY_LEN) == 0)
+	if (last_valid && memcmp(last_key, key, KEY_LEN) == 0)
 		return (1);
 	if (may.n == 0 || bsearch(key, may.v, may.n, KEY_LEN, cmp_key) ==
 	    NULL)
 		return (0);
-	memcpy(last, key, KEY_LEN);
-	n = may.n;
+	memcpy(last_key, key, KEY_LEN);
+	last_valid = 1;
 	return (1);
+}
+
+/*
+ * Where a key was heard is only a relay's word for it: another one takes its
+ * place when the first is down, or has not said so for a while.
+ */
+static void
+heard(const struct relay *r, const uint8_t key[KEY_LEN], mono_t now)
+{
+	struct route	*t = route_find(key, now, 1);
+	struct relay	*before = t->relay < ncurrent ? relay[t->relay] :
+			    NULL;
+
+	if (t->relay != r->number && before != NULL &&
+	    before->state == RELAY_UP && now - t->heard < ROUTE_HOLD)
+		return;
+	route_heard(t, r->number, now);
 }
 
 static void
@@ -78,7 +95,7 @@ from_relay(struct relay *r, const uint8_t key[KEY_LEN], const uint8_t *data,
 	char			 name[NODE_STRLEN];
 	mono_t			 now = r->heard;
 
-	if (!admitted(key)) {
+	if (!admitted(r, key)) {
 		de.count.relay_drop_unknown++;
 		if (log_allow(&limit, now)) {
 			key_to_node(name, NODE_PUBLIC, key);
@@ -93,8 +110,8 @@ from_relay(struct relay *r, const uint8_t key[KEY_LEN], const uint8_t *data,
 	}
 	de.count.relay_rx_datagrams++;
 	de.count.relay_rx_bytes += len;
-	route_heard(key, r->number, now);
-	input(key, data, len);
+	heard(r, key, now);
+	input(key, r->number, data, len);
 }
 
 static void
@@ -120,12 +137,14 @@ distance(const struct relay *r)
 
 /* Is a relay better than the one before by enough to change? */
 static void
-choose(struct relay *unused)
+choose(evutil_socket_t fd, short what, void *arg)
 {
 	struct relay	*b = NULL;
 	size_t		 i;
 
-	(void)unused;
+	(void)fd;
+	(void)what;
+	(void)arg;
 	for (i = 0; i < ncurrent; i++)
 		if (relay[i] != NULL && relay[i]->state == RELAY_UP &&
 		    (b == NULL || distance(relay[i]) < distance(b)))
@@ -139,6 +158,16 @@ choose(struct relay *unused)
 	for (i = 0; i < ncurrent; i++)
 		if (relay[i] != NULL)
 			relay_prefer(relay[i], relay[i] == b);
+}
+
+/* What a relay says of itself is thought about when it has said all. */
+static void
+choose_soon(struct relay *unused)
+{
+	static const struct timeval	 soon = { 0, 0 };
+
+	(void)unused;
+	event_add(chooser, &soon);
 }
 
 /* Its name may stand for other addresses by now. */
@@ -156,7 +185,7 @@ static const struct relay_ops	 ops = {
 	.input = from_relay,
 	.ended = batch_over,
 	.gone = key_gone,
-	.changed = choose,
+	.changed = choose_soon,
 	.lost = seek
 };
 
@@ -165,6 +194,8 @@ relays_init(relays_fn *fn, relays_over_fn *over_fn)
 {
 	input = fn;
 	over = over_fn;
+	if ((chooser = evtimer_new(evbase, choose, NULL)) == NULL)
+		fatalx("event_new failed");
 	routes_init();
 }
 
@@ -295,9 +326,7 @@ relays_commit(void)
 	size_t	 i;
 
 	routes_clear();
-	any = 0;
-	for (i = 0; i < nstaged; i++)
-		any |= staged[i].conf.any;
+	last_valid = 0;
 	for (i = 0; i < MAX_RELAYS; i++)
 		replace(i);
 	ncurrent = nstaged;
@@ -307,7 +336,7 @@ relays_commit(void)
 	memset(&coming, 0, sizeof(coming));
 	if (may.n > 0)
 		qsort(may.v, may.n, KEY_LEN, cmp_key);
-	choose(NULL);
+	choose_soon(NULL);
 }
 
 void
@@ -320,18 +349,28 @@ relays_input(struct imsg *imsg)
 	i = m.id & ~RESOLVE_RELAY;
 	if (m.n > MAX_RELAY_ADDRS)
 		bad_imsg("slirp", IMSG_RELAY_ADDRS);
-	if (i < ncurrent && relay[i] != NULL)
+	m.host[sizeof(m.host) - 1] = '\0';
+	/* a name of the configuration before may be answered after it */
+	if (i < ncurrent && relay[i] != NULL &&
+	    strcmp(m.host, relay[i]->conf.via) == 0)
 		relay_addresses(relay[i], &m);
 }
 
-/* By which relay a key is reached, NULL: by none now. */
+/*
+ * By which relay a key is reached, NULL: by none now.  Who knows better, from
+ * what was authentic, says which (LINK_ANY: nobody does).
+ */
 static struct relay *
-route_to(const uint8_t key[KEY_LEN], mono_t now)
+route_to(const uint8_t key[KEY_LEN], unsigned int via, mono_t now)
 {
-	struct route	*t = route_find(key, now, 1);
+	struct route	*t;
 	struct relay	*r, *found = NULL;
 	size_t		 i;
 
+	t = route_find(key, now, 1);
+	if (via < ncurrent && (r = relay[via]) != NULL &&
+	    r->state == RELAY_UP && !route_absent(t, via, now))
+		return (r);
 	if (t->relay < ncurrent && (r = relay[t->relay]) != NULL &&
 	    r->state == RELAY_UP)
 		return (r);
@@ -345,12 +384,14 @@ route_to(const uint8_t key[KEY_LEN], mono_t now)
 		if (found == NULL || distance(r) < distance(found))
 			found = r;
 	}
+	if (found == NULL)
+		t->absent = 0;	/* once more from the first */
 	return (found != NULL ? found : best);
 }
 
 void
-relays_send(const uint8_t key[KEY_LEN], const uint8_t *data, size_t len,
-    size_t segment)
+relays_send(const uint8_t key[KEY_LEN], unsigned int via,
+    const uint8_t *data, size_t len, size_t segment)
 {
 	mono_t		 now = mono_now();
 	struct relay	*r;
@@ -358,7 +399,7 @@ relays_send(const uint8_t key[KEY_LEN], const uint8_t *data, size_t len,
 
 	if (segment == 0)
 		return;
-	r = route_to(key, now);
+	r = route_to(key, via, now);
 	for (; len > 0; data += n, len -= n) {
 		n = len < segment ? len : segment;
 		if (r == NULL)

@@ -10,16 +10,17 @@
  * All relays of the configuration: which of them is the best, by which one each
  * key was heard, and which keys may come.
  *
- * relays_init:		who gets datagrams from a key that may come, and hears
- *			when a batch of them is over
+ * relays_init:		who gets datagrams from a key that may come, with the
+ *			number of the relay, and hears when a batch is over
  * relays_stage:	a message of a configuration
  * relays_commit:	it is in force; relays that are the same stay connected
  * relays_input:	addresses of one, by the slirp engine
- * relays_send:		datagrams to a key: bytes, their length, that of each
- *			but the last
+ * relays_send:		datagrams to a key, by a relay if it is up, or LINK_ANY:
+ *			bytes, their length, that of each but the last
  * relays_show:		the n-th one, for who asks; -1: there is none
  */
-typedef void	 relays_fn(const uint8_t [KEY_LEN], const uint8_t *, size_t);
+typedef void	 relays_fn(const uint8_t [KEY_LEN], unsigned int,
+		    const uint8_t *, size_t);
 typedef void	 relays_over_fn(void);
 
 void	 relays_init(relays_fn *, relays_over_fn *);
@@ -27,8 +28,8 @@ void	 relays_stage(struct imsg *);
 void	 relays_admit(const uint8_t [KEY_LEN]);
 void	 relays_commit(void);
 void	 relays_input(struct imsg *);
-void	 relays_send(const uint8_t [KEY_LEN], const uint8_t *, size_t,
-	    size_t);
+void	 relays_send(const uint8_t [KEY_LEN], unsigned int,
+	    const uint8_t *, size_t, size_t);
 int	 relays_show(uint64_t, struct ctl_entry *);
 
 #endif

@@ -39,17 +39,17 @@ route_find(const uint8_t key[KEY_LEN], mono_t now, int make)
 	memcpy(oldest->key, key, KEY_LEN);
 	oldest->used = now;
 	oldest->relay = ROUTE_NONE;
+	oldest->heard = 0;
 	oldest->absent = 0;
 	return (oldest);
 }
 
 /* A datagram of the key has come by this relay. */
 void
-route_heard(const uint8_t key[KEY_LEN], uint32_t relay, mono_t now)
+route_heard(struct route *r, uint32_t relay, mono_t now)
 {
-	struct route	*r = route_find(key, now, 1);
-
 	r->relay = relay;
+	r->heard = now;
 	r->absent &= ~(1U << relay);
 }
 

@@ -23,6 +23,8 @@
 #include "addr.h"
 #include "tls.h"
 
+#define UNSENT_MAX	65536	/* bytes that wait for the socket */
+
 struct tls_config {
 	SSL_CTX		*ctx;
 	char		 host[HOST_NAME_LEN];
@@ -81,7 +83,12 @@ tls_config_new(const struct conf_relay *r, const char *pem, size_t len,
 	    SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
 	SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF);
-	if (len == 0 && r->pinned) {
+	if (!r->has_ca && !r->pinned) {
+		*why = "it is not said whom to trust";
+		tls_config_free(c);
+		return (NULL);
+	}
+	if (!r->has_ca) {
 		/* a pin alone says who it is */
 		SSL_CTX_set_verify(c->ctx, SSL_VERIFY_NONE, NULL);
 		return (c);
@@ -161,7 +168,8 @@ set_error(struct tls *t, const char *what)
 	long		 v = SSL_get_verify_result(t->ssl);
 	const char	*why = e != 0 ? ERR_reason_error_string(e) : NULL;
 
-	if (v != X509_V_OK)
+	if (v != X509_V_OK && !SSL_is_init_finished(t->ssl) &&
+	    SSL_get_verify_mode(t->ssl) != SSL_VERIFY_NONE)
 		why = X509_verify_cert_error_string(v);
 	snprintf(t->error, sizeof(t->error), "TLS: %s%s%s", what,
 	    why != NULL ? ": " : "", why != NULL ? why : "");
@@ -215,6 +223,12 @@ tls_read(struct tls *t, uint8_t *p, size_t n)
 {
 	int	 r;
 
+	/* answers that the other side asks for, and does not take */
+	if (BIO_ctrl_pending(t->out) > UNSENT_MAX) {
+		snprintf(t->error, sizeof(t->error),
+		    "TLS: the other side does not read");
+		return (-1);
+	}
 	ERR_clear_error();
 	r = SSL_read(t->ssl, p, n > INT_MAX ? INT_MAX : (int)n);
 	if (r > 0)

@@ -16,10 +16,12 @@
 #define LINK_DATA_MAX	65536	/* bytes behind the header */
 #define LINK_BUFFER	425984	/* bytes that the socket is asked to hold */
 
+#define LINK_ANY	UINT16_MAX	/* whichever relay */
+
 struct link_hdr {
 	uint8_t		 key[KEY_LEN];
 	uint16_t	 segment;	/* bytes of each */
-	uint16_t	 pad;
+	uint16_t	 via;		/* number of the relay */
 };
 
 #endif

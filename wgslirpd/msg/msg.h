@@ -210,6 +210,7 @@ struct relay_addrs {
 	uint32_t	 id;		/* RESOLVE_RELAY, and its number */
 	uint32_t	 n;
 	struct ipaddr	 addr[MAX_RELAY_ADDRS];
+	char		 host[HOST_NAME_LEN];	/* that was resolved */
 };
 
 /* Who has an address in the tunnel? */

@@ -12,6 +12,7 @@
 /* A DERP relay, and how it is reached. */
 #define MAX_RELAYS	16
 #define RELAY_URL_LEN	512
+#define MAX_RELAY_ALLOW	64		/* prefixes of "relay listen" */
 #define PIN_LEN		32		/* SHA-256 */
 struct conf_relay {
 	char		 url[RELAY_URL_LEN];	/* for who reads it */
@@ -26,6 +27,7 @@ struct conf_relay {
 	uint8_t		 proxy;			/* that is an HTTP proxy */
 	uint8_t		 tls;
 	uint8_t		 pinned;
+	uint8_t		 has_ca;		/* IMSG_CONF_RELAY_CA follows */
 	uint8_t		 any;		/* whoever is there may come */
 	uint8_t		 key[KEY_LEN];	/* private: ours at this relay */
 	uint8_t		 pin[PIN_LEN];	/* of the public key's DER */

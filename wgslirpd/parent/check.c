@@ -174,7 +174,9 @@ static const char *
 check_service(const struct config *c, const struct conf_service *s)
 {
 	const struct conf_service	*o;
+	const struct conf_prefix	*x;
 	const struct conf_peer		*p;
+	int				 n = 0;
 
 	for (o = TAILQ_FIRST(&c->services); o != s;
 	    o = TAILQ_NEXT(o, entry))
@@ -199,6 +201,13 @@ check_service(const struct config *c, const struct conf_service *s)
 			    "\"users\" or \"allow\"");
 		break;
 	case SERVICE_RELAY:
+		TAILQ_FOREACH(x, &s->allow, entry)
+			n++;
+		if (n > MAX_RELAY_ALLOW)
+			return ("too many prefixes to allow");
+		if (!is_loopback(&s->s.addr) && n == 0)
+			return ("a relay for others than this host needs "
+			    "\"allow\"");
 		if (s->s.dport != 0 && s->s.addr.af != s->s.dst.af)
 			return ("a client needs a port of its family");
 		if (TAILQ_EMPTY(&c->derps))

@@ -27,7 +27,9 @@ static const char *const	 ca_files[] = {
 
 static enum derp_keys	 keys = DERP_KEYS_THERE;
 
-/* A URL, taken apart; auth is what is before an "@". */
+#define CA_MAX	(16 << 20)		/* bytes of a file of certificates */
+
+/* A URL, taken apart; auth is what is before an "@", as it is meant. */
 struct url {
 	int	 tls;
 	char	 auth[USER_LEN * 2];
@@ -82,6 +84,33 @@ parse_host(struct url *u, char *s)
 }
 
 static int
+hex(char c)
+{
+	return (c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ?
+	    c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1);
+}
+
+/* Undo %XX (RFC 3986 2.1). */
+static int
+unescape(char *dst, size_t len, const char *s)
+{
+	size_t	 n;
+
+	for (n = 0; *s != '\0' && n + 1 < len; n++) {
+		if (*s != '%') {
+			dst[n] = *s++;
+			continue;
+		}
+		if (hex(s[1]) == -1 || hex(s[2]) == -1 ||
+		    (dst[n] = (char)(hex(s[1]) << 4 | hex(s[2]))) == '\0')
+			return (-1);
+		s += 3;
+	}
+	dst[n] = '\0';
+	return (*s == '\0' ? 0 : -1);
+}
+
+static int
 parse_url(struct url *u, const char *text)
 {
 	char	 buf[RELAY_URL_LEN], *s = buf, *slash, *at;
@@ -105,8 +134,9 @@ parse_url(struct url *u, const char *text)
 	}
 	if ((at = strrchr(s, '@')) != NULL) {
 		*at = '\0';
-		if (strlcpy(u->auth, s, sizeof(u->auth)) >= sizeof(u->auth))
+		if (unescape(u->auth, sizeof(u->auth), s) == -1)
 			return (-1);
+		explicit_bzero(s, strlen(s));
 		s = at + 1;
 	}
 	return (parse_host(u, s));
@@ -119,22 +149,24 @@ derp_new(struct config *c, const char *text, struct conf_derp **dp)
 	struct url		 u;
 	int			 n = 0;
 
+	if (parse_url(&u, text) == -1 || u.auth[0] != '\0')
+		return ("derp: not a URL as https://host/derp");
+	if (u.path[0] == '\0' || strcmp(u.path, "/") == 0)
+		strlcpy(u.path, "/derp", sizeof(u.path));
 	TAILQ_FOREACH(o, &c->derps, entry) {
-		if (strcmp(o->r.url, text) == 0)
+		if (strcmp(o->r.host, u.host) == 0 && o->r.port == u.port &&
+		    strcmp(o->r.path, u.path) == 0)
 			return ("derp: the same relay twice");
 		n++;
 	}
 	if (n == MAX_RELAYS)
 		return ("derp: too many relays");
-	if (parse_url(&u, text) == -1 || u.auth[0] != '\0')
-		return ("derp: not a URL as https://host/derp");
 	if ((d = calloc(1, sizeof(*d))) == NULL)
 		fatal(NULL);
 	d->ca_fd = -1;
 	strlcpy(d->r.url, text, sizeof(d->r.url));
 	strlcpy(d->r.host, u.host, sizeof(d->r.host));
-	strlcpy(d->r.path, u.path[0] != '\0' && strcmp(u.path, "/") != 0 ?
-	    u.path : "/derp", sizeof(d->r.path));
+	strlcpy(d->r.path, u.path, sizeof(d->r.path));
 	strlcpy(d->r.via, u.host, sizeof(d->r.via));
 	d->r.port = d->r.via_port = u.port;
 	d->r.tls = (uint8_t)u.tls;
@@ -178,6 +210,8 @@ derp_key_file(struct conf_derp *d, const char *path)
 	int		 fd, r;
 
 	lex_note_path(path);
+	if (d->key_file != NULL)
+		return ("derp: one key file only");
 	if ((d->key_file = strdup(path)) == NULL)
 		fatal(NULL);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -223,11 +257,15 @@ derp_key_text(struct conf_derp *d, const char *text)
 static int
 has_certificate(int fd)
 {
-	static const char	 mark[] = "-----BEGIN ";
+	static const char	 mark[] = "CERTIFICATE-----";
 	char			 buf[65536];
+	struct stat		 st;
 	ssize_t			 n;
 	off_t			 off = 0;
 
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    st.st_size > CA_MAX)
+		return (0);
 	while ((n = pread(fd, buf, sizeof(buf), off)) >
 	    (ssize_t)sizeof(mark)) {
 		if (memmem(buf, (size_t)n, mark, sizeof(mark) - 1) != NULL)
@@ -315,11 +353,13 @@ default_ca(struct conf_derp *d)
 	if (path != NULL)
 		return (derp_ca(d, path));
 	for (i = 0; i < sizeof(ca_files) / sizeof(ca_files[0]); i++) {
-		lex_note_path(ca_files[i]);
 		d->ca_fd = open(ca_files[i], O_RDONLY | O_CLOEXEC |
 		    O_NONBLOCK);
-		if (d->ca_fd != -1)
+		if (d->ca_fd != -1 && has_certificate(d->ca_fd))
 			return (NULL);
+		if (d->ca_fd != -1)
+			close(d->ca_fd);
+		d->ca_fd = -1;
 	}
 	return ("derp: this system has no file of trusted certificates; "
 	    "\"ca\" or \"pin\" says whom to trust");
@@ -329,8 +369,16 @@ const char *
 derp_check(struct config *c)
 {
 	struct conf_derp	*d, *first = NULL;
-	const char		*why;
+	const char		*why, *path = getenv("SSL_CERT_FILE");
+	size_t			 i;
 
+	/* a reload may be the first to need one of them */
+	if (!TAILQ_EMPTY(&c->derps)) {
+		if (path != NULL)
+			lex_note_path(path);
+		for (i = 0; i < sizeof(ca_files) / sizeof(ca_files[0]); i++)
+			lex_note_path(ca_files[i]);
+	}
 	TAILQ_FOREACH(d, &c->derps, entry) {
 		if (d->has_key && first == NULL)
 			first = d;

@@ -217,7 +217,8 @@ env_peer(struct env_parse *e, const char *index)
 	snprintf(name, sizeof(name), "WG_PEER_%s_DERP", index);
 	if ((v = env_get(name)) != NULL) {
 		p->has_relay = 1;
-		if (key_from_node(p->relay_key, NODE_PUBLIC, v) == -1)
+		if (key_from_node(p->relay_key, NODE_PUBLIC, v) == -1 ||
+		    key_is_zero(p->relay_key))
 			env_error(e, "%s: not \"" NODE_PUBLIC "\" and a key",
 			    name);
 	}
@@ -683,8 +684,11 @@ env_derp(struct env_parse *e)
 	const char		*why, *v = env_get("WG_DERP_URL");
 	size_t			 i;
 
-	if (v == NULL)
+	if (v == NULL) {
+		env_forget("WG_DERP_KEY");
+		env_forget("WG_DERP_PROXY");
 		return;
+	}
 	if ((why = derp_new(e->conf, v, &d)) != NULL) {
 		env_error(e, "WG_DERP_URL: %s", why);
 		return;

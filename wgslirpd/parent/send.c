@@ -283,6 +283,7 @@ config_send_relays(const struct config *c, struct imsgev *derp,
 
 	TAILQ_FOREACH(d, &c->derps, entry) {
 		m = d->r;
+		m.has_ca = d->ca_fd != -1;
 		if (ipaddr_parse(&m.addr, m.via) == -1) {
 			memset(&m.addr, 0, sizeof(m.addr));
 			memset(&res, 0, sizeof(res));

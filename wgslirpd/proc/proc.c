@@ -226,6 +226,10 @@ log_to_parent(int pri, const char *line)
 
 	if (log_busy || log_pipe == NULL)
 		return;
+	/* a flood of lines does not take the memory */
+	if (imsgbuf_queuelen(&log_pipe->ibuf) >= PROC_BACKLOG &&
+	    pri > LOG_CRIT)
+		return;
 	log_busy = 1;
 	memset(&m, 0, sizeof(m));
 	m.pri = pri;

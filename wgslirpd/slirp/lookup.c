@@ -274,6 +274,7 @@ relay_found(const struct endpoint_name *e, const struct ipaddr *a, size_t n)
 
 	memset(&m, 0, sizeof(m));
 	m.id = e->m.id;
+	strlcpy(m.host, e->m.host, sizeof(m.host));
 	for (m.n = 0; m.n < n && m.n < MAX_RELAY_ADDRS; m.n++)
 		m.addr[m.n] = a[m.n];
 	relay_result(&m);

@@ -13,7 +13,8 @@
 
 /*
  * Where a peer is, and from which of our addresses it was reached.  Who is at a
- * DERP relay has no such address of ours, nor a socket.
+ * DERP relay has no such address of ours, nor a socket, and instead of an
+ * interface the number of the relay and one.
  */
 struct wg_endpoint {
 	union {

@@ -129,7 +129,8 @@ SLIRP =		wgslirpd/slirp/blocklist.o wgslirpd/slirp/config.o wgslirpd/slirp/dnsca
 		wgslirpd/slirp/judge.o wgslirpd/slirp/listener.o \
 		wgslirpd/slirp/lookup.o \
 		wgslirpd/slirp/main.o wgslirpd/slirp/memstream.o \
-		wgslirpd/slirp/names.o \
+		wgslirpd/slirp/names.o wgslirpd/slirp/nat64.o \
+		wgslirpd/slirp/nat64map.o \
 		wgslirpd/slirp/protocols.o wgslirpd/slirp/proxy.o \
 		wgslirpd/slirp/proxyconn.o wgslirpd/slirp/route.o \
 		wgslirpd/slirp/service.o wgslirpd/slirp/show.o \
@@ -191,7 +192,8 @@ UNIT_CONFIG =	common/addr.o common/key.o common/log.o wgslirpd/msg/tcpconf.o \
 		wgslirpd/parent/config.o \
 		wgslirpd/parent/directive.o wgslirpd/parent/endpoint.o
 UNIT_DNS =	common/siphash.o wgslirpd/slirp/blocklist.o \
-		wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/resolvconf.o \
+		wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/nat64map.o \
+		wgslirpd/slirp/resolvconf.o \
 		common/addr.o common/key.o common/log.o
 UNIT_LOAD =	$(UNIT_WG) wgslirpd/slirp/net/cksum.o \
 		wgslirpd/crypto/udpio_$(PLATFORM).o

@@ -74,8 +74,11 @@ node_make(const char *file)
 	int	 fd;
 
 	if ((fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-	    0600)) == -1)
+	    0600)) == -1) {
+		if (errno == EEXIST)
+			return;		/* a daemon was faster */
 		err(1, "%s", file);
+	}
 	key_make(key, 0);
 	key_to_node(text, NODE_PRIVATE, key);
 	explicit_bzero(key, sizeof(key));

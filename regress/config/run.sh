@@ -62,6 +62,16 @@ conf <<X
 private key "$K"
 X
 good minimal
+for x in find 64:ff9b::/96 2001:db8::/32 2001:db8:1:2::/64; do
+	printf 'private key "%s"\negress nat64 "%s"\n' "$K" $x >"$t/c"
+	good "egress nat64 $x"
+	$d -nv -f "$t/c" 2>/dev/null | grep -q "^egress nat64 $x$" && ok ||
+	    bad "egress nat64 $x -nv"
+done
+for x in 10.0.0.0/8 2001:db8::/44 2001:db8::/80 what; do
+	printf 'private key "%s"\negress nat64 "%s"\n' "$K" $x >"$t/c"
+	refused "egress nat64 $x" 'find, or a prefix of RFC 6052'
+done
 
 printf '# a list\n203.0.113.0/24\n 203.0.113.7 # in it\n\n' >"$t/prefixes"
 printf '# users\njoe:secret\nann:with:colon\n' >"$t/users"
@@ -1164,6 +1174,14 @@ sed -i "s|key redacted|key|; s|key inline|key|" "$t/once" "$t/twice"
 if diff "$t/once" "$t/twice" >"$t/diff"; then ok; else
 	bad "derp -nv parses back" "$(cat "$t/diff")"
 fi
+
+for pin in sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
+    sha256///AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
+    sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=; do
+	printf 'private key "%s"\nderp "https://r.example" {\nkey file "%s"
+pin "%s"\n}\n' "$K" "$t/node" "$pin" >"$t/c"
+	good "derp pin $pin"
+done
 
 # refused_derp NAME TEXT STATEMENTS
 refused_derp() {

@@ -45,6 +45,9 @@ def answer(msg, tcp):
     elif name == 'host.test' and kind == AAAA:
         an = [rr(AAAA, 300, socket.inet_pton(socket.AF_INET6,
                                              '2001:db8::80'))]
+    elif name == 'ipv4only.arpa' and kind == AAAA:
+        an = [rr(AAAA, 300, socket.inet_pton(socket.AF_INET6,
+                                             '64:ff9b::c000:aa'))]
     elif name == 'guest.test':
         an = [rr(A, 300, socket.inet_aton('10.77.0.2'))] if kind == A else []
     elif name == 'count.test' and kind == A:

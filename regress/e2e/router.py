@@ -507,6 +507,57 @@ def test_egress(n):
         n.use()
 
 
+def test_nat64(n):
+    """A host that has IPv6 alone: IPv4 of guests goes to a translator."""
+    there = '64:ff9b::c000:202'         # 192.0.2.2
+    n.ip('s', 'addr', 'add', there + '/96', 'dev', 'e1', 'nodad')
+    n.ip('g', 'route', 'add', '64:ff9b::/96', 'dev', 'e1')
+    n.ip('g', 'addr', 'del', '192.0.2.1/24', 'dev', 'e1')
+    try:
+        check(n.call('c', connect_error, SERVER4, 80, 2)[0] != 'connected',
+              'IPv4 got out')
+        n.use('egress nat64 "64:ff9b::/96"')
+        check(n.call('c', get, SERVER4, MB)[0] == MB, 'get')
+        bad = n.call('c', udp_echo, SERVER4, (0, 1, 1200, 9000))
+        check(not bad, bad)
+        check(n.call('c', get, SERVER6, 1000)[0] == 1000, 'IPv6')
+        # what is refused there is refused here, at once
+        e = n.call('c', connect_error, SERVER4, 7999, 3)[0]
+        check(e == 'ECONNREFUSED', e)
+        e = n.call('c', udp_error, SERVER4, 7999)
+        check(e == 'ECONNREFUSED', e)
+        flows = [f['destination'] for f in n.ctlj('show', 'flows')['flows']]
+        check(not any('64:ff9b' in f for f in flows), flows)
+        # the resolver of the test knows the prefix, and has IPv4 alone
+        n.ip('g', 'addr', 'add', '192.0.2.1/24', 'dev', 'e1')
+        n.stop()
+        n.start(n.conf('egress nat64 "find"'), hosts={'one.test': SERVER4})
+        wait_for(lambda: 'prefix is 64:ff9b::/96' in n.logtext(), 10,
+                 'the prefix')
+        n.client_set()
+        got = n.call('c', comes_from, SERVER4)
+        check(all(':' in a for a in got), 'by IPv4', got)
+    finally:
+        n.ip('g', 'addr', 'replace', '192.0.2.1/24', 'dev', 'e1')
+        n.ip('g', 'route', 'del', '64:ff9b::/96', 'dev', 'e1')
+        n.ip('s', 'addr', 'del', there + '/96', 'dev', 'e1')
+        n.stop()
+        n.start()
+        n.client_set()
+
+
+def udp_error(host, port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(3)
+        s.connect((host, port))
+        s.send(b'x')
+        try:
+            s.recv(10)
+        except OSError as e:
+            return errno.errorcode.get(e.errno, str(e))
+    return 'answered'
+
+
 def test_loopback(n):
     """The host's own services, by rule, at the gateway's address."""
     for a in (GATE4, GATE6):
@@ -1518,7 +1569,7 @@ def test_proxy_hostile(n):
 
 TESTS = [test_traceroute, test_path_mtu, test_mapping, test_filtering,
          test_hairpin, test_rules, test_host_addresses,
-         test_egress, test_loopback, test_dns, test_host_names,
+         test_egress, test_nat64, test_loopback, test_dns, test_host_names,
          test_dns_upstreams, test_dns_block, test_dns_forward,
          test_dns_hostile, test_dns_budget, test_forward,
          test_forward_lossy, test_proxy, test_proxy_hostile, test_flush_udp,

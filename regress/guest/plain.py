@@ -69,7 +69,7 @@ class Plain:
                               check=True).stdout.strip()
 
     def spawn(self, name, args, **kw):
-        with open(self.path(name + '.log'), 'a') as log:
+        with open(self.path(name + '.log'), 'w') as log:
             self.procs[name] = subprocess.Popen(
                 args, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 start_new_session=True, **kw)

@@ -9,6 +9,7 @@
 
 #include "slirp/blocklist.h"
 #include "slirp/dnsmsg.h"
+#include "slirp/nat64map.h"
 #include "slirp/resolvconf.h"
 #include "unit.h"
 
@@ -648,10 +649,100 @@ test_block_lookup(void **state)
 	assert_false(blocklist_has("ads.example"));
 }
 
+/* ---- IPv4 in the prefix of a translator */
+
+/* RFC 6052 2.4 */
+static void
+test_nat64_addresses(void **state)
+{
+	static const struct {
+		const char	*prefix;
+		const char	*want;
+	} cases[] = {
+		{ "2001:db8::/32", "2001:db8:c000:221::" },
+		{ "2001:db8:100::/40", "2001:db8:1c0:2:21::" },
+		{ "2001:db8:122::/48", "2001:db8:122:c000:2:2100::" },
+		{ "2001:db8:122:300::/56", "2001:db8:122:3c0:0:221::" },
+		{ "2001:db8:122:344::/64", "2001:db8:122:344:c0:2:2100::" },
+		{ "2001:db8:122:344::/96", "2001:db8:122:344::c000:221" },
+		{ "64:ff9b::/96", "64:ff9b::c000:221" }
+	};
+	struct ipprefix	 p, found;
+	struct ipaddr	 v4, v6, back, want, known;
+	size_t		 i;
+
+	(void)state;
+	ipaddr_parse(&v4, "192.0.2.33");
+	ipaddr_parse(&known, "192.0.0.171");
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(ipprefix_parse(&p, cases[i].prefix), 0);
+		assert_int_equal(ipaddr_parse(&want, cases[i].want), 0);
+		nat64map_to(&p, &v6, &v4);
+		assert_int_equal(ipaddr_cmp(&v6, &want), 0);
+		assert_int_equal(nat64map_from(&p, &back, &v6), 0);
+		assert_int_equal(ipaddr_cmp(&back, &v4), 0);
+		/* RFC 7050: found by where it puts a host that is known */
+		nat64map_to(&p, &v6, &known);
+		assert_int_equal(nat64map_find(&v6, &found), 0);
+		assert_int_equal(found.len, p.len);
+		assert_int_equal(ipaddr_cmp(&found.addr, &p.addr), 0);
+		v6.a[0] ^= 1;
+		assert_int_equal(nat64map_from(&p, &back, &v6), -1);
+	}
+	ipaddr_parse(&v6, "2001:db8::1");
+	assert_int_equal(nat64map_find(&v6, &found), -1);
+}
+
+static void
+test_nat64_errors(void **state)
+{
+	static const struct {
+		uint8_t	 type, code, want_type, want_code;
+	} cases[] = {
+		{ 1, 0, 3, 1 }, { 1, 1, 3, 10 }, { 1, 3, 3, 1 },
+		{ 1, 4, 3, 3 }, { 1, 200, 3, 1 }, { 3, 0, 11, 0 }
+	};
+	struct host_error	 e;
+	struct ipprefix		 p;
+	size_t			 i;
+
+	(void)state;
+	ipprefix_parse(&p, "64:ff9b::/96");
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		memset(&e, 0, sizeof(e));
+		e.icmp = 1;
+		e.af = 6;
+		e.type = cases[i].type;
+		e.code = cases[i].code;
+		ipaddr_parse(&e.dst, "64:ff9b::c000:221");
+		ipaddr_parse(&e.offender, "2001:db8::1");
+		nat64map_error(&p, &e);
+		assert_int_equal(e.af, 4);
+		assert_int_equal(e.type, cases[i].want_type);
+		assert_int_equal(e.code, cases[i].want_code);
+		assert_int_equal(e.dst.af, 4);
+		assert_int_equal(e.dst.a[3], 33);
+		/* a router that has no IPv4 address */
+		assert_int_equal(e.offender.af, 4);
+		assert_int_equal(e.offender.a[3], 8);
+	}
+	memset(&e, 0, sizeof(e));
+	e.icmp = 1;
+	e.af = 6;
+	e.type = 2;
+	e.info = 1480;
+	nat64map_error(&p, &e);
+	assert_int_equal(e.type, 3);
+	assert_int_equal(e.code, 4);
+	assert_int_equal(e.info, 1460);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test(test_nat64_addresses),
+		cmocka_unit_test(test_nat64_errors),
 		cmocka_unit_test(test_block_lines),
 		cmocka_unit_test(test_block_lookup),
 		cmocka_unit_test(questions),

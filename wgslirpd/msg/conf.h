@@ -112,6 +112,9 @@ struct conf_global {
 	char		 pcap_peer[PEER_NAME_LEN];	/* "": all */
 	char		 domain[DOMAIN_LEN];	/* of the peers' names */
 	struct conf_egress	 egress;
+	struct ipprefix		 nat64;		/* for IPv4; len 0: none */
+	uint8_t			 nat64_find;	/* it is to be found */
+	uint8_t			 nat64_pad[3];
 	struct conf_health	 health;
 	struct conf_links	 links;
 	struct conf_balancers	 balancers;

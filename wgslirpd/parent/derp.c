@@ -306,10 +306,9 @@ derp_pin(struct conf_derp *d, const char *text)
 	if (strncmp(s, "sha256/", 7) != 0)
 		return ("derp pin: not \"sha256/\" and base64");
 	s += 7;
-	/* as curl(1) has it */
-	if (*s == '/')
-		s++;
-	if (key_from_base64(d->r.pin, s) == -1)
+	/* curl(1) has another slash, and base64 may begin with one */
+	if (key_from_base64(d->r.pin, s) == -1 &&
+	    (*s != '/' || key_from_base64(d->r.pin, s + 1) == -1))
 		return ("derp pin: not \"sha256/\" and base64 of 32 bytes");
 	d->r.pinned = 1;
 	return (NULL);

@@ -99,6 +99,7 @@ static int	 get_size(char *, uint64_t *, const char *);
 static int	 get_rate(char *, uint64_t *);
 static void	 egress_begin(struct conf_egress *, char *);
 static int	 egress_word(char *);
+static int	 egress_nat64(char *);
 static int	 egress_source(char *, int);
 static int	 get_time(char *, int64_t *);
 static int	 get_number(int64_t, int64_t, int64_t, const char *);
@@ -585,6 +586,10 @@ address		: STRING		{
 
 egress		: STRING		{
 			if (egress_word($1) == -1)
+				YYERROR;
+		}
+		| NAT64 STRING		{
+			if (egress_nat64($2) == -1)
 				YYERROR;
 		}
 		| INTERFACE STRING	{
@@ -1706,6 +1711,34 @@ egress_word(char *s)
 		egress->nsources = 0;
 		egress_name[0] = '\0';
 	}
+	return (0);
+}
+
+/* A translator's prefix, or that it is to be found.  Takes the string. */
+static int
+egress_nat64(char *s)
+{
+	struct ipprefix	*p = &conf->g.nat64;
+	int		 find = strcmp(s, "find") == 0;
+	int		 ok = find || (ipprefix_parse(p, s) == 0 &&
+			    p->addr.af == 6 && (p->len == 96 ||
+			    (p->len % 8 == 0 && p->len >= 32 &&
+			    p->len <= 64)));
+
+	free(s);
+	if (egress != &conf->g.egress) {
+		yyerror("egress nat64: it is for all peers");
+		return (-1);
+	}
+	if (!ok) {
+		yyerror("egress nat64: find, or a prefix of RFC 6052");
+		return (-1);
+	}
+	if (find)
+		memset(p, 0, sizeof(*p));
+	else
+		ipprefix_mask(p);
+	conf->g.nat64_find = (uint8_t)find;
 	return (0);
 }
 

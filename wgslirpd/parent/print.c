@@ -367,6 +367,11 @@ print_config(const struct config *c)
 	if (c->g.many && c->g.gateway == 0)
 		printf("gateway id 0\n");
 	print_egress(&c->g.egress, c->egress_if, "");
+	if (c->g.nat64_find)
+		printf("egress nat64 find\n");
+	else if (c->g.nat64.len != 0)
+		printf("egress nat64 %s\n", ipprefix_str(&c->g.nat64, buf,
+		    sizeof(buf)));
 	print_prefixes("address", &c->addresses, 1);
 	print_directives(BLOCK_GLOBAL, c, "");
 	if (c->g.uapi != UAPI_OFF) {

@@ -19,6 +19,7 @@
 #include "log.h"
 #include "lookup.h"
 #include "names.h"
+#include "nat64.h"
 #include "net/engine.h"
 #include "net/policy.h"
 #include "net/table.h"
@@ -112,6 +113,7 @@ slirp_config_commit(void)
 	s->conf.ttl = global.ttl;
 	s->conf.egress = global.egress;
 	health_commit(&global.health);
+	nat64_commit(&global);
 	hostsock_offload(global.offload);
 	hostsock_options(&s->conf.tcp);
 	s->conf.udp_timeout = MONO_SEC(global.udp_timeout);

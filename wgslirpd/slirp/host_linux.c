@@ -16,6 +16,7 @@
 #include "hostsock.h"
 #include "log.h"
 #include "memstream.h"
+#include "nat64.h"
 #include "net/policy.h"
 #include "proc.h"
 
@@ -267,6 +268,36 @@ open_dns(struct flow *f)
 	return (0);
 }
 
+/*
+ * Which family a flow has at this host: that of its addresses, or IPv6 if a
+ * translator is between.
+ */
+static uint8_t
+choose_family(struct flow *f, uint8_t af)
+{
+	f->via64 = af == 4 && f->target == TARGET_HOST && nat64_on();
+	return (f->via64 ? 6 : af);
+}
+
+static uint8_t
+family(const struct flow *f, uint8_t af)
+{
+	return (f->via64 ? 6 : af);
+}
+
+/* Where to send for a flow. */
+static socklen_t
+make_dst(const struct flow *f, struct sockaddr_storage *ss,
+    const struct ipaddr *dst, uint16_t port)
+{
+	struct ipaddr	 a;
+
+	if (!f->via64)
+		return (sa_make(ss, dst, port));
+	nat64_to(&a, dst);
+	return (sa_make(ss, &a, port));
+}
+
 /* Start to connect to the flow's destination, or what it stands for. */
 static int
 host_tcp_open(void *arg, struct flow *f, int ttl)
@@ -274,24 +305,26 @@ host_tcp_open(void *arg, struct flow *f, int ttl)
 	struct sockaddr_storage	 ss;
 	socklen_t		 len;
 	int			 fd, save_errno;
+	uint8_t			 af;
 
 	(void)arg;
 	if (f->target == TARGET_DNS)
 		return (open_dns(f));
-	if ((fd = host_socket(f->dst.af, SOCK_STREAM, IPPROTO_TCP)) == -1)
+	af = choose_family(f, f->dst.af);
+	if ((fd = host_socket(af, SOCK_STREAM, IPPROTO_TCP)) == -1)
 		return (-1);
 	set_options(fd);
-	if (f->target == TARGET_HOST && leave_by(fd, f, f->dst.af) == -1)
+	if (f->target == TARGET_HOST && leave_by(fd, f, af) == -1)
 		return (-1);
-	want_errors(fd, f->dst.af);
+	want_errors(fd, af);
 	f->short_ttl = ttl < TTL_SHORT;
 	if (f->short_ttl) {
-		if (f->dst.af == 4)
+		if (af == 4)
 			set_int(fd, IPPROTO_IP, IP_TTL, ttl);
 		else
 			set_int(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl);
 	}
-	len = sa_make(&ss, f->target == TARGET_LOOPBACK ?
+	len = make_dst(f, &ss, f->target == TARGET_LOOPBACK ?
 	    policy_loopback(f->dst.af) : &f->dst, f->dport);
 	if (connect(fd, (struct sockaddr *)&ss, len) == -1 &&
 	    errno != EINPROGRESS) {
@@ -328,7 +361,7 @@ host_connected(void *arg, struct flow *f)
 	    (ti.tcpi_state != TCP_ESTABLISHED &&
 	    ti.tcpi_state != TCP_CLOSE_WAIT))
 		return (0);
-	if (f->dst.af == 4) {
+	if (family(f, f->dst.af) == 4) {
 		if (f->short_ttl)
 			set_int(f->fd, IPPROTO_IP, IP_TTL, TTL_DEFAULT);
 		set_int(f->fd, IPPROTO_IP, IP_RECVERR, 0);
@@ -345,16 +378,17 @@ static int
 host_udp_open(void *arg, struct flow *f)
 {
 	int	 fd;
+	uint8_t	 af = choose_family(f, f->src.af);
 
 	(void)arg;
-	if ((fd = host_socket(f->src.af, SOCK_DGRAM, IPPROTO_UDP)) == -1 ||
-	    (f->target == TARGET_HOST && leave_by(fd, f, f->src.af) == -1))
+	if ((fd = host_socket(af, SOCK_DGRAM, IPPROTO_UDP)) == -1 ||
+	    (f->target == TARGET_HOST && leave_by(fd, f, af) == -1))
 		return (-1);
-	want_errors(fd, f->src.af);
+	want_errors(fd, af);
 	/* what came together is taken together; older kernels do not know */
 	if (offload)
 		set_int(fd, IPPROTO_UDP, UDP_GRO, 1);
-	if (f->src.af == 4) {
+	if (af == 4) {
 		set_int(fd, IPPROTO_IP, IP_RECVTOS, 1);
 		set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, MTU_DONT);
 	} else {
@@ -370,6 +404,11 @@ host_icmp_open(void *arg, struct flow *f)
 	int	 fd;
 
 	(void)arg;
+	/* a ping's own header is another one there */
+	if (f->src.af == 4 && nat64_on()) {
+		errno = ENETUNREACH;
+		return (-1);
+	}
 	fd = host_socket(f->src.af, SOCK_DGRAM,
 	    f->src.af == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 	if (fd == -1 || leave_by(fd, f, f->src.af) == -1)
@@ -529,6 +568,8 @@ host_errqueue(void *arg, struct flow *f, struct host_error *e)
 		    (c->cmsg_level == IPPROTO_IPV6 &&
 		    c->cmsg_type == IPV6_RECVERR))
 			read_extended(c, e);
+	if (f->via64)
+		nat64_error(e);
 	return (0);
 }
 
@@ -605,18 +646,18 @@ host_sendto(void *arg, struct flow *f, const struct ipaddr *dst,
 	memset(&m, 0, sizeof(m));
 	memset(control, 0, sizeof(control));
 	m.msg_name = &ss;
-	m.msg_namelen = sa_make(&ss, dst, port);
+	m.msg_namelen = make_dst(f, &ss, dst, port);
 	m.msg_iov = (struct iovec *)(uintptr_t)iov;
 	m.msg_iovlen = (size_t)n;
 	m.msg_control = control;
 	if (f->df != want + 1) {
-		if (dst->af == 4)
+		if (family(f, dst->af) == 4)
 			set_int(f->fd, IPPROTO_IP, IP_MTU_DISCOVER, want);
 		else
 			set_int(f->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, want);
 		f->df = (uint8_t)(want + 1);
 	}
-	if (dst->af == 4) {
+	if (family(f, dst->af) == 4) {
 		put_int(&m, IPPROTO_IP, IP_TTL, o->ttl);
 		put_int(&m, IPPROTO_IP, IP_TOS, o->tos);
 	} else {
@@ -655,6 +696,11 @@ host_recvfrom(void *arg, struct flow *f, const struct iovec *iov, int n,
 		return (-1);
 	memset(o, 0, sizeof(*o));
 	(void)ipaddr_from_sa(from, (struct sockaddr *)&ss);
+	/* who is no IPv4 host was not sent to */
+	if (f->via64 && nat64_from(from, from) == -1) {
+		errno = EAGAIN;
+		return (-1);
+	}
 	*port = sa_port((struct sockaddr *)&ss);
 	for (c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c)) {
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)

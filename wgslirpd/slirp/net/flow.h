@@ -88,6 +88,7 @@ struct flow {
 	uint8_t			 readable;	/* host socket may have data */
 	uint8_t			 df;		/* of the host layer */
 	uint8_t			 short_ttl;	/* of the host layer */
+	uint8_t			 via64;		/* the same */
 	uint8_t			 dscp;		/* for packets to the guest */
 	uint8_t			 target;	/* enum flow_target */
 	uint8_t			 via;		/* enum flow_via */

@@ -13,8 +13,8 @@
 #include "log.h"
 #include "siphash.h"
 
-#define PORTION		65536	/* bytes of a file at once */
-#define ENTRIES		16384	/* put into the table at once */
+#define PORTION		32768	/* bytes of a file at once */
+#define ENTRIES		4096	/* put into the table at once */
 #define MAX_ENTRIES	(8U << 20)
 #define LINE_MAX_LEN	1024
 #define NAME_LEN	253	/* of a name as text */

@@ -231,23 +231,22 @@ stage_rule(struct imsg *imsg)
 	strlcpy(info[c->nrules++].text, m.text, sizeof(info->text));
 }
 
-/* Lists of names take their time, in which everything else goes on. */
-static void
-load_lists(evutil_socket_t fd, short what, void *arg)
-{
-	static const struct timeval	 soon = { 0, 1 };
-	static struct event		*turn;
+static int	 loading;	/* lists of names, of a configuration */
 
-	(void)fd;
-	(void)what;
-	(void)arg;
-	if (turn == NULL &&
-	    (turn = evtimer_new(evbase, load_lists, NULL)) == NULL)
-		fatalx("event_new failed");
-	if (blocklist_load())
-		event_add(turn, &soon);
-	else
+/*
+ * Lists of names take their time, in which everything else goes on: a portion
+ * of them.  Returns whether there is more.
+ */
+int
+slirp_config_work(void)
+{
+	if (!loading)
+		return (0);
+	if (!blocklist_load()) {
+		loading = 0;
 		imsgev_must(&se.parent, IMSG_STAGED, 0, -1, NULL, 0);
+	}
+	return (loading);
 }
 
 void
@@ -352,7 +351,10 @@ slirp_config_stage(struct imsg *imsg)
 			fatal(NULL);
 		break;
 	case IMSG_CONF_END:
-		load_lists(-1, 0, NULL);
+		loading = 1;
+		/* before the start there is nobody to wait */
+		while (!se.started && slirp_config_work())
+			continue;
 		break;
 	}
 }

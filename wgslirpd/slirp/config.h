@@ -12,6 +12,7 @@ void		 slirp_config_begin_hostaddrs(void);
 void		 slirp_config_add_hostaddr(struct imsg *);
 void		 slirp_config_swap_hostaddrs(void);
 void		 slirp_config_stage(struct imsg *);
+int		 slirp_config_work(void);
 void		 slirp_config_add_peer(struct imsg *);
 void		 slirp_config_drop_peer(struct imsg *);
 

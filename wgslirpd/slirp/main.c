@@ -75,6 +75,8 @@ work(void)
 		more = 1;
 	if (slirp_run(s, RUN_BATCH))
 		more = 1;
+	if (slirp_config_work())
+		more = 1;
 	wheel_run(&s->wheel, s->now);
 	pktq_flush(&se.out);
 	pktq_return_flush(&se.in);

@@ -64,7 +64,7 @@ BASE =		common/pktq.o common/sandbox_$(PLATFORM).o \
 
 # What the processes may say to each other, and what each is made of.
 MSG =		wgslirpd/msg/check.o wgslirpd/msg/tcpconf.o
-PROC =		wgslirpd/proc/nap.o wgslirpd/proc/proc.o wgslirpd/proc/tell.o \
+PROC =		wgslirpd/proc/linkio.o wgslirpd/proc/nap.o wgslirpd/proc/proc.o wgslirpd/proc/tell.o \
 		wgslirpd/proc/trim.o
 
 PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \

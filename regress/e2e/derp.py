@@ -7,28 +7,20 @@ which etc/setup can build, or, for what no honest relay does, derpfake.py.
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, '../guest')]
 import server                                               # noqa: E402
 from guest import dial, get                                 # noqa: E402
-from net import (Failure, Net, TOP, check, enter, named, run,  # noqa: E402
+from net import (Failure, Net, check, enter, named, run,  # noqa: E402
                  run_tests, wait_for, SERVER4, GUEST4)
+from plain import find_derper                               # noqa: E402
 
 RELAY = 'relay.test'
-HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-def find_derper():
-    for p in (os.environ.get('DERPER'), shutil.which('derper'),
-              TOP + '/out/derper'):
-        if p and os.path.exists(p):
-            return p
-    return None
 
 
 class Derp(Net):

@@ -6,14 +6,11 @@
  */
 
 #include <sys/types.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
-#include <errno.h>
 #include <string.h>
 
 #include "crypto.h"
-#include "link.h"
+#include "linkio.h"
 #include "log.h"
 #include "relays.h"
 #include "state.h"
@@ -36,20 +33,9 @@ static struct {
 void
 crypto_flush(void)
 {
-	struct iovec	 iov[2];
-	struct msghdr	 m;
-
 	if (train.len == 0)
 		return;
-	memset(&m, 0, sizeof(m));
-	iov[0].iov_base = &train.hdr;
-	iov[0].iov_len = sizeof(train.hdr);
-	iov[1].iov_base = train.data;
-	iov[1].iov_len = train.len;
-	m.msg_iov = iov;
-	m.msg_iovlen = 2;
-	if (link_fd == -1 || sendmsg(link_fd, &m, MSG_NOSIGNAL |
-	    MSG_DONTWAIT) == -1)
+	if (link_send(link_fd, &train.hdr, train.data, train.len) == -1)
 		de.count.relay_drop_crypto += train.n;
 	train.len = 0;
 	train.n = 0;
@@ -82,35 +68,16 @@ readable(evutil_socket_t fd, short what, void *arg)
 {
 	static uint8_t	 buf[LINK_DATA_MAX];
 	struct link_hdr	 hdr;
-	struct iovec	 iov[2];
-	struct msghdr	 m;
-	ssize_t		 n;
+	ssize_t		 n = 0;
 	int		 i;
 
 	(void)what;
 	(void)arg;
-	for (i = 0; i < ROUNDS; i++) {
-		memset(&m, 0, sizeof(m));
-		iov[0].iov_base = &hdr;
-		iov[0].iov_len = sizeof(hdr);
-		iov[1].iov_base = buf;
-		iov[1].iov_len = sizeof(buf);
-		m.msg_iov = iov;
-		m.msg_iovlen = 2;
-		n = recvmsg(fd, &m, MSG_DONTWAIT);
-		if (n == -1 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (n <= 0) {
-			/* the crypto engine is gone; so is this one soon */
-			event_del(link_ev);
-			return;
-		}
-		if ((size_t)n <= sizeof(hdr) || m.msg_flags & MSG_TRUNC ||
-		    hdr.segment == 0)
-			fatalx("crypto sent a malformed train");
-		relays_send(hdr.key, hdr.via, buf, (size_t)n - sizeof(hdr),
-		    hdr.segment);
-	}
+	for (i = 0; i < ROUNDS && (n = link_recv(fd, &hdr, buf)) > 0; i++)
+		relays_send(hdr.key, hdr.via, buf, (size_t)n, hdr.segment);
+	/* the crypto engine is gone; so is this one soon */
+	if (n == -1)
+		event_del(link_ev);
 }
 
 void

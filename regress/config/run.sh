@@ -68,6 +68,19 @@ for x in find 64:ff9b::/96 2001:db8::/32 2001:db8:1:2::/64; do
 	$d -nv -f "$t/c" 2>/dev/null | grep -q "^egress nat64 $x$" && ok ||
 	    bad "egress nat64 $x -nv"
 done
+for x in 90 90s 30m 6h 1d; do
+	printf 'private key "%s"\negress source { 10.0.0.1, ::1 } rotate %s\n' \
+	    "$K" $x >"$t/c"
+	good "egress rotate $x"
+done
+$d -nv -f "$t/c" 2>/dev/null |
+    grep -q '^egress source { 10.0.0.1 ::1 } rotate 86400s$' && ok ||
+    bad "egress rotate -nv"
+for x in 0 -1 6w h 9999d; do
+	printf 'private key "%s"\negress source { 10.0.0.1 } rotate "%s"\n' \
+	    "$K" $x >"$t/c"
+	refused "egress rotate $x" 'with s, m, h or d'
+done
 for x in 10.0.0.0/8 2001:db8::/44 2001:db8::/80 what; do
 	printf 'private key "%s"\negress nat64 "%s"\n' "$K" $x >"$t/c"
 	refused "egress nat64 $x" 'find, or a prefix of RFC 6052'

@@ -480,6 +480,13 @@ def test_egress(n):
         for h, want in ((SERVER4, '192.0.2.77'), (SERVER6, '2001:db8::77')):
             got = n.call('c', comes_from, h)
             check(got == (want, want), h, got)
+        # one after the other
+        n.ip('g', 'addr', 'add', '192.0.2.78/24', 'dev', 'e1')
+        n.use('egress source { 192.0.2.77 192.0.2.78 } rotate 1s')
+        seen = set()
+        wait_for(lambda: seen.add(n.call('c', comes_from, SERVER4)[0]) or
+                 seen == {'192.0.2.77', '192.0.2.78'}, 10, 'both')
+        n.ip('g', 'addr', 'del', '192.0.2.78/24', 'dev', 'e1')
         # a peer's own instead of everybody's
         n.use('egress none', 'egress source 192.0.2.77')
         got = n.call('c', comes_from, SERVER4)

@@ -101,6 +101,7 @@ static void	 egress_begin(struct conf_egress *, char *);
 static int	 egress_word(char *);
 static int	 egress_nat64(char *);
 static int	 egress_source(char *, int);
+static int	 get_seconds(char *, uint32_t *);
 static int	 get_time(char *, int64_t *);
 static int	 get_number(int64_t, int64_t, int64_t, const char *);
 static int	 set_number(enum directive_block, const char *, int64_t);
@@ -610,7 +611,14 @@ egress		: STRING		{
 			if (egress_source($1, 1) == -1)
 				YYERROR;
 		}
-		    optnl sources '}'
+		    optnl sources '}' rotation
+		;
+
+rotation	: /* empty */
+		| ROTATE string		{
+			if (get_seconds($2, &egress->rotate) == -1)
+				YYERROR;
+		}
 		;
 
 sources		: sourceaddr optnl
@@ -1758,6 +1766,7 @@ egress_source(char *s, int word)
 	}
 	if (word) {
 		egress->nsources = 0;
+		egress->rotate = 0;
 		return (0);
 	}
 	if (egress->nsources == MAX_SOURCES) {
@@ -1777,6 +1786,28 @@ get_rate(char *s, uint64_t *v)
 	if (*v >= RATE_MIN)
 		return (0);
 	yyerror("rate: at least %d bits a second", RATE_MIN);
+	return (-1);
+}
+
+/* Seconds, or minutes, hours, days with a letter.  Takes the string. */
+static int
+get_seconds(char *s, uint32_t *v)
+{
+	static const char	 units[] = "smhd";
+	static const uint32_t	 scale[] = { 1, 60, 3600, 86400 };
+	const char		*u, *errstr = NULL;
+	size_t			 n = strlen(s);
+	uint32_t		 by = 1;
+
+	if (n > 1 && (u = strchr(units, s[n - 1])) != NULL) {
+		by = scale[u - units];
+		s[n - 1] = '\0';
+	}
+	*v = (uint32_t)strtonum(s, 1, 365 * 86400 / by, &errstr) * by;
+	free(s);
+	if (errstr == NULL)
+		return (0);
+	yyerror("rotate: seconds, or a number with s, m, h or d");
 	return (-1);
 }
 

@@ -49,7 +49,10 @@ print_egress(const struct conf_egress *e, const char *ifname,
 		for (i = 0; i < e->nsources; i++)
 			printf(" %s", ipaddr_str(&e->source[i], buf,
 			    sizeof(buf)));
-		printf(" }\n");
+		printf(" }");
+		if (e->rotate != 0)
+			printf(" rotate %us", e->rotate);
+		printf("\n");
 	}
 	if (*ifname != '\0') {
 		printf("%segress interface ", indent);

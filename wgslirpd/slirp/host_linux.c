@@ -171,6 +171,7 @@ set_egress(int fd, const struct flow *f, uint8_t af)
 	struct sockaddr_storage		 ss;
 	socklen_t			 len;
 	uint32_t			 n = 0, ifindex;
+	uint64_t			 turn;
 	int				 i;
 
 	if (f->peer->egress.set)
@@ -198,7 +199,10 @@ set_egress(int fd, const struct flow *f, uint8_t af)
 		errno = ENETUNREACH;
 		return (-1);
 	}
-	len = sa_make(&ss, mine[f->peer->id % n], 0);
+	/* each peer has another one, and may change it from time to time */
+	turn = e->rotate == 0 ? 0 :
+	    MONO_TO_SEC(engine->now) / e->rotate;
+	len = sa_make(&ss, mine[(f->peer->id + turn) % n], 0);
 	if (bind(fd, (struct sockaddr *)&ss, len) == -1) {
 		errno = ENETUNREACH;
 		return (-1);

@@ -535,6 +535,10 @@ def test_nat64(n):
         check(e == 'ECONNREFUSED', e)
         flows = [f['destination'] for f in n.ctlj('show', 'flows')['flows']]
         check(not any('64:ff9b' in f for f in flows), flows)
+        # a mapping lives no longer than the way that it has
+        end = n.begin_ready('c', talks, SERVER4)
+        n.use()
+        check(end() != 'all', 'it goes on, somewhere')
         # the resolver of the test knows the prefix, and has IPv4 alone
         n.ip('g', 'addr', 'add', '192.0.2.1/24', 'dev', 'e1')
         n.stop()
@@ -551,6 +555,21 @@ def test_nat64(n):
         n.stop()
         n.start()
         n.client_set()
+
+
+def talks(host, ready):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(0.5)
+        for i in range(20):
+            s.sendto(b'x%d' % i, (host, server.UDP))
+            try:
+                s.recv(10)
+            except OSError:
+                return i
+            if i == 2:
+                ready()
+            time.sleep(0.1)
+    return 'all'
 
 
 def udp_error(host, port):
@@ -812,6 +831,12 @@ def test_dns_forward(n):
     check(where('acorp.test') == (True, False), 'another')
     check(where('x.deep.corp.test') == (True, False), 'the longer one')
     check(where('host.test') == (True, False), 'any')
+    # a mistake leaves nothing behind for the next reload
+    n.write_conf(n.conf('dns listen upstream { %s }\n'
+                        'dns forward "corp.test" to "bogus"\n' % SERVER4))
+    check(n.ctl('reload', ok=False).returncode == 1, 'a mistake')
+    n.use('dns listen upstream { %s }\n' % SERVER4)
+    check(where('c.corp.test') == (True, False), 'no domain')
     n.use('dns listen upstream { %s }' % SERVER4)
     check(where('b.corp.test') == (True, False), 'not any more')
     n.use()

@@ -537,9 +537,10 @@ hosts(void **state)
 static char	 seen[512];
 
 static void
-see(const char *name, int domain)
+see(const char *name, enum blocklist_what what)
 {
-	strlcat(seen, domain ? "+" : "=", sizeof(seen));
+	strlcat(seen, what == BLOCKLIST_DOMAIN ? "+" : what ==
+	    BLOCKLIST_NAME ? "=" : "-", sizeof(seen));
 	strlcat(seen, name, sizeof(seen));
 }
 
@@ -560,7 +561,9 @@ test_block_lines(void **state)
 		{ "ads.example   # why", 1, "+ads.example" },
 		{ "*.ads.example", 1, "+ads.example" },
 		{ "||ads.example^", 1, "+ads.example" },
-		{ "||ads.example^$third-party", 1, "+ads.example" },
+		{ "||ads.example^$third-party", -1, "" },
+		{ "||ads.example^*/x", -1, "" },
+		{ "||ads.example^$important", 1, "+ads.example" },
 		{ "||ads example^", -1, "" },
 		{ "0.0.0.0 a.example", 1, "=a.example" },
 		{ "127.0.0.1\ta.example  B.example", 2,
@@ -573,7 +576,7 @@ test_block_lines(void **state)
 		{ ".", -1, "" },
 		{ "caf\xc3\xa9.example", -1, "" },
 		{ "a_b-c.example", 1, "+a_b-c.example" },
-		{ "@@||ok.example^", -1, "" }
+		{ "@@||ok.example^", 1, "-ok.example" }
 	};
 	char	 line[600];
 	size_t	 i;
@@ -620,7 +623,7 @@ test_block_lookup(void **state)
 	}
 	/* the last line has no end */
 	assert_int_equal(write(fd, "last.example", 12), 12);
-	blocklist_file(fd, 0);
+	blocklist_file(dup(fd), 0, (uint64_t)lseek(fd, 0, SEEK_CUR));
 	while (blocklist_load())
 		/* what is not committed decides nothing */
 		assert_false(blocklist_has("ads.example"));
@@ -642,6 +645,14 @@ test_block_lookup(void **state)
 	}
 	assert_false(blocklist_has("h50000.hosts.example"));
 	assert_false(blocklist_has(""));
+	/* a list that became shorter changes nothing */
+	blocklist_file(fd, 0, 5000000);
+	assert_int_equal(ftruncate(fd, 100), 0);
+	while (blocklist_load())
+		continue;
+	blocklist_commit();
+	assert_int_equal(blocklist_size(), 50003);
+	assert_true(blocklist_has("h7.hosts.example"));
 	while (blocklist_load())
 		continue;
 	blocklist_commit();

@@ -82,7 +82,8 @@ heard(const struct relay *r, const uint8_t key[KEY_LEN], mono_t now)
 			    NULL;
 
 	if (t->relay != r->number && before != NULL &&
-	    before->state == RELAY_UP && now - t->heard < ROUTE_HOLD)
+	    before->state == RELAY_UP &&
+	    (now < t->heard || now - t->heard < ROUTE_HOLD))
 		return;
 	route_heard(t, r->number, now);
 }

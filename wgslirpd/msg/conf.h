@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "addr.h"
+#include "dnsconf.h"
 #include "key.h"
 #include "msg.h"
 #include "relayconf.h"
@@ -223,18 +224,6 @@ struct upstream {
 	uint32_t	 scope;		/* of a link-local address */
 	uint16_t	 port;
 	uint16_t	 zone;		/* 0: for all names; else the n-th */
-};
-
-/* Names for which there are upstreams of their own. */
-#define MAX_ZONES	16
-struct zone_msg {
-	char		 name[HOST_NAME_LEN];	/* lower case */
-};
-
-/* A name that guests are not told, or are in spite of a list. */
-struct block_msg {
-	uint32_t	 allow;
-	char		 name[HOST_NAME_LEN];	/* lower case */
 };
 
 /* A name of the tunnel, without its domain. */

@@ -99,7 +99,7 @@ enum proc_id {
 	M(IMSG_CONF_UPSTREAM, sizeof(struct upstream), TO_SLIRP, NO_FD) \
 	M(IMSG_CONF_ZONE, sizeof(struct zone_msg), TO_SLIRP, NO_FD) \
 	M(IMSG_CONF_BLOCK, sizeof(struct block_msg), TO_SLIRP, NO_FD) \
-	M(IMSG_CONF_BLOCK_FILE, sizeof(uint32_t),	/* 1: to allow */ \
+	M(IMSG_CONF_BLOCK_FILE, sizeof(struct block_file), \
 	    TO_SLIRP, WITH_FD) \
 	M(IMSG_CONF_NAME, sizeof(struct name_msg), TO_SLIRP, NO_FD) \
 	M(IMSG_CONF_RESOLVE, sizeof(struct resolve_msg), TO_SLIRP, NO_FD) \

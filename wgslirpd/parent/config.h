@@ -83,6 +83,7 @@ struct conf_block {
 	TAILQ_ENTRY(conf_block)		 entry;
 	int				 allow;
 	int				 fd;		/* of a file, or -1 */
+	uint64_t			 size;		/* of that */
 	char				*what;		/* its name, or a name */
 };
 TAILQ_HEAD(conf_blocks, conf_block);

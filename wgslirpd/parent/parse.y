@@ -43,6 +43,7 @@ STAILQ_HEAD(items, item);
 
 #define RATE_MIN	8000
 #define MAX_GIVEN	64
+#define MAX_LISTS	64	/* files of names */
 
 #define PART_QUICK	0x01
 #define PART_LOG	0x02
@@ -370,7 +371,8 @@ main		: LISTEN ON STRING lport	{
 			if (option_end() == -1)
 				YYERROR;
 		}
-		| DNS LISTEN dnsopts	{ conf->g.dns = 1; }
+		| DNS LISTEN		{ zone = 0; }
+		    dnsopts		{ conf->g.dns = 1; }
 		| DNS BLOCK blocked
 		| DNS BLOCK FILE_ STRING	{
 			if (dns_file($4, 0) == -1)
@@ -1553,9 +1555,17 @@ dns_file(char *path, int allow)
 {
 	struct conf_block	*b;
 	struct stat		 st;
-	int			 fd;
+	int			 fd, n = 0;
 
 	lex_note_path(path);
+	TAILQ_FOREACH(b, &conf->blocks, entry)
+		n += b->fd != -1;
+	if (n == MAX_LISTS) {
+		yyerror("dns block, dns allow: more than %d files",
+		    MAX_LISTS);
+		free(path);
+		return (-1);
+	}
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1 ||
 	    fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
 		yyerror("%s: %s", path, fd == -1 ? strerror(errno) :
@@ -1569,6 +1579,7 @@ dns_file(char *path, int allow)
 		fatal(NULL);
 	b->allow = allow;
 	b->fd = fd;
+	b->size = (uint64_t)st.st_size;
 	b->what = path;
 	TAILQ_INSERT_TAIL(&conf->blocks, b, entry);
 	return (0);
@@ -2151,6 +2162,7 @@ parse_config(const char *path, int check_only)
 	c = conf = directive_config();
 	conf->check_only = check_only;
 	memset(given, 0, sizeof(given));
+	zone = 0;
 	if (lex_begin(path, NULL, &vocabulary) == 0)
 		yyparse();
 	bad = lex_end(&last);
@@ -2188,6 +2200,7 @@ parse_text(struct config *c, const char *name, const char *text)
 	if (*text == '\0')
 		return (0);
 	conf = c;
+	zone = 0;
 	if (lex_begin(name, text, &vocabulary) == 0)
 		yyparse();
 	bad = lex_end(&last);

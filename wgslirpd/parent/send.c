@@ -96,17 +96,19 @@ config_blocks_send(const struct config *c, struct imsgev *slirp)
 {
 	const struct conf_block	*b;
 	struct block_msg	 m;
-	uint32_t		 allow;
+	struct block_file	 f;
 
 	TAILQ_FOREACH(b, &c->blocks, entry) {
-		allow = b->allow != 0;
 		if (b->fd != -1) {
-			send_file(slirp, IMSG_CONF_BLOCK_FILE, b->fd, &allow,
-			    sizeof(allow));
+			memset(&f, 0, sizeof(f));
+			f.allow = b->allow != 0;
+			f.size = b->size;
+			send_file(slirp, IMSG_CONF_BLOCK_FILE, b->fd, &f,
+			    sizeof(f));
 			continue;
 		}
 		memset(&m, 0, sizeof(m));
-		m.allow = allow;
+		m.allow = b->allow != 0;
 		strlcpy(m.name, b->what, sizeof(m.name));
 		imsgev_must(slirp, IMSG_CONF_BLOCK, 0, -1, &m, sizeof(m));
 	}

@@ -4,6 +4,7 @@
 #include <sys/queue.h>
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,6 +39,7 @@ struct file {
 	int			 fd;
 	int			 allow;
 	off_t			 off;
+	uint64_t		 size;		/* when it was opened */
 	size_t			 odd;		/* lines that are none */
 };
 
@@ -47,6 +49,7 @@ static STAILQ_HEAD(, chunk)	 chunks = STAILQ_HEAD_INITIALIZER(chunks);
 static STAILQ_HEAD(, file)	 files = STAILQ_HEAD_INITIALIZER(files);
 static size_t			 nstaged;
 static int			 too_many;
+static int			 failed;	/* it is not whole */
 static int			 allow;		/* of the file being read */
 
 static uint64_t
@@ -90,7 +93,7 @@ blocklist_line(char *line, blocklist_fn *fn)
 {
 	struct ipaddr	 a;
 	char		*w, *end;
-	int		 n = 0, hosts;
+	int		 n = 0, hosts, exception;
 
 	line[strcspn(line, "#\r\n")] = '\0';
 	while (isspace((unsigned char)*line))
@@ -98,12 +101,20 @@ blocklist_line(char *line, blocklist_fn *fn)
 	/* remarks and heads of the lists of browsers */
 	if (*line == '!' || *line == '[' || *line == '\0')
 		return (0);
+	exception = strncmp(line, "@@||", 4) == 0;
+	if (exception)
+		line += 2;
 	if (strncmp(line, "||", 2) == 0 && (end = strchr(line, '^')) !=
 	    NULL) {
-		*end = '\0';
+		/* what is for some pages only is not for a name */
+		*end++ = '\0';
+		if (end[strspn(end, " \t")] != '\0' &&
+		    strcmp(end, "$important") != 0)
+			return (-1);
 		if (!name_ok(line += 2))
 			return (-1);
-		fn(line, 1);
+		fn(line, exception ? BLOCKLIST_EXCEPTION :
+		    BLOCKLIST_DOMAIN);
 		return (1);
 	}
 	end = line + strcspn(line, " \t");
@@ -122,13 +133,13 @@ blocklist_line(char *line, blocklist_fn *fn)
 			line += 2;
 		if (!name_ok(line))
 			return (-1);
-		fn(line, 1);
+		fn(line, BLOCKLIST_DOMAIN);
 		return (1);
 	}
 	while ((w = strsep(&end, " \t")) != NULL) {
 		if (*w == '\0' || !name_ok(w) || strchr(w, '.') == NULL)
 			continue;	/* localhost, broadcasthost */
-		fn(w, 0);
+		fn(w, BLOCKLIST_NAME);
 		n++;
 	}
 	return (n);
@@ -144,8 +155,10 @@ stage_hash(uint64_t h)
 		return;
 	}
 	if (c == NULL || c->n == ENTRIES) {
-		if ((c = malloc(sizeof(*c))) == NULL)
-			fatal(NULL);
+		if ((c = malloc(sizeof(*c))) == NULL) {
+			too_many = 1;
+			return;
+		}
 		c->n = 0;
 		STAILQ_INSERT_TAIL(&chunks, c, entry);
 	}
@@ -162,14 +175,16 @@ blocklist_stage(enum blocklist_kind kind, const char *name)
 }
 
 static void
-stage_name(const char *name, int domain)
+stage_name(const char *name, enum blocklist_what what)
 {
-	stage_hash(hash(allow ? (domain ? ALLOW_DOMAIN : ALLOW_NAME) :
-	    domain ? BLOCK_DOMAIN : BLOCK_NAME, name));
+	int	 pass = allow || what == BLOCKLIST_EXCEPTION;
+
+	stage_hash(hash(what == BLOCKLIST_NAME ? (pass ? ALLOW_NAME :
+	    BLOCK_NAME) : pass ? ALLOW_DOMAIN : BLOCK_DOMAIN, name));
 }
 
 void
-blocklist_file(int fd, int is_allow)
+blocklist_file(int fd, int is_allow, uint64_t size)
 {
 	struct file	*f;
 
@@ -179,6 +194,7 @@ blocklist_file(int fd, int is_allow)
 		arc4random_buf(&hashkey, sizeof(hashkey));
 	f->fd = fd;
 	f->allow = is_allow;
+	f->size = size;
 	STAILQ_INSERT_TAIL(&files, f, entry);
 }
 
@@ -192,8 +208,15 @@ read_portion(struct file *f)
 	int		 last;
 
 	n = pread(f->fd, buf, PORTION, f->off);
-	if (n <= 0)
+	if (n <= 0) {
+		if (n == -1 || (uint64_t)f->off < f->size) {
+			log_warnx("dns %s: a file could not be read: %s",
+			    f->allow ? "allow" : "block", n == -1 ?
+			    strerror(errno) : "it became shorter");
+			failed = 1;
+		}
 		return (0);
+	}
 	last = n < PORTION;
 	buf[n] = '\0';
 	stop = memrchr(buf, '\n', (size_t)n);
@@ -226,6 +249,17 @@ insert(struct table *t, uint64_t h)
 	t->n++;
 }
 
+static void
+drop_chunks(void)
+{
+	struct chunk	*c;
+
+	while ((c = STAILQ_FIRST(&chunks)) != NULL) {
+		STAILQ_REMOVE_HEAD(&chunks, entry);
+		free(c);
+	}
+}
+
 int
 blocklist_load(void)
 {
@@ -245,16 +279,20 @@ blocklist_load(void)
 		return (1);
 	}
 	if (too_many)
-		log_warnx("dns block: more than %u names; the rest is not "
-		    "taken", MAX_ENTRIES);
+		log_warnx("dns block: too many names; %zu are taken",
+		    nstaged);
 	too_many = 0;
 	if (nstaged == 0)
 		return (0);
 	if (next.v == NULL) {
 		for (size = 64; size < nstaged + nstaged / 2; size *= 2)
 			continue;
-		if ((next.v = calloc(size, sizeof(*next.v))) == NULL)
-			fatal(NULL);
+		if ((next.v = calloc(size, sizeof(*next.v))) == NULL) {
+			log_warn("dns block");
+			failed = 1;
+			drop_chunks();
+			return (0);
+		}
 		next.mask = size - 1;
 	}
 	if ((c = STAILQ_FIRST(&chunks)) == NULL)
@@ -269,10 +307,17 @@ blocklist_load(void)
 void
 blocklist_commit(void)
 {
-	free(table.v);
-	table = next;
+	/* half a list is no better than the one before */
+	if (failed && table.n > next.n) {
+		log_warnx("dns block: the lists stay as they were");
+		free(next.v);
+	} else {
+		free(table.v);
+		table = next;
+	}
 	memset(&next, 0, sizeof(next));
 	nstaged = 0;
+	failed = 0;
 	if (table.n > 0)
 		log_debug("dns block: %zu entries", table.n);
 }

@@ -113,7 +113,7 @@ slirp_config_commit(void)
 	s->conf.ttl = global.ttl;
 	s->conf.egress = global.egress;
 	health_commit(&global.health);
-	nat64_commit(&global);
+	nat64_commit(s, &global);
 	hostsock_offload(global.offload);
 	hostsock_options(&s->conf.tcp);
 	s->conf.udp_timeout = MONO_SEC(global.udp_timeout);
@@ -262,7 +262,7 @@ slirp_config_stage(struct imsg *imsg)
 	struct name_msg		 name;
 	struct zone_msg		 zone;
 	struct block_msg	 block;
-	uint32_t		 allow;
+	struct block_file	 file;
 
 	switch (imsg_get_type(imsg)) {
 	case IMSG_CONF_PEER:
@@ -336,8 +336,9 @@ slirp_config_stage(struct imsg *imsg)
 		    block.name);
 		break;
 	case IMSG_CONF_BLOCK_FILE:
-		imsg_is(imsg, &allow, sizeof(allow));
-		blocklist_file(imsg_take_fd(imsg), allow != 0);
+		imsg_is(imsg, &file, sizeof(file));
+		blocklist_file(imsg_take_fd(imsg), file.allow != 0,
+		    file.size);
 		break;
 	case IMSG_CONF_UPSTREAM:
 		imsg_is(imsg, &up, sizeof(up));

@@ -289,7 +289,7 @@ family(const struct flow *f, uint8_t af)
 	return (f->via64 ? 6 : af);
 }
 
-/* Where to send for a flow. */
+/* Where to send for a flow; 0, with errno: nowhere. */
 static socklen_t
 make_dst(const struct flow *f, struct sockaddr_storage *ss,
     const struct ipaddr *dst, uint16_t port)
@@ -298,7 +298,12 @@ make_dst(const struct flow *f, struct sockaddr_storage *ss,
 
 	if (!f->via64)
 		return (sa_make(ss, dst, port));
+	errno = ENETUNREACH;
+	if (!nat64_on())
+		return (0);
 	nat64_to(&a, dst);
+	if (nat64_closed(&a))
+		return (0);
 	return (sa_make(ss, &a, port));
 }
 
@@ -330,8 +335,8 @@ host_tcp_open(void *arg, struct flow *f, int ttl)
 	}
 	len = make_dst(f, &ss, f->target == TARGET_LOOPBACK ?
 	    policy_loopback(f->dst.af) : &f->dst, f->dport);
-	if (connect(fd, (struct sockaddr *)&ss, len) == -1 &&
-	    errno != EINPROGRESS) {
+	if (len == 0 || (connect(fd, (struct sockaddr *)&ss, len) == -1 &&
+	    errno != EINPROGRESS)) {
 		save_errno = errno;
 		close(fd);
 		errno = save_errno;
@@ -650,7 +655,8 @@ host_sendto(void *arg, struct flow *f, const struct ipaddr *dst,
 	memset(&m, 0, sizeof(m));
 	memset(control, 0, sizeof(control));
 	m.msg_name = &ss;
-	m.msg_namelen = make_dst(f, &ss, dst, port);
+	if ((m.msg_namelen = make_dst(f, &ss, dst, port)) == 0)
+		return (-1);
 	m.msg_iov = (struct iovec *)(uintptr_t)iov;
 	m.msg_iovlen = (size_t)n;
 	m.msg_control = control;
@@ -700,11 +706,9 @@ host_recvfrom(void *arg, struct flow *f, const struct iovec *iov, int n,
 		return (-1);
 	memset(o, 0, sizeof(*o));
 	(void)ipaddr_from_sa(from, (struct sockaddr *)&ss);
-	/* who is no IPv4 host was not sent to */
-	if (f->via64 && nat64_from(from, from) == -1) {
-		errno = EAGAIN;
-		return (-1);
-	}
+	/* who is no IPv4 host is a stranger, by his family */
+	if (f->via64)
+		(void)nat64_from(from, from);
 	*port = sa_port((struct sockaddr *)&ss);
 	for (c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c)) {
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)

@@ -60,6 +60,7 @@ static struct upstream		 staged[(MAX_ZONES + 1) * MAX_UPSTREAMS];
 static int			 nstaged;
 static struct zone_msg		 zones[MAX_ZONES], staged_zones[MAX_ZONES];
 static int			 nzones, nstaged_zones;
+static int			 nguests;	/* questions under way */
 static TAILQ_HEAD(, query)	 queries = TAILQ_HEAD_INITIALIZER(queries);
 
 static struct set {
@@ -105,6 +106,7 @@ query_done(struct query *x, const uint8_t *msg, size_t len)
 	query_stop(x);
 	TAILQ_REMOVE(&queries, x, entry);
 	sets[x->set].nqueries--;
+	nguests -= is_guests(x->set);
 	fds_give();
 	if (msg == NULL && is_guests(x->set))
 		engine->count.dns_failed++;
@@ -308,7 +310,8 @@ query_new(enum upstream_set which, const struct dns_question *q)
 	struct set	*set = &sets[which];
 	struct query	*x;
 
-	if (set->nqueries >= MAX_QUERIES || set->nupstreams == 0 ||
+	if ((is_guests(which) ? nguests : set->nqueries) >= MAX_QUERIES ||
+	    set->nupstreams == 0 ||
 	    fds_take() == -1)
 		return (NULL);
 	if ((x = calloc(1, sizeof(*x))) == NULL) {
@@ -327,6 +330,7 @@ query_new(enum upstream_set which, const struct dns_question *q)
 	STAILQ_INIT(&x->waiters);
 	TAILQ_INSERT_TAIL(&queries, x, entry);
 	set->nqueries++;
+	nguests += is_guests(which);
 	if (is_guests(which))
 		engine->count.dns_forwarded++;
 	query_send(x);
@@ -414,7 +418,7 @@ upstream_ask(enum upstream_set set, const struct dns_question *q, int udp,
 int
 upstream_room(void)
 {
-	return (MAX_QUERIES - sets[UPSTREAM_GUESTS].nqueries);
+	return (MAX_QUERIES - nguests);
 }
 
 /* The host's resolvers, for its own names, are these n. */

@@ -73,13 +73,16 @@ static int
 translated4(const struct slirp *s, const struct ipaddr *ip,
     struct ipaddr *out)
 {
-	uint8_t	 v4[4];
-	size_t	 i, k, at;
+	const struct ipprefix	*p;
+	uint8_t			 v4[4];
+	size_t			 i, k, at;
 
-	for (i = 0; i < s->conf.nnat64; i++) {
-		if (!ipprefix_match(&s->conf.nat64[i], ip))
+	for (i = 0; i <= s->conf.nnat64; i++) {
+		p = i < s->conf.nnat64 ? &s->conf.nat64[i] :
+		    &s->conf.translator;
+		if (p->len == 0 || !ipprefix_match(p, ip))
 			continue;
-		for (k = 0, at = s->conf.nat64[i].len / 8; k < 4; at++)
+		for (k = 0, at = p->len / 8; k < 4; at++)
 			if (at != 8)	/* which is always zero */
 				v4[k++] = ip->a[at];
 		ipaddr_from4(out, v4);

@@ -51,6 +51,7 @@ struct slirp_conf {
 	size_t		 naddrs;
 	struct ipprefix	 nat64[MAX_NAT64];	/* RFC 6052 */
 	size_t		 nnat64;
+	struct ipprefix	 translator;	/* of egress nat64; len 0: none */
 	struct rule	*rules;
 	struct rule_info	*rule_info;	/* as many; NULL in tests */
 	size_t		 nrules;

@@ -47,7 +47,7 @@ enum uapi_mode {
 struct conf_egress {
 	struct ipaddr	 source[MAX_SOURCES];
 	uint32_t	 ifindex;
-	uint32_t	 rotate;	/* seconds with one of them, 0: always */
+	uint32_t	 rotate;	/* seconds with one, 0: always */
 	uint8_t		 nsources;
 	uint8_t		 set;		/* of a peer: instead of everybody's */
 	uint8_t		 none;

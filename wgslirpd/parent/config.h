@@ -84,7 +84,7 @@ struct conf_block {
 	int				 allow;
 	int				 fd;		/* of a file, or -1 */
 	uint64_t			 size;		/* of that */
-	char				*what;		/* its name, or a name */
+	char				*what;		/* its path, or a name */
 };
 TAILQ_HEAD(conf_blocks, conf_block);
 

@@ -14,7 +14,7 @@
 #include "proc.h"
 
 #define KNOWN_NAME	"ipv4only.arpa"	/* RFC 7050 */
-#define AGAIN_FOUND	3600		/* seconds until it is looked for again */
+#define AGAIN_FOUND	3600		/* seconds until the next look */
 #define AGAIN_MISSING	30
 
 static struct slirp	*engine;

@@ -117,7 +117,8 @@ def command(t, what, line):
                            capture_output=True, text=True, timeout=20,
                            input=key() + '\n', cwd=t)
         check(what, r.returncode == 0 or 'is wgslirpd running' in r.stderr or
-              'No such file' in r.stderr, line, r.stderr)
+              'No such file' in r.stderr or 'Permission denied' in r.stderr,
+              line, r.stderr)
 
 
 def words(t):

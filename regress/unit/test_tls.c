@@ -276,7 +276,19 @@ test_key_updates(void **state)
 	server_free(&s);
 }
 
-/* Every byte of the server's first flight is wrong once. */
+/* Is this byte the version of a record, which says nothing (RFC 8446 5.1)? */
+static int
+is_version(const uint8_t *p, int n, int at)
+{
+	int	 off;
+
+	for (off = 0; off + 5 <= n; off += 5 + (p[off + 3] << 8 | p[off + 4]))
+		if (at == off + 1 || at == off + 2)
+			return (1);
+	return (0);
+}
+
+/* Bytes of the server's first flight are wrong, one at a time. */
 static void
 test_wrong_bytes(void **state)
 {
@@ -300,7 +312,10 @@ test_wrong_bytes(void **state)
 		BIO_write(s.in, buf, (int)n);
 		SSL_do_handshake(s.ssl);
 		k = BIO_read(s.out, bad, sizeof(bad));
-		bad[i] ^= 0x41;
+		while (is_version(bad, k, i))
+			i++;
+		/* signatures differ in length: this one may be shorter */
+		bad[i < k ? i : k - 1] ^= 0x41;
 		tls_input(t, bad, (size_t)k);
 		assert_int_not_equal(tls_handshake(t), 1);
 		tls_free(t);

@@ -204,7 +204,8 @@ if [ -n "$long" ]; then
 	many=$!
 	# a DERP relay, which somebody else wrote
 	etc/setup derper out >"$t/log" 2>&1 ||
-	    echo "SKIP derp, with an honest relay: $(tail -n 1 "$t/log")"
+	    echo "SKIP derper, for which there is a stand-in:" \
+	    "$(tail -n 1 "$t/log")"
 	$python regress/e2e/derp.py >"$t/derp" 2>&1 &
 	derp=$!
 fi

@@ -79,6 +79,14 @@ class Derp(Net):
 
     def relay_up(self):
         log = self.path('derper.log')
+        if find_derper() is None:
+            open(log, 'w').close()
+            self.derper = self.spawn('r', [
+                sys.executable, HERE + '/derpfake.py', '443',
+                self.path(RELAY + '.crt'), self.path(RELAY + '.key')],
+                log=log)
+            wait_for(lambda: 'ready' in open(log).read(), what='a relay')
+            return
         self.derper = self.spawn('r', [
             find_derper(), '-a', ':443', '-http-port', '-1', '-stun=false',
             '-certmode', 'manual', '-certdir', self.dir, '-hostname', RELAY,
@@ -260,10 +268,10 @@ def held(ready):
     return 'all'
 
 
-def long_get(ready):
+def long_get(size, ready):
     import hashlib
     with dial(SERVER4, server.HTTP, 60) as s:
-        s.sendall(b'GET /300000000 HTTP/1.0\r\n\r\n')
+        s.sendall(b'GET /%d HTTP/1.0\r\n\r\n' % size)
         data = b''
         while b'\r\n\r\n' not in data:
             data += s.recv(4096)
@@ -273,7 +281,7 @@ def long_get(ready):
         while True:
             h.update(body)
             got += len(body)
-            if got >= 300000000:
+            if got >= size:
                 return got, h.hexdigest()
             body = s.recv(1 << 18)
             if not body:
@@ -282,13 +290,15 @@ def long_get(ready):
 
 def test_relay_restart(n):
     """The relay dies in the middle of a download, which goes on."""
-    end = n.begin_ready('c', long_get)
+    # the stand-in is slower by far
+    size = 300000000 if find_derper() else 2000000
+    end = n.begin_ready('c', long_get, size)
     time.sleep(0.3)
     n.relay_down()
     time.sleep(1)
     n.relay_up()
     got, digest = end()
-    check((got, digest) == (300000000, server.digest(300000000)), got)
+    check((got, digest) == (size, server.digest(size)), got)
 
 
 def test_unknown(n):
@@ -699,9 +709,7 @@ def main():
     enter()
     if find_derper() is None:
         print('derp: no derper (DERPER=, PATH, or etc/setup derper): '
-              'not tested with an honest relay')
-        print('0 passed, 0 failed')
-        return 0
+              'derpfake.py takes its place')
     n = Derp()
     n.client_conf_of = n.client_conf
     n.client_conf = lambda endpoint='127.0.0.1:51821', **kw: \

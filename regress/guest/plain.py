@@ -125,6 +125,9 @@ class Plain:
 
 
 def find_derper():
+    """The program; DERPER=none does without."""
+    if os.environ.get('DERPER') == 'none':
+        return None
     for p in (os.environ.get('DERPER'), shutil.which('derper'),
               TOP + '/out/derper'):
         if p and os.path.exists(p):

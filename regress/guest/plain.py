@@ -69,6 +69,10 @@ class Plain:
                               check=True).stdout.strip()
 
     def spawn(self, name, args, **kw):
+        """A process that lives until another one has its name, or the end."""
+        if name in self.procs and self.procs[name].poll() is None:
+            self.procs[name].kill()
+            self.procs[name].wait()
         with open(self.path(name + '.log'), 'w') as log:
             self.procs[name] = subprocess.Popen(
                 args, stdout=log, stderr=log, stdin=subprocess.DEVNULL,

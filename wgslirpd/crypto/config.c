@@ -56,7 +56,6 @@ crypto_config_drop_own_key(void)
 		wg_peer_remove(ce.dev, p);
 }
 
-/* Bring one peer to what the configuration says. */
 /*
  * Where it is at the relays, which is all there is if it has no endpoint, or
  * one whose name is not known yet.  Who is where the configuration had him, and
@@ -90,6 +89,7 @@ commit_relay(struct wg_peer *p, const struct conf_peer_msg *m)
 		p->ep = p->relayed;
 }
 
+/* Bring one peer to what the configuration says. */
 static void
 commit_peer(const struct conf_peer_msg *m, mono_t now)
 {

@@ -105,6 +105,11 @@ train_relay(void)
 
 	if (relay == NULL || relay(&t->ep, t->buf, t->len, t->segment) == -1)
 		ce.dev->count.wg_drop_relay += (uint64_t)t->count;
+	else {
+		ce.dev->count.wg_tx_datagrams += (uint64_t)t->count;
+		ce.dev->count.wg_tx_bytes += t->len;
+		ce.dev->count.wg_tx_batches++;
+	}
 	train_over();
 }
 

@@ -73,8 +73,11 @@ readable(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	(void)arg;
-	for (i = 0; i < ROUNDS && (n = link_recv(fd, &hdr, buf)) > 0; i++)
+	/* a train is as much as goes at once; a queue has room for four */
+	for (i = 0; i < ROUNDS && (n = link_recv(fd, &hdr, buf)) > 0; i++) {
 		relays_send(hdr.key, hdr.via, buf, (size_t)n, hdr.segment);
+		relays_flush();
+	}
 	/* the crypto engine is gone; so is this one soon */
 	if (n == -1)
 		event_del(link_ev);

@@ -57,6 +57,7 @@ struct port {
 	int			 fd;
 	struct event		*ev;
 	struct client		 client[CLIENTS];
+	int			 hit;		/* that was found last */
 	struct sockaddr_storage	 last;		/* who spoke last, */
 	mono_t			 last_at;	/* and when */
 	/* datagrams for clients, that are sent together */
@@ -81,29 +82,35 @@ index_at(const uint8_t *msg, size_t off)
 	return (v);
 }
 
+/* The client that was found last is the next one, too, mostly. */
 static struct client *
 by_own(struct port *p, uint32_t own)
 {
-	struct client	*c;
+	struct client	*c = &p->client[p->hit];
 
+	if (c->used != 0 && c->own == own)
+		return (c);
 	for (c = p->client; c < p->client + CLIENTS; c++)
-		if (c->used != 0 && c->own == own)
+		if (c->used != 0 && c->own == own) {
+			p->hit = (int)(c - p->client);
 			return (c);
+		}
 	return (NULL);
 }
 
+/* No session has the index 0 here: it stands for one without an answer. */
 static struct client *
 by_other(struct port *p, uint32_t other)
 {
-	static struct client	*last;
-	struct client		*c;
+	struct client	*c = &p->client[p->hit];
 
-	if (last >= p->client && last < p->client + CLIENTS &&
-	    last->used != 0 && last->other == other)
-		return (last);
+	if (other == 0)
+		return (NULL);
+	if (c->used != 0 && c->other == other)
+		return (c);
 	for (c = p->client; c < p->client + CLIENTS; c++)
 		if (c->used != 0 && c->other == other) {
-			last = c;
+			p->hit = (int)(c - p->client);
 			return (c);
 		}
 	return (NULL);
@@ -212,6 +219,7 @@ send_batch(struct port *p, const struct mmsghdr *m, int n,
 		note_client(p, buf[i], len, &from[i], now);
 		relays_send(p->s.key, LINK_ANY, buf[i], len, len);
 	}
+	relays_flush();
 }
 
 static void

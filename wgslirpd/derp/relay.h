@@ -80,10 +80,11 @@ struct relay {
 };
 
 /*
- * What a relay tells its owner, who must not call it, or free it, meanwhile.  input: a datagram from a key, which is not the
- * owner's to keep; gone: who has the key is not there; changed: it came up or
- * went down, or its round trip is known better; ended: a batch of input is
- * over; lost: its address may be another one by now.
+ * What a relay tells its owner, who must not call it, or free it, meanwhile.
+ * input: a datagram from a key, which is not the owner's to keep; gone: who has
+ * the key is not there; changed: it came up or went down, or its round trip is
+ * known better; ended: a batch of input is over; lost: its address may be
+ * another one by now.
  */
 struct relay_ops {
 	void	 (*input)(struct relay *, const uint8_t [KEY_LEN],

@@ -45,6 +45,7 @@ static struct relay	*best;
 static struct keys	 coming, may;
 static uint8_t		 last_key[KEY_LEN];	/* that was admitted */
 static int		 last_valid;
+static uint32_t		 waiting;	/* relays with something queued */
 static struct event	*chooser;
 static relays_fn	*input;
 static relays_over_fn	*over;
@@ -204,13 +205,14 @@ relays_init(relays_fn *fn, relays_over_fn *over_fn)
 static void
 stage_ca(int fd)
 {
-	struct staged	*s = &staged[nstaged - 1];
+	struct staged	*s;
 	size_t		 cap = 0;
 	ssize_t		 n = 1;
 	char		*p;
 
-	if (nstaged == 0 || s->pem != NULL)
+	if (nstaged == 0 || staged[nstaged - 1].pem != NULL)
 		bad_imsg("parent", IMSG_CONF_RELAY_CA);
+	s = &staged[nstaged - 1];
 	while (n > 0 && s->len < CA_MAX) {
 		if (s->len == cap) {
 			cap = cap == 0 ? 65536 : 2 * cap;
@@ -409,7 +411,18 @@ relays_send(const uint8_t key[KEY_LEN], unsigned int via,
 			relay_send(r, key, data, n, now);
 	}
 	if (r != NULL)
-		relay_flush(r);
+		waiting |= 1U << r->number;
+}
+
+void
+relays_flush(void)
+{
+	size_t	 i;
+
+	for (i = 0; i < ncurrent; i++)
+		if (waiting & 1U << i && relay[i] != NULL)
+			relay_flush(relay[i]);
+	waiting = 0;
 }
 
 int

@@ -16,7 +16,9 @@
  * relays_commit:	it is in force; relays that are the same stay connected
  * relays_input:	addresses of one, by the slirp engine
  * relays_send:		datagrams to a key, by a relay if it is up, or LINK_ANY:
- *			bytes, their length, that of each but the last
+ *			bytes, their length, that of each but the last; they go
+ *			with...
+ * relays_flush:	... what else was sent by then
  * relays_show:		the n-th one, for who asks; -1: there is none
  */
 typedef void	 relays_fn(const uint8_t [KEY_LEN], unsigned int,
@@ -30,6 +32,7 @@ void	 relays_commit(void);
 void	 relays_input(struct imsg *);
 void	 relays_send(const uint8_t [KEY_LEN], unsigned int,
 	    const uint8_t *, size_t, size_t);
+void	 relays_flush(void);
 int	 relays_show(uint64_t, struct ctl_entry *);
 
 #endif

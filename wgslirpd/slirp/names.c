@@ -74,14 +74,14 @@ note(const struct slirp_peer *p, const char *name, uint16_t type,
 			    "AAAA" : type == DNS_TYPE_PTR ? "PTR" : NULL;
 	char		 buf[16];
 
+	if (!log_questions && !p->dns_log)
+		return;
 	if (t == NULL) {
 		snprintf(buf, sizeof(buf), "TYPE%u", type);
 		t = buf;
 	}
 	tell("dns", p->name, "%s %s: %s", t, name, what);
-	if (log_questions || p->dns_log)
-		log_info("dns: peer \"%s\": %s %s: %s", p->name, t, name,
-		    what);
+	log_info("dns: peer \"%s\": %s %s: %s", p->name, t, name, what);
 }
 
 /* The answer about a name of a list; its length. */

@@ -56,14 +56,16 @@ use(const struct ipprefix *p)
 {
 	struct flow	*f;
 	uint64_t	 at = 0;
+	int		 other = memcmp(p, &prefix, sizeof(prefix)) != 0;
 
-	if (memcmp(p, &prefix, sizeof(prefix)) != 0)
-		while ((f = table_next(engine, &at)) != NULL)
-			if (f->via64)
-				flow_kill(engine, f);
 	prefix = *p;
-	/* whom guests may not reach, they may not reach by it either */
 	engine->conf.translator = prefix;
+	if (!other)
+		return;
+	while ((f = table_next(engine, &at)) != NULL)
+		if (f->via64)
+			flow_kill(engine, f);
+	/* whom guests may not reach, they may not reach by it either */
 	judge_closed(engine);
 }
 

@@ -526,24 +526,27 @@ def test_forged(n):
     n.gateway(n.gateway_conf(extra=n.derp_conf(
         'gw', url='https://%s:8443/forge-%s' % (
             RELAY, n.node['side'].split(':')[1]))))
+    wait_for(lambda: n.relays()[1]['state'] == 'up', 10, 'the forger')
     for _ in range(5):
         served(n, 5)
         time.sleep(0.3)
-    check(n.counter('relay_drop_queue') == 0, 'queued at the wrong one')
+    check(n.relays()[1]['detail'].endswith(', 0 to it'),
+          'sent to the wrong one', n.relays())
     n.gateway()
     served(n)
 
 
 def test_by_name(n):
     """Where UDP is tried first, and is dead, the relay is next."""
-    for name in ('client.test', 'nowhere.test'):
+    for name in ('client.test', 'nowhere.test', '10.9.0.2'):
         n.stop()
         n.start(n.gateway_conf(
             extra='forward tcp from 127.0.0.1 port 8088 to %s port 8089\n' %
             GUEST4, peer='endpoint "%s" port 51820\n'
             'persistent keepalive 1' % name),
             hosts={RELAY: '10.6.0.2', 'client.test': '10.9.0.2'})
-        wait_for(lambda: n.peer()['latest_handshake'] > 0, 30,
+        # one that the gateway began, and not the client
+        wait_for(lambda: n.counter('wg_rx_responses') > 0, 40,
                  'a handshake with ' + name)
         check(n.peer()['endpoint'] == n.node['side'], n.peer())
     # a reload that takes the relay away leaves the other way

@@ -201,9 +201,9 @@ def wrong_later(c, what, pk):
     elif what.startswith('forge-'):
         # in the name of somebody who is elsewhere
         forged = bytes.fromhex(what[6:])
-        for _ in range(3000):
-            c.send(frame(5, forged + b'\x04\0\0\0' + b'x' * 60))
-            time.sleep(0.002)
+        for _ in range(6000):
+            c.send(frame(5, forged + b'\x04\0\0\0' + b'x' * 60) * 20)
+            time.sleep(0.001)
     elif what == 'restart':
         c.send(frame(21, struct.pack('>II', 1500, 5000)))
         c.s.close()

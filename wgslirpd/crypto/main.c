@@ -157,25 +157,10 @@ start(void)
 	ce.started = 1;
 }
 
-static void
-take_pipe(struct imsg *imsg)
-{
-	uint32_t	 who;
-	int		 fd, r = -1;
-
-	imsg_is(imsg, &who, sizeof(who));
-	fd = imsg_take_fd(imsg);
-	if (who == PROC_CONTROL && ce.control.ev == NULL)
-		r = imsgev_init(&ce.control, fd, PROC_CONTROL,
-		    crypto_show_request, NULL);
-	else if (who == PROC_SLIRP && ce.slirp.ev == NULL)
-		r = imsgev_init(&ce.slirp, fd, PROC_SLIRP, endpoint_input,
-		    NULL);
-	if (r == -1)
-		fatalx("bad pipe");
-	imsgev_bound(who == PROC_CONTROL ? &ce.control : &ce.slirp,
-	    PROC_BACKLOG);
-}
+static const struct sibling	 siblings[] = {
+	{ PROC_CONTROL, &ce.control, crypto_show_request, PROC_BACKLOG },
+	{ PROC_SLIRP, &ce.slirp, endpoint_input, PROC_BACKLOG }
+};
 
 static void
 take_queue(struct imsg *imsg)
@@ -209,7 +194,8 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		exit(0);	/* the parent is gone */
 	switch (type = imsg_get_type(imsg)) {
 	case IMSG_PIPE:
-		take_pipe(imsg);
+		child_pipe(imsg, siblings, sizeof(siblings) /
+		    sizeof(siblings[0]));
 		break;
 	case IMSG_QUEUE:
 		take_queue(imsg);

@@ -94,24 +94,10 @@ slirp_msg(struct imsgev *iev, struct imsg *imsg)
 	relays_input(imsg);
 }
 
-static void
-take_pipe(struct imsg *imsg)
-{
-	uint32_t	 who;
-	int		 fd, r = -1;
-
-	imsg_is(imsg, &who, sizeof(who));
-	fd = imsg_take_fd(imsg);
-	if (who == PROC_CONTROL && de.control.ev == NULL)
-		r = imsgev_init(&de.control, fd, PROC_CONTROL, control_msg,
-		    NULL);
-	else if (who == PROC_SLIRP && de.slirp.ev == NULL)
-		r = imsgev_init(&de.slirp, fd, PROC_SLIRP, slirp_msg, NULL);
-	if (r == -1)
-		fatalx("bad pipe");
-	imsgev_bound(who == PROC_CONTROL ? &de.control : &de.slirp,
-	    PROC_BACKLOG);
-}
+static const struct sibling	 siblings[] = {
+	{ PROC_CONTROL, &de.control, control_msg, PROC_BACKLOG },
+	{ PROC_SLIRP, &de.slirp, slirp_msg, PROC_BACKLOG }
+};
 
 static void
 commit(void)
@@ -131,7 +117,8 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		exit(0);	/* the parent is gone */
 	switch (imsg_get_type(imsg)) {
 	case IMSG_PIPE:
-		take_pipe(imsg);
+		child_pipe(imsg, siblings, sizeof(siblings) /
+		    sizeof(siblings[0]));
 		break;
 	case IMSG_LINK:
 		crypto_link(imsg_take_fd(imsg));

@@ -358,6 +358,24 @@ child_ready(struct imsgev *parent, enum sandbox_role role)
 	imsgev_must(parent, IMSG_READY, 0, -1, &level, sizeof(level));
 }
 
+/* The parent has sent one end of a pipe: to one of these n siblings. */
+void
+child_pipe(struct imsg *imsg, const struct sibling *s, size_t n)
+{
+	uint32_t	 who;
+	size_t		 i;
+	int		 fd;
+
+	imsg_is(imsg, &who, sizeof(who));
+	fd = imsg_take_fd(imsg);
+	for (i = 0; i < n && s[i].who != who; i++)
+		continue;
+	if (i == n || s[i].iev->ev != NULL || imsgev_init(s[i].iev, fd,
+	    s[i].who, s[i].fn, NULL) == -1)
+		fatalx("bad pipe");
+	imsgev_bound(s[i].iev, s[i].bound);
+}
+
 /*
  * Accept a client, -1 if there is none.  Out of descriptors, the listening
  * event rests for a second, after which the timer adds it again.

@@ -56,6 +56,15 @@ const char	*missing_user(int);
 void		 child_init(enum proc_id, int, struct imsgev *, imsgev_fn *);
 void		 child_drop(int);
 void		 child_ready(struct imsgev *, enum sandbox_role);
+
+/* A pipe to a sibling: who it is, and what becomes of what it says. */
+struct sibling {
+	enum proc_id		 who;
+	struct imsgev		*iev;
+	imsgev_fn		*fn;
+	uint32_t		 bound;	/* imsgev_bound() */
+};
+void		 child_pipe(struct imsg *, const struct sibling *, size_t);
 int		 accept_or_pause(int, struct event *, struct event *);
 void		 child_common(struct imsgev *, struct imsg *);
 

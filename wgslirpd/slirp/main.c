@@ -175,28 +175,12 @@ derp_msg(struct imsgev *iev, struct imsg *imsg)
 		lookup_lost(id, mono_now());
 }
 
-static void
-take_pipe(struct imsg *imsg)
-{
-	uint32_t	 who;
-	int		 fd, r = -1;
-
-	imsg_is(imsg, &who, sizeof(who));
-	fd = imsg_take_fd(imsg);
-	if (who == PROC_CONTROL && se.control.ev == NULL)
-		r = imsgev_init(&se.control, fd, PROC_CONTROL,
-		    slirp_show_request, NULL);
-	else if (who == PROC_CRYPTO && se.crypto.ev == NULL)
-		r = imsgev_init(&se.crypto, fd, PROC_CRYPTO, crypto_msg,
-		    NULL);
-	else if (who == PROC_DERP && se.derp.ev == NULL)
-		r = imsgev_init(&se.derp, fd, PROC_DERP, derp_msg, NULL);
-	if (r == -1)
-		fatalx("bad pipe");
-	/* crypto asks for nothing, and has to be heard */
-	if (who == PROC_CONTROL)
-		imsgev_bound(&se.control, PROC_BACKLOG);
-}
+/* crypto asks for nothing, and has to be heard */
+static const struct sibling	 siblings[] = {
+	{ PROC_CONTROL, &se.control, slirp_show_request, PROC_BACKLOG },
+	{ PROC_CRYPTO, &se.crypto, crypto_msg, 0 },
+	{ PROC_DERP, &se.derp, derp_msg, 0 }
+};
 
 static void
 take_queue(struct imsg *imsg)
@@ -221,7 +205,8 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		exit(0);	/* the parent is gone */
 	switch (type = imsg_get_type(imsg)) {
 	case IMSG_PIPE:
-		take_pipe(imsg);
+		child_pipe(imsg, siblings, sizeof(siblings) /
+		    sizeof(siblings[0]));
 		break;
 	case IMSG_QUEUE:
 		take_queue(imsg);

@@ -69,18 +69,21 @@ PROC =		wgslirpd/proc/linkio.o wgslirpd/proc/nap.o wgslirpd/proc/proc.o wgslirpd
 
 PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/config.o wgslirpd/parent/derp.o \
-		wgslirpd/parent/directive.o \
+		wgslirpd/parent/directive.o wgslirpd/parent/dns.o \
+		wgslirpd/parent/egress.o wgslirpd/parent/files.o \
 		wgslirpd/parent/env.o wgslirpd/parent/handover.o \
 		wgslirpd/parent/lex.o wgslirpd/parent/listen.o \
 		wgslirpd/parent/localaddrs_$(PLATFORM).o \
 		wgslirpd/parent/main.o wgslirpd/parent/parse.o \
 		wgslirpd/parent/print.o wgslirpd/parent/probe.o \
 		wgslirpd/parent/reload.o \
+		wgslirpd/parent/rulemaker.o \
 		wgslirpd/parent/rules.o wgslirpd/parent/send.o \
 		wgslirpd/parent/show.o \
 		wgslirpd/parent/sockopt_$(PLATFORM).o \
 		wgslirpd/parent/steer_$(PLATFORM).o \
 		wgslirpd/parent/endpoint.o wgslirpd/parent/guess.o wgslirpd/parent/notify.o \
+		wgslirpd/parent/value.o \
 		wgslirpd/parent/watch.o wgslirpd/parent/watchdog.o \
 		wgslirpd/parent/wgset.o
 

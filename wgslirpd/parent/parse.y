@@ -8,49 +8,30 @@
 %{
 #include <sys/types.h>
 #include <sys/queue.h>
-#include <sys/stat.h>
-#include <net/if.h>
 #include <netinet/in.h>
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "check.h"
 #include "config.h"
 #include "derp.h"
 #include "directive.h"
+#include "dns.h"
+#include "egress.h"
 #include "endpoint.h"
+#include "files.h"
 #include "grammar.h"
 #include "lex.h"
 #include "log.h"
 #include "probe.h"
+#include "rulemaker.h"
+#include "value.h"
 
-/* A rule with lists stands for several rules; these are its lists. */
-struct item {
-	STAILQ_ENTRY(item)	 entry;
-	struct rule		 rule;
-	char			 name[PEER_NAME_LEN];
-	int			 is_table;
-};
-STAILQ_HEAD(items, item);
-
-#define RATE_MIN	8000
 #define MAX_GIVEN	64
-#define MAX_LISTS	64	/* files of names */
-
-#define PART_QUICK	0x01
-#define PART_LOG	0x02
-#define PART_OUT	0x04
-#define PART_FROM	0x08
-#define PART_PROTO	0x10
-#define PART_TO		0x20
 
 static struct config		*conf;
 static struct conf_peer		*peer;
@@ -58,53 +39,18 @@ static struct conf_service	*service;
 static struct conf_table	*table;
 static struct conf_derp		*derp;
 static uint16_t			 zone;		/* whose upstreams follow */
-static struct conf_rule		 rule;
-static struct items		 froms = STAILQ_HEAD_INITIALIZER(froms);
-static struct items		 tos = STAILQ_HEAD_INITIALIZER(tos);
-static struct items		 ports = STAILQ_HEAD_INITIALIZER(ports);
-static int			 parts;
 static enum directive_block	 block;		/* whose options follow */
 static char			 words[64];	/* of an option, so far */
-static struct conf_egress	*egress;	/* that is told of */
 static struct given {
 	const char		*what[MAX_GIVEN];
 	size_t			 n;
 }				 given[BLOCK_PEER + 1];
-static char			*egress_name;
 static char			 dns_word[] = "dns", log_word[] = "log";
 static char			 no_word[] = "no", yes_word[] = "yes";
 static char			 upstream_word[] = "upstream";
 
-static int	 read_key(const char *, uint8_t [KEY_LEN]);
-static int	 set_key(char *, uint8_t [KEY_LEN]);
-static int	 set_secret(char *, uint8_t [KEY_LEN], const char *);
-static FILE	*open_list(const char *, int);
-static int	 read_table(struct conf_table *, const char *);
-static int	 read_users(struct conf_service *, const char *);
-static void	 new_rule(int, int);
-static int	 rule_part(int);
-static int	 finish_rule(void);
-static struct item	*new_item(struct items *);
-static int	 get_prefix(char *, struct ipprefix *, const char *);
-static int	 dns_name(char *, int);
-static int	 dns_file(char *, int);
-static int	 dns_zone(char *);
-static int	 get_node(char *, uint8_t [KEY_LEN]);
 static int	 derp_string(const char *(*)(struct conf_derp *,
 		    const char *), char *);
-static int	 get_addr(char *, struct ipaddr *, const char *);
-static int	 bad_table_name(const char *);
-static int	 get_table(char *, struct item *);
-static int	 get_upstream(char *);
-static int	 get_size(char *, uint64_t *, const char *);
-static int	 get_rate(char *, uint64_t *);
-static void	 egress_begin(struct conf_egress *, char *);
-static int	 egress_word(char *);
-static int	 egress_nat64(char *);
-static int	 egress_source(char *, int);
-static int	 get_seconds(char *, uint32_t *);
-static int	 get_time(char *, int64_t *);
-static int	 get_number(int64_t, int64_t, int64_t, const char *);
 static int	 set_number(enum directive_block, const char *, int64_t);
 static void	 once(enum directive_block, const char *);
 static void	 option_begin(enum directive_block);
@@ -113,7 +59,6 @@ static int	 option_number(int64_t);
 static int	 option_end(void);
 static int	 gateway_peer(int64_t, const char *, uint16_t);
 static int	 health_option(const char *, const char *, const char *);
-static int	 get_port_range(const char *, struct rule *);
 static int	 add_service(enum service_kind, int, char *, int64_t);
 
 %}
@@ -375,7 +320,7 @@ main		: LISTEN ON STRING lport	{
 		    dnsopts		{ conf->g.dns = 1; }
 		| DNS BLOCK blocked
 		| DNS BLOCK FILE_ STRING	{
-			if (dns_file($4, 0) == -1)
+			if (dns_file(conf, $4, 0) == -1)
 				YYERROR;
 		}
 		| DNS BLOCK RETURN_ STRING	{
@@ -392,7 +337,7 @@ main		: LISTEN ON STRING lport	{
 		}
 		| DNS ALLOW exempt
 		| DNS ALLOW FILE_ STRING	{
-			if (dns_file($4, 1) == -1)
+			if (dns_file(conf, $4, 1) == -1)
 				YYERROR;
 		}
 		| DNS LOG yesno		{
@@ -400,7 +345,7 @@ main		: LISTEN ON STRING lport	{
 			conf->g.dns_log = $3 != 0;
 		}
 		| DNS FORWARD STRING TO	{
-			if (dns_zone($3) == -1)
+			if (dns_zone(conf, $3, &zone) == -1)
 				YYERROR;
 		} zoneservers		{ zone = 0; }
 		| DERP STRING		{
@@ -460,7 +405,7 @@ block_l		: block optnl
 		;
 
 block		: STRING		{
-			if (dns_name($1, 0) == -1)
+			if (dns_name(conf, $1, 0) == -1)
 				YYERROR;
 		}
 		;
@@ -474,7 +419,7 @@ exempt_l	: exemption optnl
 		;
 
 exemption	: STRING		{
-			if (dns_name($1, 1) == -1)
+			if (dns_name(conf, $1, 1) == -1)
 				YYERROR;
 		}
 		;
@@ -505,7 +450,7 @@ upstream_l	: upstream optnl
 		;
 
 upstream	: STRING		{
-			if (get_upstream($1) == -1)
+			if (dns_upstream(conf, zone, $1) == -1)
 				YYERROR;
 		}
 		;
@@ -592,17 +537,12 @@ egress		: STRING		{
 				YYERROR;
 		}
 		| NAT64 STRING		{
-			if (egress_nat64($2) == -1)
+			if (egress_nat64(conf, $2) == -1)
 				YYERROR;
 		}
 		| INTERFACE STRING	{
-			if (strlcpy(egress_name, $2, IF_NAMESIZE) >=
-			    IF_NAMESIZE || *$2 == '\0') {
-				yyerror("egress interface: not a name");
-				free($2);
+			if (egress_interface($2) == -1)
 				YYERROR;
-			}
-			free($2);
 		}
 		| STRING STRING		{
 			if (egress_source($1, 1) == -1 ||
@@ -618,7 +558,7 @@ egress		: STRING		{
 
 rotation	: /* empty */
 		| ROTATE string		{
-			if (get_seconds($2, &egress->rotate) == -1)
+			if (egress_rotate($2) == -1)
 				YYERROR;
 		}
 		;
@@ -1041,7 +981,7 @@ allowed		: STRING		{
 		;
 
 rule		: action ruleparts	{
-			if (finish_rule() == -1)
+			if (finish_rule(conf) == -1)
 				YYERROR;
 		}
 		;
@@ -1066,17 +1006,17 @@ rulepart	: OUT			{
 		| LOG			{
 			if (rule_part(PART_LOG) == -1)
 				YYERROR;
-			rule.rule.log = 1;
+			rule_begun.rule.log = 1;
 		}
 		| QUICK			{
 			if (rule_part(PART_QUICK) == -1)
 				YYERROR;
-			rule.rule.quick = 1;
+			rule_begun.rule.quick = 1;
 		}
 		| PROTO proto		{
 			if (rule_part(PART_PROTO) == -1)
 				YYERROR;
-			rule.rule.proto = (uint8_t)$2;
+			rule_begun.rule.proto = (uint8_t)$2;
 		}
 		| FROM {
 			if (rule_part(PART_FROM) == -1)
@@ -1100,7 +1040,7 @@ frompeer_l	: frompeer optnl
 		;
 
 frompeer	: string		{
-			struct item	*i = new_item(&froms);
+			struct item	*i = new_item(&rule_froms);
 
 			if (strlcpy(i->name, $1, sizeof(i->name)) >=
 			    sizeof(i->name) || *$1 == '\0') {
@@ -1117,12 +1057,12 @@ fromhost_l	: fromhost optnl
 		;
 
 fromhost	: STRING		{
-			if (get_prefix($1, &new_item(&froms)->rule.from,
+			if (get_prefix($1, &new_item(&rule_froms)->rule.from,
 			    "from") == -1)
 				YYERROR;
 		}
 		| '<' STRING '>'	{
-			if (get_table($2, new_item(&froms)) == -1)
+			if (get_table($2, new_item(&rule_froms)) == -1)
 				YYERROR;
 		}
 		;
@@ -1152,15 +1092,15 @@ tohost_l	: tohost optnl
 		;
 
 tohost		: PRIVATE		{
-			new_item(&tos)->rule.private = 1;
+			new_item(&rule_tos)->rule.private = 1;
 		}
 		| STRING		{
-			if (get_prefix($1, &new_item(&tos)->rule.to, "to") ==
-			    -1)
+			if (get_prefix($1, &new_item(&rule_tos)->rule.to,
+			    "to") == -1)
 				YYERROR;
 		}
 		| '<' STRING '>'	{
-			if (get_table($2, new_item(&tos)) == -1)
+			if (get_table($2, new_item(&rule_tos)) == -1)
 				YYERROR;
 		}
 		;
@@ -1175,14 +1115,14 @@ portitem_l	: portitem optnl
 		;
 
 portitem	: NUMBER		{
-			struct item	*i = new_item(&ports);
+			struct item	*i = new_item(&rule_ports);
 
 			if (get_number($1, 1, UINT16_MAX, "port") == -1)
 				YYERROR;
 			i->rule.port_lo = i->rule.port_hi = (uint16_t)$1;
 		}
 		| STRING		{
-			if (get_port_range($1, &new_item(&ports)->rule) ==
+			if (get_port_range($1, &new_item(&rule_ports)->rule) ==
 			    -1) {
 				yyerror("port: not a port or low:high");
 				free($1);
@@ -1283,16 +1223,6 @@ static const struct lex_words	 vocabulary = {
 	keywords, sizeof(keywords) / sizeof(keywords[0]), STRING, NUMBER,
 	ERROR
 };
-
-static int
-get_number(int64_t v, int64_t lo, int64_t hi, const char *what)
-{
-	if (v >= lo && v <= hi)
-		return (0);
-	yyerror("%s: must be from %lld to %lld", what, (long long)lo,
-	    (long long)hi);
-	return (-1);
-}
 
 /*
  * Tell who checks a configuration of what it says twice, where the last one
@@ -1445,194 +1375,6 @@ health_option(const char *what, const char *value, const char *at)
 	return (r);
 }
 
-static int
-get_port_range(const char *s, struct rule *r)
-{
-	char	 buf[16], *colon;
-
-	if (strlcpy(buf, s, sizeof(buf)) >= sizeof(buf) ||
-	    (colon = strchr(buf, ':')) == NULL)
-		return (-1);
-	*colon = '\0';
-	if (port_parse(buf, &r->port_lo) == -1 ||
-	    port_parse(colon + 1, &r->port_hi) == -1 ||
-	    r->port_lo > r->port_hi)
-		return (-1);
-	return (0);
-}
-
-/* Takes the string. */
-static int
-get_prefix(char *s, struct ipprefix *p, const char *what)
-{
-	int	 r = ipprefix_parse(p, s);
-
-	if (r == -1)
-		yyerror("%s: not an address/length", what);
-	else
-		ipprefix_mask(p);
-	free(s);
-	return (r);
-}
-
-static int
-get_addr(char *s, struct ipaddr *a, const char *what)
-{
-	int	 r = ipaddr_parse(a, s);
-
-	if (r == -1)
-		yyerror("%s: not an address", what);
-	free(s);
-	return (r);
-}
-
-/* A name that can be written without quotes. */
-static int
-bad_table_name(const char *s)
-{
-	const char	*p;
-
-	for (p = s; isalnum((unsigned char)*p) || *p == '_' || *p == '-'; p++)
-		continue;
-	if (*s != '\0' && *p == '\0' && p - s < TABLE_NAME_LEN)
-		return (0);
-	yyerror("table name: 1 to %d letters, digits, _ and -",
-	    TABLE_NAME_LEN - 1);
-	return (1);
-}
-
-static int
-get_table(char *s, struct item *i)
-{
-	i->is_table = 1;
-	if (bad_table_name(s)) {
-		free(s);
-		return (-1);
-	}
-	strlcpy(i->name, s, sizeof(i->name));
-	free(s);
-	return (0);
-}
-
-/* A domain, which becomes lower case, without a dot at its end. */
-static int
-get_domain(char *s, const char *what)
-{
-	size_t	 n = strlen(s), i;
-
-	for (i = 0; i < n; i++)
-		s[i] = (char)tolower((unsigned char)s[i]);
-	if (n > 1 && s[n - 1] == '.')
-		s[n - 1] = '\0';
-	if (host_name_ok(s) && strlen(s) < HOST_NAME_LEN)
-		return (0);
-	yyerror("%s: not a name", what);
-	return (-1);
-}
-
-/* Guests are not told this domain, or are in any case.  Takes the string. */
-static int
-dns_name(char *s, int allow)
-{
-	struct conf_block	*b;
-
-	if (get_domain(s, allow ? "dns allow" : "dns block") == -1) {
-		free(s);
-		return (-1);
-	}
-	if ((b = calloc(1, sizeof(*b))) == NULL)
-		fatal(NULL);
-	b->allow = allow;
-	b->fd = -1;
-	b->what = s;
-	TAILQ_INSERT_TAIL(&conf->blocks, b, entry);
-	return (0);
-}
-
-/* The same of a list, which the slirp engine reads.  Takes the string. */
-static int
-dns_file(char *path, int allow)
-{
-	struct conf_block	*b;
-	struct stat		 st;
-	int			 fd, n = 0;
-
-	lex_note_path(path);
-	TAILQ_FOREACH(b, &conf->blocks, entry)
-		n += b->fd != -1;
-	if (n == MAX_LISTS) {
-		yyerror("dns block, dns allow: more than %d files",
-		    MAX_LISTS);
-		free(path);
-		return (-1);
-	}
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1 ||
-	    fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
-		yyerror("%s: %s", path, fd == -1 ? strerror(errno) :
-		    "not a regular file");
-		if (fd != -1)
-			close(fd);
-		free(path);
-		return (-1);
-	}
-	if ((b = calloc(1, sizeof(*b))) == NULL)
-		fatal(NULL);
-	b->allow = allow;
-	b->fd = fd;
-	b->size = (uint64_t)st.st_size;
-	b->what = path;
-	TAILQ_INSERT_TAIL(&conf->blocks, b, entry);
-	return (0);
-}
-
-/* Upstreams of this domain follow.  Takes the string. */
-static int
-dns_zone(char *s)
-{
-	struct conf_zone	*z;
-	uint16_t		 n = 0;
-
-	if (get_domain(s, "dns forward") == -1) {
-		free(s);
-		return (-1);
-	}
-	TAILQ_FOREACH(z, &conf->zones, entry) {
-		n++;
-		if (strcmp(z->name, s) != 0)
-			continue;
-		yyerror("dns forward: the same domain twice");
-		free(s);
-		return (-1);
-	}
-	if (n == MAX_ZONES) {
-		yyerror("dns forward: more than %d domains", MAX_ZONES);
-		free(s);
-		return (-1);
-	}
-	if ((z = calloc(1, sizeof(*z))) == NULL)
-		fatal(NULL);
-	strlcpy(z->name, s, sizeof(z->name));
-	TAILQ_INSERT_TAIL(&conf->zones, z, entry);
-	zone = n + 1;
-	free(s);
-	return (0);
-}
-
-/* Who is meant at a relay.  Takes the string. */
-static int
-get_node(char *s, uint8_t key[KEY_LEN])
-{
-	int	 r = key_from_node(key, NODE_PUBLIC, s);
-
-	free(s);
-	if (r == -1 || key_is_zero(key)) {
-		yyerror("derp: not \"" NODE_PUBLIC "\" and 64 hexadecimal "
-		    "digits");
-		return (-1);
-	}
-	return (0);
-}
-
 /* An option of a relay.  Takes the string. */
 static int
 derp_string(const char *(*fn)(struct conf_derp *, const char *), char *s)
@@ -1644,374 +1386,6 @@ derp_string(const char *(*fn)(struct conf_derp *, const char *), char *s)
 		return (0);
 	yyerror("%s", why);
 	return (-1);
-}
-
-/* "address" or "address@port". */
-static int
-get_upstream(char *s)
-{
-	struct conf_upstream	*u, *x;
-	char			*at;
-	int			 n = 0, bad;
-
-	if ((u = calloc(1, sizeof(*u))) == NULL)
-		fatal(NULL);
-	u->u.port = 53;
-	bad = (at = strchr(s, '@')) != NULL &&
-	    port_parse(at + 1, &u->u.port) == -1;
-	if (at != NULL)
-		*at = '\0';
-	if (bad || ipaddr_parse(&u->u.addr, s) == -1) {
-		yyerror("upstream: not an address or address@port");
-		free(u);
-		free(s);
-		return (-1);
-	}
-	free(s);
-	u->u.zone = zone;
-	TAILQ_FOREACH(x, &conf->upstreams, entry)
-		n += x->u.zone == zone;
-	if (n >= MAX_UPSTREAMS) {
-		yyerror("upstream: no more than %d", MAX_UPSTREAMS);
-		free(u);
-		return (-1);
-	}
-	TAILQ_INSERT_TAIL(&conf->upstreams, u, entry);
-	return (0);
-}
-
-/* A number with K, M, G or T for thousands of each other. */
-static int
-get_size(char *s, uint64_t *v, const char *what)
-{
-	static const char	 units[] = "KMGT";
-	const char		*u, *errstr = NULL;
-	size_t			 n = strlen(s);
-	uint64_t		 scale = 1;
-	int			 i;
-
-	if (n > 0 && (u = strchr(units, toupper((unsigned char)s[n - 1]))) !=
-	    NULL) {
-		for (i = 0; i <= u - units; i++)
-			scale *= 1000;
-		s[n - 1] = '\0';
-	}
-	*v = (uint64_t)strtonum(s, 1, INT64_MAX / (int64_t)scale, &errstr) *
-	    scale;
-	free(s);
-	if (errstr == NULL)
-		return (0);
-	yyerror("%s: not a number, or one with K, M, G or T", what);
-	return (-1);
-}
-
-/* The statements about egress that follow are about this. */
-static void
-egress_begin(struct conf_egress *e, char *ifname)
-{
-	egress = e;
-	egress_name = ifname;
-	e->set = 1;
-}
-
-/* Takes the string. */
-static int
-egress_word(char *s)
-{
-	int	 none = strcmp(s, "none") == 0, host = strcmp(s, "host") == 0;
-
-	free(s);
-	if (!none && !host) {
-		yyerror("egress: host, none, source or interface");
-		return (-1);
-	}
-	egress->none = (uint8_t)none;
-	if (host) {
-		egress->nsources = 0;
-		egress_name[0] = '\0';
-	}
-	return (0);
-}
-
-/* A translator's prefix, or that it is to be found.  Takes the string. */
-static int
-egress_nat64(char *s)
-{
-	struct ipprefix	*p = &conf->g.nat64;
-	int		 find = strcmp(s, "find") == 0;
-	int		 ok = find || (ipprefix_parse(p, s) == 0 &&
-			    p->addr.af == 6 && (p->len == 96 ||
-			    (p->len % 8 == 0 && p->len >= 32 &&
-			    p->len <= 64)));
-
-	free(s);
-	if (egress != &conf->g.egress) {
-		yyerror("egress nat64: it is for all peers");
-		return (-1);
-	}
-	if (!ok) {
-		yyerror("egress nat64: find, or a prefix of RFC 6052");
-		return (-1);
-	}
-	if (find)
-		memset(p, 0, sizeof(*p));
-	else
-		ipprefix_mask(p);
-	conf->g.nat64_find = (uint8_t)find;
-	return (0);
-}
-
-/* The word itself, or an address; takes the string. */
-static int
-egress_source(char *s, int word)
-{
-	struct ipaddr	 a;
-	int		 ok;
-
-	ok = word ? strcmp(s, "source") == 0 : ipaddr_parse(&a, s) == 0;
-	free(s);
-	if (!ok) {
-		yyerror(word ? "egress: host, none, source or interface" :
-		    "egress source: not an address");
-		return (-1);
-	}
-	if (word) {
-		egress->nsources = 0;
-		egress->rotate = 0;
-		return (0);
-	}
-	if (egress->nsources == MAX_SOURCES) {
-		yyerror("egress source: no more than %d", MAX_SOURCES);
-		return (-1);
-	}
-	egress->source[egress->nsources++] = a;
-	return (0);
-}
-
-/* A rate is in bits a second. */
-static int
-get_rate(char *s, uint64_t *v)
-{
-	if (get_size(s, v, "rate") == -1)
-		return (-1);
-	if (*v >= RATE_MIN)
-		return (0);
-	yyerror("rate: at least %d bits a second", RATE_MIN);
-	return (-1);
-}
-
-/* Seconds, or minutes, hours, days with a letter.  Takes the string. */
-static int
-get_seconds(char *s, uint32_t *v)
-{
-	static const char	 units[] = "smhd";
-	static const uint32_t	 scale[] = { 1, 60, 3600, 86400 };
-	const char		*u, *errstr = NULL;
-	size_t			 n = strlen(s);
-	uint32_t		 by = 1;
-
-	if (n > 1 && (u = strchr(units, s[n - 1])) != NULL) {
-		by = scale[u - units];
-		s[n - 1] = '\0';
-	}
-	*v = (uint32_t)strtonum(s, 1, 365 * 86400 / by, &errstr) * by;
-	free(s);
-	if (errstr == NULL)
-		return (0);
-	yyerror("rotate: seconds, or a number with s, m, h or d");
-	return (-1);
-}
-
-/* RFC 3339, in UTC, with or without the time of day. */
-static int
-get_time(char *s, int64_t *v)
-{
-	struct tm	 tm;
-	const char	*end;
-	int		 ok, day, min;
-
-	memset(&tm, 0, sizeof(tm));
-	if ((end = strptime(s, "%Y-%m-%dT%H:%M:%SZ", &tm)) == NULL ||
-	    *end != '\0') {
-		memset(&tm, 0, sizeof(tm));
-		end = strptime(s, "%Y-%m-%d", &tm);
-	}
-	day = tm.tm_mday;
-	min = tm.tm_min;
-	ok = end != NULL && *end == '\0' && (*v = timegm(&tm)) > 0 &&
-	    tm.tm_mday == day && tm.tm_min == min;	/* it exists */
-	free(s);
-	if (ok)
-		return (0);
-	yyerror("expires: not a time as 2027-01-31T23:59:59Z");
-	return (-1);
-}
-
-/* Takes the string, which is wiped. */
-static int
-set_key(char *s, uint8_t key[KEY_LEN])
-{
-	int	 r = key_from_text(key, s);
-
-	freezero(s, strlen(s));
-	return (r);
-}
-
-/* The same for a key that nobody else may see. */
-static int
-set_secret(char *s, uint8_t key[KEY_LEN], const char *what)
-{
-	const char	*why = lex_exposed();
-
-	if (set_key(s, key) == -1) {
-		yyerror("%s: not a key", what);
-		return (-1);
-	}
-	if (why != NULL) {
-		explicit_bzero(key, KEY_LEN);
-		yyerror("%s: %s", what, why);
-		return (-1);
-	}
-	return (0);
-}
-
-static int
-read_key(const char *path, uint8_t key[KEY_LEN])
-{
-	const char	*reason;
-	int		 fd;
-
-	lex_note_path(path);
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1) {
-		yyerror("key file %s: %s", path, strerror(errno));
-		return (-1);
-	}
-	if (key_read_file(key, fd, 0, &reason) == -1) {
-		yyerror("key file %s %s", path, reason);
-		close(fd);
-		return (-1);
-	}
-	close(fd);
-	return (0);
-}
-
-/* A file with one thing a line, that others cannot write, or even read. */
-static FILE *
-open_list(const char *path, int secret)
-{
-	struct stat	 st;
-	FILE		*f;
-	int		 fd;
-
-	lex_note_path(path);
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1 ||
-	    fstat(fd, &st) == -1) {
-		yyerror("%s: %s", path, strerror(errno));
-		goto fail;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		yyerror("%s: not a regular file", path);
-		goto fail;
-	}
-	if (st.st_mode & (secret ? S_IRWXG | S_IRWXO : S_IWGRP | S_IWOTH)) {
-		yyerror("%s: is accessible to others", path);
-		goto fail;
-	}
-	if ((f = fdopen(fd, "r")) == NULL)
-		fatal("%s", path);
-	return (f);
- fail:
-	if (fd != -1)
-		close(fd);
-	return (NULL);
-}
-
-/* The next line of a list, without comment and space; NULL at its end. */
-static char *
-next_line(FILE *f, char *buf, size_t len, int *line, int comments)
-{
-	static char	 nothing[1];
-	char		*s, *end;
-
-	while (fgets(buf, (int)len, f) != NULL) {
-		(*line)++;
-		if (strchr(buf, '\n') == NULL && !feof(f))
-			return (nothing);	/* it is too long */
-		if (comments && (end = strchr(buf, '#')) != NULL)
-			*end = '\0';
-		for (s = buf; isspace((unsigned char)*s); s++)
-			continue;
-		for (end = s + strlen(s); end > s &&
-		    isspace((unsigned char)end[-1]); end--)
-			continue;
-		*end = '\0';
-		if (*s != '\0')
-			return (s);
-	}
-	return (NULL);
-}
-
-static int
-read_table(struct conf_table *t, const char *path)
-{
-	struct ipprefix	 p;
-	char		 buf[256], *s;
-	FILE		*f;
-	int		 line = 0;
-
-	if ((f = open_list(path, 0)) == NULL)
-		return (-1);
-	while ((s = next_line(f, buf, sizeof(buf), &line, 1)) != NULL) {
-		if (ipprefix_parse(&p, s) == -1) {
-			yyerror("%s:%d: not an address/length", path, line);
-			fclose(f);
-			return (-1);
-		}
-		ipprefix_mask(&p);
-		config_add_prefix(&t->loaded, &p);
-	}
-	fclose(f);
-	return (0);
-}
-
-/* Lines of "user:password". */
-static int
-read_users(struct conf_service *sv, const char *path)
-{
-	struct conf_user	*u;
-	char			 buf[2 * USER_LEN + 4], *s, *colon;
-	FILE			*f;
-	int			 line = 0, r = 0;
-
-	if ((f = open_list(path, 1)) == NULL)
-		return (-1);
-	setvbuf(f, NULL, _IONBF, 0);	/* no copy of it stays */
-	while (r == 0 && (s = next_line(f, buf, sizeof(buf), &line, 0)) !=
-	    NULL) {
-		if (*s == '#')
-			continue;
-		colon = strchr(s, ':');
-		if (colon == NULL || colon == s || colon - s >= USER_LEN ||
-		    colon[1] == '\0' || strlen(colon + 1) >= USER_LEN) {
-			yyerror("%s:%d: not user:password", path, line);
-			r = -1;
-			break;
-		}
-		*colon = '\0';
-		if ((u = calloc(1, sizeof(*u))) == NULL)
-			fatal(NULL);
-		strlcpy(u->user.name, s, sizeof(u->user.name));
-		strlcpy(u->user.password, colon + 1,
-		    sizeof(u->user.password));
-		TAILQ_INSERT_TAIL(&sv->users, u, entry);
-	}
-	explicit_bzero(buf, sizeof(buf));
-	fclose(f);
-	if (r == 0 && TAILQ_EMPTY(&sv->users)) {
-		yyerror("%s: no users", path);
-		r = -1;
-	}
-	return (r);
 }
 
 /* Takes the address. */
@@ -2039,111 +1413,6 @@ add_service(enum service_kind kind, int proto, char *addr, int64_t port)
 	service->line = lex_line();
 	if ((service->file = strdup(lex_file())) == NULL)
 		fatal(NULL);
-	return (0);
-}
-
-static void
-free_items(struct items *l)
-{
-	struct item	*i;
-
-	while ((i = STAILQ_FIRST(l)) != NULL) {
-		STAILQ_REMOVE_HEAD(l, entry);
-		free(i);
-	}
-}
-
-/* One that an error left unfinished goes. */
-static void
-new_rule(int pass, int answer)
-{
-	free_items(&froms);
-	free_items(&tos);
-	free_items(&ports);
-	parts = 0;
-	memset(&rule, 0, sizeof(rule));
-	rule.line = lex_token_line();
-	rule.rule.pass = (uint8_t)pass;
-	rule.rule.answer = (uint8_t)answer;
-	rule.rule.port_hi = UINT16_MAX;
-	rule.rule.from_table = rule.rule.to_table = RULE_NO_TABLE;
-}
-
-static int
-rule_part(int part)
-{
-	if (parts & part) {
-		yyerror("the same part of a rule twice");
-		return (-1);
-	}
-	parts |= part;
-	return (0);
-}
-
-static struct item *
-new_item(struct items *l)
-{
-	struct item	*i;
-
-	if ((i = calloc(1, sizeof(*i))) == NULL)
-		fatal(NULL);
-	STAILQ_INSERT_TAIL(l, i, entry);
-	return (i);
-}
-
-static void
-add_rule(const struct item *from, const struct item *to,
-    const struct item *port)
-{
-	struct conf_rule	*r;
-
-	if ((r = calloc(1, sizeof(*r))) == NULL)
-		fatal(NULL);
-	*r = rule;
-	if ((r->file = strdup(lex_file())) == NULL)
-		fatal(NULL);
-	if (from != NULL) {
-		r->rule.from = from->rule.from;
-		strlcpy(from->is_table ? r->from_table : r->peer, from->name,
-		    from->is_table ? sizeof(r->from_table) :
-		    sizeof(r->peer));
-	}
-	if (to != NULL) {
-		r->rule.to = to->rule.to;
-		r->rule.private = to->rule.private;
-		strlcpy(r->to_table, to->name, sizeof(r->to_table));
-	}
-	if (port != NULL) {
-		r->rule.port_lo = port->rule.port_lo;
-		r->rule.port_hi = port->rule.port_hi;
-	}
-	TAILQ_INSERT_TAIL(&conf->rules, r, entry);
-}
-
-/* A rule for every combination of what its lists have. */
-static int
-finish_rule(void)
-{
-	const struct item	*f, *t, *p;
-
-	if (!STAILQ_EMPTY(&ports) && rule.rule.proto != 0 &&
-	    rule.rule.proto != IPPROTO_TCP &&
-	    rule.rule.proto != IPPROTO_UDP) {
-		yyerror("port needs proto tcp or udp");
-		return (-1);
-	}
-	f = STAILQ_FIRST(&froms);
-	do {
-		t = STAILQ_FIRST(&tos);
-		do {
-			p = STAILQ_FIRST(&ports);
-			do {
-				add_rule(f, t, p);
-			} while (p != NULL &&
-			    (p = STAILQ_NEXT(p, entry)) != NULL);
-		} while (t != NULL && (t = STAILQ_NEXT(t, entry)) != NULL);
-	} while (f != NULL && (f = STAILQ_NEXT(f, entry)) != NULL);
-	new_rule(0, 0);
 	return (0);
 }
 

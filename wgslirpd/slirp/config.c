@@ -249,6 +249,75 @@ slirp_config_work(void)
 	return (loading);
 }
 
+/* What listens on the host, and for whom. */
+static void
+stage_service(struct imsg *imsg)
+{
+	struct service_user	 user;
+	struct service		 service;
+	struct ipprefix		 prefix;
+
+	switch (imsg_get_type(imsg)) {
+	case IMSG_CONF_SERVICE:
+		imsg_is(imsg, &service, sizeof(service));
+		service_stage(&service, imsg_take_fd(imsg));
+		break;
+	case IMSG_CONF_ALLOW:
+		imsg_is(imsg, &prefix, sizeof(prefix));
+		if (service_stage_allow(&prefix) == -1)
+			bad_imsg("parent", IMSG_CONF_ALLOW);
+		break;
+	case IMSG_CONF_USER:
+		imsg_is(imsg, &user, sizeof(user));
+		if (service_stage_user(&user) == -1)
+			bad_imsg("parent", IMSG_CONF_USER);
+		explicit_bzero(&user, sizeof(user));
+		break;
+	}
+}
+
+/* Whom to ask for names, and what becomes of some. */
+static void
+stage_dns(struct imsg *imsg)
+{
+	struct upstream		 up;
+	struct name_msg		 name;
+	struct zone_msg		 zone;
+	struct block_msg	 block;
+	struct block_file	 file;
+
+	switch (imsg_get_type(imsg)) {
+	case IMSG_CONF_ZONE:
+		imsg_is(imsg, &zone, sizeof(zone));
+		zone.name[sizeof(zone.name) - 1] = '\0';
+		if (upstream_stage_zone(zone.name) == -1)
+			bad_imsg("parent", IMSG_CONF_ZONE);
+		break;
+	case IMSG_CONF_BLOCK:
+		imsg_is(imsg, &block, sizeof(block));
+		block.name[sizeof(block.name) - 1] = '\0';
+		blocklist_stage(block.allow ? ALLOW_DOMAIN : BLOCK_DOMAIN,
+		    block.name);
+		break;
+	case IMSG_CONF_BLOCK_FILE:
+		imsg_is(imsg, &file, sizeof(file));
+		blocklist_file(imsg_take_fd(imsg), file.allow != 0,
+		    file.size);
+		break;
+	case IMSG_CONF_UPSTREAM:
+		imsg_is(imsg, &up, sizeof(up));
+		if (upstream_stage(&up) == -1)
+			bad_imsg("parent", IMSG_CONF_UPSTREAM);
+		break;
+	case IMSG_CONF_NAME:
+		imsg_is(imsg, &name, sizeof(name));
+		name.name[sizeof(name.name) - 1] = '\0';
+		if (names_stage(&name) == -1)
+			fatal(NULL);
+		break;
+	}
+}
+
 void
 slirp_config_stage(struct imsg *imsg)
 {
@@ -256,13 +325,6 @@ slirp_config_stage(struct imsg *imsg)
 	struct staged_name	*sn;
 	struct slirp_conf	*c = &conf;
 	struct ipprefix		*addrs, prefix;
-	struct service_user	 user;
-	struct service		 service;
-	struct upstream		 up;
-	struct name_msg		 name;
-	struct zone_msg		 zone;
-	struct block_msg	 block;
-	struct block_file	 file;
 
 	switch (imsg_get_type(imsg)) {
 	case IMSG_CONF_PEER:
@@ -309,47 +371,16 @@ slirp_config_stage(struct imsg *imsg)
 			bad_imsg("parent", IMSG_CONF_TABLE_PREFIX);
 		break;
 	case IMSG_CONF_SERVICE:
-		imsg_is(imsg, &service, sizeof(service));
-		service_stage(&service, imsg_take_fd(imsg));
-		break;
 	case IMSG_CONF_ALLOW:
-		imsg_is(imsg, &prefix, sizeof(prefix));
-		if (service_stage_allow(&prefix) == -1)
-			bad_imsg("parent", IMSG_CONF_ALLOW);
-		break;
 	case IMSG_CONF_USER:
-		imsg_is(imsg, &user, sizeof(user));
-		if (service_stage_user(&user) == -1)
-			bad_imsg("parent", IMSG_CONF_USER);
-		explicit_bzero(&user, sizeof(user));
+		stage_service(imsg);
 		break;
 	case IMSG_CONF_ZONE:
-		imsg_is(imsg, &zone, sizeof(zone));
-		zone.name[sizeof(zone.name) - 1] = '\0';
-		if (upstream_stage_zone(zone.name) == -1)
-			bad_imsg("parent", IMSG_CONF_ZONE);
-		break;
 	case IMSG_CONF_BLOCK:
-		imsg_is(imsg, &block, sizeof(block));
-		block.name[sizeof(block.name) - 1] = '\0';
-		blocklist_stage(block.allow ? ALLOW_DOMAIN : BLOCK_DOMAIN,
-		    block.name);
-		break;
 	case IMSG_CONF_BLOCK_FILE:
-		imsg_is(imsg, &file, sizeof(file));
-		blocklist_file(imsg_take_fd(imsg), file.allow != 0,
-		    file.size);
-		break;
 	case IMSG_CONF_UPSTREAM:
-		imsg_is(imsg, &up, sizeof(up));
-		if (upstream_stage(&up) == -1)
-			bad_imsg("parent", IMSG_CONF_UPSTREAM);
-		break;
 	case IMSG_CONF_NAME:
-		imsg_is(imsg, &name, sizeof(name));
-		name.name[sizeof(name.name) - 1] = '\0';
-		if (names_stage(&name) == -1)
-			fatal(NULL);
+		stage_dns(imsg);
 		break;
 	case IMSG_CONF_END:
 		loading = 1;

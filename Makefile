@@ -236,6 +236,7 @@ UNIT_STEER =	common/addr.o common/key.o common/log.o \
 		wgslirpd/parent/steer_$(PLATFORM).o
 LINK_test_steer.t =	$(UNIT_STEER) -lcmocka -lbsd
 LINK_test_udpio.t =	$(UNIT_UDPIO) -lcmocka -lbsd
+LINK_test_noise.t =	$(UNIT_WG) -lcmocka -lcrypto -lbsd
 LINK_test_wg.t =	$(UNIT_WG) -lcmocka -lcrypto -lbsd
 LINK_vectors.t =	$(UNIT_WG) -lcrypto -lbsd
 
@@ -247,7 +248,7 @@ UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 		regress/unit/test_tls.t regress/unit/test_turns.t \
 		regress/unit/test_steer.t regress/unit/test_udpio.t \
 		regress/unit/test_proc.t \
-		regress/unit/test_wg.t \
+		regress/unit/test_noise.t regress/unit/test_wg.t \
 		regress/unit/vectors.t
 SIMS =		regress/sim/sim_tcp.t regress/sim/sim_wg.t
 BENCHES =	regress/bench/bench_wg.t regress/bench/flood.t \
@@ -371,8 +372,8 @@ regress/unit/test_router.t regress/unit/test_slirp.t \
     regress/unit/test_ip.t regress/unit/test_tcp.t \
     regress/unit/test_turns.t regress/unit/test_life.t: $(UNIT_WORLD)
 regress/sim/sim_many.t regress/sim/sim_tcp.t: $(UNIT_SIM)
-regress/unit/test_wg.t regress/unit/vectors.t regress/sim/sim_wg.t \
-    regress/sim/sim_fail.t \
+regress/unit/test_noise.t regress/unit/test_wg.t regress/unit/vectors.t \
+    regress/sim/sim_wg.t regress/sim/sim_fail.t \
     regress/bench/bench_wg.t regress/bench/flood.t \
     regress/bench/herd.t regress/bench/limit.t \
     regress/guest/guest.t: $(UNIT_WG)

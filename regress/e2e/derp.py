@@ -334,6 +334,19 @@ def test_reload(n):
     check(len(n.relays()) == 1, n.relays())
 
 
+def test_first(n):
+    """The first relay is not one that a reload can begin with."""
+    n.stop()
+    n.start(n.conf())
+    n.write_conf(n.gateway_conf())
+    out = n.ctl('reload', ok=False)
+    check(out.returncode == 1 and 'takes a restart' in out.stdout, out)
+    check('derp' not in [p['title'] for p in n.ctlj('show', 'processes')[
+        'processes']], 'the engine runs')
+    n.gateway()
+    served(n)
+
+
 def test_two_relays(n):
     """One of two relays dies: the other one is used, without a pause."""
     n.fake_up(8443)
@@ -719,7 +732,7 @@ def main():
         n.client_conf_of(endpoint=endpoint, **kw)
     return run_tests(n, 'derp', named([
         test_page, test_upload, test_second, test_roam, test_unknown,
-        test_reload, test_two_relays, test_initiate, test_pin,
+        test_reload, test_first, test_two_relays, test_initiate, test_pin,
         test_certificate, test_proxy, test_hostile, test_fleeting,
         test_forged, test_by_name, test_other_key, test_places, test_plain,
         test_rate, test_nearest, test_restarting,

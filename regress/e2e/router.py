@@ -811,6 +811,13 @@ def test_dns_block(n):
     n.client_set()
     asked('two.test')
     check('dns: peer' not in n.logtext(), 'logged')
+    # a list is a file like others to those who have them watched
+    n.use('watch yes\n' + base)
+    check(asked('x.eight.test') != '' and '\nx.eight.test ' in
+          open(n.names).read(), 'eight.test was blocked before')
+    with open(path, 'a') as f:
+        f.write('eight.test\n')
+    wait_for(lambda: 'NXDOMAIN' in asked('x.eight.test'), 5, 'the new name')
     n.use()
 
 

@@ -137,6 +137,29 @@ def words(t):
             'is not in its page')
 
 
+def events():
+    """The kinds of events that there are, and those of the page."""
+    kinds = set()
+    for folder, _, names in os.walk(os.path.join(TOP, 'wgslirpd')):
+        for name in names:
+            if not name.endswith('.c'):
+                continue
+            with open(os.path.join(folder, name)) as f:
+                text = f.read()
+            kinds |= set(re.findall(r'\btell\("([a-z-]+)"', text))
+            for table in re.findall(r'kind\[\] = \{([^}]*)\}', text):
+                kinds |= set(re.findall(r'"([a-z-]+)"', table))
+    with open(os.path.join(TOP, 'man/wgslirpctl.8')) as f:
+        page = f.read()
+    text = page[page.index('.It Cm monitor'):page.index('.It Cm pause')]
+    told = {word.strip('., ') for line in text.split('\n')
+            if line.startswith('.Cm ') for word in line[4:].split()}
+    told.discard('')
+    check('events', len(kinds) >= 12 and kinds == told,
+          'only in the code:', kinds - told, 'only in the page:',
+          told - kinds)
+
+
 def main():
     with tempfile.TemporaryDirectory() as t:
         os.mkdir(os.path.join(t, 'etc'))
@@ -150,6 +173,7 @@ def main():
                 for c in commands(text):
                     command(t, what, c)
         words(t)
+        events()
         # the environment of the page, and of the files for containers
         for line, text in blocks('wgslirpd.8'):
             if 'wgslirpd -d -e' in text:

@@ -70,7 +70,8 @@ PROC =		wgslirpd/proc/linkio.o wgslirpd/proc/nap.o wgslirpd/proc/proc.o wgslirpd
 PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/config.o wgslirpd/parent/derp.o \
 		wgslirpd/parent/directive.o wgslirpd/parent/dns.o \
-		wgslirpd/parent/egress.o wgslirpd/parent/files.o \
+		wgslirpd/parent/egress.o wgslirpd/parent/uplink.o \
+		wgslirpd/parent/ways.o wgslirpd/parent/files.o \
 		wgslirpd/parent/env.o wgslirpd/parent/handover.o \
 		wgslirpd/parent/lex.o wgslirpd/parent/listen.o \
 		wgslirpd/parent/localaddrs_$(PLATFORM).o \
@@ -89,7 +90,8 @@ PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 
 WG =		wgslirpd/crypto/wg/aead.o wgslirpd/crypto/wg/allowedips.o \
 		wgslirpd/crypto/wg/cookie.o wgslirpd/crypto/wg/device.o \
-		wgslirpd/crypto/wg/index.o wgslirpd/crypto/wg/limit.o wgslirpd/crypto/wg/noise.o \
+		wgslirpd/crypto/wg/identity.o wgslirpd/crypto/wg/index.o \
+		wgslirpd/crypto/wg/limit.o wgslirpd/crypto/wg/noise.o \
 		wgslirpd/crypto/wg/output.o wgslirpd/crypto/wg/overlay.o \
 		wgslirpd/crypto/wg/peer.o wgslirpd/crypto/wg/replay.o \
 		wgslirpd/crypto/wg/timers.o
@@ -104,7 +106,8 @@ CRYPTO =	wgslirpd/crypto/around.o \
 		wgslirpd/crypto/state.o wgslirpd/crypto/steer.o \
 		wgslirpd/crypto/udpio_$(PLATFORM).o
 
-NET =		wgslirpd/slirp/net/cksum.o wgslirpd/slirp/net/engine.o \
+NET =		wgslirpd/slirp/net/cksum.o wgslirpd/slirp/net/egress.o \
+		wgslirpd/slirp/net/engine.o \
 		wgslirpd/slirp/net/error.o wgslirpd/slirp/net/frag.o \
 		wgslirpd/slirp/net/icmp.o wgslirpd/slirp/net/ip.o \
 		wgslirpd/slirp/net/out.o wgslirpd/slirp/net/peer.o \
@@ -112,7 +115,8 @@ NET =		wgslirpd/slirp/net/cksum.o wgslirpd/slirp/net/engine.o \
 		wgslirpd/slirp/net/remotes.o wgslirpd/slirp/net/slirp.o \
 		wgslirpd/slirp/net/table.o wgslirpd/slirp/net/turns.o \
 		wgslirpd/slirp/net/udp.o wgslirpd/slirp/net/udpfwd.o \
-		wgslirpd/slirp/net/udpout.o wgslirpd/slirp/net/udpports.o
+		wgslirpd/slirp/net/udpout.o wgslirpd/slirp/net/udpports.o \
+		wgslirpd/slirp/net/uplink.o
 
 TCP =		wgslirpd/slirp/tcp/cc.o wgslirpd/slirp/tcp/cc_bbr.o \
 		wgslirpd/slirp/tcp/cc_cubic.o wgslirpd/slirp/tcp/cc_reno.o \
@@ -121,7 +125,8 @@ TCP =		wgslirpd/slirp/tcp/cc.o wgslirpd/slirp/tcp/cc_bbr.o \
 		wgslirpd/slirp/tcp/output.o wgslirpd/slirp/tcp/pace.o \
 		wgslirpd/slirp/tcp/parse.o wgslirpd/slirp/tcp/rcv.o \
 		wgslirpd/slirp/tcp/rcvq.o wgslirpd/slirp/tcp/segment.o \
-		wgslirpd/slirp/tcp/sendq.o wgslirpd/slirp/tcp/tcb.o \
+		wgslirpd/slirp/tcp/sendq.o wgslirpd/slirp/tcp/splice.o \
+		wgslirpd/slirp/tcp/tcb.o \
 		wgslirpd/slirp/tcp/tcp.o wgslirpd/slirp/tcp/timewait.o
 
 SLIRP =		wgslirpd/slirp/blocklist.o wgslirpd/slirp/config.o wgslirpd/slirp/dnscache.o \

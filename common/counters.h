@@ -77,6 +77,7 @@
 	C(icmp_tx_limited, "ICMP errors not sent, over the rate limit")	\
 	C(icmp_echo_local, "pings answered by the gateway")		\
 	C(icmp_echo_tx, "pings forwarded")				\
+	C(egress_none, "packets for which no way out was up")		\
 	C(icmp_drop_socket, "pings dropped, no ping socket")		\
 	C(icmp_echo_rx, "ping answers forwarded")			\
 	C(tcp_active, "TCP flows now")					\

@@ -136,6 +136,7 @@ struct ctl_flow {
 	uint8_t		 proto;		/* IP protocol number */
 	uint8_t		 pad[3];
 	char		 peer_name[CTL_NAME_LEN];
+	char		 way[CTL_NAME_LEN];	/* out of here, if it has a name */
 	char		 state[16];
 	struct ipaddr	 src;
 	struct ipaddr	 dst;

@@ -289,6 +289,8 @@ text_flow(const struct ctl_flow *f)
 	    ipport_str(&f->dst, f->dport, dst, sizeof(dst)), f->state, rx,
 	    tx);
 	text_age(f->age);
+	if (f->way[0] != '\0')
+		printf(" via %s", f->way);
 	printf("\n");
 }
 
@@ -485,8 +487,13 @@ json_flow(const struct ctl_flow *f)
 	printf(",\"destination\":\"%s\"", ipport_str(&f->dst, f->dport, buf,
 	    sizeof(buf)));
 	printf(",\"state\":\"%s\",\"rx_bytes\":%" PRIu64 ",\"tx_bytes\":%"
-	    PRIu64 ",\"age\":%" PRIu64 "}", f->state, f->rx_bytes,
+	    PRIu64 ",\"age\":%" PRIu64, f->state, f->rx_bytes,
 	    f->tx_bytes, f->age);
+	if (f->way[0] != '\0') {
+		printf(",\"way\":");
+		json_string(f->way);
+	}
+	printf("}");
 }
 
 static void

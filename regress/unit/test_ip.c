@@ -638,7 +638,7 @@ policy_table(void **state)
 	w_addr(&a, "10.77.0.2");
 	for (i = 0; i < sizeof(destinations) / sizeof(destinations[0]); i++) {
 		w_addr(&d, destinations[i].dst);
-		if ((policy_check(&W.s, W.peer, &a, &d, IPPROTO_TCP, 80) ==
+		if ((policy_check(&W.s, W.peer, &a, &d, IPPROTO_TCP, 80, NULL) ==
 		    VERDICT_PASS) != destinations[i].pass)
 			fail_msg("%s", destinations[i].dst);
 	}
@@ -661,7 +661,7 @@ policy_table(void **state)
 	memcpy(W.s.conf.rules, r, sizeof(r));
 	w_addr(&d, "192.168.1.1");
 #define PASS(proto, port) \
-	policy_check(&W.s, W.peer, &a, &d, proto, port) == VERDICT_PASS
+	policy_check(&W.s, W.peer, &a, &d, proto, port, NULL) == VERDICT_PASS
 	assert_true(PASS(IPPROTO_TCP, 22));
 	assert_true(PASS(IPPROTO_TCP, 25));
 	assert_false(PASS(IPPROTO_TCP, 26));

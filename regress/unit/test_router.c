@@ -97,12 +97,12 @@ tables(void **state)
 				want |= ipprefix_match(&p[i], &a);
 			hits += want;
 			assert_int_equal(policy_check(&W.s, W.peer, &src, &a,
-			    IPPROTO_TCP, 80) == VERDICT_BLOCK, want);
+			    IPPROTO_TCP, 80, NULL) == VERDICT_BLOCK, want);
 		}
 		/* an index that no table has matches nothing */
 		r->to_table = 7;
 		assert_int_equal(policy_check(&W.s, W.peer, &src, &a,
-		    IPPROTO_TCP, 80), VERDICT_PASS);
+		    IPPROTO_TCP, 80, NULL), VERDICT_PASS);
 		w_close();
 	}
 	assert_true(hits > 1000);

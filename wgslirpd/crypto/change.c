@@ -56,7 +56,8 @@ change_peer(const struct set_peer *m, mono_t now)
 
 	p = wg_peer_by_key(ce.dev, m->public_key);
 	if (m->flags & SET_REMOVE) {
-		if (p != NULL)
+		/* an uplink is the configuration's, key and all */
+		if (p != NULL && !p->uplink)
 			wg_peer_remove(ce.dev, p);
 		return (NULL);
 	}
@@ -75,7 +76,7 @@ change_peer(const struct set_peer *m, mono_t now)
 	if (m->flags & SET_PSK)
 		memcpy(p->noise.psk, m->psk, KEY_LEN);
 	if (m->flags & SET_REPLACE_AIPS)
-		aip_remove_owner(&ce.dev->aips, &p->aips);
+		wg_aips_clear(ce.dev, p);
 	if (m->flags & SET_ENDPOINT) {
 		sa_make(&ss, &m->ep_addr, m->ep_port);
 		sa_set_scope(&ss, m->ep_scope);
@@ -104,23 +105,29 @@ change(void)
 	explicit_bzero(&set.private_key, sizeof(set.private_key));
 	if (set.flags & SET_REPLACE_PEERS)
 		TAILQ_FOREACH_SAFE(p, &ce.dev->peers, entry, next)
-			wg_peer_remove(ce.dev, p);
+			if (!p->uplink)
+				wg_peer_remove(ce.dev, p);
 	while ((x = STAILQ_FIRST(&sets)) != NULL) {
 		STAILQ_REMOVE_HEAD(&sets, entry);
 		if (!x->is_aip)
 			p = change_peer(&x->m.peer, now);
 		else if (p != NULL && x->m.aip.remove)
-			(void)aip_remove(&ce.dev->aips, &x->m.aip.prefix, p);
-		else if (p != NULL && aip_insert(&ce.dev->aips,
+			(void)aip_remove(wg_trie(ce.dev, p),
+			    &x->m.aip.prefix, p);
+		else if (p != NULL && aip_insert(wg_trie(ce.dev, p),
 		    &x->m.aip.prefix, p, &p->aips) == -1)
 			fatal("allowed ips");
+		if (p != NULL && p->uplink)
+			ce.dev->aips.changes++;
 		freezero(x, sizeof(*x));
 	}
 	if (sockets_staged())
 		sockets_open();
 	clock_watch();
 	ce.setting = 0;
-	done.naips = (uint32_t)ce.dev->aips.count;
+	TAILQ_FOREACH(p, &ce.dev->peers, entry)
+		done.naips += (uint32_t)p->routes.count;
+	done.naips += (uint32_t)ce.dev->aips.count;
 	imsgev_must(&ce.parent, IMSG_SET_DONE, 0, -1, &done, sizeof(done));
 }
 

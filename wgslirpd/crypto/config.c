@@ -109,7 +109,11 @@ commit_peer(const struct conf_peer_msg *m, mono_t now)
 	} else
 		memcpy(p->noise.psk, m->psk, KEY_LEN);
 	p->mark = 1;
-	aip_remove_owner(&ce.dev->aips, &p->aips);
+	wg_aips_clear(ce.dev, p);
+	if (wg_peer_uplink(ce.dev, p, m->uplink, m->has_key ? m->private_key :
+	    NULL) == -1)
+		fatalx("peer \"%s\": its private key is not usable",
+		    m->name);
 	wg_peer_set_reserved(ce.dev, p, m->reserved);
 	p->by_name = m->has_endpoint && m->ep_addr.af == 0;
 	strlcpy(p->name, m->name, sizeof(p->name));
@@ -214,8 +218,8 @@ crypto_config_commit(void)
 	while ((sa = STAILQ_FIRST(&aips)) != NULL) {
 		STAILQ_REMOVE_HEAD(&aips, entry);
 		p = wg_peer_by_id(ce.dev, sa->aip.id);
-		if (p != NULL && aip_insert(&ce.dev->aips, &sa->aip.prefix, p,
-		    &p->aips) == -1)
+		if (p != NULL && aip_insert(wg_trie(ce.dev, p),
+		    &sa->aip.prefix, p, &p->aips) == -1)
 			fatal("allowed ips");
 		free(sa);
 	}

@@ -107,12 +107,26 @@ op_rx_done(void *arg, struct wg_peer *p, size_t len, mono_t now)
 	slot = PKTQ_NOSLOT;
 }
 
+/* Whether guests can come out there: slirp chooses the way of new flows. */
+static void
+tell_uplink(const struct wg_peer *p, int up)
+{
+	struct uplink_msg	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.id = p->id;
+	m.up = up != 0;
+	imsgev_send(&ce.slirp, IMSG_UPLINK, 0, -1, &m, sizeof(m));
+}
+
 /* Its name may mean another address by now; slirp resolves names. */
 static void
 op_lost(void *arg, struct wg_peer *p)
 {
 	(void)arg;
 	relay_other_way(p);
+	if (p->uplink)
+		tell_uplink(p, 0);
 	if (p->by_name && imsgbuf_queuelen(&ce.slirp.ibuf) < PROC_BACKLOG)
 		imsgev_send(&ce.slirp, IMSG_LOST, 0, -1, &p->id,
 		    sizeof(p->id));
@@ -140,7 +154,9 @@ op_note(void *arg, enum wg_note what, struct wg_peer *p,
 	const char			*name = p != NULL ? p->name : "";
 
 	(void)arg;
-	if (what == WG_NOTE_HANDSHAKE)
+	if (what == WG_NOTE_HANDSHAKE && p->uplink)
+		tell_uplink(p, 1);
+	else if (what == WG_NOTE_HANDSHAKE)
 		links_here(p, mono_now());
 	if (!log_getverbose() && !tell_wanted())
 		return;
@@ -164,6 +180,8 @@ op_cut(void *arg, struct wg_peer *p)
 	else
 		log_info("peer \"%s\" has expired", p->name);
 	tell("shut-out", p->name, "%s", p->over ? "quota" : "expired");
+	if (p->uplink)
+		tell_uplink(p, 0);
 	imsgev_send(&ce.slirp, IMSG_CUT, 0, -1, &p->id, sizeof(p->id));
 }
 
@@ -234,11 +252,11 @@ queue_take(mono_t now)
 		/* slirp may change it meanwhile: decide from a copy */
 		hlen = d->len < sizeof(hdr) ? d->len : sizeof(hdr);
 		memcpy(hdr, pkt, hlen);
-		p = wg_route(ce.dev, hdr, hlen);
+		p = wg_route(ce.dev, d->peer, hdr, hlen);
 		/* the address may have moved to another peer meanwhile */
 		if (p == NULL || p->id != d->peer)
 			ce.dev->count.wg_drop_nopeer++;
-		else if (!source_ok(p, hdr))
+		else if (!p->uplink && !source_ok(p, hdr))
 			ce.dev->count.wg_drop_forged++;
 		else if (wg_output_shared(ce.dev, p, pkt, d->len, hdr, hlen,
 		    hdr[0] >> 4 == 4 ? hdr[1] & 3 : hdr[1] >> 4 & 3,

@@ -9,6 +9,7 @@
 
 #include "addr.h"
 #include "dnsconf.h"
+#include "egressconf.h"
 #include "key.h"
 #include "msg.h"
 #include "relayconf.h"
@@ -39,20 +40,7 @@ enum uapi_mode {
 	UAPI_NO_SECRETS		/* no private and no preshared key */
 };
 
-/*
- * Where guests' connections leave this host: from these addresses, by this
- * interface, or not at all; 0 of each: as the system has it.
- */
-#define MAX_SOURCES	8
-struct conf_egress {
-	struct ipaddr	 source[MAX_SOURCES];
-	uint32_t	 ifindex;
-	uint32_t	 rotate;	/* seconds with one, 0: always */
-	uint8_t		 nsources;
-	uint8_t		 set;		/* of a peer: instead of everybody's */
-	uint8_t		 none;
-	uint8_t		 pad;
-};
+#define MAX_UPLINK_DNS	4	/* resolvers behind an uplink */
 
 /* What shows that the network behind the gateway works. */
 #define HEALTH_HOST_LEN	256
@@ -144,7 +132,13 @@ struct conf_peer_msg {
 	uint8_t		 relay_key[KEY_LEN];
 	uint8_t		 dns_any;	/* no list is for it */
 	uint8_t		 dns_log;
-	uint8_t		 pad;
+	uint8_t		 uplink;	/* guests come out there */
+	uint8_t		 has_key;	/* and it is for crypto alone */
+	uint8_t		 private_key[KEY_LEN];
+	uint8_t		 ndns;
+	uint8_t		 pad[2];
+	struct ipaddr	 own[2];	/* ours there: IPv4, IPv6; or af 0 */
+	struct ipaddr	 dns[MAX_UPLINK_DNS];	/* resolvers there */
 	struct conf_egress	 egress;
 };
 
@@ -186,6 +180,7 @@ struct rule {
 	struct ipprefix	 to;		/* af 0: any */
 	uint16_t	 port_lo;	/* 0 to 65535: any */
 	uint16_t	 port_hi;
+	struct conf_egress	 egress;	/* of a pass */
 };
 
 struct rule_msg {

@@ -83,6 +83,9 @@ enum proc_id {
 	/* a configuration, which is staged and then committed */ \
 	M(IMSG_CONF_BEGIN, sizeof(struct conf_global), TO_CHILDREN, NO_FD) \
 	M(IMSG_CONF_KEY, KEY_LEN, TO_CRYPTO, NO_FD) \
+	M(IMSG_CONF_WAY, sizeof(struct conf_way), TO_SLIRP, NO_FD) \
+	M(IMSG_CONF_WAY_USER, sizeof(struct service_user),  /* of the last */ \
+	    TO_SLIRP, NO_FD) \
 	M(IMSG_CONF_PEER, sizeof(struct conf_peer_msg), TO_ENGINES, NO_FD) \
 	M(IMSG_CONF_AIP, sizeof(struct conf_aip), TO_CRYPTO, NO_FD) \
 	M(IMSG_CONF_EXCLUDE, sizeof(struct ipprefix), TO_CRYPTO, NO_FD) \
@@ -152,6 +155,8 @@ enum proc_id {
 	M(IMSG_BACK, sizeof(uint32_t),	/* a peer is heard after silence */ \
 	    WAY(CRYPTO, SLIRP), NO_FD) \
 	M(IMSG_CUT, sizeof(uint32_t),	/* its time or quota is over */ \
+	    WAY(CRYPTO, SLIRP), NO_FD) \
+	M(IMSG_UPLINK, sizeof(struct uplink_msg), \
 	    WAY(CRYPTO, SLIRP), NO_FD)
 
 #define IMSG_ENUM(name, len, ways, fd)	name,
@@ -211,6 +216,12 @@ struct relay_addrs {
 	uint32_t	 n;
 	struct ipaddr	 addr[MAX_RELAY_ADDRS];
 	char		 host[HOST_NAME_LEN];	/* that was resolved */
+};
+
+/* Can guests come out at this peer? */
+struct uplink_msg {
+	uint32_t	 id;
+	uint32_t	 up;
 };
 
 /* Who has an address in the tunnel? */

@@ -21,6 +21,7 @@
 #include "derp.h"
 #include "endpoint.h"
 #include "log.h"
+#include "ways.h"
 
 static int
 cmp_name(const void *a, const void *b)
@@ -252,26 +253,6 @@ check_rules(struct config *c, char *err, size_t errlen)
 	return (NULL);
 }
 
-/* The interfaces that guests leave by have numbers, for the engines. */
-static const char *
-check_egress(struct config *c, char *err, size_t errlen)
-{
-	struct conf_peer	*p;
-
-	if (c->egress_if[0] != '\0' &&
-	    scope_find(c->egress_if, &c->g.egress.ifindex) == -1) {
-		snprintf(err, errlen, "egress: no interface \"%s\"",
-		    c->egress_if);
-		return (err);
-	}
-	TAILQ_FOREACH(p, &c->peers, entry)
-		if (p->egress_if[0] != '\0' &&
-		    scope_find(p->egress_if, &p->egress.ifindex) == -1)
-			return (peer_error(p, "has an egress interface that "
-			    "this host has not", err, errlen));
-	return (NULL);
-}
-
 /* Only ports for clients whose gateway is at a relay, and no gateway here. */
 static int
 is_sidecar(const struct config *c)
@@ -339,7 +320,7 @@ config_check(struct config *c, char *err, size_t errlen)
 		    r->file, r->line, r->peer);
 		return (err);
 	}
-	if ((what = check_egress(c, err, errlen)) != NULL)
+	if ((what = ways_resolve(c, err, errlen)) != NULL)
 		return (what);
 	return (check_rules(c, err, errlen));
 }
@@ -405,10 +386,14 @@ anybody_has(const struct config *c, const struct ipaddr *a)
 	const struct conf_prefix	*x;
 	const struct conf_peer		*p;
 
-	TAILQ_FOREACH(p, &c->peers, entry)
+	TAILQ_FOREACH(p, &c->peers, entry) {
+		/* those of an uplink say nothing about who is here */
+		if (config_is_uplink(p))
+			continue;
 		TAILQ_FOREACH(x, &p->aips, entry)
 			if (ipprefix_match(&x->prefix, a))
 				return (1);
+	}
 	return (0);
 }
 

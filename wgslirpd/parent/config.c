@@ -34,6 +34,7 @@ config_new(void)
 	TAILQ_INIT(&c->removed);
 	RB_INIT(&c->bykey);
 	TAILQ_INIT(&c->rules);
+	TAILQ_INIT(&c->outs);
 	TAILQ_INIT(&c->tables);
 	TAILQ_INIT(&c->services);
 	TAILQ_INIT(&c->upstreams);
@@ -56,6 +57,13 @@ derps_wipe(struct config *c)
 	}
 }
 
+static void
+conf_out_wipe(struct conf_out *o)
+{
+	if (o != NULL)
+		explicit_bzero(&o->user, sizeof(o->user));
+}
+
 /* Overwrite the secrets; the rest stays. */
 void
 config_wipe(struct config *c)
@@ -63,11 +71,18 @@ config_wipe(struct config *c)
 	struct conf_service	*s;
 	struct conf_peer	*p;
 	struct conf_user	*u;
+	struct conf_out		*o;
 
 	explicit_bzero(c->key, sizeof(c->key));
 	derps_wipe(c);
-	TAILQ_FOREACH(p, &c->peers, entry)
+	TAILQ_FOREACH(p, &c->peers, entry) {
 		explicit_bzero(p->psk, sizeof(p->psk));
+		explicit_bzero(p->own_key, sizeof(p->own_key));
+		conf_out_wipe(p->egress);
+	}
+	conf_out_wipe(c->egress);
+	TAILQ_FOREACH(o, &c->outs, entry)
+		conf_out_wipe(o);
 	TAILQ_FOREACH(s, &c->services, entry)
 		TAILQ_FOREACH(u, &s->users, entry)
 			explicit_bzero(u->user.password,
@@ -85,10 +100,23 @@ config_free_prefixes(struct conf_prefixes *list)
 	}
 }
 
+void
+conf_out_free(struct conf_out *o)
+{
+	if (o == NULL)
+		return;
+	free(o->user_file);
+	free(o->file);
+	freezero(o, sizeof(*o));
+}
+
 static void
 peer_free(struct conf_peer *p)
 {
 	config_free_prefixes(&p->aips);
+	config_free_prefixes(&p->addresses);
+	conf_out_free(p->egress);
+	free(p->own_file);
 	free(p->psk_file);
 	free(p->file);
 	free(p->ep_host);
@@ -179,6 +207,7 @@ config_free(struct config *c)
 {
 	struct conf_listen	*l;
 	struct conf_peer	*p;
+	struct conf_out		*o;
 
 	if (c == NULL)
 		return;
@@ -193,6 +222,11 @@ config_free(struct config *c)
 	while ((p = TAILQ_FIRST(&c->removed)) != NULL) {
 		TAILQ_REMOVE(&c->removed, p, entry);
 		peer_free(p);
+	}
+	conf_out_free(c->egress);
+	while ((o = TAILQ_FIRST(&c->outs)) != NULL) {
+		TAILQ_REMOVE(&c->outs, o, entry);
+		conf_out_free(o);
 	}
 	rules_free(c);
 	dns_free(c);
@@ -232,6 +266,7 @@ config_peer_new(struct config *c, const char *name)
 		fatal(NULL);
 	strlcpy(p->name, name, sizeof(p->name));
 	TAILQ_INIT(&p->aips);
+	TAILQ_INIT(&p->addresses);
 	p->id = c->npeers++;
 	TAILQ_INSERT_TAIL(&c->peers, p, entry);
 	return (p);

@@ -41,9 +41,30 @@ struct conf_table {
 };
 TAILQ_HEAD(conf_tables, conf_table);
 
+/*
+ * Where guests come out: by one way, or by those that have these names, in
+ * order.
+ */
+struct conf_out {
+	TAILQ_ENTRY(conf_out)		 entry;
+	char				 name[PEER_NAME_LEN];	/* or "" */
+	char				 ref[MAX_ORDER][PEER_NAME_LEN];
+	int				 nrefs;		/* 0: this way: */
+	struct conf_way			 way;
+	char				 ifname[16];	/* "": any */
+	char				 uplink[PEER_NAME_LEN];
+	char				*user_file;	/* of a proxy, or NULL */
+	struct service_user		 user;
+	struct conf_egress		 e;		/* once it was checked */
+	char				*file;		/* where it is */
+	int				 line;
+};
+TAILQ_HEAD(conf_outs, conf_out);
+
 struct conf_rule {
 	TAILQ_ENTRY(conf_rule)		 entry;
 	struct rule			 rule;
+	char				 egress[PEER_NAME_LEN];	/* "": none */
 	char				 peer[PEER_NAME_LEN];
 	char				 from_table[TABLE_NAME_LEN];
 	char				 to_table[TABLE_NAME_LEN];
@@ -124,8 +145,15 @@ struct conf_peer {
 	enum secret_from		 psk_from;
 	char				*psk_file;
 	struct conf_prefixes		 aips;
-	struct conf_egress		 egress;
-	char				 egress_if[16];	/* "": any */
+	struct conf_out			*egress;	/* NULL: everybody's */
+	struct conf_prefixes		 addresses;	/* of an uplink: ours */
+	struct ipaddr			 dns[MAX_UPLINK_DNS];
+	uint8_t				 ndns;
+	uint8_t				 dns_host;	/* the host's are asked */
+	uint32_t			 way;		/* that it is, or 0 */
+	uint8_t				 own_key[KEY_LEN];	/* of this side */
+	enum secret_from		 own_from;
+	char				*own_file;
 	char				*ep_host;
 	uint16_t			 ep_port;
 	uint8_t				 has_relay;
@@ -168,7 +196,8 @@ struct config {
 	char				*peers_dir;	/* NULL: none */
 	char				*pcap_file;	/* the same */
 	uint8_t				 watch;		/* its own files */
-	char				 egress_if[16];	/* "": any */
+	struct conf_out			*egress;	/* NULL: the host */
+	struct conf_outs		 outs;		/* that have names */
 	uint32_t			 npeers;
 	struct conf_prefixes		 excludes;
 	struct conf_prefixes		 nat64s;
@@ -178,7 +207,15 @@ struct config {
 	int				 check_only;
 };
 
+/* Is it a peer where guests come out, and this side is a client? */
+static inline int
+config_is_uplink(const struct conf_peer *p)
+{
+	return (!TAILQ_EMPTY(&p->addresses));
+}
+
 struct config	*config_new(void);
+void		 conf_out_free(struct conf_out *);
 void		 config_wipe(struct config *);
 void		 config_free_prefixes(struct conf_prefixes *);
 void		 config_free(struct config *);

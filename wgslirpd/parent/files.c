@@ -186,3 +186,26 @@ read_users(struct conf_service *sv, const char *path)
 	}
 	return (r);
 }
+
+int
+read_user(const char *path, struct service_user *user)
+{
+	struct conf_service	 sv;
+	struct conf_user	*u;
+	int			 n = 0, r;
+
+	memset(&sv, 0, sizeof(sv));
+	TAILQ_INIT(&sv.users);
+	r = read_users(&sv, path);
+	while ((u = TAILQ_FIRST(&sv.users)) != NULL) {
+		TAILQ_REMOVE(&sv.users, u, entry);
+		*user = u->user;
+		freezero(u, sizeof(*u));
+		n++;
+	}
+	if (r == 0 && n > 1) {
+		yyerror("%s: more than one user", path);
+		r = -1;
+	}
+	return (r);
+}

@@ -14,11 +14,13 @@
  * read_key:	one in a file
  * read_table:	a file of prefixes
  * read_users:	a file of users and passwords
+ * read_user:	the same of one user alone
  */
 int	 set_key(char *, uint8_t [KEY_LEN]);
 int	 set_secret(char *, uint8_t [KEY_LEN], const char *);
 int	 read_key(const char *, uint8_t [KEY_LEN]);
 int	 read_table(struct conf_table *, const char *);
 int	 read_users(struct conf_service *, const char *);
+int	 read_user(const char *, struct service_user *);
 
 #endif

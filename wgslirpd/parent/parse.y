@@ -26,6 +26,7 @@
 #include "files.h"
 #include "grammar.h"
 #include "lex.h"
+#include "uplink.h"
 #include "log.h"
 #include "probe.h"
 #include "rulemaker.h"
@@ -84,9 +85,9 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 %token	PROTO PROXY PUBLIC
 %token	QUICK QUOTA
 %token	RATE REDACTED RELAY RESERVED RETURN_ ROTATE
-%token	SIZE SNAPLEN TABLE TCP TO TOS TTL
-%token	UAPI UDP UPSTREAM USERS
-%token	VERBOSE
+%token	SIZE SNAPLEN SOCKS5 SOURCE TABLE TCP TO TOS TTL
+%token	UAPI UDP UPSTREAM USER USERS
+%token	VERBOSE VIA
 %token	WATCH
 %token	YES
 %token	<v.string>	STRING
@@ -105,7 +106,7 @@ grammar		: /* empty */
 		| grammar rule '\n'
 		| grammar service '\n'
 		| grammar table '\n'
-		| grammar error '\n'
+		| grammar error '\n'	{ egress_begin(); }
 		;
 
 include		: INCLUDE STRING	{
@@ -253,11 +254,14 @@ main		: LISTEN ON STRING lport	{
 			if (set_number(BLOCK_GLOBAL, "ttl", $2) == -1)
 				YYERROR;
 		}
-		| EGRESS		{
-			egress_begin(&conf->g.egress, conf->egress_if);
-			once(BLOCK_GLOBAL, "egress");
+		| EGRESS egress		{
+			if (egress_use(&conf->egress) == -1)
+				YYERROR;
 		}
-		    egress
+		| EGRESS STRING named	{
+			if (egress_define(conf, $2) == -1)
+				YYERROR;
+		}
 		| PUBLIC ENDPOINT STRING port	{
 			struct ipaddr	 a;
 
@@ -532,28 +536,79 @@ address		: STRING		{
 		}
 		;
 
-egress		: STRING		{
-			if (egress_word($1) == -1)
-				YYERROR;
-		}
+egress		: way
+		| outname
+		| '{' optnl outname_l '}'
 		| NAT64 STRING		{
+			if (peer != NULL) {
+				yyerror("egress nat64: it is for all peers");
+				free($2);
+				YYERROR;
+			}
 			if (egress_nat64(conf, $2) == -1)
 				YYERROR;
 		}
-		| INTERFACE STRING	{
+		;
+
+named		: way
+		| '{' optnl outname_l '}'
+		;
+
+outname_l	: outname optnl
+		| outname_l comma outname optnl
+		;
+
+outname		: STRING		{
+			if (egress_name($1) == -1)
+				YYERROR;
+		}
+		;
+
+way		: INTERFACE STRING	{
 			if (egress_interface($2) == -1)
 				YYERROR;
 		}
-		| STRING STRING		{
-			if (egress_source($1, 1) == -1 ||
-			    egress_source($2, 0) == -1)
+		| SOURCE sourceaddr
+		| SOURCE '{' optnl sources '}' rotation
+		| VIA PEER STRING	{
+			if (egress_uplink($3) == -1)
 				YYERROR;
 		}
-		| STRING '{'		{
-			if (egress_source($1, 1) == -1)
+		| SOCKS5 STRING PORT NUMBER	{
+			if (egress_proxy($2, $4) == -1)
+				YYERROR;
+		} proxyuser
+		;
+
+proxyuser	: /* empty */
+		| USER FILE_ STRING	{
+			if (egress_user($3) == -1)
 				YYERROR;
 		}
-		    optnl sources '}' rotation
+		;
+
+ownaddresses	: ownaddress
+		| '{' optnl ownaddress_l '}'
+		;
+
+ownaddress_l	: ownaddress optnl
+		| ownaddress_l comma ownaddress optnl
+		;
+
+ownaddress	: STRING		{
+			if (peer_address(peer, $1) == -1)
+				YYERROR;
+		}
+		;
+
+owndns_l	: owndns optnl
+		| owndns_l comma owndns optnl
+		;
+
+owndns		: STRING		{
+			if (peer_dns(peer, $1) == -1)
+				YYERROR;
+		}
 		;
 
 rotation	: /* empty */
@@ -568,7 +623,7 @@ sources		: sourceaddr optnl
 		;
 
 sourceaddr	: STRING		{
-			if (egress_source($1, 0) == -1)
+			if (egress_source($1) == -1)
 				YYERROR;
 		}
 		;
@@ -770,11 +825,33 @@ peeropt		: PUBLIC KEY STRING	{
 				YYERROR;
 			peer->has_relay = 1;
 		}
-		| EGRESS		{
-			egress_begin(&peer->egress, peer->egress_if);
-			once(BLOCK_PEER, "egress");
+		| EGRESS egress		{
+			if (egress_use(&peer->egress) == -1)
+				YYERROR;
 		}
-		    egress
+		| ADDRESS ownaddresses
+		| PRIVATE KEY FILE_ STRING	{
+			once(BLOCK_PEER, "private key");
+			if (read_key($4, peer->own_key) == -1) {
+				free($4);
+				YYERROR;
+			}
+			peer->own_from = SECRET_FILE;
+			free(peer->own_file);
+			peer->own_file = $4;
+		}
+		| PRIVATE KEY STRING	{
+			once(BLOCK_PEER, "private key");
+			if (set_secret($3, peer->own_key, "private key") ==
+			    -1)
+				YYERROR;
+			peer->own_from = SECRET_INLINE;
+		}
+		| PRIVATE KEY REDACTED	{
+			peer->own_from = SECRET_REDACTED;
+		}
+		| DNS owndns
+		| DNS '{' optnl owndns_l '}'
 		| PERSISTENT KEEPALIVE NUMBER	{
 			if (set_number(BLOCK_PEER, "persistent keepalive",
 			    $3) == -1)
@@ -1026,6 +1103,20 @@ rulepart	: OUT			{
 			if (rule_part(PART_TO) == -1)
 				YYERROR;
 		} to portspec
+		| EGRESS string		{
+			int	 ok = strlcpy(rule_begun.egress, $2,
+				    sizeof(rule_begun.egress)) <
+				    sizeof(rule_begun.egress);
+
+			free($2);
+			if (rule_part(PART_EGRESS) == -1)
+				YYERROR;
+			if (!ok || !rule_begun.rule.pass) {
+				yyerror(ok ? "egress is of a pass rule" :
+				    "egress: not a name");
+				YYERROR;
+			}
+		}
 		;
 
 from		: ANY
@@ -1205,6 +1296,8 @@ static const struct keyword	 keywords[] = {
 	{ "rotate",	ROTATE },
 	{ "size",	SIZE },
 	{ "snaplen",	SNAPLEN },
+	{ "socks5",	SOCKS5 },
+	{ "source",	SOURCE },
 	{ "table",	TABLE },
 	{ "tcp",	TCP },
 	{ "to",		TO },
@@ -1213,8 +1306,10 @@ static const struct keyword	 keywords[] = {
 	{ "uapi",	UAPI },
 	{ "udp",	UDP },
 	{ "upstream",	UPSTREAM },
+	{ "user",	USER },
 	{ "users",	USERS },
 	{ "verbose",	VERBOSE },
+	{ "via",	VIA },
 	{ "watch",	WATCH },
 	{ "yes",	YES }
 };
@@ -1448,6 +1543,7 @@ parse_config(const char *path, int check_only)
 		lex_fail(what);
 	}
 	new_rule(0, 0);
+	egress_begin();
 	peer = NULL;
 	conf = NULL;
 	if (bad == 0)
@@ -1474,6 +1570,7 @@ parse_text(struct config *c, const char *name, const char *text)
 		yyparse();
 	bad = lex_end(&last);
 	new_rule(0, 0);
+	egress_begin();
 	peer = NULL;
 	conf = NULL;
 	return (bad == 0 ? 0 : -1);

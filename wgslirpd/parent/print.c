@@ -32,31 +32,79 @@ print_string(const char *s)
 }
 
 static void
-print_egress(const struct conf_egress *e, const char *ifname,
-    const char *indent)
+begin_egress(const struct conf_out *o, const char *indent)
+{
+	printf("%segress ", indent);
+	if (o->name[0] != '\0') {
+		print_string(o->name);
+		printf(" ");
+	}
+}
+
+static void
+print_refs(const struct conf_out *o, const char *indent)
+{
+	int	 i;
+
+	begin_egress(o, indent);
+	if (o->nrefs == 1 && o->name[0] == '\0' &&
+	    (strcmp(o->ref[0], "host") == 0 || strcmp(o->ref[0], "none") == 0))
+		printf("%s\n", o->ref[0]);
+	else if (o->nrefs == 1 && o->name[0] == '\0') {
+		print_string(o->ref[0]);
+		printf("\n");
+	} else {
+		printf("{ ");
+		for (i = 0; i < o->nrefs; i++) {
+			print_string(o->ref[i]);
+			printf(" ");
+		}
+		printf("}\n");
+	}
+}
+
+static void
+print_egress(const struct conf_out *o, const char *indent)
 {
 	char	 buf[ADDR_STRLEN];
 	int	 i;
 
-	if (!e->set)
+	if (o == NULL)
 		return;
-	if (e->none)
-		printf("%segress none\n", indent);
-	else if (e->nsources == 0 && *ifname == '\0')
-		printf("%segress host\n", indent);
-	if (e->nsources > 0) {
-		printf("%segress source {", indent);
-		for (i = 0; i < e->nsources; i++)
-			printf(" %s", ipaddr_str(&e->source[i], buf,
-			    sizeof(buf)));
-		printf(" }");
-		if (e->rotate != 0)
-			printf(" rotate %us", e->rotate);
+	if (o->nrefs > 0) {
+		print_refs(o, indent);
+		return;
+	}
+	if (o->way.kind == WAY_UPLINK) {
+		begin_egress(o, indent);
+		printf("via peer ");
+		print_string(o->uplink);
+		printf("\n");
+	} else if (o->way.kind == WAY_SOCKS) {
+		begin_egress(o, indent);
+		printf("socks5 \"%s\" port %u", ipaddr_str(&o->way.proxy, buf,
+		    sizeof(buf)), o->way.port);
+		if (o->user_file != NULL) {
+			printf(" user file ");
+			print_string(o->user_file);
+		}
 		printf("\n");
 	}
-	if (*ifname != '\0') {
-		printf("%segress interface ", indent);
-		print_string(ifname);
+	if (o->way.nsources > 0) {
+		begin_egress(o, indent);
+		printf("source {");
+		for (i = 0; i < o->way.nsources; i++)
+			printf(" %s", ipaddr_str(&o->way.source[i], buf,
+			    sizeof(buf)));
+		printf(" }");
+		if (o->way.rotate != 0)
+			printf(" rotate %us", o->way.rotate);
+		printf("\n");
+	}
+	if (o->ifname[0] != '\0') {
+		begin_egress(o, indent);
+		printf("interface ");
+		print_string(o->ifname);
 		printf("\n");
 	}
 }
@@ -168,6 +216,28 @@ print_directives(enum directive_block block, const void *from,
 	}
 }
 
+/* What this side is there, if it is a client. */
+static void
+print_uplink(const struct conf_peer *p)
+{
+	char	 buf[ADDR_STRLEN];
+	int	 i;
+
+	if (!config_is_uplink(p))
+		return;
+	print_prefixes("\taddress", &p->addresses, 1);
+	print_secret("\tprivate key", p->own_from, p->own_file);
+	if (p->dns_host)
+		printf("\tdns host\n");
+	if (p->ndns > 0) {
+		printf("\tdns {");
+		for (i = 0; i < p->ndns; i++)
+			printf(" %s", ipaddr_str(&p->dns[i], buf,
+			    sizeof(buf)));
+		printf(" }\n");
+	}
+}
+
 static void
 print_peer(const struct conf_peer *p)
 {
@@ -194,7 +264,8 @@ print_peer(const struct conf_peer *p)
 	if (p->dns_log)
 		printf("\tdns log yes\n");
 	print_directives(BLOCK_PEER, p, "\t");
-	print_egress(&p->egress, p->egress_if, "\t");
+	print_egress(p->egress, "\t");
+	print_uplink(p);
 	if (p->rate_in != 0)
 		printf("\trate in %" PRIu64 "\n", p->rate_in);
 	if (p->rate_out != 0)
@@ -351,6 +422,7 @@ print_config(const struct config *c)
 	const struct conf_service	*s;
 	const struct conf_peer		*p;
 	const struct conf_derp		*d;
+	const struct conf_out		*o;
 	char				 buf[ADDR_STRLEN];
 	char				 text[RULE_TEXT_LEN];
 	int				 i;
@@ -369,7 +441,9 @@ print_config(const struct config *c)
 	/* its default, and it means something that it was said */
 	if (c->g.many && c->g.gateway == 0)
 		printf("gateway id 0\n");
-	print_egress(&c->g.egress, c->egress_if, "");
+	TAILQ_FOREACH(o, &c->outs, entry)
+		print_egress(o, "");
+	print_egress(c->egress, "");
 	if (c->g.nat64_find)
 		printf("egress nat64 find\n");
 	else if (c->g.nat64.len != 0)

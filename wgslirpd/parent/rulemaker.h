@@ -21,6 +21,7 @@ STAILQ_HEAD(items, item);
 #define PART_FROM	0x08
 #define PART_PROTO	0x10
 #define PART_TO		0x20
+#define PART_EGRESS	0x40
 
 /* The rule that is being read, and its lists. */
 extern struct conf_rule	 rule_begun;

@@ -71,5 +71,9 @@ rule_text(const struct conf_rule *r, char *buf, size_t len)
 	else if (u->port_lo != 0)
 		snprintf(buf + n, len - n, " port %u:%u", u->port_lo,
 		    u->port_hi);
+	if (r->egress[0] != '\0') {
+		strlcat(buf, " egress ", len);
+		add_quoted(buf, len, r->egress);
+	}
 	return (buf);
 }

@@ -20,6 +20,7 @@
 #include "log.h"
 #include "rules.h"
 #include "send.h"
+#include "ways.h"
 
 static void
 send_prefixes(const struct conf_prefixes *list, struct imsgev *to,
@@ -154,7 +155,8 @@ void
 send_peer_name(struct imsgev *slirp, uint32_t type,
     const struct conf_peer *p)
 {
-	struct conf_peer_msg	 m;
+	const struct conf_prefix	*x;
+	struct conf_peer_msg		 m;
 
 	memset(&m, 0, sizeof(m));
 	m.id = p->id;
@@ -162,7 +164,12 @@ send_peer_name(struct imsgev *slirp, uint32_t type,
 	m.max_new = p->max_new;
 	m.rate_in = p->rate_in / 8;
 	m.rate_out = p->rate_out / 8;
-	m.egress = p->egress;
+	if (p->egress != NULL)
+		m.egress = p->egress->e;
+	TAILQ_FOREACH(x, &p->addresses, entry)
+		m.own[x->prefix.addr.af == 6] = x->prefix.addr;
+	memcpy(m.dns, p->dns, sizeof(m.dns));
+	m.ndns = p->ndns;
 	m.dns_any = p->dns_any;
 	m.dns_log = p->dns_log;
 	strlcpy(m.name, p->name, sizeof(m.name));
@@ -204,6 +211,9 @@ send_peer(const struct conf_peer *p, struct imsgev *crypto,
 			    sizeof(res));
 		}
 	}
+	m.uplink = config_is_uplink(p) != 0;
+	m.has_key = p->own_from != SECRET_NONE;
+	memcpy(m.private_key, p->own_key, KEY_LEN);
 	m.at_relay = p->has_relay;
 	memcpy(m.relay_key, p->relay_key, KEY_LEN);
 	memcpy(m.public_key, p->public, KEY_LEN);
@@ -324,6 +334,7 @@ config_send(const struct config *c, struct imsgev *crypto,
 	imsgev_must(slirp, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
 	imsgev_must(control, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
 	imsgev_must(crypto, IMSG_CONF_KEY, 0, -1, c->key, KEY_LEN);
+	ways_send(c, slirp);
 	TAILQ_FOREACH(p, &c->peers, entry)
 		send_peer(p, crypto, slirp);
 	if (c->g.overlay)

@@ -7,7 +7,8 @@
  *
  * The parent keeps of such peers what a reload needs to know, their ids
  * and public keys.  Allowed IPs, endpoints and keys are in the crypto
- * engine alone.
+ * engine alone.  An uplink stays, whatever wg(8) says: nothing of it comes back
+ * without its private key.
  */
 
 #include <sys/types.h>
@@ -130,13 +131,15 @@ count_peers(const struct conf_set *s, struct config *c)
 	uint32_t		 n = c->npeers;
 	int			 replace;
 
-	if ((replace = s->dev.flags & SET_REPLACE_PEERS) != 0)
-		n = 0;
-	TAILQ_FOREACH(p, &c->peers, entry)
-		p->gone = replace != 0;
+	replace = (s->dev.flags & SET_REPLACE_PEERS) != 0;
+	TAILQ_FOREACH(p, &c->peers, entry) {
+		p->gone = replace && !config_is_uplink(p);
+		n -= p->gone;
+	}
 	STAILQ_FOREACH(op, &s->ops, entry) {
 		p = config_peer_by_key(c, op->m.public_key);
-		if (p != NULL && op->m.flags & SET_REMOVE && !p->gone) {
+		if (p != NULL && op->m.flags & SET_REMOVE && !p->gone &&
+		    !config_is_uplink(p)) {
 			p->gone = 1;
 			n--;
 		} else if (!(op->m.flags & (SET_REMOVE | SET_UPDATE_ONLY)) &&
@@ -252,11 +255,11 @@ set_commit(struct conf_set *s, struct config *c, struct imsgev *crypto,
 	mark_ids(c);
 	if (s->dev.flags & SET_REPLACE_PEERS)
 		TAILQ_FOREACH(p, &c->peers, entry)
-			p->gone = 1;
+			p->gone = !config_is_uplink(p);
 	STAILQ_FOREACH(op, &s->ops, entry) {
 		p = config_peer_by_key(c, op->m.public_key);
 		if (op->m.flags & SET_REMOVE) {
-			if (p == NULL)
+			if (p == NULL || config_is_uplink(p))
 				continue;
 			p->gone = 1;
 		} else {

@@ -20,9 +20,11 @@
 #include "lookup.h"
 #include "names.h"
 #include "nat64.h"
+#include "net/egress.h"
 #include "net/engine.h"
 #include "net/policy.h"
 #include "net/table.h"
+#include "net/uplink.h"
 #include "service.h"
 #include "state.h"
 #include "tunnelnames.h"
@@ -60,6 +62,12 @@ relay_resolved(const struct relay_addrs *m)
 	(void)imsgev_send(&se.derp, IMSG_RELAY_ADDRS, 0, -1, m, sizeof(*m));
 }
 
+static int
+good_own(const struct ipaddr *a, uint8_t af)
+{
+	return (a->af == 0 || a->af == af);
+}
+
 static void
 set_limits(struct slirp_peer *p, const struct conf_peer_msg *m)
 {
@@ -75,8 +83,19 @@ set_limits(struct slirp_peer *p, const struct conf_peer_msg *m)
 	p->egress = m->egress;
 	p->dns_any = m->dns_any;
 	p->dns_log = m->dns_log;
-	if (p->egress.nsources > MAX_SOURCES)
-		fatalx("egress out of range");
+	if (!egress_ok(&se.s.conf, &p->egress) || m->ndns > MAX_UPLINK_DNS ||
+	    !good_own(&m->own[0], 4) || !good_own(&m->own[1], 6))
+		fatalx("peer out of range");
+	if (memcmp(p->own, m->own, sizeof(p->own)) != 0) {
+		/* what it had there is nobody's */
+		uplink_drop(&se.s, p);
+		if (is_uplink(p) != ((m->own[0].af | m->own[1].af) != 0))
+			slirp_peer_clear(&se.s, p);
+		memcpy(p->own, m->own, sizeof(p->own));
+		p->down = 0;
+	}
+	memcpy(p->dns, m->dns, sizeof(p->dns));
+	p->ndns_there = m->ndns;
 }
 
 /* A configuration begins to come in. */
@@ -84,8 +103,7 @@ void
 slirp_config_begin(struct imsg *imsg)
 {
 	imsg_is(imsg, &global, sizeof(global));
-	if (global.tcp.cc >= CC_MAX || global.tcp.wscale > 14 ||
-	    global.egress.nsources > MAX_SOURCES)
+	if (global.tcp.cc >= CC_MAX || global.tcp.wscale > 14)
 		fatalx("configuration out of range");
 	se.staging = 1;
 }
@@ -112,6 +130,9 @@ slirp_config_commit(void)
 	s->conf.copy_tos = global.copy_tos;
 	s->conf.ttl = global.ttl;
 	s->conf.egress = global.egress;
+	if (s->conf.nways == 0 || !egress_ok(&s->conf, &s->conf.egress))
+		fatalx("egress out of range");
+	egress_gather(&s->conf);
 	health_commit(&global.health);
 	nat64_commit(s, &global);
 	hostsock_offload(global.offload);
@@ -229,6 +250,25 @@ stage_rule(struct imsg *imsg)
 	c->rule_info = info;
 	rules[c->nrules] = m.rule;
 	strlcpy(info[c->nrules++].text, m.text, sizeof(info->text));
+}
+
+/* A way by which guests leave, and who asks the proxy there. */
+static void
+stage_way(struct imsg *imsg)
+{
+	struct service_user	 user;
+	struct conf_way		 way;
+
+	if (imsg_get_type(imsg) == IMSG_CONF_WAY) {
+		imsg_is(imsg, &way, sizeof(way));
+		if (egress_add(&conf, &way) == -1)
+			bad_imsg("parent", IMSG_CONF_WAY);
+		return;
+	}
+	imsg_is(imsg, &user, sizeof(user));
+	if (egress_login(&conf, &user) == -1)
+		bad_imsg("parent", IMSG_CONF_WAY_USER);
+	explicit_bzero(&user, sizeof(user));
 }
 
 static int	 loading;	/* lists of names, of a configuration */
@@ -356,6 +396,10 @@ slirp_config_stage(struct imsg *imsg)
 		    prefix.addr.af != 6)
 			bad_imsg("parent", IMSG_CONF_NAT64);
 		c->nat64[c->nnat64++] = prefix;
+		break;
+	case IMSG_CONF_WAY:
+	case IMSG_CONF_WAY_USER:
+		stage_way(imsg);
 		break;
 	case IMSG_CONF_RULE:
 		stage_rule(imsg);

@@ -24,6 +24,7 @@ cached_cmp(const struct dns_cached *a, const struct dns_cached *b)
 	int	 d;
 
 #define CMP(f)	if (a->q.f != b->q.f) return (a->q.f < b->q.f ? -1 : 1)
+	CMP(where);
 	CMP(type);
 	CMP(class);
 	CMP(rd);

@@ -33,6 +33,7 @@ struct dns_question {
 	uint16_t	 type;
 	uint16_t	 class;
 	uint16_t	 size;		/* of an answer by UDP */
+	uint32_t	 where;		/* it is asked: here (0), or elsewhere */
 	uint8_t		 opcode;
 	uint8_t		 rd;		/* flags of the header */
 	uint8_t		 cd;

@@ -17,6 +17,7 @@
 #include "log.h"
 #include "memstream.h"
 #include "nat64.h"
+#include "net/egress.h"
 #include "net/policy.h"
 #include "proc.h"
 
@@ -160,13 +161,13 @@ hostsock_options(const struct conf_tcp *c)
 }
 
 /*
- * Have the socket leave this host as is configured for the peer.  -1 with
- * errno if it cannot: then nothing leaves.
+ * Have the socket leave this host by the flow's way.  -1 with errno if it
+ * cannot: then nothing leaves.
  */
 static int
 set_egress(int fd, const struct flow *f, uint8_t af)
 {
-	const struct conf_egress	*e = &engine->conf.egress;
+	const struct conf_way		*e;
 	const struct ipaddr		*mine[MAX_SOURCES];
 	struct sockaddr_storage		 ss;
 	socklen_t			 len;
@@ -174,16 +175,14 @@ set_egress(int fd, const struct flow *f, uint8_t af)
 	uint64_t			 turn;
 	int				 i;
 
-	if (f->peer->egress.set)
-		e = &f->peer->egress;
-	if (e->none) {
-		errno = EACCES;
-		return (-1);
-	}
+	if (f->way >= engine->conf.nways)
+		return (0);
+	e = &engine->conf.ways[f->way].c;
 	/* an ordinary user may, as long as it is bound to none */
 	ifindex = e->ifindex;
 	if (ifindex != 0 && setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX,
 	    &ifindex, sizeof(ifindex)) == -1) {
+		egress_failed(engine, &engine->conf.ways[f->way]);
 		errno = ENETUNREACH;
 		return (-1);
 	}
@@ -204,6 +203,7 @@ set_egress(int fd, const struct flow *f, uint8_t af)
 	    MONO_TO_SEC(engine->now) / e->rotate;
 	len = sa_make(&ss, mine[(f->peer->id + turn) % n], 0);
 	if (bind(fd, (struct sockaddr *)&ss, len) == -1) {
+		egress_failed(engine, &engine->conf.ways[f->way]);
 		errno = ENETUNREACH;
 		return (-1);
 	}
@@ -345,11 +345,19 @@ host_tcp_open(void *arg, struct flow *f, int ttl)
 	return (watch(f, fd, EPOLLIN | EPOLLOUT));
 }
 
-/* A client's connected socket becomes the flow's. */
+/*
+ * A client's connected socket becomes the flow's; with -1 it is somebody's in
+ * this process.
+ */
 static int
 host_adopt(void *arg, struct flow *f, int fd)
 {
 	(void)arg;
+	if (fd == -1) {
+		fd = memstream_keep(engine, tell, f);
+		f->fd = fd;
+		return (fd == -1 ? -1 : 0);
+	}
 	return (attach(f, fd, EPOLLIN | EPOLLOUT));
 }
 

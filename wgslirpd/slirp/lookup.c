@@ -177,9 +177,10 @@ lookup_next(struct lookup *x)
 		    -1 || dnsmsg_question(name, DNS_TYPE_AAAA, &x->q[1]) ==
 		    -1)
 			continue;
-		if (upstream_ask(x->set, &x->q[0], 0, answer4, x) == -1)
+		if (upstream_ask(x->set, NULL, &x->q[0], 0, answer4,
+		    x) == -1)
 			x->full = 1;
-		else if (x->waiting++, upstream_ask(x->set, &x->q[1], 0,
+		else if (x->waiting++, upstream_ask(x->set, NULL, &x->q[1], 0,
 		    answer6, x) == -1)
 			x->full = 1;
 		else

@@ -29,6 +29,7 @@
 #include "shm.h"
 #include "show.h"
 #include "state.h"
+#include "tell.h"
 #include "trim.h"
 
 #define IN_BATCH	256	/* packets of the guests a round */
@@ -238,6 +239,8 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 			bad_imsg("parent", type);
 		slirp_config_begin(imsg);
 		break;
+	case IMSG_CONF_WAY:
+	case IMSG_CONF_WAY_USER:
 	case IMSG_CONF_PEER:
 	case IMSG_CONF_RESOLVE:
 	case IMSG_CONF_ADDRESS:
@@ -282,6 +285,7 @@ crypto_msg(struct imsgev *iev, struct imsg *imsg)
 {
 	struct slirp_peer	*p;
 	struct route_msg	 route;
+	struct uplink_msg	 up;
 	uint32_t		 id;
 
 	if (imsg == NULL) {
@@ -302,6 +306,17 @@ crypto_msg(struct imsgev *iev, struct imsg *imsg)
 		imsg_is(imsg, &id, sizeof(id));
 		if ((p = peer_get(&se.s, id)) != NULL)
 			slirp_peer_back(&se.s, p);
+		break;
+	case IMSG_UPLINK:
+		imsg_is(imsg, &up, sizeof(up));
+		if ((p = peer_get(&se.s, up.id)) != NULL &&
+		    p->down != (up.up == 0)) {
+			p->down = up.up == 0;
+			log_info("peer \"%s\": %s", p->name, up.up ?
+			    "guests can come out there" : "it does not "
+			    "answer, and guests do not come out there");
+			tell("uplink", p->name, "%s", up.up ? "up" : "down");
+		}
 		break;
 	case IMSG_CUT:
 		imsg_is(imsg, &id, sizeof(id));

@@ -96,6 +96,23 @@ memstream_open(struct slirp *s, hostsock_event_fn *tell, struct flow *f,
 	return (i);
 }
 
+static struct bufferevent	*kept;
+
+int
+memstream_keep(struct slirp *s, hostsock_event_fn *tell, struct flow *f)
+{
+	return (memstream_open(s, tell, f, &kept));
+}
+
+struct bufferevent *
+memstream_kept(void)
+{
+	struct bufferevent	*bev = kept;
+
+	kept = NULL;
+	return (bev);
+}
+
 ssize_t
 memstream_readv(int fd, const struct iovec *iov, int n)
 {

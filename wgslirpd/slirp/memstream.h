@@ -20,6 +20,9 @@
  */
 int	 memstream_open(struct slirp *, hostsock_event_fn *, struct flow *,
 	    struct bufferevent **);
+/* The same; the other end is kept until memstream_kept() takes it. */
+int	 memstream_keep(struct slirp *, hostsock_event_fn *, struct flow *);
+struct bufferevent	*memstream_kept(void);
 ssize_t	 memstream_readv(int, const struct iovec *, int);
 ssize_t	 memstream_writev(int, const struct iovec *, int);
 int	 memstream_shutdown(int);

@@ -15,6 +15,7 @@
 #include "judge.h"
 #include "log.h"
 #include "lookup.h"
+#include "net/egress.h"
 #include "net/engine.h"
 #include "net/policy.h"
 #include "net/table.h"
@@ -27,8 +28,11 @@ static void
 send_flow(struct imsgev *iev, uint32_t id, const struct flow *f)
 {
 	struct ctl_flow	 m;
+	const char	*way = egress_called(&se.s, f);
 
 	memset(&m, 0, sizeof(m));
+	if (way != NULL)
+		strlcpy(m.way, way, sizeof(m.way));
 	m.id = flow_id(f);
 	m.peer = f->peer->id;
 	m.proto = se.s.flow_ops[f->type]->ipproto[f->src.af == 6];
@@ -61,7 +65,9 @@ show_flows(struct imsgev *iev, uint32_t id, const struct ctl_request *req)
 			    sizeof(more));
 			return;
 		}
-		send_flow(iev, id, f);
+		/* the guest's half stands for both */
+		if (f->via != VIA_INSIDE)
+			send_flow(iev, id, f);
 	}
 	imsgev_send(iev, CTL_END, id, -1, NULL, 0);
 }

@@ -20,8 +20,11 @@
 
 #include "dnscache.h"
 #include "fds.h"
+#include "memstream.h"
 #include "net/bytes.h"
+#include "net/uplink.h"
 #include "proc.h"
+#include "tcp/dial.h"
 #include "upstream.h"
 
 #define MAX_QUERIES	256	/* under way, of a set */
@@ -43,6 +46,10 @@ struct query {
 	struct dns_question	 q;
 	uint16_t		 id;
 	enum upstream_set	 set;
+	int			 away;		/* of this uplink: */
+	uint32_t		 uplink;
+	uint16_t		 port;		/* of ours there, or 0 */
+	uint8_t			 af;		/* of that */
 	int			 fd;
 	int			 tries;
 	int			 upstream;
@@ -84,15 +91,22 @@ is_guests(enum upstream_set set)
 static void
 query_stop(struct query *x)
 {
+	struct slirp_peer	*up;
+
 	if (x->ev != NULL)
 		event_free(x->ev);
 	x->ev = NULL;
 	if (x->fd != -1)
 		close(x->fd);
 	x->fd = -1;
-	if (x->bev != NULL)
+	if (x->bev != NULL && x->away)
+		memstream_free_other(x->bev);
+	else if (x->bev != NULL)
 		bufferevent_free(x->bev);
 	x->bev = NULL;
+	if (x->port != 0 && (up = peer_get(engine, x->uplink)) != NULL)
+		uplink_unbind(up, x->af, x->port);
+	x->port = 0;
 	event_del(x->timer);
 }
 
@@ -125,11 +139,31 @@ query_done(struct query *x, const uint8_t *msg, size_t len)
 	free(x);
 }
 
+/* The uplink of the question, if it is there still, and has resolvers. */
+static struct slirp_peer *
+uplink_of(const struct query *x)
+{
+	struct slirp_peer	*up = peer_get(engine, x->uplink);
+
+	return (up != NULL && is_uplink(up) && up->ndns_there > 0 ? up : NULL);
+}
+
+/* How many can be asked. */
+static int
+nupstreams(const struct query *x)
+{
+	const struct slirp_peer	*up;
+
+	if (x->away)
+		return ((up = uplink_of(x)) != NULL ? up->ndns_there : 0);
+	return (sets[x->set].nupstreams);
+}
+
 /* Ask the next upstream, if it is worth while. */
 static void
 query_next(struct query *x)
 {
-	int	 n = sets[x->set].nupstreams;
+	int	 n = nupstreams(x);
 
 	query_stop(x);
 	if (++x->tries >= TRIES || n == 0) {
@@ -166,11 +200,12 @@ query_answered(struct query *x, uint8_t *msg, size_t len, uint32_t ttl)
 
 	/* one that refuses, or has trouble, is not the last to be asked */
 	if (rcode != DNS_NOERROR && rcode != DNS_NXDOMAIN &&
-	    set->nupstreams > 1 && x->tries + 1 < TRIES) {
+	    nupstreams(x) > 1 && x->tries + 1 < TRIES) {
 		query_next(x);
 		return;
 	}
-	set->good = x->upstream;
+	if (!x->away)
+		set->good = x->upstream;
 	if (is_guests(x->set))
 		dnscache_add(&x->q, msg, len, ttl, engine->now);
 	query_done(x, msg, len);
@@ -224,28 +259,43 @@ upstream_sa(const struct query *x, struct sockaddr_storage *ss)
 	return (len);
 }
 
+/* A connection to the upstream, or NULL. */
+static struct bufferevent *
+connect_upstream(struct query *x)
+{
+	struct sockaddr_storage	 ss;
+	struct bufferevent	*bev;
+	struct slirp_peer	*up;
+	socklen_t		 slen;
+
+	if (x->away)
+		return ((up = uplink_of(x)) == NULL || tcp_dial(engine, up,
+		    &up->dns[x->upstream % up->ndns_there], DNS_PORT, VIA_ASK,
+		    -1) == -1 ? NULL : memstream_kept());
+	slen = upstream_sa(x, &ss);
+	x->fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK |
+	    SOCK_CLOEXEC, 0);
+	if (x->fd == -1 || (connect(x->fd, (struct sockaddr *)&ss, slen) ==
+	    -1 && errno != EINPROGRESS) || (bev = bufferevent_socket_new(
+	    evbase, x->fd, BEV_OPT_CLOSE_ON_FREE)) == NULL)
+		return (NULL);
+	x->fd = -1;		/* it is the bufferevent's */
+	return (bev);
+}
+
 /* The answer does not fit a datagram: the same upstream by TCP. */
 static void
 query_tcp(struct query *x)
 {
-	struct sockaddr_storage	 ss;
-	uint8_t			 msg[2 + DNS_UDP_MIN];
-	socklen_t		 slen;
-	size_t			 n;
+	uint8_t	 msg[2 + DNS_UDP_MIN];
+	size_t	 n;
 
 	query_stop(x);
 	n = dnsmsg_upstream(&x->q, x->id, msg + 2, sizeof(msg) - 2);
-	slen = upstream_sa(x, &ss);
-	x->fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK |
-	    SOCK_CLOEXEC, 0);
-	if (n == 0 || x->fd == -1 || (connect(x->fd, (struct sockaddr *)&ss,
-	    slen) == -1 && errno != EINPROGRESS) || (x->bev =
-	    bufferevent_socket_new(evbase, x->fd, BEV_OPT_CLOSE_ON_FREE)) ==
-	    NULL) {
+	if (n == 0 || (x->bev = connect_upstream(x)) == NULL) {
 		query_next(x);
 		return;
 	}
-	x->fd = -1;		/* it is the bufferevent's */
 	put16(msg, (uint32_t)n);
 	bufferevent_setcb(x->bev, tcp_read, NULL, tcp_event_cb, x);
 	bufferevent_setwatermark(x->bev, EV_READ, 0, DNS_MSG_MAX + 2);
@@ -280,6 +330,50 @@ query_readable(evutil_socket_t fd, short what, void *arg)
 		query_answered(x, msg, (size_t)n, ttl);
 }
 
+/* What came to our port at the uplink. */
+static void
+uplink_answer(void *arg, const struct ipaddr *src, uint16_t sport,
+    const uint8_t *data, size_t len)
+{
+	static uint8_t		 msg[DNS_MSG_MAX];
+	struct query		*x = arg;
+	const struct slirp_peer	*up = uplink_of(x);
+	uint32_t		 ttl;
+	ssize_t			 n;
+	int			 tc;
+
+	if (up == NULL || sport != DNS_PORT || ipaddr_cmp(src,
+	    &up->dns[x->upstream % up->ndns_there]) != 0)
+		return;
+	memcpy(msg, data, len);
+	if ((n = dnsmsg_check(msg, len, &x->q, x->id, &ttl, &tc)) == -1)
+		return;
+	if (tc)
+		query_tcp(x);
+	else
+		query_answered(x, msg, (size_t)n, ttl);
+}
+
+/* The same as query_send() through an uplink; -1: it does not go. */
+static int
+uplink_send(struct query *x)
+{
+	struct slirp_peer	*up = uplink_of(x);
+	const struct ipaddr	*to;
+	uint8_t			 buf[UPSTREAM_ROOM + DNS_UDP_MIN];
+	size_t			 n;
+
+	n = dnsmsg_upstream(&x->q, x->id, buf + UPSTREAM_ROOM, DNS_UDP_MIN);
+	if (up == NULL || n == 0)
+		return (-1);
+	to = &up->dns[x->upstream % up->ndns_there];
+	x->af = to->af;
+	if ((x->port = uplink_bind(engine, up, to->af, uplink_answer, x)) == 0)
+		return (-1);
+	uplink_say(engine, up, x->port, to, DNS_PORT, buf + UPSTREAM_ROOM, n);
+	return (0);
+}
+
 /* Ask the upstream whose turn it is, from a port and with an id anew. */
 static void
 query_send(struct query *x)
@@ -290,6 +384,12 @@ query_send(struct query *x)
 	size_t			 n;
 
 	x->id = (uint16_t)arc4random();
+	if (x->away) {
+		query_timer(x, TRY_TIME);
+		if (uplink_send(x) == -1)
+			query_timer(x, 1);
+		return;
+	}
 	n = dnsmsg_upstream(&x->q, x->id, msg, sizeof(msg));
 	slen = upstream_sa(x, &ss);
 	x->fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_NONBLOCK |
@@ -305,14 +405,14 @@ query_send(struct query *x)
 }
 
 static struct query *
-query_new(enum upstream_set which, const struct dns_question *q)
+query_new(enum upstream_set which, const struct slirp_peer *up,
+    const struct dns_question *q)
 {
 	struct set	*set = &sets[which];
 	struct query	*x;
 
 	if ((is_guests(which) ? nguests : set->nqueries) >= MAX_QUERIES ||
-	    set->nupstreams == 0 ||
-	    fds_take() == -1)
+	    (up == NULL && set->nupstreams == 0) || fds_take() == -1)
 		return (NULL);
 	if ((x = calloc(1, sizeof(*x))) == NULL) {
 		fds_give();
@@ -326,7 +426,9 @@ query_new(enum upstream_set which, const struct dns_question *q)
 	x->q = *q;
 	x->set = which;
 	x->fd = -1;
-	x->upstream = set->good % set->nupstreams;
+	x->away = up != NULL;
+	x->uplink = up != NULL ? up->id : 0;
+	x->upstream = up != NULL ? 0 : set->good % set->nupstreams;
 	STAILQ_INIT(&x->waiters);
 	TAILQ_INSERT_TAIL(&queries, x, entry);
 	set->nqueries++;
@@ -385,23 +487,23 @@ upstream_set(const char *name)
 }
 
 /*
- * Ask; fn gets the answer, or an error, later or at once, in a buffer with
+ * Ask, behind an uplink or (NULL) of the set; fn gets the answer, or an error, later or at once, in a buffer with
  * UPSTREAM_ROOM bytes before it.  -1 if that is not possible, and then it is
  * not called.
  */
 int
-upstream_ask(enum upstream_set set, const struct dns_question *q, int udp,
-    upstream_fn *fn, void *arg)
+upstream_ask(enum upstream_set set, const struct slirp_peer *up,
+    const struct dns_question *q, int udp, upstream_fn *fn, void *arg)
 {
 	struct query	*x;
 	struct waiter	*w;
 
 	TAILQ_FOREACH(x, &queries, entry)
 		if (x->set == set && x->nwaiters < MAX_WAITERS &&
-		    dnsmsg_same(&x->q, q))
+		    x->q.where == q->where && dnsmsg_same(&x->q, q))
 			break;
 	if ((w = calloc(1, sizeof(*w))) == NULL ||
-	    (x == NULL && (x = query_new(set, q)) == NULL)) {
+	    (x == NULL && (x = query_new(set, up, q)) == NULL)) {
 		free(w);
 		return (-1);
 	}

@@ -31,8 +31,8 @@ enum upstream_set {
 
 void		 upstream_init(struct slirp *, const struct upstream *, int);
 int		 upstream_stage(const struct upstream *);
-int		 upstream_ask(enum upstream_set, const struct dns_question *,
-		    int, upstream_fn *, void *);
+int		 upstream_ask(enum upstream_set, const struct slirp_peer *,
+		    const struct dns_question *, int, upstream_fn *, void *);
 int		 upstream_room(void);
 /* A domain whose upstreams, told by its number from 1, follow. */
 int		 upstream_stage_zone(const char *);

@@ -109,20 +109,25 @@ handshake_done(struct wg_device *d, struct wg_peer *p)
 	note(d, WG_NOTE_HANDSHAKE, p, &p->ep);
 }
 
+/* own: the peer whose own key of this side the message is for, or NULL. */
 static void
-input_initiation(struct wg_device *d, const struct wg_initiation *m,
-    const uint8_t reserved[3], const struct wg_endpoint *from, mono_t now)
+input_initiation(struct wg_device *d, struct wg_peer *own,
+    const struct wg_initiation *m, const uint8_t reserved[3],
+    const struct wg_endpoint *from, mono_t now)
 {
+	const struct noise_local	*l = own != NULL ? wg_local(d, own) :
+					    &d->local;
 	struct noise_opened	 o;
 	struct wg_peer		*p;
 
-	if (noise_open_initiation(&d->local, m, &o) == -1) {
+	if (noise_open_initiation(l, m, &o) == -1) {
 		d->count.wg_drop_handshake++;
 		return;
 	}
 	if ((p = wg_peer_by_key(d, o.public)) == NULL)
 		note(d, WG_NOTE_UNKNOWN, NULL, from);
-	if (p == NULL || !wg_reserved_ok(p, reserved) ||
+	/* each knows this side by one key */
+	if (p == NULL || wg_local(d, p) != l || !wg_reserved_ok(p, reserved) ||
 	    (p->last_initiation != 0 &&
 	    now - p->last_initiation < INITIATION_INTERVAL) ||
 	    noise_consume_initiation(&p->noise, m, &o) == -1) {
@@ -153,7 +158,8 @@ input_response(struct wg_device *d, const struct wg_response *m,
 	x = wg_index_find(d, le32toh(m->receiver));
 	if (x == NULL || x->keypair != NULL ||
 	    !wg_reserved_ok(x->peer, reserved) ||
-	    noise_consume_response(&d->local, &x->peer->noise, m) == -1) {
+	    noise_consume_response(wg_local(d, x->peer), &x->peer->noise,
+	    m) == -1) {
 		d->count.wg_drop_handshake++;
 		return;
 	}
@@ -187,15 +193,42 @@ input_cookie(struct wg_device *d, const struct wg_cookie *m,
 		d->count.wg_rx_cookies++;
 }
 
+/*
+ * The peer whose own key of this side a handshake message is for, by its mac1;
+ * NULL: none.  Such a peer is a server whose client we are: it writes from where
+ * it is, and strangers cost nothing here.
+ */
+static struct wg_peer *
+owned_by(struct wg_device *d, const uint8_t *msg, size_t len,
+    const struct wg_endpoint *from, mono_t now)
+{
+	struct ipaddr	 a, b;
+	struct wg_peer	*p;
+
+	LIST_FOREACH(p, &d->owned, own_entry) {
+		if (ipaddr_from_sa(&a, &p->ep.remote.sa) == -1 ||
+		    ipaddr_from_sa(&b, &from->remote.sa) == -1 ?
+		    !sa_equal(&p->ep.remote.sa, &from->remote.sa) :
+		    ipaddr_cmp(&a, &b) != 0)
+			continue;
+		if (cookie_check(&p->own->checker, msg, len,
+		    &from->remote.sa, 0, now) != COOKIE_MAC_INVALID)
+			return (p);
+	}
+	return (NULL);
+}
+
 /* Queue a handshake message whose mac1 is valid; cookies are cheap. */
 static void
 queue_handshake(struct wg_device *d, const uint8_t *msg, size_t len,
     const uint8_t reserved[3], const struct wg_endpoint *from, mono_t now)
 {
 	struct wg_pending	*q;
+	struct wg_peer		*own = NULL;
 
-	if (!d->has_key || cookie_check(&d->checker, msg, len,
-	    &from->remote.sa, 0, now) == COOKIE_MAC_INVALID) {
+	if (!d->has_key || (cookie_check(&d->checker, msg, len,
+	    &from->remote.sa, 0, now) == COOKIE_MAC_INVALID &&
+	    (own = owned_by(d, msg, len, from, now)) == NULL)) {
 		d->count.wg_drop_mac1++;
 		return;
 	}
@@ -205,6 +238,8 @@ queue_handshake(struct wg_device *d, const uint8_t *msg, size_t len,
 	}
 	q = &d->pending[d->phead++ % WG_HANDSHAKE_QUEUE];
 	q->from = *from;
+	q->has_own = own != NULL;
+	q->own = own != NULL ? own->id : 0;
 	memcpy(q->reserved, reserved, sizeof(q->reserved));
 	q->len = (uint16_t)len;
 	memcpy(q->msg, msg, len);
@@ -245,7 +280,8 @@ admit_handshake(struct wg_device *d, const struct wg_pending *q, mono_t now)
 	struct wg_cookie	 reply;
 	struct timespec		 ts;
 
-	if (is_awaited(d, q))
+	/* what comes to a key for one peer comes from where that is */
+	if (is_awaited(d, q) || q->has_own)
 		return (may_ask(d, &q->from.remote.sa, now));
 	d->ops->wall(d->arg, &ts);
 	if (cookie_checker_time(&d->checker, (uint64_t)ts.tv_sec) == -1)
@@ -294,6 +330,7 @@ int
 wg_run_handshakes(struct wg_device *d, int max, mono_t now)
 {
 	struct wg_pending	*q;
+	struct wg_peer		*own;
 	struct wg_initiation	 init;
 	struct wg_response	 resp;
 
@@ -302,9 +339,13 @@ wg_run_handshakes(struct wg_device *d, int max, mono_t now)
 		q = &d->pending[d->ptail++ % WG_HANDSHAKE_QUEUE];
 		if (now < d->loaded_until && !admit_handshake(d, q, now))
 			continue;
+		own = NULL;
+		if (q->has_own && ((own = wg_peer_by_id(d, q->own)) == NULL ||
+		    own->own == NULL))
+			continue;	/* it is gone */
 		if (q->len == sizeof(init)) {
 			memcpy(&init, q->msg, sizeof(init));
-			input_initiation(d, &init, q->reserved, &q->from,
+			input_initiation(d, own, &init, q->reserved, &q->from,
 			    now);
 		} else {
 			memcpy(&resp, q->msg, sizeof(resp));
@@ -316,8 +357,8 @@ wg_run_handshakes(struct wg_device *d, int max, mono_t now)
 
 /*
  * The inner packet's length, after checking that its source belongs to
- * the peer: the longest match among all peers' allowed IPs must be this
- * peer.  0 if it is to be dropped.
+ * the peer: the longest match among all peers' allowed IPs, or an uplink's
+ * own, must be this peer.  0 if it is to be dropped.
  */
 static size_t
 check_inner(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
@@ -328,12 +369,12 @@ check_inner(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
 
 	if (len >= 20 && pkt[0] >> 4 == 4) {
 		want = (size_t)pkt[2] << 8 | pkt[3];
-		owner = aip_lookup4(&d->aips, pkt + 12);
+		owner = aip_lookup4(wg_trie(d, p), pkt + 12);
 		if (want < 20)
 			want = SIZE_MAX;
 	} else if (len >= 40 && pkt[0] >> 4 == 6) {
 		want = ((size_t)pkt[4] << 8 | pkt[5]) + 40;
-		owner = aip_lookup6(&d->aips, pkt + 8);
+		owner = aip_lookup6(wg_trie(d, p), pkt + 8);
 	} else {
 		d->count.wg_drop_inner++;
 		return (0);
@@ -460,7 +501,8 @@ input_data(struct wg_device *d, const uint8_t *msg, size_t len,
 			d->count.wg_drop_ecn++;
 			plain = 0;
 		}
-		if (plain > 0 && wg_overlay_input(d, out, plain, now))
+		if (plain > 0 && !p->uplink &&
+		    wg_overlay_input(d, out, plain, now))
 			plain = 0;
 		if (plain > 0 && out == d->scratch && d->overlay &&
 		    (out = d->ops->rx_buf(d->arg, plain)) != NULL)
@@ -528,14 +570,20 @@ wg_input(struct wg_device *d, uint8_t *msg, size_t len,
 	d->count.wg_drop_malformed++;
 }
 
-/* The peer that an inner packet's destination belongs to, or NULL. */
+/*
+ * The peer that an inner packet's destination belongs to, or NULL; that of an
+ * uplink is looked up for the peer that is meant, which may be told by its id.
+ */
 struct wg_peer *
-wg_route(struct wg_device *d, const uint8_t *pkt, size_t len)
+wg_route(struct wg_device *d, uint32_t id, const uint8_t *pkt, size_t len)
 {
+	struct wg_peer	*p = wg_peer_by_id(d, id);
+	struct aip_trie	*t = p != NULL ? wg_trie(d, p) : &d->aips;
+
 	if (len >= 20 && pkt[0] >> 4 == 4)
-		return (aip_lookup4(&d->aips, pkt + 16));
+		return (aip_lookup4(t, pkt + 16));
 	if (len >= 40 && pkt[0] >> 4 == 6)
-		return (aip_lookup6(&d->aips, pkt + 24));
+		return (aip_lookup6(t, pkt + 24));
 	return (NULL);
 }
 
@@ -588,6 +636,7 @@ wg_device_new(const struct wg_ops *ops, void *arg, mono_t now)
 	TAILQ_INIT(&d->peers);
 	for (i = 0; i < WG_RESERVED_BUCKETS; i++)
 		LIST_INIT(&d->reserved[i]);
+	LIST_INIT(&d->owned);
 	aip_init(&d->aips);
 	aip_init(&d->excludes);
 	TAILQ_INIT(&d->excluded);
@@ -649,11 +698,9 @@ wg_device_set_key(struct wg_device *d, const uint8_t private[KEY_LEN])
 	explicit_bzero(&l, sizeof(l));	/* it is the device's now */
 	d->has_key = 1;
 	wg_names_set(d);
-	TAILQ_FOREACH(p, &d->peers, entry) {
-		timers_stop(&p->timers);
-		wg_peer_zero(d, p);
-		noise_remote_rekey(&d->local, &p->noise);
-	}
+	TAILQ_FOREACH(p, &d->peers, entry)
+		if (p->own == NULL)
+			wg_peer_rekey(d, p);
 	return (0);
 }
 
@@ -666,9 +713,6 @@ wg_device_clear_key(struct wg_device *d)
 	wg_forget_pending(d);
 	noise_local_clear(&d->local);
 	d->has_key = 0;
-	TAILQ_FOREACH(p, &d->peers, entry) {
-		timers_stop(&p->timers);
-		wg_peer_zero(d, p);
-		noise_remote_rekey(&d->local, &p->noise);
-	}
+	TAILQ_FOREACH(p, &d->peers, entry)
+		wg_peer_rekey(d, p);
 }

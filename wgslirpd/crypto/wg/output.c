@@ -72,7 +72,7 @@ initiate(struct wg_device *d, struct wg_peer *p, const struct wg_endpoint *ep,
 	d->ops->wall(d->arg, &ts);
 	noise_tai64n(tai, (uint64_t)ts.tv_sec, (uint32_t)ts.tv_nsec);
 	d->ops->random(d->arg, e, sizeof(e));
-	ok = noise_create_initiation(&d->local, &p->noise, tai, e,
+	ok = noise_create_initiation(wg_local(d, p), &p->noise, tai, e,
 	    p->hs_index.index, &m);
 	OPENSSL_cleanse(e, sizeof(e));
 	if (ok == -1 || cookie_sign(&p->cookie, &m, sizeof(m), now) == -1)

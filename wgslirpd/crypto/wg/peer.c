@@ -146,6 +146,7 @@ wg_peer_add(struct wg_device *d, uint32_t id,
 		return (NULL);
 	}
 	TAILQ_INIT(&p->aips);
+	aip_init(&p->routes);
 	TAILQ_INIT(&p->staged);
 	TAILQ_INSERT_TAIL(&d->peers, p, entry);
 	LIST_INSERT_HEAD(&d->bykey[key_bucket(d, public)], p, hash);
@@ -189,6 +190,62 @@ wg_peer_zero(struct wg_device *d, struct wg_peer *p)
 	wg_peer_schedule(d, p);
 }
 
+/* The peer has no allowed IPs any more. */
+void
+wg_aips_clear(struct wg_device *d, struct wg_peer *p)
+{
+	aip_remove_owner(wg_trie(d, p), &p->aips);
+	/* who has seen one of them must not look again */
+	d->aips.changes++;
+}
+
+static void
+disown(struct wg_peer *p)
+{
+	if (p->own == NULL)
+		return;
+	LIST_REMOVE(p, own_entry);
+	wg_identity_free(p->own);
+	p->own = NULL;
+}
+
+/* This side's key toward the peer is another: no session is left. */
+void
+wg_peer_rekey(struct wg_device *d, struct wg_peer *p)
+{
+	timers_stop(&p->timers);
+	wg_peer_zero(d, p);
+	noise_remote_rekey(wg_local(d, p), &p->noise);
+}
+
+/*
+ * Whether guests come out at the peer, as clients of it: then it has allowed
+ * IPs of its own, which say nothing about other peers, and peers do not reach
+ * each other through it.  private is this side's key toward it, which is
+ * copied; NULL: the device's.  -1 if the key is not usable.
+ */
+int
+wg_peer_uplink(struct wg_device *d, struct wg_peer *p, int uplink,
+    const uint8_t *private)
+{
+	struct wg_identity	*own = NULL;
+
+	if (p->uplink != (uplink != 0)) {
+		wg_aips_clear(d, p);
+		p->uplink = uplink != 0;
+	}
+	if (private == NULL ? p->own == NULL :
+	    p->own != NULL && wg_identity_is(p->own, private))
+		return (0);
+	if (private != NULL && (own = wg_identity_new(private)) == NULL)
+		return (-1);
+	disown(p);
+	if ((p->own = own) != NULL)
+		LIST_INSERT_HEAD(&d->owned, p, own_entry);
+	wg_peer_rekey(d, p);
+	return (0);
+}
+
 void
 wg_peer_remove(struct wg_device *d, struct wg_peer *p)
 {
@@ -198,7 +255,8 @@ wg_peer_remove(struct wg_device *d, struct wg_peer *p)
 	wg_peer_zero(d, p);
 	wg_stage_purge(d, p);
 	wheel_del(&d->wheel, &p->timer);
-	aip_remove_owner(&d->aips, &p->aips);
+	wg_aips_clear(d, p);
+	disown(p);
 	TAILQ_REMOVE(&d->peers, p, entry);
 	LIST_REMOVE(p, hash);
 	LIST_REMOVE(p, name_entry);

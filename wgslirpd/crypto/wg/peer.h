@@ -14,8 +14,10 @@
 #include "siphash.h"
 #include "allowedips.h"
 #include "cookie.h"
+#include "identity.h"
 #include "index.h"
 #include "noise.h"
+#include "ops.h"
 #include "place.h"
 #include "replay.h"
 #include "timers.h"
@@ -77,11 +79,14 @@ struct wg_peer {
 	uint8_t			 indexed;	/* hs_index is in the table */
 	uint8_t			 over;		/* its quota is used up */
 	uint8_t			 cut;		/* it is shut out */
+	uint8_t			 uplink;	/* guests come out there */
 	uint8_t			 away, gateway;	/* it is at that other one, */
 	uint64_t		 elsewhere;	/* since then, Unix ns */
 	uint64_t		 quota;		/* bytes both ways, 0: none */
 	int64_t			 expires;	/* Unix seconds, 0: never */
 
+	struct wg_identity	*own;		/* NULL: the device's key */
+	LIST_ENTRY(wg_peer)	 own_entry;
 	struct noise_remote	 noise;
 	struct cookie_maker	 cookie;
 	struct wg_timers	 timers;
@@ -94,6 +99,7 @@ struct wg_peer {
 	struct wg_endpoint	 configured;
 	struct wg_endpoint	 relayed;	/* at a relay, if it is */
 	struct aip_list		 aips;
+	struct aip_trie		 routes;	/* of an uplink, instead of all */
 	struct wg_staged_queue	 staged;
 	unsigned int		 nstaged;
 	mono_t			 last_initiation;	/* consumed */
@@ -110,43 +116,11 @@ LIST_HEAD(wg_peer_bucket, wg_peer);
 /* A handshake message that waits for its turn. */
 struct wg_pending {
 	uint8_t			 reserved[3];	/* that it came with */
+	uint8_t			 has_own;	/* it is for a peer's own key, */
+	uint32_t		 own;		/* that of the peer with this id */
 	struct wg_endpoint	 from;
 	uint16_t		 len;
 	uint8_t			 msg[WG_INITIATION_LEN];
-};
-
-enum wg_note {
-	WG_NOTE_HANDSHAKE,	/* there is a new session */
-	WG_NOTE_MOVED,		/* the peer is elsewhere */
-	WG_NOTE_UNKNOWN,	/* somebody with a key that is no peer's */
-	WG_NOTE_OFFER		/* a lost session is offered again */
-};
-
-/*
- * What the protocol needs from its surroundings.  rx_buf gives room for a
- * plaintext of len bytes, or NULL; rx_done says that it now holds an inner
- * packet of the peer.  A buffer that is not done is given again.  tx_buf gives
- * room for a datagram to an endpoint; tx_done that it is complete.  wall is the
- * time of day, random fills a buffer.  The others may be NULL: lost says that a
- * peer does not answer handshakes; cut that one was shut out; back that one who
- * was silent for a while, or is elsewhere now, can be sent to; note what an
- * administrator may want to see, of a peer (NULL: unknown) and a place; far
- * takes a packet for a peer that is at another gateway.
- */
-struct wg_ops {
-	uint8_t	*(*rx_buf)(void *, size_t);
-	void	 (*rx_done)(void *, struct wg_peer *, size_t, mono_t);
-	uint8_t	*(*tx_buf)(void *, const struct wg_endpoint *, size_t, int);
-	void	 (*tx_done)(void *, size_t);
-	void	 (*wall)(void *, struct timespec *);
-	void	 (*random)(void *, void *, size_t);
-	void	 (*lost)(void *, struct wg_peer *);
-	void	 (*cut)(void *, struct wg_peer *);
-	void	 (*back)(void *, struct wg_peer *);
-	void	 (*note)(void *, enum wg_note, struct wg_peer *,
-		    const struct wg_endpoint *);
-	void	 (*far)(void *, struct wg_peer *, const uint8_t *, size_t,
-		    mono_t);
 };
 
 struct wg_device {
@@ -173,6 +147,7 @@ struct wg_device {
 	uint32_t		 npeers;
 	struct wg_peer_bucket	 reserved[WG_RESERVED_BUCKETS];
 	uint32_t		 nreserved;	/* peers with such bytes */
+	struct wg_peer_bucket	 owned;		/* peers with a key of our own */
 	struct siphash_key	 hashkey;
 	struct wheel		 wheel;
 	uint32_t		 nstaged;
@@ -202,9 +177,27 @@ wg_note_quota(struct wg_device *d, struct wg_peer *p)
 		p->over = d->over = 1;
 }
 
+/* This side's identity toward a peer. */
+static inline const struct noise_local *
+wg_local(const struct wg_device *d, const struct wg_peer *p)
+{
+	return (p->own != NULL ? &p->own->local : &d->local);
+}
+
+/* Where a peer's allowed IPs are looked up: an uplink has them alone. */
+static inline struct aip_trie *
+wg_trie(struct wg_device *d, struct wg_peer *p)
+{
+	return (p->uplink ? &p->routes : &d->aips);
+}
+
 int		 wg_table_grow(struct wg_device *);
 struct wg_peer	*wg_peer_add(struct wg_device *, uint32_t,
 		    const uint8_t [KEY_LEN], const uint8_t *);
+int		 wg_peer_uplink(struct wg_device *, struct wg_peer *, int,
+		    const uint8_t *);
+void		 wg_peer_rekey(struct wg_device *, struct wg_peer *);
+void		 wg_aips_clear(struct wg_device *, struct wg_peer *);
 void		 wg_handshake_forget(struct wg_peer *);
 void		 wg_peer_zero(struct wg_device *, struct wg_peer *);
 void		 wg_peer_remove(struct wg_device *, struct wg_peer *);

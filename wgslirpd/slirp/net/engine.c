@@ -19,6 +19,7 @@
 #include "policy.h"
 #include "table.h"
 #include "turns.h"
+#include "uplink.h"
 
 #define IN_BATCH	256
 #define AHEAD		4	/* packets whose headers are on their way */
@@ -145,6 +146,7 @@ void
 slirp_peer_drop(struct slirp *s, struct slirp_peer *p)
 {
 	slirp_peer_clear(s, p);
+	uplink_drop(s, p);
 	table_forget_peer(s, p);
 	peer_free(s, p);
 }
@@ -170,6 +172,18 @@ fetch_header(const struct slirp *s, const struct pktq_desc *d)
 	__builtin_prefetch(p + 64);
 }
 
+/* What became of packets, or of turns, takes effect. */
+static void
+batch_end(struct slirp *s)
+{
+	const struct proto_ops	*ops;
+	int			 proto = 0;
+
+	while ((ops = ip_next(s, &proto)) != NULL)
+		if (ops->batch_end != NULL)
+			ops->batch_end(s);
+}
+
 /*
  * Handle up to max packets from the guests.  Returns how many there were;
  * their slots are given back, so nothing may point into them afterwards.
@@ -178,9 +192,8 @@ int
 slirp_input(struct slirp *s, int max)
 {
 	struct pktq_desc	 d[IN_BATCH];
-	const struct proto_ops	*ops;
 	struct slirp_peer	*p;
-	int			 i, n, proto = 0;
+	int			 i, n;
 
 	if (max > IN_BATCH)
 		max = IN_BATCH;
@@ -202,9 +215,7 @@ slirp_input(struct slirp *s, int max)
 		ip_input(s, p, pktq_slot(s->in, d[i].slot) + d[i].off, d[i].len,
 		    d[i].time);
 	}
-	while ((ops = ip_next(s, &proto)) != NULL)
-		if (ops->batch_end != NULL)
-			ops->batch_end(s);
+	batch_end(s);
 	for (i = 0; i < n; i++)
 		if (pktq_return(s->in, d[i].slot) == -1)
 			fatalx("packet queue: slot not held");
@@ -235,6 +246,7 @@ slirp_run(struct slirp *s, int max)
 		    pktq_waiting(s->in))
 			break;
 	}
+	batch_end(s);
 	return (turns_any(s, TURN_READY));
 }
 
@@ -245,6 +257,8 @@ slirp_run(struct slirp *s, int max)
 int
 slirp_idle(struct slirp *s)
 {
+	/* what timers have left to be done */
+	batch_end(s);
 	if (turns_any(s, TURN_WAITING)) {
 		pktq_want_slots(s->out);
 		turns_wake(s);

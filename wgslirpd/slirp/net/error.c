@@ -245,7 +245,7 @@ drain(struct slirp *s, struct flow *f, int own_mtu)
 
 	proto = s->flow_ops[f->type]->ipproto[f->src.af == 6];
 	for (n = 0; n < DRAIN_BUDGET &&
-	    s->host->errqueue(s->harg, f, &e) == 0; n++) {
+	    host_of(s, f)->errqueue(host_arg(s, f), f, &e) == 0; n++) {
 		if (own_mtu && !e.icmp && e.error == EMSGSIZE)
 			mtu = e.info;
 		else

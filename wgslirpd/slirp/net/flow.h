@@ -43,7 +43,9 @@ enum flow_via {
 	VIA_GUEST,
 	VIA_FORWARD,		/* a client of the host */
 	VIA_SOCKS,
-	VIA_HTTP
+	VIA_HTTP,
+	VIA_ASK,		/* this process, of somebody behind an uplink */
+	VIA_INSIDE		/* the uplink's half of a guest's connection */
 };
 
 /* Rows of flows that want a turn. */
@@ -70,7 +72,10 @@ struct flow {
 	TAILQ_ENTRY(flow)	 ready_entry;
 	TAILQ_ENTRY(flow)	 peer_entry;
 	struct wheel_timer	 timer;
-	struct slirp_peer	*peer;
+	struct slirp_peer	*peer;		/* whose it is */
+	struct slirp_peer	*toward;	/* who gets its packets */
+	struct slirp_peer	*uplink;	/* by which it leaves, or NULL */
+	uint64_t		 way_id;	/* of a mapping: see egress.h */
 	mono_t			 created;
 	mono_t			 active;	/* last packet either way */
 	uint64_t		 rx_bytes;
@@ -92,6 +97,8 @@ struct flow {
 	uint8_t			 dscp;		/* for packets to the guest */
 	uint8_t			 target;	/* enum flow_target */
 	uint8_t			 via;		/* enum flow_via */
+	uint8_t			 inside;	/* its other side is here, too */
+	uint32_t		 way;		/* when it is opened */
 	int			 fd;
 };
 
@@ -106,6 +113,8 @@ struct flow_key {
 	uint16_t	 paired;	/* the destination counts, too */
 	uint8_t		 src[16];
 	uint8_t		 dst[16];
+	uint8_t		 pad[4];
+	uint64_t	 way;		/* of a mapping, by which it leaves */
 };
 
 /* What a guest, or a router behind it, says about a packet of ours. */

@@ -46,6 +46,8 @@ struct dgram_opts {
 };
 
 struct host_ops {
+	/* of what is no socket: the far end has answered, with 0 or an errno */
+	void	 (*answered)(void *, struct flow *, int);
 	int	 (*tcp_open)(void *, struct flow *, int);
 	int	 (*adopt)(void *, struct flow *, int);
 	int	 (*udp_open)(void *, struct flow *);

@@ -17,6 +17,7 @@
 
 #include "bytes.h"
 #include "cksum.h"
+#include "egress.h"
 #include "error.h"
 #include "icmp.h"
 #include "ip.h"
@@ -25,6 +26,7 @@
 #include "remotes.h"
 #include "table.h"
 #include "turns.h"
+#include "uplink.h"
 
 #define ICMP_TIMEOUT	MONO_SEC(60)	/* RFC 5508 REQ-2 */
 #define RECV_BUDGET	64
@@ -62,7 +64,7 @@ echo_local(struct slirp *s, struct ippkt *p)
 
 static struct flow *
 icmp_open(struct slirp *s, const struct ippkt *p, uint16_t id,
-    const struct flow_key *k)
+    const struct flow_key *k, const struct way *w)
 {
 	struct icmp_flow	*c;
 	struct flow		*f;
@@ -75,11 +77,16 @@ icmp_open(struct slirp *s, const struct ippkt *p, uint16_t id,
 	f->src = p->src;
 	f->dst = p->dst;
 	f->sport = id;
+	if (egress_take(s, f, w) == -1) {
+		s->count.egress_none++;
+		free(c);
+		return (NULL);
+	}
 	if (flow_add(s, f, k) == -1) {
 		free(c);
 		return (NULL);
 	}
-	if (s->host->icmp_open(s->harg, f) == -1) {
+	if (host_of(s, f)->icmp_open(host_arg(s, f), f) == -1) {
 		if (log_allow(&s->loglimit, s->now))
 			log_debug("ping socket: %s", strerror(errno));
 		flow_remove(s, f);
@@ -93,7 +100,7 @@ icmp_open(struct slirp *s, const struct ippkt *p, uint16_t id,
 static void
 icmp_close(struct slirp *s, struct flow *f)
 {
-	s->host->close(s->harg, f, 0);
+	host_of(s, f)->close(host_arg(s, f), f, 0);
 	flow_remove(s, f);
 	s->count.icmp_active--;
 	remotes_free(&((struct icmp_flow *)f)->remotes,
@@ -179,6 +186,13 @@ error_input(struct slirp *s, struct ippkt *p)
 		e.seq = be32(q + 4);
 		flow_key(&k, p->peer, FLOW_TCP, &dst, be16(q + 2), &src,
 		    be16(q));
+	} else if (is_uplink(p->peer)) {
+		/* what went there was a mapping's */
+		if (proto == IPPROTO_UDP)
+			uplink_error(s, p, 0, &dst, be16(q + 2), be16(q), q, 8);
+		else if (proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6)
+			uplink_error(s, p, 1, &dst, 0, be16(q + 4), q, 8);
+		return;
 	} else if (proto == IPPROTO_UDP)
 		flow_key(&k, p->peer, FLOW_UDP, &dst, be16(q + 2), NULL, 0);
 	else
@@ -188,33 +202,91 @@ error_input(struct slirp *s, struct ippkt *p)
 		s->flow_ops[f->type]->told(s, f, &e);
 }
 
+static struct remotes *
+remotes_of(struct flow *f)
+{
+	return (&((struct icmp_flow *)f)->remotes);
+}
+
 /* Find or make the mapping of an echo that may be sent; NULL if not. */
 static struct flow *
 echo_flow(struct slirp *s, struct ippkt *p, uint16_t id)
 {
 	struct flow_key	 k;
 	struct flow	*f;
-	struct remote	*r = NULL;
+	const struct rule	*by;
+	struct remote	*r;
+	struct way	*w;
 	enum verdict	 v;
+	uint8_t		 type, code;
 
 	flow_key(&k, p->peer, FLOW_ICMP, &p->src, id, NULL, 0);
-	if ((f = flow_find(s, &k)) != NULL)
-		r = remotes_find(&((struct icmp_flow *)f)->remotes, &p->dst,
-		    0);
-	if ((r == NULL || r->passed != s->policy) &&
-	    (v = policy_check(s, p->peer, &p->src, &p->dst, IPPROTO_ICMP,
-	    0)) != VERDICT_PASS) {
+	if ((f = egress_mapping(s, p, 0, remotes_of, &k, &w)) != NULL)
+		return (f);
+	if ((v = policy_check(s, p->peer, &p->src, &p->dst, IPPROTO_ICMP, 0,
+	    &by)) != VERDICT_PASS) {
 		error_blocked(s, p, v);
 		return (NULL);
 	}
-	if (f == NULL && (f = icmp_open(s, p, id, &k)) == NULL) {
+	w = egress_way(s, egress_of(s, p->peer, by));
+	k.way = w != NULL ? w->id : 0;
+	errno = 0;
+	if ((f = flow_find(s, &k)) == NULL &&
+	    (f = icmp_open(s, p, id, &k, w)) == NULL) {
 		s->count.icmp_drop_socket++;
+		if ((errno == ENETUNREACH || errno == EACCES) &&
+		    error_of_errno(errno, p->src.af, &type, &code) == 0)
+			error_unreach(s, p, type, code, 0);
 		return (NULL);
 	}
 	if ((r = remotes_note(&((struct icmp_flow *)f)->remotes, &p->dst, 0,
 	    &f->peer->nremotes)) != NULL)
 		r->passed = s->policy;
 	return (f);
+}
+
+/* Has the guest sent to this one, and may it still? */
+static int
+knows(const struct slirp *s, struct flow *f, const struct ipaddr *from)
+{
+	struct remote	*r;
+
+	r = remotes_find(&((struct icmp_flow *)f)->remotes, from, 0);
+	if (r == NULL || (r->passed != s->policy && !policy_would_pass(s,
+	    f->peer, &f->src, from, IPPROTO_ICMP, 0, 0)))
+		return (0);
+	r->passed = s->policy;
+	return (1);
+}
+
+/* The answer to a ping, of n bytes in the buffer, goes to who asked. */
+static void
+echo_reply(struct slirp *s, struct flow *f, const struct ipaddr *from,
+    size_t n, uint8_t tos)
+{
+	if (from->af != f->src.af || !knows(s, f, from) ||
+	    !rate_open(&f->peer->out, s->now, f->peer->rate_out) ||
+	    s->dgram[0] != (f->src.af == 4 ? ICMP4_ECHOREPLY :
+	    ICMP6_ECHOREPLY))
+		return;
+	put16(s->dgram + 4, f->sport);
+	cksum_icmp(s->dgram, n, from, &f->src);
+	out_send(s, f->peer, &f->lane, from, &f->src, f->src.af == 4 ?
+	    IPPROTO_ICMP : IPPROTO_ICMPV6, s->dgram, n, tos);
+	f->tx_bytes += n;
+	s->count.icmp_echo_rx++;
+}
+
+/* The same from behind an uplink, by its id. */
+static void
+uplink_reply(struct slirp *s, struct ippkt *p, uint16_t id)
+{
+	struct flow	*f;
+
+	if ((f = uplink_find(s, p, 1, id, 0, NULL, 0)) == NULL)
+		return;
+	memcpy(s->dgram, p->data + p->l4, p->l4len);
+	echo_reply(s, f, &p->src, p->l4len, p->tos);
 }
 
 static void
@@ -236,6 +308,12 @@ icmp_input(struct slirp *s, struct ippkt *p)
 	}
 	if (is_error(p->src.af, h[0])) {
 		error_input(s, p);
+		return;
+	}
+	if (is_uplink(p->peer)) {
+		if (h[0] == (p->src.af == 4 ? ICMP4_ECHOREPLY :
+		    ICMP6_ECHOREPLY) && !rate_over(s, p->peer, p->l4len))
+			uplink_reply(s, p, be16(h + 4));
 		return;
 	}
 	if (h[0] != (p->src.af == 4 ? ICMP4_ECHO : ICMP6_ECHO) || h[1] != 0)
@@ -262,14 +340,14 @@ icmp_input(struct slirp *s, struct ippkt *p)
 	o.tos = p->tos;
 	o.df = p->df;
 	o.segment = 0;
-	if (s->host->sendto(s->harg, f, &p->dst, 0, iov, 2, &o) == -1) {
+	if (host_of(s, f)->sendto(host_arg(s, f), f, &p->dst, 0, iov, 2, &o) == -1) {
 		if (errno == EMSGSIZE) {
 			/* the queued error has the MTU */
 			error_too_big(s, f, p);
 			return;
 		}
 		error_drain(s, f);
-		if (s->host->sendto(s->harg, f, &p->dst, 0, iov, 2, &o) ==
+		if (host_of(s, f)->sendto(host_arg(s, f), f, &p->dst, 0, iov, 2, &o) ==
 		    -1) {
 			uint8_t	 type, code;
 
@@ -291,20 +369,6 @@ icmp_event(struct slirp *s, struct flow *f, int what)
 		turns_ready(s, f);
 }
 
-/* Has the guest sent to this one, and may it still? */
-static int
-knows(const struct slirp *s, struct flow *f, const struct ipaddr *from)
-{
-	struct remote	*r;
-
-	r = remotes_find(&((struct icmp_flow *)f)->remotes, from, 0);
-	if (r == NULL || (r->passed != s->policy && !policy_would_pass(s,
-	    f->peer, &f->src, from, IPPROTO_ICMP, 0, 0)))
-		return (0);
-	r->passed = s->policy;
-	return (1);
-}
-
 /*
  * Take answers to pings, and errors about them.  Returns whether there
  * may be more.
@@ -322,26 +386,15 @@ icmp_ready(struct slirp *s, struct flow *f)
 	for (i = 0; i < RECV_BUDGET; i++) {
 		iov.iov_base = s->dgram;
 		iov.iov_len = DGRAM_MAX;
-		n = s->host->recvfrom(s->harg, f, &iov, 1, &from, &port, &o);
+		n = host_of(s, f)->recvfrom(host_arg(s, f), f, &iov, 1, &from, &port, &o);
 		if (n == -1) {
 			if (errno == EAGAIN)
 				return (0);
 			error_drain(s, f);
 			continue;
 		}
-		if (n < ICMP_HDR_LEN || from.af != f->src.af ||
-		    !knows(s, f, &from) ||
-		    !rate_open(&f->peer->out, s->now, f->peer->rate_out) ||
-		    s->dgram[0] != (f->src.af == 4 ? ICMP4_ECHOREPLY :
-		    ICMP6_ECHOREPLY))
-			continue;
-		put16(s->dgram + 4, f->sport);
-		cksum_icmp(s->dgram, (size_t)n, &from, &f->src);
-		out_send(s, f->peer, &f->lane, &from, &f->src, f->src.af == 4 ?
-		    IPPROTO_ICMP : IPPROTO_ICMPV6, s->dgram, (size_t)n,
-		    (uint8_t)o.tos);
-		f->tx_bytes += (uint64_t)n;
-		s->count.icmp_echo_rx++;
+		if (n >= ICMP_HDR_LEN)
+			echo_reply(s, f, &from, (size_t)n, (uint8_t)o.tos);
 	}
 	return (1);
 }

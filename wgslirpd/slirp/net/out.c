@@ -21,6 +21,7 @@
 #define IP6_MIN_MTU	1280
 
 struct out_state {
+	uint8_t		 ttl;		/* of what follows, 0: as configured */
 	uint32_t	 round;		/* of the express packets */
 	mono_t		 round_at;
 };
@@ -49,6 +50,13 @@ out_round(struct slirp *s)
 		return;
 	s->tx->round_at = s->now;
 	s->tx->round++;
+}
+
+/* What is sent from now on has this TTL, or with 0 the configuration's. */
+void
+out_ttl(struct slirp *s, uint8_t ttl)
+{
+	s->tx->ttl = ttl;
 }
 
 /* What a packet to this peer may have, headers included. */
@@ -105,6 +113,7 @@ out_header(struct slirp *s, struct slirp_peer *peer, uint8_t *p,
     const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto,
     size_t len, uint8_t tos, int frag)
 {
+	uint8_t		 ttl = s->tx->ttl != 0 ? s->tx->ttl : s->conf.ttl;
 	uint16_t	 sum;
 
 	if (src->af == 4) {
@@ -113,7 +122,7 @@ out_header(struct slirp *s, struct slirp_peer *peer, uint8_t *p,
 		put16(p + 2, (uint32_t)(len + IP4_HDR_LEN));
 		put16(p + 4, peer != NULL ? peer->ip_id++ : 0);
 		put16(p + 6, (uint32_t)frag);
-		p[8] = s->conf.ttl;
+		p[8] = ttl;
 		p[9] = proto;
 		put16(p + 10, 0);
 		memcpy(p + 12, src->a, 4);
@@ -126,7 +135,7 @@ out_header(struct slirp *s, struct slirp_peer *peer, uint8_t *p,
 		put16(p + 2, 0);
 		put16(p + 4, (uint32_t)len);
 		p[6] = proto;
-		p[7] = s->conf.ttl;
+		p[7] = ttl;
 		memcpy(p + 8, src->a, 16);
 		memcpy(p + 24, dst->a, 16);
 	}

@@ -20,6 +20,7 @@
 int		 out_init(struct slirp *);
 void		 out_free(struct slirp *);
 void		 out_round(struct slirp *);
+void		 out_ttl(struct slirp *, uint8_t);
 uint16_t	 out_mtu(const struct slirp *, const struct slirp_peer *);
 void		 out_learn_mtu(struct slirp *, struct slirp_peer *, uint8_t,
 		    uint32_t);

@@ -27,6 +27,11 @@ struct slirp_peer {
 	uint32_t	 id;
 	char		 name[PEER_NAME_LEN];
 	uint8_t		 mark;
+	uint8_t		 down;		/* an uplink that does not answer */
+	struct ipaddr	 own[2];	/* ours there: IPv4, IPv6; or af 0 */
+	struct ipaddr	 dns[MAX_UPLINK_DNS];	/* resolvers there */
+	uint8_t		 ndns_there;
+	struct uplink_ports	*ports;	/* of its addresses, or NULL */
 	uint32_t	 max_flows;	/* 0: no limit of its own */
 	uint32_t	 max_new;	/* a second, 0: the limit that holds for every peer */
 	uint64_t	 rate_in;	/* bytes a second, 0: any */
@@ -78,6 +83,13 @@ struct slirp_peer {
 	mono_t		 sack_ms;	/* work of this millisecond */
 	uint32_t	 sack_work;
 };
+
+/* Is it an uplink, where this side is a client, and no guest? */
+static inline int
+is_uplink(const struct slirp_peer *p)
+{
+	return ((p->own[0].af | p->own[1].af) != 0);
+}
 
 /* The peer with this id, or NULL. */
 struct slirp_peer	*peer_get(const struct slirp *, uint32_t);

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "egress.h"
 #include "policy.h"
 
 /* A table is kept as ranges of addresses, in order and apart. */
@@ -309,6 +310,7 @@ policy_conf_free(struct slirp_conf *c)
 	free(c->tables);
 	free(c->rules);
 	free(c->rule_info);
+	egress_conf_free(c);
 	c->tables = NULL;
 	c->rules = NULL;
 	c->rule_info = NULL;
@@ -432,16 +434,18 @@ verdict(const struct rule *r)
  * What becomes of a flow, or of a packet without one, of the peer from
  * src to dst.  proto is the IP protocol, with IPPROTO_ICMP for ICMPv6
  * too; port in host order, 0 without ports.  The rule that decides counts
- * it.
+ * it, and is returned by by, which may be NULL; NULL if there is none.
  */
 enum verdict
 policy_check(struct slirp *s, const struct slirp_peer *peer,
     const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto,
-    uint16_t port)
+    uint16_t port, const struct rule **by)
 {
 	int	 builtin = policy_builtin(s, dst);
 	ssize_t	 n;
 
+	if (by != NULL)
+		*by = NULL;
 	n = decide(s, peer, src, dst, proto, port, builtin);
 	if (s->watch != NULL && (n == -1 ? builtin :
 	    verdict(&s->conf.rules[n]) != VERDICT_PASS))
@@ -452,6 +456,8 @@ policy_check(struct slirp *s, const struct slirp_peer *peer,
 		s->conf.rule_info[n].matches++;
 	if (s->conf.rules[n].log)
 		log_decision(s, (size_t)n, peer, src, dst, proto, port);
+	if (by != NULL)
+		*by = &s->conf.rules[n];
 	return (verdict(&s->conf.rules[n]));
 }
 

@@ -33,7 +33,7 @@ void		 policy_tables_sort(struct slirp_conf *);
 void		 policy_conf_free(struct slirp_conf *);
 enum verdict	 policy_check(struct slirp *, const struct slirp_peer *,
 		    const struct ipaddr *, const struct ipaddr *, uint8_t,
-		    uint16_t);
+		    uint16_t, const struct rule **);
 const struct ipaddr	*policy_loopback(uint8_t);
 int		 policy_is_loopback(const struct ipaddr *);
 int		 policy_would_pass(const struct slirp *,

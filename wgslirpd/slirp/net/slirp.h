@@ -38,6 +38,8 @@ struct out_state;
 struct tcp_engine;
 struct turns_state;
 struct udp_state;
+struct uplink_ports;
+struct way;
 
 /* What show rules tells. */
 struct rule_info {
@@ -67,6 +69,10 @@ struct slirp_conf {
 	uint8_t		 copy_tos;	/* DSCP of guests, on answers */
 	uint8_t		 ttl;		/* of what is made here */
 	struct conf_egress	 egress;
+	struct way		*ways;		/* of which these are chosen */
+	size_t			 nways;
+	struct conf_egress	*named;		/* that rules have */
+	size_t			 nnamed;
 };
 
 /*
@@ -106,6 +112,7 @@ struct watch_ops {
 struct slirp {
 	const struct host_ops	*host;
 	void			*harg;		/* its first argument */
+	const struct host_ops	*inside;	/* the same behind an uplink */
 	struct pktq		*in;		/* from the guests */
 	struct pktq		*out;		/* to them */
 	mono_t			 now;
@@ -143,6 +150,20 @@ void		 flow_register(struct slirp *, enum flow_proto,
 
 /* Have what is old looked at, once a second. */
 void		 slirp_house(struct slirp *);
+
+/* What the other side of a flow is reached by: a host's socket, or an uplink. */
+static inline const struct host_ops *
+host_of(const struct slirp *s, const struct flow *f)
+{
+	return (f->inside ? s->inside : s->host);
+}
+
+/* And the first argument of that. */
+static inline void *
+host_arg(struct slirp *s, const struct flow *f)
+{
+	return (f->inside ? s : s->harg);
+}
 
 /* Is it one of the gateway's own tunnel addresses? */
 int		 own_address(const struct slirp *, const struct ipaddr *);

@@ -121,13 +121,15 @@ flow_key(struct flow_key *k, const struct slirp_peer *peer,
 static int
 flow_is(const struct flow *f, const struct flow_key *k)
 {
-	if (f->peer->id != k->peer || f->type != k->type ||
+	if (f->toward->id != k->peer || f->type != k->type ||
 	    f->src.af != k->af || f->sport != k->sport ||
 	    memcmp(f->src.a, k->src, sizeof(k->src)) != 0)
 		return (0);
-	/* a UDP or ping mapping is for every destination */
-	return (!k->paired || (f->dport == k->dport &&
-	    memcmp(f->dst.a, k->dst, sizeof(k->dst)) == 0));
+	/* a UDP or ping mapping is for every destination of its way */
+	if (!k->paired)
+		return (f->way_id == k->way);
+	return (f->dport == k->dport &&
+	    memcmp(f->dst.a, k->dst, sizeof(k->dst)) == 0);
 }
 
 static uint32_t
@@ -244,6 +246,13 @@ largest(struct slirp *s)
 	return (t->largest);
 }
 
+/* Did a client of the host begin it? */
+static int
+from_host(int via)
+{
+	return (via != VIA_GUEST && via != VIA_INSIDE);
+}
+
 /*
  * Have room for one more flow of the peer: who has reached a limit of its
  * own can only replace what it does not use, who has little takes it from
@@ -266,7 +275,7 @@ flow_room(struct slirp *s, struct slirp_peer *p, int via)
 	if (p->max_flows != 0 && p->nflows > p->max_flows)
 		(void)evict(s, p, WORTH_MUCH);
 	/* clients of the host leave the guest half of its flows */
-	if (via != VIA_GUEST && p->nvia >= (p->max_flows != 0 ?
+	if (from_host(via) && p->nvia >= (p->max_flows != 0 ?
 	    p->max_flows : max / 2) / 2)
 		return (-1);
 	if (p->max_flows != 0 && p->nflows >= p->max_flows)
@@ -293,7 +302,10 @@ flow_add(struct slirp *s, struct flow *f, const struct flow_key *k)
 	struct flow_table	*t = s->table;
 	uint32_t	 rate;
 
+	/* the guest's half has been counted */
 	rate = f->peer->max_new != 0 ? f->peer->max_new : s->conf.max_new;
+	if (f->via == VIA_INSIDE)
+		rate = 0;
 	if (rate != 0 && !bucket_take(&f->peer->new, s->now, rate, rate)) {
 		s->count.flow_drop_rate++;
 		return (-1);
@@ -309,6 +321,9 @@ flow_add(struct slirp *s, struct flow *f, const struct flow_key *k)
 	f->gen = ++t->gen;
 	f->fd = -1;
 	f->lane.bulk_mark = pktq_bulk_back(s->out);
+	if (f->toward == NULL)
+		f->toward = f->peer;
+	f->way_id = k->way;
 	f->created = f->active = s->now;
 	f->bucket = flow_hash(s, k);
 	t->flows[f->idx] = f;
@@ -317,9 +332,9 @@ flow_add(struct slirp *s, struct flow *f, const struct flow_key *k)
 	t->nflows++;
 	TAILQ_INSERT_TAIL(&f->peer->flows, f, peer_entry);
 	f->peer->nflows++;
-	if (s->watch != NULL)
+	if (s->watch != NULL && f->via != VIA_INSIDE)
 		s->watch->flow(s, f, 1);
-	if (f->via != VIA_GUEST)
+	if (from_host(f->via))
 		f->peer->nvia++;
 	return (0);
 }
@@ -330,7 +345,7 @@ flow_remove(struct slirp *s, struct flow *f)
 {
 	struct flow_table	*t = s->table;
 
-	if (s->watch != NULL)
+	if (s->watch != NULL && f->via != VIA_INSIDE)
 		s->watch->flow(s, f, 0);
 	turns_leave(s, f);
 	wheel_del(&s->wheel, &f->timer);
@@ -342,7 +357,7 @@ flow_remove(struct slirp *s, struct flow *f)
 	t->nflows--;
 	TAILQ_REMOVE(&f->peer->flows, f, peer_entry);
 	f->peer->nflows--;
-	if (f->via != VIA_GUEST)
+	if (from_host(f->via))
 		f->peer->nvia--;
 }
 

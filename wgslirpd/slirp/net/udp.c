@@ -18,6 +18,7 @@
 
 #include "bytes.h"
 #include "cksum.h"
+#include "egress.h"
 #include "error.h"
 #include "ip.h"
 #include "out.h"
@@ -29,6 +30,7 @@
 #include "udpfwd.h"
 #include "udpout.h"
 #include "udpports.h"
+#include "uplink.h"
 
 #define UDP_HDR		UDP_HDR_LEN
 #define RECV_BUDGET	64
@@ -105,7 +107,7 @@ udp_close(struct slirp *s, struct flow *f)
 		if (s->udp->train[i].f == f)
 			train_flush(s, &s->udp->train[i]);
 	udp_ports_drop(&s->udp->ports, &((struct udp_flow *)f)->port);
-	s->host->close(s->harg, f, 0);
+	host_of(s, f)->close(host_arg(s, f), f, 0);
 	remotes_free(&((struct udp_flow *)f)->remotes, &f->peer->nremotes);
 	flow_remove(s, f);
 	s->count.udp_active--;
@@ -126,9 +128,10 @@ udp_timer(struct slirp *s, struct flow *f)
 		flow_schedule(s, f, f->active + timeout(s, f));
 }
 
+/* A mapping that leaves by a way, or is for the host itself (NULL). */
 static struct flow *
 udp_open(struct slirp *s, const struct ippkt *p, uint16_t sport,
-    const struct flow_key *k)
+    const struct flow_key *k, const struct way *w)
 {
 	struct udp_flow	*u;
 	struct flow	*f;
@@ -141,15 +144,22 @@ udp_open(struct slirp *s, const struct ippkt *p, uint16_t sport,
 	f->src = p->src;
 	f->dst = p->dst;
 	f->sport = sport;
+	if (w == NULL)
+		f->target = TARGET_LOOPBACK;
+	else if (egress_take(s, f, w) == -1) {
+		free(u);
+		return (NULL);
+	}
 	if (flow_add(s, f, k) == -1) {
 		free(u);
 		return (NULL);
 	}
-	if (s->host->udp_open(s->harg, f) == -1) {
+	if (host_of(s, f)->udp_open(host_arg(s, f), f) == -1) {
 		if (log_allow(&s->loglimit, s->now))
 			log_warn("udp socket");
 		flow_remove(s, f);
 		free(u);
+		errno = 0;
 		return (NULL);
 	}
 	udp_ports_add(&s->udp->ports, &u->port, f);
@@ -179,7 +189,7 @@ send_one(struct slirp *s, struct flow *f, const struct ippkt *p,
 	int	 i;
 
 	for (i = 0; i < 2; i++) {
-		if (s->host->sendto(s->harg, f, dst, dport, iov, 1, o) !=
+		if (host_of(s, f)->sendto(host_arg(s, f), f, dst, dport, iov, 1, o) !=
 		    -1) {
 			note_sent(s, f, iov->iov_len, 1);
 			return;
@@ -227,8 +237,9 @@ train_flush(struct slirp *s, struct train *t)
 
 	if (f == NULL)
 		return;
-	dst = own_address(s, &t->dst) ? policy_loopback(t->dst.af) : &t->dst;
-	if (t->n > 1 && s->host->sendto(s->harg, f, dst, t->dport, t->iov,
+	dst = f->target == TARGET_LOOPBACK ? policy_loopback(t->dst.af) :
+	    &t->dst;
+	if (t->n > 1 && host_of(s, f)->sendto(host_arg(s, f), f, dst, t->dport, t->iov,
 	    t->n, &o) != -1)
 		note_sent(s, f, t->total, t->n);
 	else {
@@ -360,16 +371,18 @@ expects(const struct slirp *s, struct udp_flow *u, const struct ipaddr *from,
  */
 static int
 hairpin(struct slirp *s, const struct ippkt *p, struct flow *f,
-    const struct flow_key *k, uint16_t sport, uint16_t dport, size_t len)
+    const struct flow_key *k, const struct way *w, uint16_t sport,
+    uint16_t dport, size_t len)
 {
 	struct flow	*to;
 	struct udp_flow	*u;
 	uint16_t	 port;
 
-	if (!policy_hairpin(s, p->peer, &p->src, &p->dst, dport) ||
+	if (w == NULL || w->c.kind != WAY_HOST ||
+	    !policy_hairpin(s, p->peer, &p->src, &p->dst, dport) ||
 	    udp_ports_find(s, &s->udp->ports, p->dst.af, dport) == NULL)
 		return (0);
-	if (f == NULL && (f = udp_open(s, p, sport, k)) == NULL) {
+	if (f == NULL && (f = udp_open(s, p, sport, k, w)) == NULL) {
 		s->count.ip_drop_budget++;
 		return (1);
 	}
@@ -400,68 +413,6 @@ hairpin(struct slirp *s, const struct ippkt *p, struct flow *f,
 	udp_answer(s, to->peer, &to->lane, &p->dst, port, &to->src, to->sport,
 	    s->dgram + UDP_HDR, len);
 	return (1);
-}
-
-static void
-udp_input(struct slirp *s, struct ippkt *p)
-{
-	const uint8_t	*h;
-	struct flow_key	 k;
-	struct flow	*f;
-	struct remote	*r = NULL;
-	enum verdict	 v;
-	uint16_t	 sport, dport;
-	size_t		 len;
-	int		 local;
-
-	if ((h = pkt_get(p, p->l4, UDP_HDR)) == NULL ||
-	    (len = be16(h + 4)) < UDP_HDR || len > p->l4len) {
-		s->count.ip_drop_malformed++;
-		return;
-	}
-	if ((h[6] | h[7]) != 0 ? cksum_fold(cksum_add(p->data + p->l4, len,
-	    cksum_pseudo(&p->src, &p->dst, IPPROTO_UDP, len))) != 0 :
-	    p->src.af != 4) {
-		s->count.ip_drop_checksum++;
-		return;
-	}
-	sport = be16(h);
-	dport = be16(h + 2);
-	len -= UDP_HDR;
-	if (sport == 0 || dport == 0) {
-		s->count.ip_drop_malformed++;
-		return;
-	}
-	if (rate_over(s, p->peer, len))
-		return;
-	local = own_address(s, &p->dst);
-	if (local && !local_input(s, p, sport, dport, len))
-		return;
-	flow_key(&k, p->peer, FLOW_UDP, &p->src, sport, NULL, 0);
-	if ((f = flow_find(s, &k)) != NULL)
-		r = remotes_find(&((struct udp_flow *)f)->remotes, &p->dst,
-		    dport);
-	if (!local && (r == NULL || r->passed != s->policy) &&
-	    (v = policy_check(s, p->peer, &p->src, &p->dst, IPPROTO_UDP,
-	    dport)) != VERDICT_PASS) {
-		if (!hairpin(s, p, f, &k, sport, dport, len))
-			error_blocked(s, p, v);
-		return;
-	}
-	if (f == NULL && (f = udp_open(s, p, sport, &k)) == NULL) {
-		s->count.ip_drop_budget++;
-		return;
-	}
-	f->dst = p->dst;
-	f->dport = dport;
-	f->active = s->now;
-	if (dport != DNS_PORT)
-		((struct udp_flow *)f)->other = 1;
-	if ((r = remotes_note(&((struct udp_flow *)f)->remotes, &p->dst,
-	    dport, &f->peer->nremotes)) != NULL)
-		r->passed = s->policy;
-	flow_schedule(s, f, s->now + timeout(s, f));
-	udp_send(s, f, p, dport, len);
 }
 
 static void
@@ -541,6 +492,137 @@ known_sender(const struct slirp *s, struct udp_flow *u,
 	    port, 0));
 }
 
+static struct remotes *
+remotes_of(struct flow *f)
+{
+	return (&((struct udp_flow *)f)->remotes);
+}
+
+/* No way is up, or it has no address of this family: the guest is told. */
+static void
+no_way(struct slirp *s, const struct ippkt *p, int error)
+{
+	uint8_t	 type, code;
+
+	s->count.egress_none++;
+	if (error_of_errno(error, p->src.af, &type, &code) == 0)
+		error_unreach(s, p, type, code, 0);
+}
+
+/* A datagram of an uplink: the answer to a guest's, or to this process. */
+static void
+uplink_input(struct slirp *s, struct ippkt *p, uint16_t sport, uint16_t dport,
+    size_t len)
+{
+	struct flow	*f;
+	struct ipaddr	 from = p->src;
+	uint8_t		*data = s->dgram + UDP_HDR;
+
+	memcpy(data, p->data + p->l4 + UDP_HDR, len);
+	if ((f = uplink_find(s, p, 0, dport, sport, data, len)) == NULL)
+		return;
+	if (!known_sender(s, (struct udp_flow *)f, &from, sport)) {
+		s->count.udp_drop_filtered++;
+		return;
+	}
+	if (!rate_open(&f->peer->out, s->now, f->peer->rate_out)) {
+		s->count.udp_drop_rate++;
+		return;
+	}
+	f->tx_bytes += len;
+	s->count.udp_tx_datagrams++;
+	s->count.udp_tx_bytes += len;
+	udp_header(data - UDP_HDR, &from, sport, &f->src, f->sport, len);
+	out_send(s, f->peer, &f->lane, &from, &f->src, IPPROTO_UDP,
+	    data - UDP_HDR, len + UDP_HDR, p->tos);
+}
+
+static void
+udp_input(struct slirp *s, struct ippkt *p)
+{
+	const uint8_t	*h;
+	const struct rule	*by;
+	struct flow_key	 k;
+	struct flow	*f;
+	struct remote	*r;
+	struct way	*w = NULL;
+	enum verdict	 v;
+	uint16_t	 sport, dport;
+	size_t		 len;
+	int		 local;
+
+	if ((h = pkt_get(p, p->l4, UDP_HDR)) == NULL ||
+	    (len = be16(h + 4)) < UDP_HDR || len > p->l4len) {
+		s->count.ip_drop_malformed++;
+		return;
+	}
+	if ((h[6] | h[7]) != 0 ? cksum_fold(cksum_add(p->data + p->l4, len,
+	    cksum_pseudo(&p->src, &p->dst, IPPROTO_UDP, len))) != 0 :
+	    p->src.af != 4) {
+		s->count.ip_drop_checksum++;
+		return;
+	}
+	sport = be16(h);
+	dport = be16(h + 2);
+	len -= UDP_HDR;
+	if (sport == 0 || dport == 0) {
+		s->count.ip_drop_malformed++;
+		return;
+	}
+	if (rate_over(s, p->peer, len))
+		return;
+	if (is_uplink(p->peer)) {
+		uplink_input(s, p, sport, dport, len);
+		return;
+	}
+	local = own_address(s, &p->dst);
+	if (local && !local_input(s, p, sport, dport, len))
+		return;
+	flow_key(&k, p->peer, FLOW_UDP, &p->src, sport, NULL, 0);
+	if (local) {
+		k.way = WAY_ID_LOCAL;
+		f = flow_find(s, &k);
+	} else if ((f = egress_mapping(s, p, dport, remotes_of,
+	    &k, &w)) == NULL) {
+		v = policy_check(s, p->peer, &p->src, &p->dst, IPPROTO_UDP,
+		    dport, &by);
+		if (v == VERDICT_PASS) {
+			w = egress_way(s, egress_of(s, p->peer, by));
+			k.way = w != NULL ? w->id : 0;
+		}
+		f = w != NULL ? flow_find(s, &k) : NULL;
+		if (v != VERDICT_PASS) {
+			if (!hairpin(s, p, f, &k, w, sport, dport, len))
+				error_blocked(s, p, v);
+			return;
+		}
+		if (w == NULL || w->c.kind == WAY_NONE) {
+			no_way(s, p, w == NULL ? ENETUNREACH : EACCES);
+			return;
+		}
+	}
+	if (f == NULL) {
+		errno = 0;
+		if ((f = udp_open(s, p, sport, &k, w)) == NULL) {
+			if (errno == ENETUNREACH)
+				no_way(s, p, errno);
+			else
+				s->count.ip_drop_budget++;
+			return;
+		}
+	}
+	f->dst = p->dst;
+	f->dport = dport;
+	f->active = s->now;
+	if (dport != DNS_PORT)
+		((struct udp_flow *)f)->other = 1;
+	if ((r = remotes_note(&((struct udp_flow *)f)->remotes, &p->dst,
+	    dport, &f->peer->nremotes)) != NULL)
+		r->passed = s->policy;
+	flow_schedule(s, f, s->now + timeout(s, f));
+	udp_send(s, f, p, dport, len);
+}
+
 /* A datagram whose payload is in its place in a slot. */
 static void
 send_slot(struct slirp *s, struct flow *f, uint32_t slot,
@@ -616,7 +698,7 @@ receive(struct slirp *s, struct flow *f, struct arrival *a)
 	/* what is more lies where it would if all were there */
 	iov[a->nslots].iov_base = s->dgram + UDP_HDR + a->nslots * a->size;
 	iov[a->nslots].iov_len = DGRAM_MAX - UDP_HDR - a->nslots * a->size;
-	n = s->host->recvfrom(s->harg, f, iov, (int)a->nslots + 1, &a->from,
+	n = host_of(s, f)->recvfrom(host_arg(s, f), f, iov, (int)a->nslots + 1, &a->from,
 	    &a->port, &a->o);
 	if (n == -1)
 		return (-1);

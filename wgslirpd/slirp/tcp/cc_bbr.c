@@ -305,8 +305,8 @@ bbr_end(struct tcpcb *t)
 
 	if (b->share == 0)
 		return;
-	t->f.peer->path_flows--;
-	t->f.peer->path_bw -= b->share;
+	t->f.toward->path_flows--;
+	t->f.toward->path_bw -= b->share;
 	b->share = 0;
 }
 
@@ -331,7 +331,7 @@ static void
 share(struct tcpcb *t)
 {
 	struct bbr		*b = &t->x->cc.bbr;
-	struct slirp_peer	*p = t->f.peer;
+	struct slirp_peer	*p = t->f.toward;
 	uint64_t		 fair, even;
 
 	if (b->bw_latest == 0 || t->wnd_limited || t->x->app_limited != 0) {
@@ -558,7 +558,7 @@ leave_probe_rtt(struct tcpcb *t, mono_t now)
 {
 	struct bbr	*b = &t->x->cc.bbr;
 
-	t->f.peer->path_probed_at = now;
+	t->f.toward->path_probed_at = now;
 	if (t->x->cwnd < b->prior_cwnd)
 		t->x->cwnd = b->prior_cwnd;
 	if (!full(b)) {
@@ -576,7 +576,7 @@ static void
 update_min_rtt(struct tcpcb *t, const struct cc_sample *sm)
 {
 	struct bbr		*b = &t->x->cc.bbr;
-	struct slirp_peer	*p = t->f.peer;
+	struct slirp_peer	*p = t->f.toward;
 	int			 ask;
 
 	ask = p->path_probed != 0 &&

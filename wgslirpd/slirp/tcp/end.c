@@ -23,12 +23,13 @@ void
 tcp_free(struct slirp *s, struct tcpcb *t, int reset)
 {
 	tcp_path_learn(s, t);
-	s->host->close(s->harg, &t->f, reset);
+	host_of(s, &t->f)->close(host_arg(s, &t->f), &t->f, reset);
 	if (tcp_half_open(&t->f)) {
-		if (t->f.via == VIA_GUEST)
-			t->f.peer->nconnecting--;
-		else
-			t->f.peer->ndialing--;
+		uint32_t	*nopen = tcp_nopen(t->f.peer,
+				    (enum flow_via)t->f.via);
+
+		if (nopen != NULL)
+			(*nopen)--;
 		s->count.tcp_connecting--;
 	}
 	if (t->dirty)

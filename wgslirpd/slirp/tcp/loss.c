@@ -406,8 +406,8 @@ take_ack(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 	}
 	/* smaller ones do get there */
 	if (t->x->mtu_tried != 0) {
-		t->f.peer->pmtu = t->x->mtu_tried;
-		t->f.peer->pmtu_at = s->now;
+		t->f.toward->pmtu = t->x->mtu_tried;
+		t->f.toward->pmtu_at = s->now;
 		t->x->mtu_tried = 0;
 	}
 	t->snd_una = in->ack;

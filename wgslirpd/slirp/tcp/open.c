@@ -24,6 +24,7 @@
 
 #include "cc.h"
 #include "ccset.h"
+#include "egress.h"
 #include "end.h"
 #include "error.h"
 #include "log.h"
@@ -47,7 +48,7 @@
 static void
 path_recall(struct slirp *s, struct tcpcb *t)
 {
-	const struct slirp_peer	*p = t->f.peer;
+	const struct slirp_peer	*p = t->f.toward;
 
 	if (p->path_srtt == 0 || s->now - p->path_at >= PATH_AGE)
 		return;
@@ -194,14 +195,16 @@ connect_failed(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 }
 
 /*
- * Where the guest's connection goes.  -1 if it goes nowhere, and the guest
- * was told.
+ * Where the guest's connection goes, by which rule.  -1 if it goes nowhere, and
+ * the guest was told.
  */
 static int
-find_target(struct slirp *s, const struct tcp_in *in)
+find_target(struct slirp *s, const struct tcp_in *in, const struct rule **by)
 {
 	const struct ippkt	*p = in->p;
 	enum verdict		 v;
+
+	*by = NULL;
 
 	if (own_address(s, &p->dst)) {
 		if (in->dport == DNS_PORT && s->names != NULL)
@@ -215,7 +218,7 @@ find_target(struct slirp *s, const struct tcp_in *in)
 		return (-1);
 	}
 	v = policy_check(s, p->peer, &p->src, &p->dst, IPPROTO_TCP,
-	    in->dport);
+	    in->dport, by);
 	if (v == VERDICT_PASS)
 		return (TARGET_HOST);
 	if (v == VERDICT_RETURN) {
@@ -226,17 +229,21 @@ find_target(struct slirp *s, const struct tcp_in *in)
 	return (-1);
 }
 
-/* A flow with a control block, entered in the table; NULL if refused. */
+/*
+ * A flow of a peer toward it, or an uplink, with a control block and entered in
+ * the table; NULL if refused.
+ */
 static struct tcpcb *
-new_flow(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *src,
-    uint16_t sport, const struct ipaddr *dst, uint16_t dport,
-    const struct flow_key *k, enum flow_via via)
+new_flow(struct slirp *s, struct slirp_peer *peer, struct slirp_peer *toward,
+    const struct ipaddr *src, uint16_t sport, const struct ipaddr *dst,
+    uint16_t dport, const struct flow_key *k, enum flow_via via)
 {
+	uint32_t	*nopen = tcp_nopen(peer, via);
 	struct tcpcb	*t;
 	struct flow	*f;
 
-	if ((via == VIA_GUEST ? peer->nconnecting >= MAX_CONNECTING :
-	    peer->ndialing >= MAX_DIALING) ||
+	if ((nopen != NULL && *nopen >= (via == VIA_GUEST ? MAX_CONNECTING :
+	    MAX_DIALING)) ||
 	    (t = calloc(1, sizeof(*t))) == NULL) {
 		s->count.ip_drop_budget++;
 		return (NULL);
@@ -248,6 +255,7 @@ new_flow(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *src,
 	f = &t->f;
 	f->type = FLOW_TCP;
 	f->peer = peer;
+	f->toward = toward;
 	f->src = *src;
 	f->dst = *dst;
 	f->sport = sport;
@@ -262,10 +270,8 @@ new_flow(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *src,
 	s->count.tcp_opened++;
 	s->count.tcp_active++;
 	s->count.tcp_connecting++;
-	if (via == VIA_GUEST)
-		peer->nconnecting++;
-	else
-		peer->ndialing++;
+	if (nopen != NULL)
+		(*nopen)++;
 	return (t);
 }
 
@@ -274,20 +280,31 @@ void
 tcp_open(struct slirp *s, const struct tcp_in *in, const struct flow_key *k)
 {
 	const struct ippkt	*p = in->p;
+	const struct rule	*by;
 	struct tcpcb		*t;
+	struct way		*w;
 	int			 target;
 
-	if ((target = find_target(s, in)) == -1)
+	if ((target = find_target(s, in, &by)) == -1)
 		return;
-	if ((t = new_flow(s, p->peer, &p->src, in->sport, &p->dst,
+	if ((t = new_flow(s, p->peer, p->peer, &p->src, in->sport, &p->dst,
 	    in->dport, k, VIA_GUEST)) == NULL)
 		return;
 	t->state = TCPS_CONNECTING;
 	t->f.target = (uint8_t)target;
 	learn_syn(s, t, in);
+	if (target == TARGET_HOST) {
+		w = egress_way(s, egress_of(s, p->peer, by));
+		if (egress_take(s, &t->f, w) == -1) {
+			s->count.egress_none++;
+			connect_failed(s, t, in, errno, NULL);
+			return;
+		}
+		t->f.way_id = w->id;
+	}
 	if (s->conf.copy_tos)
 		t->f.dscp = p->tos & 0xfc;
-	if (s->host->tcp_open(s->harg, &t->f, p->ttl) == -1) {
+	if (host_of(s, &t->f)->tcp_open(host_arg(s, &t->f), &t->f, p->ttl) == -1) {
 		connect_failed(s, t, in, errno, NULL);
 		return;
 	}
@@ -316,6 +333,27 @@ free_port(struct slirp *s, const struct slirp_peer *peer,
 	return (0);
 }
 
+/* What does not wait for the far end's SYN. */
+static void
+init_dial(struct slirp *s, struct tcpcb *t)
+{
+	t->state = TCPS_SYN_SENT;
+	t->sack_ok = s->conf.tcp.sack;
+	t->ts_ok = t->ws_ok = 1;
+	t->rcv_scale = s->conf.tcp.wscale;
+	t->mss = TCP_MSS_DEFAULT;
+	cc_init(t, (enum cc_id)s->conf.tcp.cc, s->conf.tcp.iw, s->now);
+	path_recall(s, t);
+}
+
+static void
+dial(struct slirp *s, struct tcpcb *t)
+{
+	tcp_send_syn(s, t);
+	t->x->t_rexmt = s->now + t->rto;
+	tcp_arm(s, t);
+}
+
 /*
  * Connect a client of the host, on the connected socket fd, to a service
  * in the tunnel.  via says who made it, for host->answered().  The socket
@@ -325,31 +363,55 @@ int
 tcp_dial(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *to,
     uint16_t port, enum flow_via via, int fd)
 {
-	const struct ipaddr	*from = own_of(s, to->af);
+	const struct ipaddr	*from = is_uplink(peer) ?
+				    &peer->own[to->af == 6] :
+				    own_of(s, to->af);
 	struct flow_key		 k;
 	struct tcpcb		*t;
 	uint16_t		 p;
 
-	if (from == NULL ||
+	if (from == NULL || from->af == 0 ||
 	    (p = free_port(s, peer, to, port, from, &k)) == 0 ||
-	    (t = new_flow(s, peer, to, port, from, p, &k, via)) == NULL)
+	    (t = new_flow(s, peer, peer, to, port, from, p, &k, via)) == NULL)
 		return (-1);
-	t->state = TCPS_SYN_SENT;
-	t->sack_ok = s->conf.tcp.sack;
-	t->ts_ok = t->ws_ok = 1;
-	t->rcv_scale = s->conf.tcp.wscale;
-	t->mss = TCP_MSS_DEFAULT;
-	cc_init(t, (enum cc_id)s->conf.tcp.cc, s->conf.tcp.iw, s->now);
-	path_recall(s, t);
+	init_dial(s, t);
+	if (via == VIA_ASK)
+		t->f.target = TARGET_DNS;
 	if (s->host->adopt(s->harg, &t->f, fd) == -1) {
 		tcp_free(s, t, 0);
 		return (-1);
 	}
 	s->count.tcp_forwarded++;
-	tcp_send_syn(s, t);
-	t->x->t_rexmt = s->now + t->rto;
-	tcp_arm(s, t);
+	dial(s, t);
 	return (0);
+}
+
+struct tcpcb *
+tcp_dial_uplink(struct slirp *s, struct flow *f)
+{
+	const struct ipaddr	*from = &f->uplink->own[f->dst.af == 6];
+	struct flow_key		 k;
+	struct tcpcb		*t;
+	uint16_t		 p;
+
+	if ((p = free_port(s, f->uplink, &f->dst, f->dport, from, &k)) == 0 ||
+	    (t = new_flow(s, f->peer, f->uplink, &f->dst, f->dport, from, p,
+	    &k, VIA_INSIDE)) == NULL)
+		return (NULL);
+	t->f.inside = 1;
+	init_dial(s, t);
+	dial(s, t);
+	return (t);
+}
+
+/* The far end has taken the connection, or error says why not. */
+static void
+tell_answered(struct slirp *s, struct tcpcb *t, int error)
+{
+	if (t->f.via == VIA_INSIDE)
+		s->inside->answered(s, &t->f, error);
+	else if (t->f.via != VIA_ASK)
+		s->clients->answered(&t->f, error);
 }
 
 /* The guest does not answer, or refuses. */
@@ -362,7 +424,7 @@ tcp_dial_failed(struct slirp *s, struct tcpcb *t, int error)
 		s->count.tcp_refused++;
 	else
 		s->count.tcp_unreachable++;
-	s->clients->answered(&t->f, error);
+	tell_answered(s, t, error);
 	/* who has been told gets an orderly end */
 	tcp_free(s, t, t->f.via == VIA_FORWARD);
 }
@@ -373,6 +435,11 @@ tcp_syn_timeout(struct slirp *s, struct tcpcb *t)
 {
 	mono_t	 pause;
 
+	if (t->f.inside && t->other == NULL) {
+		/* the guest has gone meanwhile */
+		tcp_free(s, t, 0);
+		return (0);
+	}
 	if (s->now - t->f.created > SYN_TIME) {
 		tcp_dial_failed(s, t, ETIMEDOUT);
 		return (0);
@@ -411,6 +478,8 @@ tcp_established(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 void
 tcp_syn_sent(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 {
+	uint32_t	*nopen;
+
 	if (in->flags & TH_ACK && in->ack != t->snd_nxt) {
 		tcp_reply_rst(s, in);
 		return;
@@ -425,14 +494,15 @@ tcp_syn_sent(struct slirp *s, struct tcpcb *t, struct tcp_in *in)
 	/* both at once is not how services begin */
 	if ((in->flags & (TH_SYN | TH_ACK)) != (TH_SYN | TH_ACK))
 		return;
-	t->f.peer->ndialing--;
+	if ((nopen = tcp_nopen(t->f.peer, (enum flow_via)t->f.via)) != NULL)
+		(*nopen)--;
 	s->count.tcp_connecting--;
 	learn_syn(s, t, in);
 	/* the SYN has told a window, which was not scaled */
 	t->rcv_adv = t->rcv_nxt + (t->rcv_wnd < UINT16_MAX ? t->rcv_wnd :
 	    UINT16_MAX);
 	tcp_established(s, t, in);
-	s->clients->answered(&t->f, 0);
+	tell_answered(s, t, 0);
 	tcp_send_ack(s, t);
 	tcp_arm(s, t);
 }
@@ -473,7 +543,7 @@ tcp_connect_event(struct slirp *s, struct tcpcb *t, int what)
 	int			 error;
 
 	/* an error ends the attempt: who is connected has none */
-	if (what & HOST_WRITE && s->host->connected(s->harg, &t->f)) {
+	if (what & HOST_WRITE && host_of(s, &t->f)->connected(host_arg(s, &t->f), &t->f)) {
 		/* told once: there is something to read already */
 		if (what & HOST_READ)
 			t->f.readable = 1;
@@ -482,8 +552,8 @@ tcp_connect_event(struct slirp *s, struct tcpcb *t, int what)
 	}
 	/* the kernel forgets the error once its queue has been read */
 	memset(&he, 0, sizeof(he));
-	error = s->host->error(s->harg, &t->f);
-	while (s->host->errqueue(s->harg, &t->f, &e) == 0)
+	error = host_of(s, &t->f)->error(host_arg(s, &t->f), &t->f);
+	while (host_of(s, &t->f)->errqueue(host_arg(s, &t->f), &t->f, &e) == 0)
 		he = e;
 	if (error == 0)
 		error = he.error;

@@ -202,7 +202,7 @@ idle_gate(struct slirp *s, struct tcpcb *t)
 static int
 rate_room(struct slirp *s, struct tcpcb *t)
 {
-	const struct slirp_peer	*p = t->f.peer;
+	const struct slirp_peer	*p = t->f.toward;
 
 	if (rate_open(&p->out, s->now, p->rate_out))
 		return (1);
@@ -267,9 +267,9 @@ may_read(struct slirp *s, struct tcpcb *t, uint32_t *size)
 		t->cwnd_limited = 1;
 	if (n > TRAIN_SEGS)
 		n = TRAIN_SEGS;
-	if (t->f.peer->rate_out != 0 &&
-	    n > rate_burst(t->f.peer->rate_out) / s->conf.mtu)
-		n = (uint32_t)(rate_burst(t->f.peer->rate_out) /
+	if (t->f.toward->rate_out != 0 &&
+	    n > rate_burst(t->f.toward->rate_out) / s->conf.mtu)
+		n = (uint32_t)(rate_burst(t->f.toward->rate_out) /
 		    s->conf.mtu);
 	if (n > 0 && *size == t->mss) {
 		paced = tcp_pace_room(s, t) / t->mss;
@@ -309,7 +309,7 @@ read_train(struct slirp *s, struct tcpcb *t, uint32_t n, uint32_t size)
 		errno = ENOBUFS;
 		return (-1);
 	}
-	r = s->host->readv(s->harg, &t->f, iov, (int)got);
+	r = host_of(s, &t->f)->readv(host_arg(s, &t->f), &t->f, iov, (int)got);
 	if (r > (ssize_t)(size * EXPRESS_FLOW))
 		out_bulk(s, &t->f.lane);
 	for (i = 0, left = r; i < got && left > 0; i++) {

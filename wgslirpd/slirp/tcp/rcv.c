@@ -36,6 +36,7 @@
 #define NOBUFS_RETRY	MONO_MS(20)
 #define MAX_IOV		256
 #define QUICKACKS	16
+#define QUEUE_KEPT	65536	/* bytes */
 #define RCV_RTT_TIME	MONO_SEC(10)
 #define RCV_RTT_MAX	60000	/* ms; what is longer is no round trip */
 
@@ -46,8 +47,9 @@ struct rxitem {
 	uint32_t	 next;		/* index + 1 */
 };
 
-static void
-make_dirty(struct slirp *s, struct tcpcb *t)
+/* Have it flushed when the batch is over. */
+void
+tcp_flush_later(struct slirp *s, struct tcpcb *t)
 {
 	if (t->dirty)
 		return;
@@ -120,7 +122,7 @@ tcp_receive(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 	}
 	t->quiet = 0;
 	receiver_rtt(s, t, in);
-	make_dirty(s, t);
+	tcp_flush_later(s, t);
 	if (SEQ_LT(seq, t->rcv_nxt)) {
 		skip = t->rcv_nxt - seq;
 		tcp_note_dup(t, seq, seq + len);
@@ -205,8 +207,8 @@ host_took(struct slirp *s, struct tcpcb *t, uint32_t n)
 	if (t->state == TCPS_ORPHAN && n > 0)
 		t->progress = s->now;
 	s->count.tcp_rx_bytes += n;
-	if (t->f.peer->rate_in != 0 && n > 0)
-		rate_charge(&t->f.peer->in, s->now, t->f.peer->rate_in, n);
+	if (t->f.toward->rate_in != 0 && n > 0)
+		rate_charge(&t->f.toward->in, s->now, t->f.toward->rate_in, n);
 	tune_window(s, t);
 }
 
@@ -255,7 +257,7 @@ keep_items(struct slirp *s, struct tcpcb *t, uint32_t taken)
 static int
 over_rate(struct slirp *s, struct tcpcb *t)
 {
-	struct slirp_peer	*p = t->f.peer;
+	struct slirp_peer	*p = t->f.toward;
 
 	if (t->host_dead || rate_open(&p->in, s->now, p->rate_in))
 		return (0);
@@ -286,7 +288,7 @@ flush_items(struct slirp *s, struct tcpcb *t)
 	int		 n = 0, full = 0;
 
 	/* with a rate, in pieces by way of the queue */
-	if (t->f.peer->rate_in != 0 && !t->host_dead) {
+	if (t->f.toward->rate_in != 0 && !t->host_dead) {
 		keep_items(s, t, 0);
 		t->x->rx_head = t->x->rx_tail = t->x->rx_len = 0;
 		return (0);
@@ -297,7 +299,7 @@ flush_items(struct slirp *s, struct tcpcb *t)
 		iov[n++].iov_len = s->tcp->rxitems[i - 1].len;
 	}
 	do {
-		r = s->host->writev(s->harg, &t->f, iov, n);
+		r = host_of(s, &t->f)->writev(host_arg(s, &t->f), &t->f, iov, n);
 	} while (r == -1 && errno == EINTR);
 	if (r == -1 && errno != EAGAIN && errno != ENOBUFS) {
 		host_failed(t);
@@ -318,6 +320,18 @@ flush_items(struct slirp *s, struct tcpcb *t)
 	return (full ? -1 : 0);
 }
 
+/*
+ * The queue goes when nothing is in it; that of a spliced connection, through
+ * which all of its data goes, stays if it is small.
+ */
+static void
+drained(struct slirp *s, struct tcpcb *t)
+{
+	if (tcp_queue_empty(t) &&
+	    (!t->f.inside || t->rq->size > QUEUE_KEPT))
+		tcp_queue_free(s, t);
+}
+
 /* Write the queue's bytes that are in order. */
 static void
 flush_queue(struct slirp *s, struct tcpcb *t)
@@ -329,10 +343,10 @@ flush_queue(struct slirp *s, struct tcpcb *t)
 	while (t->rq != NULL && t->host_nxt != tcp_rcv_end(t) &&
 	    !t->host_full && !over_rate(s, t)) {
 		want = tcp_rcv_end(t) - t->host_nxt;
-		if (t->f.peer->rate_in != 0 &&
-		    want > rate_burst(t->f.peer->rate_in))
-			want = (uint32_t)rate_burst(t->f.peer->rate_in);
-		r = s->host->writev(s->harg, &t->f, iov, tcp_queue_iov(t->rq,
+		if (t->f.toward->rate_in != 0 &&
+		    want > rate_burst(t->f.toward->rate_in))
+			want = (uint32_t)rate_burst(t->f.toward->rate_in);
+		r = host_of(s, &t->f)->writev(host_arg(s, &t->f), &t->f, iov, tcp_queue_iov(t->rq,
 		    t->host_nxt, want, iov));
 		if (r == -1 && errno == EINTR)
 			continue;
@@ -347,9 +361,42 @@ flush_queue(struct slirp *s, struct tcpcb *t)
 		if (r < (ssize_t)want)
 			t->host_full = 1;
 	}
-	if (t->rq != NULL && t->host_nxt == tcp_rcv_end(t) &&
-	    t->rq->nranges == 0)
-		tcp_queue_free(s, t);
+	drained(s, t);
+}
+
+/*
+ * What has come in order goes to the other half of a spliced connection, as much
+ * as there is and fits.  Returns how much, 0 if there is none, or the peer's
+ * rate allows no more now.
+ */
+ssize_t
+tcp_take(struct slirp *s, struct tcpcb *t, const struct iovec *iov, int n)
+{
+	uint32_t	 left = tcp_rcv_end(t) - t->host_nxt, done = 0, part;
+	int		 i;
+
+	/* what is of this batch comes when that is over */
+	if (t->x == NULL || t->x->rx_head != 0 || t->rq == NULL || left == 0)
+		return (0);
+	if (over_rate(s, t)) {
+		tcp_arm(s, t);
+		return (0);
+	}
+	if (t->f.toward->rate_in != 0 &&
+	    left > rate_burst(t->f.toward->rate_in))
+		left = (uint32_t)rate_burst(t->f.toward->rate_in);
+	for (i = 0; i < n && done < left; i++, done += part) {
+		part = (uint32_t)iov[i].iov_len;
+		if (part > left - done)
+			part = left - done;
+		tcp_queue_get(t->rq, t->host_nxt + done, iov[i].iov_base,
+		    part);
+	}
+	host_took(s, t, done);
+	/* it is flushed for the window that this opens */
+	t->host_full = 0;
+	tcp_flush_later(s, t);
+	return ((ssize_t)done);
 }
 
 /*
@@ -383,7 +430,7 @@ end_host(struct slirp *s, struct tcpcb *t)
 		return;
 	t->fin_done = 1;
 	t->host_nxt++;
-	if (!t->host_dead && s->host->shutdown(s->harg, &t->f) == -1)
+	if (!t->host_dead && host_of(s, &t->f)->shutdown(host_arg(s, &t->f), &t->f) == -1)
 		host_failed(t);
 }
 

@@ -74,6 +74,18 @@ tcp_queue_put(struct tcp_rcvq *q, uint32_t seq, const uint8_t *data,
 	memcpy(q->buf, data + n, len - n);
 }
 
+void
+tcp_queue_get(const struct tcp_rcvq *q, uint32_t seq, uint8_t *data,
+    uint32_t len)
+{
+	uint32_t	 pos = seq & (q->size - 1), n = q->size - pos;
+
+	if (n > len)
+		n = len;
+	memcpy(data, q->buf + pos, n);
+	memcpy(data + n, q->buf, len - n);
+}
+
 int
 tcp_queue_iov(const struct tcp_rcvq *q, uint32_t seq, uint32_t len,
     struct iovec iov[2])

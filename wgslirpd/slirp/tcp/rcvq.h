@@ -24,10 +24,27 @@ struct tcp_rcvq {
 	struct tcp_range	*range;		/* sorted, apart */
 };
 
+/* Where the data that has come in order ends. */
+static inline uint32_t
+tcp_rcv_end(const struct tcpcb *t)
+{
+	return (t->fin_in && !t->fin_done ? t->rcv_nxt - 1 : t->rcv_nxt);
+}
+
+/* Is there a queue with nothing in it? */
+static inline int
+tcp_queue_empty(const struct tcpcb *t)
+{
+	return (t->rq != NULL && t->host_nxt == tcp_rcv_end(t) &&
+	    t->rq->nranges == 0);
+}
+
 int		 tcp_mem_take(struct slirp *, struct tcpcb *, uint64_t);
 void		 tcp_mem_give(struct slirp *, struct tcpcb *, uint64_t);
 void		 tcp_queue_free(struct slirp *, struct tcpcb *);
 void		 tcp_queue_put(struct tcp_rcvq *, uint32_t, const uint8_t *,
+		    uint32_t);
+void		 tcp_queue_get(const struct tcp_rcvq *, uint32_t, uint8_t *,
 		    uint32_t);
 int		 tcp_queue_iov(const struct tcp_rcvq *, uint32_t, uint32_t,
 		    struct iovec [2]);

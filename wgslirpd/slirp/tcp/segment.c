@@ -121,14 +121,14 @@ send_bare(struct slirp *s, struct tcpcb *t, uint32_t seq, uint8_t flags,
 		return;
 	}
 	p = pktq_slot(s->out, slot);
-	out_header(s, f->peer, p, &f->dst, &f->src, IPPROTO_TCP, TCP_HDR + optlen,
+	out_header(s, f->toward, p, &f->dst, &f->src, IPPROTO_TCP, TCP_HDR + optlen,
 	    f->dscp, f->src.af == 4 ? 0x4000 : 0);
 	if (optlen > 0)
 		memcpy(p + iplen + TCP_HDR, opts, optlen);
 	put_header(p + iplen, &f->dst, f->dport, &f->src, f->sport, seq,
 	    flags & TH_ACK ? t->rcv_nxt : 0, flags,
 	    flags & TH_RST ? 0 : tcp_window(t), optlen, 0, 0);
-	out_publish(s, slot, 0, iplen + TCP_HDR + optlen, f->peer,
+	out_publish(s, slot, 0, iplen + TCP_HDR + optlen, f->toward,
 	    &f->lane);
 	pktq_release(s->out, slot);
 	s->count.tcp_tx_segments++;
@@ -176,7 +176,7 @@ send_syn(struct slirp *s, struct tcpcb *t, uint8_t flags)
 	size_t		 n = 4;
 	uint16_t	 mss;
 
-	mss = (uint16_t)(out_mtu(s, t->f.peer) - ip_hdr_len(&t->f.src) -
+	mss = (uint16_t)(out_mtu(s, t->f.toward) - ip_hdr_len(&t->f.src) -
 	    TCP_HDR);
 	if (s->conf.tcp.mss != 0 && mss > s->conf.tcp.mss)
 		mss = s->conf.tcp.mss;
@@ -301,10 +301,10 @@ tcp_send_seg(struct slirp *s, struct tcpcb *t, struct tseg *g, int push)
 	put_header(p - optlen - TCP_HDR, &f->dst, f->dport, &f->src,
 	    f->sport, g->seq, t->rcv_nxt, flags, tcp_window(t), optlen,
 	    g->len, g->sum);
-	out_header(s, f->peer, p - hlen, &f->dst, &f->src, IPPROTO_TCP,
+	out_header(s, f->toward, p - hlen, &f->dst, &f->src, IPPROTO_TCP,
 	    TCP_HDR + optlen + g->len, tos,
 	    f->src.af == 4 ? 0x4000 : 0);
-	out_publish(s, g->slot, SLOT_PAYLOAD - hlen, hlen + g->len, f->peer,
+	out_publish(s, g->slot, SLOT_PAYLOAD - hlen, hlen + g->len, f->toward,
 	    &f->lane);
 	s->count.tcp_tx_segments++;
 	/* it carries the acknowledgement, too */

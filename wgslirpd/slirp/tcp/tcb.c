@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "ccset.h"
+#include "rcvq.h"
 #include "sendq.h"
 #include "table.h"
 #include "tcb.h"
@@ -19,7 +20,7 @@
 void
 tcp_path_learn(struct slirp *s, const struct tcpcb *t)
 {
-	struct slirp_peer	*p = t->f.peer;
+	struct slirp_peer	*p = t->f.toward;
 
 	if (t->srtt == 0 || t->x == NULL)
 		return;
@@ -81,7 +82,7 @@ tcp_doze_at(const struct slirp *s, const struct tcpcb *t)
 
 	if ((t->state != TCPS_ESTABLISHED && t->state != TCPS_CLOSE_WAIT &&
 	    t->state != TCPS_FIN_WAIT_2) || t->dialing || x->seg_n > 0 ||
-	    t->f.readable || t->rq != NULL || t->dirty || t->ack_now ||
+	    t->f.readable || (t->rq != NULL && !tcp_queue_empty(t)) || t->dirty || t->ack_now ||
 	    t->rst_after || x->t_rexmt != 0 || x->t_persist != 0 ||
 	    x->t_delack != 0 || x->t_pace != 0 || x->t_reo != 0 ||
 	    x->t_tlp != 0 || x->t_rate != 0)
@@ -100,6 +101,7 @@ tcp_doze(struct slirp *s, struct tcpcb *t)
 	if (t->ccops->end != NULL)
 		t->ccops->end(t);
 	tcp_free_segs(s, t);
+	tcp_queue_free(s, t);
 	zone_free(&s->tcp->xfers, t->x);
 	t->x = NULL;
 	t->recovery = 0;

@@ -103,7 +103,7 @@ tcp_event(struct slirp *s, struct flow *f, int what)
 	}
 	/* after its end the host can only say that it failed */
 	if (what & HOST_READ && t->host_eof && !t->rst_after &&
-	    s->host->error(s->harg, f) != 0) {
+	    host_of(s, f)->error(host_arg(s, f), f) != 0) {
 		t->host_dead = t->rst_after = 1;
 		turns_ready(s, f);
 	}
@@ -136,12 +136,12 @@ orphan_ready(struct slirp *s, struct tcpcb *t)
 			tcp_free(s, t, 0);
 		return (0);
 	}
-	r = s->host->readv(s->harg, &t->f, &iov, 1);
+	r = host_of(s, &t->f)->readv(host_arg(s, &t->f), &t->f, &iov, 1);
 	if (r > 0) {
 		t->x->unread += (uint32_t)r;
-		if (t->f.peer->rate_out != 0)
-			rate_charge(&t->f.peer->out, s->now,
-			    t->f.peer->rate_out, (uint64_t)r);
+		if (t->f.toward->rate_out != 0)
+			rate_charge(&t->f.toward->out, s->now,
+			    t->f.toward->rate_out, (uint64_t)r);
 	}
 	if (r > 0 || (r == -1 && errno == EINTR))
 		return (1);
@@ -407,6 +407,12 @@ tcp_input(struct slirp *s, struct ippkt *p)
 	}
 	if ((w = tw_find(s, &k)) != NULL && tw_input(s, w, &in))
 		return;
+	if (is_uplink(p->peer)) {
+		/* nothing listens there */
+		if (ipaddr_cmp(&p->dst, &p->peer->own[p->dst.af == 6]) == 0)
+			tcp_reply_rst(s, &in);
+		return;
+	}
 	if ((in.flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) == TH_SYN) {
 		/* the host has not all of the last one yet: it tries again */
 		if (!left)
@@ -507,6 +513,10 @@ tcp_timer(struct slirp *s, struct flow *f)
 	}
 	if (t->state == TCPS_CONNECTING) {
 		if (is_due(&t->t_keep, s->now)) {
+			if (t->other_end > 0) {
+				tcp_connect_event(s, t, HOST_ERROR);
+				return;
+			}
 			s->count.tcp_timeouts++;
 			tcp_free(s, t, 1);
 			return;
@@ -591,10 +601,10 @@ tcp_told(struct slirp *s, struct flow *f, const struct guest_error *e)
 	}
 	if (e->mtu == 0 || t->state < TCPS_ESTABLISHED)
 		return;
-	out_learn_mtu(s, f->peer, f->src.af, e->mtu);
+	out_learn_mtu(s, f->toward, f->src.af, e->mtu);
 	hlen = (uint32_t)ip_hdr_len(&f->src) + TCP_HDR +
 	    (t->ts_ok ? TCP_TS_LEN : 0);
-	size = out_mtu(s, f->peer) - hlen;
+	size = out_mtu(s, f->toward) - hlen;
 	if (size < t->mss)
 		tcp_shrink(s, t, (uint16_t)size);
 }
@@ -652,13 +662,18 @@ tcp_peer_back(struct slirp *s, struct slirp_peer *p)
 {
 	struct flow	*f;
 	mono_t		 at = s->now + 1;
+	uint64_t	 cursor = 0;
 	int		 n = 0;
 
-	TAILQ_FOREACH(f, &p->flows, peer_entry) {
+	/* those behind an uplink are not its own */
+	for (f = is_uplink(p) ? table_next(s, &cursor) :
+	    TAILQ_FIRST(&p->flows); f != NULL; f = is_uplink(p) ?
+	    table_next(s, &cursor) : TAILQ_NEXT(f, peer_entry)) {
 		/* nobody else waits for that for long */
 		if (n++ == BACK_FLOWS)
 			break;
-		if (f->type != FLOW_TCP || !hurry((struct tcpcb *)f, at))
+		if (f->type != FLOW_TCP || f->toward != p ||
+		    !hurry((struct tcpcb *)f, at))
 			continue;
 		s->count.tcp_hurried++;
 		tcp_arm(s, (struct tcpcb *)f);

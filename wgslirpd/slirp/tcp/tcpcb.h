@@ -138,6 +138,8 @@ struct tcpcb {
 	struct tcp_xfer		*x;		/* NULL: it is quiet */
 	struct tcp_rcvq		*rq;
 	const struct cc_ops	*ccops;
+	struct tcpcb		*other;		/* half behind an uplink; splice.h */
+	int			 other_end;	/* errno, or how that ended */
 
 	uint32_t		 iss;
 	uint32_t		 snd_una;
@@ -220,13 +222,6 @@ struct tcp_engine {
 	uint64_t		 rcvbuf;	/* bytes, all flows */
 	struct siphash_key	 isnkey;
 };
-
-/* Where the data that has come in order ends. */
-static inline uint32_t
-tcp_rcv_end(const struct tcpcb *t)
-{
-	return (t->fin_in && !t->fin_done ? t->rcv_nxt - 1 : t->rcv_nxt);
-}
 
 /* The timestamp of a time. */
 static inline uint32_t

@@ -128,15 +128,15 @@ enter(struct slirp *s, const struct tcpcb *t, int row)
 	struct tcp_tw		*w;
 	struct flow_key		 k;
 
-	flow_key(&k, f->peer, FLOW_TCP, &f->src, f->sport, &f->dst,
+	flow_key(&k, f->toward, FLOW_TCP, &f->src, f->sport, &f->dst,
 	    f->dport);
 	if ((w = tw_find(s, &k)) != NULL)
 		tw_free(s, w);
-	make_room(s, f->peer, row);
+	make_room(s, f->toward, row);
 	if ((w = calloc(1, sizeof(*w))) == NULL)
 		return;
 	w->key = k;
-	w->peer = f->peer;
+	w->peer = f->toward;
 	w->row = (uint8_t)row;
 	w->expires = s->now + bounds[row].time;
 	w->snd_nxt = t->snd_nxt;

@@ -71,7 +71,7 @@ PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/config.o wgslirpd/parent/derp.o \
 		wgslirpd/parent/directive.o wgslirpd/parent/dns.o \
 		wgslirpd/parent/egress.o wgslirpd/parent/uplink.o \
-		wgslirpd/parent/ways.o wgslirpd/parent/files.o \
+		wgslirpd/parent/ports.o wgslirpd/parent/ways.o wgslirpd/parent/files.o \
 		wgslirpd/parent/env.o wgslirpd/parent/handover.o \
 		wgslirpd/parent/lex.o wgslirpd/parent/listen.o \
 		wgslirpd/parent/localaddrs_$(PLATFORM).o \
@@ -139,10 +139,11 @@ SLIRP =		wgslirpd/slirp/blocklist.o wgslirpd/slirp/config.o wgslirpd/slirp/dnsca
 		wgslirpd/slirp/main.o wgslirpd/slirp/memstream.o \
 		wgslirpd/slirp/names.o wgslirpd/slirp/nat64.o \
 		wgslirpd/slirp/nat64map.o \
+		wgslirpd/slirp/pcp.o wgslirpd/slirp/portmap.o \
 		wgslirpd/slirp/protocols.o wgslirpd/slirp/proxy.o \
 		wgslirpd/slirp/proxyconn.o wgslirpd/slirp/route.o \
 		wgslirpd/slirp/service.o wgslirpd/slirp/show.o \
-		wgslirpd/slirp/socks.o wgslirpd/slirp/socksudp.o \
+		wgslirpd/slirp/socks.o wgslirpd/slirp/socksdial.o wgslirpd/slirp/socksudp.o \
 		wgslirpd/slirp/resolvconf.o wgslirpd/slirp/state.o \
 		wgslirpd/slirp/tunnelnames.o \
 		wgslirpd/slirp/upstream.o

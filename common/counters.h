@@ -77,6 +77,8 @@
 	C(icmp_tx_limited, "ICMP errors not sent, over the rate limit")	\
 	C(icmp_echo_local, "pings answered by the gateway")		\
 	C(icmp_echo_tx, "pings forwarded")				\
+	C(pcp_requests, "requests of guests for ports")			\
+	C(pcp_mappings, "ports that guests have been given")		\
 	C(egress_none, "packets for which no way out was up")		\
 	C(icmp_drop_socket, "pings dropped, no ping socket")		\
 	C(icmp_echo_rx, "ping answers forwarded")			\

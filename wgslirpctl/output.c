@@ -397,6 +397,9 @@ json_head(uint32_t type)
 	case CTL_SHOW_NAMES:
 		printf("{\"names\":[");
 		break;
+	case CTL_SHOW_FORWARDS:
+		printf("{\"forwards\":[");
+		break;
 	case CTL_SHOW_DERP:
 		printf("{\"relays\":[");
 		break;
@@ -577,6 +580,7 @@ json_tail(uint32_t type)
 	case CTL_SHOW_RULES:
 	case CTL_SHOW_INTERFACES:
 	case CTL_SHOW_NAMES:
+	case CTL_SHOW_FORWARDS:
 	case CTL_SHOW_DERP:
 		printf("]}\n");
 		break;

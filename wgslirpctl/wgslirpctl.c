@@ -690,6 +690,7 @@ static const struct command	 commands[] = {
 	{ "show memory", "", 0, 0, do_memory, 0 },
 	{ "show metrics", "", 0, 0, do_metrics, 0 },
 	{ "show names", "", 0, 0, do_show, CTL_SHOW_NAMES },
+	{ "show forwards", "", 0, 0, do_show, CTL_SHOW_FORWARDS },
 	{ "show peers", "[-v] [NAME]", 0, 2, do_peers, CTL_SHOW_PEERS },
 	{ "show processes", "", 0, 0, do_show, CTL_SHOW_PROCESSES },
 	{ "show rules", "", 0, 0, do_show, CTL_SHOW_RULES },

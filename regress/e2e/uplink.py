@@ -380,6 +380,332 @@ def test_dns(n):
     check('host.test' in open(n.names['s']).read()[at:], 'at the host')
 
 
+# ---- ports for guests (RFC 6887, RFC 6886)
+
+def pcp(body, to=GATE4, wait=3):
+    with socket.socket(socket.AF_INET6 if ':' in to else socket.AF_INET,
+                       socket.SOCK_DGRAM) as s:
+        s.settimeout(wait)
+        s.connect((to, 5351))
+        s.send(body)
+        try:
+            return s.recv(1100)
+        except (socket.timeout, ConnectionRefusedError):
+            return b''
+
+
+def pcp_map(proto, port, want, life, nonce=b'n' * 12, to=GATE4,
+            client=None, options=b'', version=2, opcode=1):
+    """The result, lifetime and external port."""
+    client = client or ('fd77::2' if ':' in to else '10.77.0.2')
+    who = socket.inet_pton(socket.AF_INET6, client if ':' in client else
+                           '::ffff:' + client)
+    m = pcp(struct.pack('>BBHI', version, opcode, 0, life) + who + nonce +
+            struct.pack('>B3xHH', proto, port, want) + b'\0' * 16 + options,
+            to)
+    if len(m) < 60:
+        return (m[3], len(m)) if m else None
+    return m[3], struct.unpack('>I', m[4:8])[0], \
+        struct.unpack('>H', m[42:44])[0]
+
+
+def listen_once(port, v6=False):
+    """Take one connection; who is it, as the guest sees him?"""
+    with socket.socket(socket.AF_INET6 if v6 else
+                       socket.AF_INET) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(('', port))
+        s.listen(5)
+        s.settimeout(10)
+        c, a = s.accept()
+        with c:
+            c.sendall(b'guest')
+            c.recv(10)
+        return a[0]
+
+
+def call_port(host, port):
+    with dial(host, port, 5) as s:
+        got = s.recv(5)
+        s.sendall(b'x')
+        return got
+
+
+def hear(port):
+    """Datagrams of strangers at a port of the guest, answered."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(('', port))
+        s.settimeout(10)
+        b, a = s.recvfrom(100)
+        s.sendto(b + b'!', a)
+        return a[0]
+
+
+def tell_port(host, port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(5)
+        s.sendto(b'hallo', (host, port))
+        b, a = s.recvfrom(100)
+        return b, a[1]
+
+
+def mapped(n, *args, **kw):
+    return n.call('c', lambda: pcp_map(*args, **kw))
+
+
+PCP = 'pcp port 20000:20099 max 3\n'
+
+
+def test_pcp(n):
+    """A guest has a port for a while, which it asked for by itself."""
+    n.use(PCP)
+    check(mapped(n, 6, 6881, 20005, 3600)[0] == 2, 'not allowed')
+    n.use(PCP, 'pcp yes')
+    check(mapped(n, 6, 6881, 20005, 3600) == (0, 3600, 20005),
+          'TCP')
+    end = n.begin('c', listen_once, 6881)
+    time.sleep(0.5)
+    check(n.call('s', call_port, '192.0.2.1', 20005) == b'guest', 'call')
+    check(end() == SERVER4, 'who calls')
+    # another port than suggested, if that is taken or out of range
+    got = mapped(n, 17, 6881, 99, 60)
+    check(got[:2] == (0, 120) and 20000 <= got[2] <= 20099, got)
+    end = n.begin('c', hear, 6881)
+    time.sleep(0.5)
+    check(n.call('s', tell_port, '192.0.2.1', got[2]) == (b'hallo!', got[2]),
+          'datagram')
+    check(end() == SERVER4, 'whose datagram')
+    # what it sends from there comes from that port
+    check(n.call('c', whoami, SERVER4, 6881) == ['192.0.2.1', str(got[2])],
+          'its own mapping')
+    text = n.ctl('show', 'forwards').stdout
+    check('tcp 0.0.0.0:20005' in text and 'laptop' in text and
+          'udp 0.0.0.0:%d' % got[2] in text, text)
+    # three, and no more; renewed by who knows the nonce alone
+    check(mapped(n, 6, 80, 0, 600, b'm' * 12)[0] == 0, 'third')
+    check(mapped(n, 6, 81, 0, 600)[0] == 10, 'quota')
+    check(mapped(n, 6, 6881, 0, 99, b'm' * 12)[0] == 2, 'nonce')
+    check(mapped(n, 6, 6881, 0, 999) == (0, 999, 20005), 'renewed')
+    check(mapped(n, 6, 6881, 0, 0, b'm' * 12)[0] == 2, 'nonce')
+    check(mapped(n, 6, 80, 0, 0, b'm' * 12)[0] == 0, 'deleted')
+    # prefer failure
+    option = b'\2\0\0\0'
+    check(mapped(n, 6, 82, 20005, 600, options=option)[0] == 11,
+          'exactly that one')
+    # IPv6
+    mapped(n, 17, 6881, 0, 0)
+    check(mapped(n, 6, 90, 20090, 600, to=GATE6) ==
+          (0, 600, 20090), 'IPv6')
+    end = n.begin('c', listen_once, 90, True)
+    time.sleep(0.5)
+    check(n.call('s', call_port, '2001:db8::1', 20090) == b'guest', 'IPv6')
+    check(end() == SERVER6, 'who calls by IPv6')
+    # gone with the permission
+    n.use(PCP)
+    check(n.call('s', connect_error, '192.0.2.1', 20005, 3)[0] ==
+          'ECONNREFUSED', 'revoked')
+    check('guest' not in n.ctl('show', 'forwards').stdout, 'shown')
+    n.use(PCP, 'pcp yes')
+    check(mapped(n, 6, 1, 0, 600)[0] == 0, 'count')
+    # a port of the host is nothing for who leaves elsewhere
+    n.use(PCP, 'pcp yes\n' + VIA)
+    check(mapped(n, 6, 6881, 20005, 3600)[0] == 2, 'elsewhere')
+    n.use()
+    check(mapped(n, 6, 6881, 20005, 3600) is None, 'off')
+
+
+def test_pcp_junk(n):
+    """What is wrong is answered as the RFC has it, or not at all."""
+    n.use(PCP, 'pcp yes')
+    check(mapped(n, 6, 1, 0, 60, version=1) == (1, 24), 'version')
+    check(mapped(n, 6, 1, 0, 60, opcode=2) == (4, 24), 'PEER')
+    check(mapped(n, 6, 1, 0, 60, client='10.77.0.9')[0] == 12,
+          'somebody else')
+    check(mapped(n, 132, 1, 0, 60)[0] == 9, 'SCTP')
+    check(mapped(n, 0, 0, 0, 60)[0] == 9, 'everything')
+    check(mapped(n, 6, 0, 0, 60)[0] == 9, 'all of TCP')
+    check(mapped(n, 6, 1, 0, 60, options=b'\1\0\0\0')[0] == 5,
+          'third party')
+    check(mapped(n, 6, 1, 0, 60, options=b'\2\0\0\x08')[0] == 6,
+          'option')
+    check(mapped(n, 6, 7, 0, 600, options=b'\x80\0\0\0')[0] ==
+          0, 'an option that may be ignored')
+    check(n.call('c', pcp, b'\2\1' + b'\0' * 23)[3] == 3, 'length')
+    for m in (b'', b'\2', b'\2\x81' + b'\0' * 58, b'\0\x80',
+              b'\0\1\0\0', os.urandom(9)):
+        m = m if m[:1] != b'\0' or len(m) < 9 else b'\2' + m[1:]
+        n.call('c', pcp, m, GATE4, 0.2)
+    check(mapped(n, 0, 0, 0, 0)[0] == 0, 'delete all')
+    check('guest' not in n.ctl('show', 'forwards').stdout, 'deleted')
+    # announce: the gateway is there
+    m = n.call('c', pcp, b'\2\0' + b'\0' * 6 + b'\0' * 10 + b'\xff\xff' +
+               socket.inet_aton('10.77.0.2'))
+    check(m[:2] == b'\2\x80' and m[3] == 0, m)
+
+
+def test_natpmp(n):
+    """Debian's client of NAT-PMP."""
+    n.use(PCP, 'pcp yes')
+
+    def client(*args):
+        r = run('natpmpc', '-g', GATE4, *args, ok=False)
+        return r.returncode, r.stdout
+    r, out = n.call('c', client)
+    check(r == 0 and '192.0.2.1' in out, out)
+    r, out = n.call('c', client, '-a', '20033', '7000', 'tcp', '600')
+    check(r == 0 and 'Mapped public port 20033 protocol TCP' in out, out)
+    end = n.begin('c', listen_once, 7000)
+    time.sleep(0.5)
+    check(n.call('s', call_port, '192.0.2.1', 20033) == b'guest', 'call')
+    end()
+    r, out = n.call('c', client, '-a', '0', '7000', 'tcp', '0')
+    check(r == 0, out)
+    check(n.call('s', connect_error, '192.0.2.1', 20033, 3)[0] ==
+          'ECONNREFUSED', 'deleted')
+
+
+def occupy(port, seconds):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(('', port))
+        time.sleep(seconds)
+
+
+def test_ports_kept(n):
+    """UDP leaves by the guest's own port, if it is free."""
+    n.use('udp { preserve ports yes }')
+    check(n.call('c', whoami, SERVER4, 41234) == ['192.0.2.1', '41234'],
+          'kept')
+    end = n.begin('g', occupy, 41235, 2)
+    time.sleep(0.5)
+    got = n.call('c', whoami, SERVER4, 41235)
+    check(got[0] == '192.0.2.1' and got[1] != '41235', got)
+    end()
+    n.use()
+    check(n.call('c', whoami, SERVER4, 41236)[1] != '41236', 'off')
+
+
+# ---- a proxy on the way out
+
+class Proxy:
+    """Debian's microsocks at the server's host."""
+
+    def __init__(self, n, *args):
+        self.n, self.log = n, os.path.join(n.dir, 'microsocks.log')
+        self.p = n.spawn('s', ['microsocks', '-i', SERVER4, '-p', '1080'] +
+                         list(args), log=self.log)
+        wait_for(lambda: n.call('s', connect_error, SERVER4, 1080, 1)[0] ==
+                 'connected', what='microsocks')
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *a):
+        if self.p.poll() is None:
+            self.p.kill()
+        self.p.wait()
+
+    def text(self):
+        with open(self.log) as f:
+            return f.read()
+
+
+SOCKS = 'egress socks5 "%s" port 1080' % SERVER4
+
+
+def test_socks(n):
+    """TCP and names leave through a proxy, and the rest does not."""
+    with Proxy(n) as proxy:
+        n.use(peer_extra=SOCKS)
+        check(n.call('c', get, WORLD4, 5 * MB) == (
+            5 * MB, server.digest(5 * MB)), 'get')
+        check(n.call('c', put, WORLD4, MB) == server.digest(MB), 'put')
+        check(WORLD4 in proxy.text(), proxy.text())
+        check(n.call('c', get, WORLD6, 1000)[0] == 1000, 'IPv6')
+        # the host speaks first, together with the proxy's answer
+        check(n.call('c', seen_first, WORLD4), 'who speaks first')
+        check(not n.call('c', parallel, WORLD4, 30), 'parallel')
+        kind, took = n.call('c', connect_error, WORLD4, 9, 5)
+        check(kind == 'ECONNREFUSED' and took < 2, kind, took)
+        # what a proxy has no word for is refused, not sent elsewhere
+        check(come_out(n) == ('OSError', 113), come_out(n))
+        r, out = n.call('c', ping, WORLD4)
+        check(r != 0, out)
+        # names: by TCP through the proxy
+        at = len(proxy.text())
+        n.use('dns listen upstream %s\n' % SERVER4, SOCKS)
+        check(n.call('c', ask, 'host.test') == '192.0.2.80', 'name')
+        check(SERVER4 + ':53' in proxy.text()[at:], proxy.text()[at:])
+        wait_for(lambda: n.counters()['tcp_active'] == 0, 20, 'ends')
+    # the proxy is gone
+    kind, took = n.call('c', connect_error, WORLD4, server.ECHO, 5)
+    check(kind == 'ENETUNREACH' and took < 2, kind, took)
+    n.use('egress "tor" socks5 "%s" port 1080\n' % SERVER4,
+          'egress { "tor", host }')
+    n.call('c', connect_error, WORLD4, server.ECHO, 5)
+    check(n.call('c', get, WORLD4, 1000)[0] == 1000, 'the next way')
+
+
+def seen_first(host):
+    with dial(host, server.LATE) as s:
+        return s.recv(100)
+
+
+def test_socks_user(n):
+    """The proxy wants to know who it is."""
+    path = os.path.join(n.dir, 'proxy.user')
+    with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), 'w') as f:
+        f.write('guest:secret\n')
+    if n.owner is not None:
+        os.chown(path, n.owner, n.owner)
+    with Proxy(n, '-u', 'guest', '-P', 'secret'):
+        n.use(peer_extra=SOCKS + ' user file "%s"' % path)
+        check(n.call('c', get, WORLD4, 1000)[0] == 1000, 'get')
+        check('secret' not in n.logtext(), 'logged')
+        n.use(peer_extra=SOCKS)
+        kind, took = n.call('c', connect_error, WORLD4, server.ECHO, 5)
+        check(kind in ('EHOSTUNREACH', 'ENETUNREACH') and took < 2, kind)
+
+
+def babble(port, what):
+    """A proxy that says this, whoever comes, for a while."""
+    end = time.monotonic() + 1.5
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((SERVER4, port))
+        s.listen(16)
+        s.settimeout(0.5)
+        while time.monotonic() < end:
+            try:
+                c, _ = s.accept()
+            except socket.timeout:
+                continue
+            with c:
+                for b in what:
+                    try:
+                        c.settimeout(0.3)
+                        c.recv(600)
+                        c.sendall(b)
+                    except OSError:
+                        break
+
+
+def test_socks_hostile(n):
+    """A proxy that lies, stops or talks too much."""
+    n.use(peer_extra='egress socks5 "%s" port 1081' % SERVER4)
+    for what in ((b'',), (b'\4\0',), (b'\5\xff',), (b'\5\2',),
+                 (b'\5\0', b'\5\0\0\x63xxxxxx'),
+                 (b'\5\0', b'\5\0\0\3\xff' + b'y' * 40),
+                 (b'\5\0', b'\5\1\0\1\0\0\0\0\0\0'), (b'\5',),
+                 (b'HTTP/1.0 400 no' * 1000,)):
+        end = n.begin('s', babble, 1081, what)
+        time.sleep(0.3)
+        kind, took = n.call('c', connect_error, WORLD4, server.ECHO, 4)
+        check(kind != 'connected', what)
+        end()
+    n.use()
+    check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'after all')
+
+
 def stranger(host):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.settimeout(1)
@@ -392,7 +718,9 @@ def stranger(host):
 
 
 TESTS = [test_via, test_ends, test_show, test_rules, test_reload, test_dns,
-         test_closed, test_restart_provider, test_strict]
+         test_closed, test_pcp, test_pcp_junk, test_natpmp, test_ports_kept,
+         test_socks, test_socks_user, test_socks_hostile,
+         test_restart_provider, test_strict]
 
 
 def main():

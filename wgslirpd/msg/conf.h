@@ -102,6 +102,12 @@ struct conf_global {
 	char		 pcap_peer[PEER_NAME_LEN];	/* "": all */
 	char		 domain[DOMAIN_LEN];	/* of the peers' names */
 	struct conf_egress	 egress;
+	struct ipaddr		 public[2];	/* the host's, if it is said */
+	uint16_t		 pcp_low;	/* ports for guests; 0: none */
+	uint16_t		 pcp_high;
+	uint16_t		 pcp_max;	/* of one peer */
+	uint8_t			 keep_ports;	/* of UDP, if they are free */
+	uint8_t			 pcp_pad;
 	struct ipprefix		 nat64;		/* for IPv4; len 0: none */
 	uint8_t			 nat64_find;	/* it is to be found */
 	uint8_t			 nat64_pad[3];
@@ -136,7 +142,8 @@ struct conf_peer_msg {
 	uint8_t		 has_key;	/* and it is for crypto alone */
 	uint8_t		 private_key[KEY_LEN];
 	uint8_t		 ndns;
-	uint8_t		 pad[2];
+	uint8_t		 pcp;		/* it may have ports of the host */
+	uint8_t		 pad;
 	struct ipaddr	 own[2];	/* ours there: IPv4, IPv6; or af 0 */
 	struct ipaddr	 dns[MAX_UPLINK_DNS];	/* resolvers there */
 	struct conf_egress	 egress;

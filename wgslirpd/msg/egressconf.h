@@ -48,4 +48,22 @@ struct conf_egress {
 	uint8_t		 pad[3];
 };
 
+/* A port of the host for a guest, who is asked for or has got it. */
+struct port_msg {
+	uint32_t	 cookie;	/* the asker's */
+	uint32_t	 peer;		/* id */
+	uint16_t	 port;		/* suggested, 0: any; or what it is */
+	uint8_t		 proto;		/* IPPROTO_TCP, IPPROTO_UDP */
+	uint8_t		 af;		/* 4, 6 */
+	uint8_t		 exact;		/* that one, or none */
+	uint8_t		 quota;		/* the peer has too many */
+	uint8_t		 pad[2];
+};
+
+/* Can guests come out at this peer? */
+struct uplink_msg {
+	uint32_t	 id;
+	uint32_t	 up;
+};
+
 #endif

@@ -66,7 +66,13 @@ enum proc_id {
 	M(IMSG_STEER, sizeof(struct steer_msg),	/* sessions that there are */ \
 	    WAY(CRYPTO, PARENT), NO_FD) \
 	M(IMSG_LOG, sizeof(struct imsg_log), TO_PARENT, NO_FD) \
+	M(IMSG_PORT_ASK, sizeof(struct port_msg),	/* for a guest */ \
+	    WAY(SLIRP, PARENT), NO_FD) \
+	M(IMSG_PORT_GIVE, sizeof(uint32_t),	/* the peer has one less */ \
+	    WAY(SLIRP, PARENT), NO_FD) \
 	/* the parent to children: what they are and share */ \
+	M(IMSG_PORT, sizeof(struct port_msg), TO_SLIRP, WITH_FD) \
+	M(IMSG_PORT_NOT, sizeof(struct port_msg), TO_SLIRP, NO_FD) \
 	M(IMSG_VERBOSE, sizeof(int), TO_CHILDREN, NO_FD) \
 	M(IMSG_PING, 0, TO_CHILDREN, NO_FD) \
 	M(IMSG_PIPE, sizeof(uint32_t), TO_CHILDREN, WITH_FD) \
@@ -216,12 +222,6 @@ struct relay_addrs {
 	uint32_t	 n;
 	struct ipaddr	 addr[MAX_RELAY_ADDRS];
 	char		 host[HOST_NAME_LEN];	/* that was resolved */
-};
-
-/* Can guests come out at this peer? */
-struct uplink_msg {
-	uint32_t	 id;
-	uint32_t	 up;
 };
 
 /* Who has an address in the tunnel? */

@@ -161,6 +161,7 @@ struct conf_peer {
 	uint16_t			 keepalive;
 	uint8_t				 dns_any;
 	uint8_t				 dns_log;
+	uint8_t				 pcp;
 	uint8_t				 reserved[3];
 	uint32_t			 max_flows;
 	uint32_t			 max_new;

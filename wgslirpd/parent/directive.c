@@ -94,6 +94,7 @@ const struct directive	 directives[] = {
 	TCP("upstream congestion", host_cc, CHOICE(tcpconf_host_cc, 0)),
 	UDP("dns timeout", dns_timeout, NUMBER(1, 86400, 10)),
 	UDP("filtering", filtering, CHOICE(filters, FILTER_ADDRESS)),
+	UDP("preserve ports", keep_ports, YESNO(0)),
 	UDP("timeout", udp_timeout, NUMBER(1, 86400, 300)),
 	PEER("persistent keepalive", keepalive, NUMBER(0, UINT16_MAX, 0),
 	    QUIET),

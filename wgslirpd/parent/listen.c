@@ -56,6 +56,13 @@ bind_socket(int type, const struct ipaddr *addr, uint16_t port)
 	return (-1);
 }
 
+int
+listen_port_open(int proto, const struct ipaddr *any, uint16_t port)
+{
+	return (bind_socket(proto == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM,
+	    any, port));
+}
+
 /* The same address in an earlier set, whose sockets can be kept; or -1. */
 static int
 find_old(const struct listen_set *old, const struct ipaddr *addr,

@@ -36,6 +36,8 @@ struct listen_given {
 int	 listen_open(const struct config *, struct listen_set *,
 	    const struct listen_set *, int, char *, size_t);
 void	 listen_close(struct listen_set *, const struct listen_set *);
+/* A port for guests, at every address of a family; -1 with errno. */
+int	 listen_port_open(int, const struct ipaddr *, uint16_t);
 uint16_t listen_port(const struct listen_set *);
 int	 service_open(const struct config *, struct service_set *,
 	    const struct service_set *, char *, size_t);

@@ -40,6 +40,7 @@
 #include "localaddrs.h"
 #include "log.h"
 #include "notify.h"
+#include "ports.h"
 #include "print.h"
 #include "proc.h"
 #include "reload.h"
@@ -237,6 +238,14 @@ parent_dispatch(struct imsgev *iev, struct imsg *imsg)
 			bad_imsg(proc_title(iev->peer), IMSG_PONG);
 		count_child(&c->alive, watchdog_alive,
 		    offsetof(struct child, alive));
+		break;
+	case IMSG_PORT_ASK:
+		if (!env.started)
+			bad_imsg(proc_title(iev->peer), IMSG_PORT_ASK);
+		ports_ask(imsg);
+		break;
+	case IMSG_PORT_GIVE:
+		ports_give(imsg);
 		break;
 	case IMSG_STEER:
 		reload_steer(imsg);

@@ -33,6 +33,7 @@
 #include "value.h"
 
 #define MAX_GIVEN	64
+#define PCP_MAX_DEFAULT	16	/* ports of a peer */
 
 static struct config		*conf;
 static struct conf_peer		*peer;
@@ -81,7 +82,7 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 %token	MAX METRICS MTU
 %token	NEW NO NOPRIVATEKEY
 %token	OFFLOAD ON OUT OVERLAY
-%token	PASS PCAP PEER PEERS PERSISTENT PIN PORT PRESHARED PRIVATE
+%token	PASS PCAP PCP PEER PEERS PERSISTENT PIN PORT PRESHARED PRIVATE
 %token	PROTO PROXY PUBLIC
 %token	QUICK QUOTA
 %token	RATE REDACTED RELAY RESERVED RETURN_ ROTATE
@@ -92,7 +93,7 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 %token	YES
 %token	<v.string>	STRING
 %token	<v.number>	NUMBER
-%type	<v.number>	answer lport port proto secrets transport yesno
+%type	<v.number>	answer lport pcpmax port proto secrets transport yesno
 %type	<v.string>	optword string
 
 %%
@@ -320,6 +321,24 @@ main		: LISTEN ON STRING lport	{
 			if (option_end() == -1)
 				YYERROR;
 		}
+		| PCP PORT string pcpmax	{
+			struct rule	 r;
+			int		 bad;
+
+			once(BLOCK_GLOBAL, "pcp port");
+			bad = get_port_range($3, &r) == -1 || r.port_lo < 1024;
+			free($3);
+			if (bad || get_number($4, 1, UINT16_MAX, "max") ==
+			    -1) {
+				if (bad)
+					yyerror("pcp port: not low:high, from "
+					    "1024 on");
+				YYERROR;
+			}
+			conf->g.pcp_low = r.port_lo;
+			conf->g.pcp_high = r.port_hi;
+			conf->g.pcp_max = (uint16_t)$4;
+		}
 		| DNS LISTEN		{ zone = 0; }
 		    dnsopts		{ conf->g.dns = 1; }
 		| DNS BLOCK blocked
@@ -361,6 +380,10 @@ main		: LISTEN ON STRING lport	{
 				YYERROR;
 			}
 		} derpblock
+		;
+
+pcpmax		: /* empty */		{ $$ = PCP_MAX_DEFAULT; }
+		| MAX NUMBER		{ $$ = $2; }
 		;
 
 derpblock	: /* empty */
@@ -814,6 +837,10 @@ peeropt		: PUBLIC KEY STRING	{
 		| DNS FILTER yesno	{
 			once(BLOCK_PEER, "dns filter");
 			peer->dns_any = $3 == 0;
+		}
+		| PCP yesno		{
+			once(BLOCK_PEER, "pcp");
+			peer->pcp = $2 != 0;
 		}
 		| DNS LOG yesno		{
 			once(BLOCK_PEER, "dns log");
@@ -1276,6 +1303,7 @@ static const struct keyword	 keywords[] = {
 	{ "overlay",	OVERLAY },
 	{ "pass",	PASS },
 	{ "pcap",	PCAP },
+	{ "pcp",	PCP },
 	{ "peer",	PEER },
 	{ "peers",	PEERS },
 	{ "persistent",	PERSISTENT },

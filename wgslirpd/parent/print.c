@@ -259,6 +259,8 @@ print_peer(const struct conf_peer *p)
 		key_to_node(node, NODE_PUBLIC, p->relay_key);
 		printf("\tendpoint derp \"%s\"\n", node);
 	}
+	if (p->pcp)
+		printf("\tpcp yes\n");
 	if (p->dns_any)
 		printf("\tdns filter no\n");
 	if (p->dns_log)
@@ -441,6 +443,9 @@ print_config(const struct config *c)
 	/* its default, and it means something that it was said */
 	if (c->g.many && c->g.gateway == 0)
 		printf("gateway id 0\n");
+	if (c->g.pcp_low != 0)
+		printf("pcp port %u:%u max %u\n", c->g.pcp_low,
+		    c->g.pcp_high, c->g.pcp_max);
 	TAILQ_FOREACH(o, &c->outs, entry)
 		print_egress(o, "");
 	print_egress(c->egress, "");

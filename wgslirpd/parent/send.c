@@ -170,6 +170,7 @@ send_peer_name(struct imsgev *slirp, uint32_t type,
 		m.own[x->prefix.addr.af == 6] = x->prefix.addr;
 	memcpy(m.dns, p->dns, sizeof(m.dns));
 	m.ndns = p->ndns;
+	m.pcp = p->pcp;
 	m.dns_any = p->dns_any;
 	m.dns_log = p->dns_log;
 	strlcpy(m.name, p->name, sizeof(m.name));
@@ -327,8 +328,12 @@ config_send(const struct config *c, struct imsgev *crypto,
 	const struct conf_prefix	*x;
 	const struct conf_peer		*p;
 	struct conf_global		 g;
+	struct ipaddr			 public;
 
 	g = c->g;
+	if (c->public_host != NULL &&
+	    ipaddr_parse(&public, c->public_host) == 0)
+		g.public[public.af == 6] = public;
 	g.port = l != NULL ? l->port : 0;
 	imsgev_must(crypto, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
 	imsgev_must(slirp, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));

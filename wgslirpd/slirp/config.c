@@ -25,6 +25,7 @@
 #include "net/policy.h"
 #include "net/table.h"
 #include "net/uplink.h"
+#include "portmap.h"
 #include "service.h"
 #include "state.h"
 #include "tunnelnames.h"
@@ -96,6 +97,7 @@ set_limits(struct slirp_peer *p, const struct conf_peer_msg *m)
 	}
 	memcpy(p->dns, m->dns, sizeof(p->dns));
 	p->ndns_there = m->ndns;
+	p->pcp = m->pcp;
 }
 
 /* A configuration begins to come in. */
@@ -142,6 +144,7 @@ slirp_config_commit(void)
 	s->conf.filtering = (enum udp_filtering)global.filtering;
 	s->conf.max_flows = global.max_flows;
 	s->conf.max_new = global.max_new;
+	hostsock_keep_ports(global.keep_ports);
 	table_limit(s);
 	for (i = 0; i < s->npeers; i++)
 		if (s->peers[i] != NULL)
@@ -155,8 +158,11 @@ slirp_config_commit(void)
 		free(sp);
 	}
 	for (i = 0; i < s->npeers; i++)
-		if (s->peers[i] != NULL && !s->peers[i]->mark)
+		if (s->peers[i] != NULL && !s->peers[i]->mark) {
+			portmap_forget(i);
 			slirp_peer_drop(s, s->peers[i]);
+		}
+	portmap_commit(&global);
 	lookup_clear();
 	while ((sn = STAILQ_FIRST(&names)) != NULL) {
 		STAILQ_REMOVE_HEAD(&names, entry);
@@ -460,6 +466,8 @@ slirp_config_drop_peer(struct imsg *imsg)
 
 	imsg_is(imsg, &id, sizeof(id));
 	se.s.now = mono_now();
-	if ((p = peer_get(&se.s, id)) != NULL)
+	if ((p = peer_get(&se.s, id)) != NULL) {
+		portmap_forget(id);
 		slirp_peer_drop(&se.s, p);
+	}
 }

@@ -20,6 +20,7 @@
 #include "net/egress.h"
 #include "net/policy.h"
 #include "proc.h"
+#include "socksdial.h"
 
 /* From Linux' headers, which do not go with libc's. */
 #define MTU_DONT	0
@@ -27,6 +28,7 @@
 #define CONTROL_LEN	256
 #define TTL_SHORT	32	/* a guest that traces, not one that talks */
 
+#define PORT_KEPT	1024	/* and above: nobody else's by right */
 #define EVENTS		64	/* taken at a time */
 
 static struct slirp	*engine;
@@ -34,6 +36,7 @@ static hostsock_event_fn	*tell;
 static int		 flows_ep = -1;
 static int		 offload = 1;	/* it is wanted */
 static int		 no_gso;	/* no trains of datagrams */
+static int		 keep_ports;	/* mappings have guests' own */
 
 /*
  * The flows' sockets are in a set of their own, which libevent watches as
@@ -173,6 +176,7 @@ set_egress(int fd, const struct flow *f, uint8_t af)
 	socklen_t			 len;
 	uint32_t			 n = 0, ifindex;
 	uint64_t			 turn;
+	uint16_t			 port;
 	int				 i;
 
 	if (f->way >= engine->conf.nways)
@@ -201,6 +205,11 @@ set_egress(int fd, const struct flow *f, uint8_t af)
 	/* each peer has another one, and may change it from time to time */
 	turn = e->rotate == 0 ? 0 :
 	    MONO_TO_SEC(engine->now) / e->rotate;
+	port = keep_ports && f->type == FLOW_UDP && f->sport >= PORT_KEPT ?
+	    f->sport : 0;
+	len = sa_make(&ss, mine[(f->peer->id + turn) % n], port);
+	if (port != 0 && bind(fd, (struct sockaddr *)&ss, len) == 0)
+		return (0);
 	len = sa_make(&ss, mine[(f->peer->id + turn) % n], 0);
 	if (bind(fd, (struct sockaddr *)&ss, len) == -1) {
 		egress_failed(engine, &engine->conf.ways[f->way]);
@@ -250,6 +259,13 @@ hostsock_offload(int on)
 {
 	offload = on;
 	no_gso = !on;
+}
+
+/* Do mappings have the ports that guests send from? */
+void
+hostsock_keep_ports(int on)
+{
+	keep_ports = on;
 }
 
 /* Connect the flow to the forwarder of names in this process. */
@@ -307,11 +323,55 @@ make_dst(const struct flow *f, struct sockaddr_storage *ss,
 	return (sa_make(ss, &a, port));
 }
 
+/* The way of a flow that is being opened, if it is through a proxy, or NULL. */
+static struct way *
+proxy_of(const struct flow *f)
+{
+	struct way	*w;
+
+	if (f->target != TARGET_HOST || f->way >= engine->conf.nways)
+		return (NULL);
+	w = &engine->conf.ways[f->way];
+	return (w->c.kind == WAY_SOCKS ? w : NULL);
+}
+
+/* It has failed, whatever it was wanted for. */
+static void
+proxy_failed(uint64_t id)
+{
+	size_t	 i;
+
+	for (i = 0; i < engine->conf.nways; i++)
+		if (engine->conf.ways[i].id == id)
+			egress_failed(engine, &engine->conf.ways[i]);
+}
+
+static int
+open_proxy(struct flow *f, struct way *w)
+{
+	int	 fd;
+
+	if ((fd = socksdial_connect(w)) == -1) {
+		egress_failed(engine, w);
+		errno = ENETUNREACH;
+		return (-1);
+	}
+	set_options(fd);
+	if ((f->dial = socksdial_new(w, &f->dst, f->dport)) == NULL) {
+		close(fd);
+		errno = ENOMEM;
+		return (-1);
+	}
+	/* on failure the flow is closed, and what it had given back */
+	return (watch(f, fd, EPOLLIN | EPOLLOUT));
+}
+
 /* Start to connect to the flow's destination, or what it stands for. */
 static int
 host_tcp_open(void *arg, struct flow *f, int ttl)
 {
 	struct sockaddr_storage	 ss;
+	struct way		*w;
 	socklen_t		 len;
 	int			 fd, save_errno;
 	uint8_t			 af;
@@ -319,6 +379,8 @@ host_tcp_open(void *arg, struct flow *f, int ttl)
 	(void)arg;
 	if (f->target == TARGET_DNS)
 		return (open_dns(f));
+	if ((w = proxy_of(f)) != NULL)
+		return (open_proxy(f, w));
 	af = choose_family(f, f->dst.af);
 	if ((fd = host_socket(af, SOCK_STREAM, IPPROTO_TCP)) == -1)
 		return (-1);
@@ -345,20 +407,24 @@ host_tcp_open(void *arg, struct flow *f, int ttl)
 	return (watch(f, fd, EPOLLIN | EPOLLOUT));
 }
 
-/*
- * A client's connected socket becomes the flow's; with -1 it is somebody's in
- * this process.
- */
+/* It is up to the proxy: does it lead further by now? */
 static int
-host_adopt(void *arg, struct flow *f, int fd)
+proxy_connected(struct flow *f)
 {
-	(void)arg;
-	if (fd == -1) {
-		fd = memstream_keep(engine, tell, f);
-		f->fd = fd;
-		return (fd == -1 ? -1 : 0);
+	switch (socksdial_step(f->dial, f->fd)) {
+	case 1:
+		socksdial_free(f->dial);
+		f->dial = NULL;
+		/* what comes after its answer is told by nobody else */
+		f->readable = 1;
+		return (1);
+	case -1:
+		f->dial_error = errno;
+		if (!socksdial_heard(f->dial))
+			proxy_failed(f->way_id);
+		break;
 	}
-	return (attach(f, fd, EPOLLIN | EPOLLOUT));
+	return (0);
 }
 
 /*
@@ -378,6 +444,8 @@ host_connected(void *arg, struct flow *f)
 	    (ti.tcpi_state != TCP_ESTABLISHED &&
 	    ti.tcpi_state != TCP_CLOSE_WAIT))
 		return (0);
+	if (f->dial != NULL)
+		return (proxy_connected(f));
 	if (family(f, f->dst.af) == 4) {
 		if (f->short_ttl)
 			set_int(f->fd, IPPROTO_IP, IP_TTL, TTL_DEFAULT);
@@ -391,16 +459,10 @@ host_connected(void *arg, struct flow *f)
 	return (1);
 }
 
+/* What every socket of a mapping wants to know. */
 static int
-host_udp_open(void *arg, struct flow *f)
+watch_udp(struct flow *f, int fd, uint8_t af)
 {
-	int	 fd;
-	uint8_t	 af = choose_family(f, f->src.af);
-
-	(void)arg;
-	if ((fd = host_socket(af, SOCK_DGRAM, IPPROTO_UDP)) == -1 ||
-	    (f->target == TARGET_HOST && leave_by(fd, f, af) == -1))
-		return (-1);
 	want_errors(fd, af);
 	/* what came together is taken together; older kernels do not know */
 	if (offload)
@@ -412,7 +474,65 @@ host_udp_open(void *arg, struct flow *f)
 		set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 		set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
 	}
-	return (watch(f, fd, EPOLLIN));
+	return (attach(f, fd, EPOLLIN));
+}
+
+/*
+ * A client's connected socket becomes the flow's; with -1 it is somebody's in
+ * this process.
+ */
+static int
+host_adopt(void *arg, struct flow *f, int fd)
+{
+	(void)arg;
+	if (fd == -1) {
+		fd = memstream_keep(engine, tell, f);
+		f->fd = fd;
+		return (fd == -1 ? -1 : 0);
+	}
+	if (f->type == FLOW_UDP)
+		return (watch_udp(f, fd, f->src.af));
+	return (attach(f, fd, EPOLLIN | EPOLLOUT));
+}
+
+/* The guest's own port, if nobody has it here (RFC 4787 4.2.1). */
+static void
+keep_port(int fd, uint8_t af, uint16_t port)
+{
+	struct sockaddr_storage	 ss;
+	socklen_t		 len = sizeof(ss);
+
+	if (port < PORT_KEPT || getsockname(fd, (struct sockaddr *)&ss,
+	    &len) == -1 || sa_port((struct sockaddr *)&ss) != 0)
+		return;
+	if (af == 4)
+		((struct sockaddr_in *)&ss)->sin_port = htons(port);
+	else
+		((struct sockaddr_in6 *)&ss)->sin6_port = htons(port);
+	(void)bind(fd, (struct sockaddr *)&ss, len);
+}
+
+static int
+host_udp_open(void *arg, struct flow *f)
+{
+	int	 fd;
+	uint8_t	 af = choose_family(f, f->src.af);
+
+	(void)arg;
+	if (proxy_of(f) != NULL) {
+		errno = EACCES;		/* it takes TCP */
+		return (-1);
+	}
+	if ((fd = host_socket(af, SOCK_DGRAM, IPPROTO_UDP)) == -1 ||
+	    (f->target == TARGET_HOST && leave_by(fd, f, af) == -1))
+		return (-1);
+	if (keep_ports)
+		keep_port(fd, af, f->sport);
+	if (watch_udp(f, fd, af) == 0)
+		return (0);
+	close(fd);
+	errno = ENOMEM;
+	return (-1);
 }
 
 static int
@@ -421,8 +541,8 @@ host_icmp_open(void *arg, struct flow *f)
 	int	 fd;
 
 	(void)arg;
-	/* a ping's own header is another one there */
-	if (f->src.af == 4 && nat64_on()) {
+	/* a ping's own header is another one there, and a proxy has none */
+	if ((f->src.af == 4 && nat64_on()) || proxy_of(f) != NULL) {
 		errno = ENETUNREACH;
 		return (-1);
 	}
@@ -459,6 +579,8 @@ host_close(void *arg, struct flow *f, int reset)
 	struct linger	 l = { 1, 0 };
 
 	(void)arg;
+	socksdial_free(f->dial);
+	f->dial = NULL;
 	if (f->fd == -1)
 		return;
 	if (f->target == TARGET_DNS) {
@@ -514,9 +636,15 @@ host_error(void *arg, struct flow *f)
 	(void)arg;
 	if (f->target == TARGET_DNS)
 		return (0);
+	if (f->dial != NULL && f->dial_error != 0)
+		return (f->dial_error);
 	if (getsockopt(f->fd, SOL_SOCKET, SO_ERROR, &e, &len) == -1)
-		return (errno);
-	return (e);
+		e = errno;
+	if (f->dial == NULL || e == 0)
+		return (e);
+	/* the proxy is not there: that is not the destination's */
+	proxy_failed(f->way_id);
+	return (ENETUNREACH);
 }
 
 static void

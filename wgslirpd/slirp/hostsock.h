@@ -24,6 +24,9 @@ void	 hostsock_options(const struct conf_tcp *);
 /* May the kernel cut trains of datagrams, and join those that come? */
 void	 hostsock_offload(int);
 
+/* Do mappings have the ports that guests send from, if these are free? */
+void	 hostsock_keep_ports(int);
+
 /* Can ping sockets of this family (4 or 6) be had? */
 int	 hostsock_probe_icmp(int);
 

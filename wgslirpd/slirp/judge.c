@@ -27,7 +27,8 @@ still_passes(const struct slirp *s, const struct flow *f)
 	uint8_t	 proto = s->flow_ops[f->type]->ipproto[0];
 	int	 local = own_address(s, &f->dst);
 
-	if (f->via != VIA_GUEST || f->target == TARGET_DNS)
+	/* of a port that was asked for, those who come are judged */
+	if (f->via != VIA_GUEST || f->target == TARGET_DNS || f->kept)
 		return (1);
 	/* what leads to loopback has to do so still */
 	if (f->target == TARGET_LOOPBACK && !local)

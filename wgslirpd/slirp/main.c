@@ -23,6 +23,7 @@
 #include "nap.h"
 #include "net/engine.h"
 #include "net/table.h"
+#include "portmap.h"
 #include "protocols.h"
 #include "route.h"
 #include "service.h"
@@ -198,8 +199,23 @@ take_queue(struct imsg *imsg)
 }
 
 static void
+port_ask(const struct port_msg *m)
+{
+	imsgev_must(&se.parent, IMSG_PORT_ASK, 0, -1, m, sizeof(*m));
+}
+
+static void
+port_give(uint32_t peer)
+{
+	imsgev_must(&se.parent, IMSG_PORT_GIVE, 0, -1, &peer, sizeof(peer));
+}
+
+static const struct port_parent	 port_parent = { port_ask, port_give };
+
+static void
 parent_msg(struct imsgev *iev, struct imsg *imsg)
 {
+	struct port_msg	 port;
 	uint32_t	 type;
 
 	if (imsg == NULL)
@@ -260,6 +276,12 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		if (!se.staging)
 			bad_imsg("parent", type);
 		slirp_config_stage(imsg);
+		break;
+	case IMSG_PORT:
+	case IMSG_PORT_NOT:
+		imsg_is(imsg, &port, sizeof(port));
+		portmap_opened(&port, type == IMSG_PORT ? imsg_take_fd(imsg) :
+		    -1);
 		break;
 	case IMSG_PING:
 		imsgev_must(&se.parent, IMSG_PONG, 0, -1, NULL, 0);
@@ -371,6 +393,7 @@ slirp_main(int foreground)
 	if (hostsock_init(&se.s, slirp_host_event) == -1)
 		fatal("epoll");
 	service_init(&se.s, ask_route);
+	portmap_init(&se.s, &port_parent);
 	if ((timer = evtimer_new(evbase, tick, NULL)) == NULL)
 		fatal(NULL);
 	child_ready(&se.parent, SANDBOX_SLIRP);

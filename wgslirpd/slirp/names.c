@@ -101,35 +101,17 @@ blocked_answer(const struct dns_question *q, int udp)
 	return (dnsmsg_error(q, DNS_NOERROR, UPSTREAM_OUT, DNS_MSG_MAX));
 }
 
-/*
- * Questions of a guest leave as its connections do: at an uplink its resolvers
- * are asked, through it.  Returns 0 if they do not leave.
- */
-static int
-way_of(const struct slirp_peer *p, const struct slirp_peer **up)
-{
-	const struct way	*w = egress_way(engine,
-				    egress_of(engine, p, NULL));
-
-	*up = NULL;
-	if (w == NULL)
-		return (0);
-	if (w->c.kind == WAY_UPLINK && (*up = peer_get(engine, w->c.peer)) !=
-	    NULL && (*up)->ndns_there == 0)
-		*up = NULL;	/* "dns host" */
-	return (1);
-}
+static const struct conf_egress	 here;	/* the host */
 
 static void
 names_ask(struct slirp_peer *p, struct dns_question *q, int udp,
     upstream_fn *fn, void *arg)
 {
 	const struct dns_cached	*c;
-	const struct slirp_peer	*up = NULL;
+	const struct way	*w;
 	enum upstream_set	 set;
 	char			 name[TEXT_LEN];
 	size_t			 n;
-	int			 leaves;
 
 	engine->count.dns_queries++;
 	p->dns_asked++;
@@ -149,11 +131,17 @@ names_ask(struct slirp_peer *p, struct dns_question *q, int udp,
 		fn(arg, UPSTREAM_OUT, blocked_answer(q, udp));
 		return;
 	}
-	/* a domain that has upstreams of its own has them here */
+	/*
+	 * Questions leave as connections do; but a domain that has upstreams of
+	 * its own has them here.
+	 */
 	set = upstream_set(name);
-	leaves = set != UPSTREAM_GUESTS || way_of(p, &up);
-	q->where = up != NULL ? up->id + 1 : 0;
-	if (leaves && (c = dnscache_find(q, engine->now)) != NULL) {
+	w = egress_way(engine, set != UPSTREAM_GUESTS ? &here :
+	    egress_of(engine, p, NULL));
+	q->where = w == NULL || (w->c.kind != WAY_SOCKS &&
+	    way_uplink(engine, w) == NULL) ? 0 : (uint32_t)(w -
+	    engine->conf.ways);
+	if (w != NULL && (c = dnscache_find(q, engine->now)) != NULL) {
 		engine->count.dns_cached++;
 		note(p, name, q->type, "cached");
 		fn(arg, UPSTREAM_OUT, dnsmsg_answer(c->msg, c->len, q,
@@ -161,8 +149,8 @@ names_ask(struct slirp_peer *p, struct dns_question *q, int udp,
 		    UPSTREAM_OUT, DNS_MSG_MAX));
 		return;
 	}
-	note(p, name, q->type, leaves ? "asked" : "no way out");
-	if (!leaves || upstream_ask(set, up, q, udp, fn, arg) == -1) {
+	note(p, name, q->type, w != NULL ? "asked" : "no way out");
+	if (w == NULL || upstream_ask(set, w, q, udp, fn, arg) == -1) {
 		engine->count.dns_failed++;
 		fn(arg, UPSTREAM_OUT, dnsmsg_error(q, DNS_SERVFAIL,
 		    UPSTREAM_OUT, DNS_MSG_MAX));

@@ -8,6 +8,7 @@
 #include <sys/queue.h>
 #include <netinet/in.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,27 @@ service_commit(void)
 	TAILQ_FOREACH(l, &listeners, entry)
 		if (listener_watch(l) == -1)
 			fatalx("cannot watch a forward");
+}
+
+int
+service_forward_at(uint64_t *n, char *name, size_t nlen, char *value,
+    size_t vlen)
+{
+	const struct fwd_listener	*l;
+	char				 at[ADDR_STRLEN];
+
+	TAILQ_FOREACH(l, &listeners, entry) {
+		if (l->s.kind != SERVICE_FORWARD)
+			continue;
+		if ((*n)-- > 0)
+			continue;
+		snprintf(name, nlen, "%s %s", l->s.proto == IPPROTO_TCP ?
+		    "tcp" : "udp", ipport_str(&l->s.addr, l->s.port, at,
+		    sizeof(at)));
+		(void)ipport_str(&l->s.dst, l->s.dport, value, vlen);
+		return (0);
+	}
+	return (-1);
 }
 
 /* The guest has answered a client's connection, or error says why not. */

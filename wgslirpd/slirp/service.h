@@ -19,4 +19,10 @@ int	 service_stage_allow(const struct ipprefix *);
 int	 service_stage_user(const struct service_user *);
 void	 service_commit(void);
 
+/*
+ * The n-th forward, as text, for who looks; -1: there is none, and *n is less by
+ * those that there are.
+ */
+int	 service_forward_at(uint64_t *, char *, size_t, char *, size_t);
+
 #endif

@@ -19,6 +19,8 @@
 #include "net/engine.h"
 #include "net/policy.h"
 #include "net/table.h"
+#include "portmap.h"
+#include "service.h"
 #include "show.h"
 #include "state.h"
 #include "tell.h"
@@ -151,6 +153,39 @@ show_names(struct imsgev *iev, uint32_t id, const struct ctl_request *req)
 		}
 		memset(m.value, 0, sizeof(m.value));
 		ipaddr_str(&addr, m.value, sizeof(m.value));
+		imsgev_send(iev, CTL_ENTRY, id, -1, &m, sizeof(m));
+	}
+	imsgev_send(iev, CTL_END, id, -1, NULL, 0);
+}
+
+/* The n-th of what leads into the tunnel; -1: there is none. */
+static int
+forward_at(uint64_t n, struct ctl_entry *m)
+{
+	memset(m, 0, sizeof(*m));
+	strlcpy(m->kind, "forward", sizeof(m->kind));
+	if (service_forward_at(&n, m->name, sizeof(m->name), m->value,
+	    sizeof(m->value)) == 0)
+		return (0);
+	strlcpy(m->kind, "guest", sizeof(m->kind));
+	return (portmap_at(n, m->name, sizeof(m->name), m->value,
+	    sizeof(m->value)));
+}
+
+/* One portion of the ports that lead into the tunnel. */
+static void
+show_forwards(struct imsgev *iev, uint32_t id, const struct ctl_request *req)
+{
+	struct ctl_entry	 m;
+	struct ctl_more		 more = { req->cursor };
+	int			 left = CTL_PORTION;
+
+	for (; forward_at(more.cursor, &m) == 0; more.cursor++) {
+		if (left-- == 0) {
+			imsgev_send(iev, CTL_MORE, id, -1, &more,
+			    sizeof(more));
+			return;
+		}
 		imsgev_send(iev, CTL_ENTRY, id, -1, &m, sizeof(m));
 	}
 	imsgev_send(iev, CTL_END, id, -1, NULL, 0);
@@ -358,6 +393,9 @@ slirp_show_request(struct imsgev *iev, struct imsg *imsg)
 		break;
 	case CTL_SHOW_RULES:
 		show_rules(iev, id, &req);
+		break;
+	case CTL_SHOW_FORWARDS:
+		show_forwards(iev, id, &req);
 		break;
 	case CTL_SHOW_NAMES:
 		show_names(iev, id, &req);

@@ -24,6 +24,7 @@
 #include "net/bytes.h"
 #include "net/uplink.h"
 #include "proc.h"
+#include "socksdial.h"
 #include "tcp/dial.h"
 #include "upstream.h"
 
@@ -50,6 +51,8 @@ struct query {
 	uint32_t		 uplink;
 	uint16_t		 port;		/* of ours there, or 0 */
 	uint8_t			 af;		/* of that */
+	const struct way	*proxy;		/* through which it is asked */
+	struct socks_dial	*dial;		/* until that is connected */
 	int			 fd;
 	int			 tries;
 	int			 upstream;
@@ -104,6 +107,8 @@ query_stop(struct query *x)
 	else if (x->bev != NULL)
 		bufferevent_free(x->bev);
 	x->bev = NULL;
+	socksdial_free(x->dial);
+	x->dial = NULL;
 	if (x->port != 0 && (up = peer_get(engine, x->uplink)) != NULL)
 		uplink_unbind(up, x->af, x->port);
 	x->port = 0;
@@ -283,16 +288,15 @@ connect_upstream(struct query *x)
 	return (bev);
 }
 
-/* The answer does not fit a datagram: the same upstream by TCP. */
+/* A connection to the upstream is there: ask on it. */
 static void
-query_tcp(struct query *x)
+query_stream(struct query *x)
 {
 	uint8_t	 msg[2 + DNS_UDP_MIN];
 	size_t	 n;
 
-	query_stop(x);
 	n = dnsmsg_upstream(&x->q, x->id, msg + 2, sizeof(msg) - 2);
-	if (n == 0 || (x->bev = connect_upstream(x)) == NULL) {
+	if (n == 0) {
 		query_next(x);
 		return;
 	}
@@ -302,6 +306,17 @@ query_tcp(struct query *x)
 	bufferevent_enable(x->bev, EV_READ | EV_WRITE);
 	bufferevent_write(x->bev, msg, n + 2);
 	query_timer(x, TCP_TIME);
+}
+
+/* The answer does not fit a datagram: the same upstream by TCP. */
+static void
+query_tcp(struct query *x)
+{
+	query_stop(x);
+	if ((x->bev = connect_upstream(x)) == NULL)
+		query_next(x);
+	else
+		query_stream(x);
 }
 
 static void
@@ -328,6 +343,62 @@ query_readable(evutil_socket_t fd, short what, void *arg)
 		query_tcp(x);
 	else
 		query_answered(x, msg, (size_t)n, ttl);
+}
+
+/* The proxy has said something. */
+static void
+proxy_heard(evutil_socket_t fd, short what, void *arg)
+{
+	struct query	*x = arg;
+	int		 r = socksdial_step(x->dial, (int)fd);
+
+	(void)what;
+	engine->now = mono_now();
+	if (r == 0)
+		return;
+	if (r == -1) {
+		query_next(x);
+		return;
+	}
+	event_free(x->ev);
+	x->ev = NULL;
+	if ((x->bev = bufferevent_socket_new(evbase, x->fd,
+	    BEV_OPT_CLOSE_ON_FREE)) == NULL) {
+		query_next(x);
+		return;
+	}
+	x->fd = -1;		/* it is the bufferevent's */
+	query_stream(x);
+}
+
+/* The proxy is there, or not. */
+static void
+proxy_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct query	*x = arg;
+
+	(void)what;
+	event_free(x->ev);
+	x->ev = event_new(evbase, fd, EV_READ | EV_PERSIST, proxy_heard, x);
+	if (x->ev == NULL || event_add(x->ev, NULL) == -1) {
+		query_next(x);
+		return;
+	}
+	proxy_heard(fd, EV_READ, x);
+}
+
+/* The same as query_send() through a proxy, by TCP; -1: it does not go. */
+static int
+proxy_send(struct query *x)
+{
+	const struct upstream	*u = &sets[x->set].upstreams[x->upstream];
+
+	if ((x->fd = socksdial_connect(x->proxy)) == -1 ||
+	    (x->dial = socksdial_new(x->proxy, &u->addr, u->port)) == NULL ||
+	    (x->ev = event_new(evbase, x->fd, EV_WRITE, proxy_ready, x)) ==
+	    NULL || event_add(x->ev, NULL) == -1)
+		return (-1);
+	return (0);
 }
 
 /* What came to our port at the uplink. */
@@ -384,9 +455,9 @@ query_send(struct query *x)
 	size_t			 n;
 
 	x->id = (uint16_t)arc4random();
-	if (x->away) {
-		query_timer(x, TRY_TIME);
-		if (uplink_send(x) == -1)
+	if (x->away || x->proxy != NULL) {
+		query_timer(x, x->away ? TRY_TIME : TCP_TIME);
+		if ((x->away ? uplink_send(x) : proxy_send(x)) == -1)
 			query_timer(x, 1);
 		return;
 	}
@@ -405,11 +476,12 @@ query_send(struct query *x)
 }
 
 static struct query *
-query_new(enum upstream_set which, const struct slirp_peer *up,
+query_new(enum upstream_set which, const struct way *way,
     const struct dns_question *q)
 {
-	struct set	*set = &sets[which];
-	struct query	*x;
+	const struct slirp_peer	*up = way_uplink(engine, way);
+	struct set		*set = &sets[which];
+	struct query		*x;
 
 	if ((is_guests(which) ? nguests : set->nqueries) >= MAX_QUERIES ||
 	    (up == NULL && set->nupstreams == 0) || fds_take() == -1)
@@ -428,6 +500,7 @@ query_new(enum upstream_set which, const struct slirp_peer *up,
 	x->fd = -1;
 	x->away = up != NULL;
 	x->uplink = up != NULL ? up->id : 0;
+	x->proxy = way != NULL && way->c.kind == WAY_SOCKS ? way : NULL;
 	x->upstream = up != NULL ? 0 : set->good % set->nupstreams;
 	STAILQ_INIT(&x->waiters);
 	TAILQ_INSERT_TAIL(&queries, x, entry);
@@ -487,12 +560,12 @@ upstream_set(const char *name)
 }
 
 /*
- * Ask, behind an uplink or (NULL) of the set; fn gets the answer, or an error, later or at once, in a buffer with
+ * Ask, by a way or (NULL) from here; fn gets the answer, or an error, later or at once, in a buffer with
  * UPSTREAM_ROOM bytes before it.  -1 if that is not possible, and then it is
  * not called.
  */
 int
-upstream_ask(enum upstream_set set, const struct slirp_peer *up,
+upstream_ask(enum upstream_set set, const struct way *way,
     const struct dns_question *q, int udp, upstream_fn *fn, void *arg)
 {
 	struct query	*x;
@@ -503,7 +576,7 @@ upstream_ask(enum upstream_set set, const struct slirp_peer *up,
 		    x->q.where == q->where && dnsmsg_same(&x->q, q))
 			break;
 	if ((w = calloc(1, sizeof(*w))) == NULL ||
-	    (x == NULL && (x = query_new(set, up, q)) == NULL)) {
+	    (x == NULL && (x = query_new(set, way, q)) == NULL)) {
 		free(w);
 		return (-1);
 	}

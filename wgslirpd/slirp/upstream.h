@@ -8,7 +8,7 @@
 
 #include "conf.h"
 #include "dnsmsg.h"
-#include "net/peer.h"
+#include "net/egress.h"
 
 /*
  * Where answers are put together, with room for a UDP header, or a length by
@@ -31,7 +31,7 @@ enum upstream_set {
 
 void		 upstream_init(struct slirp *, const struct upstream *, int);
 int		 upstream_stage(const struct upstream *);
-int		 upstream_ask(enum upstream_set, const struct slirp_peer *,
+int		 upstream_ask(enum upstream_set, const struct way *,
 		    const struct dns_question *, int, upstream_fn *, void *);
 int		 upstream_room(void);
 /* A domain whose upstreams, told by its number from 1, follow. */

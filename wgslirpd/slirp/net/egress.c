@@ -187,7 +187,9 @@ egress_mapping(struct slirp *s, const struct ippkt *p, uint16_t port,
 int
 egress_take(const struct slirp *s, struct flow *f, const struct way *w)
 {
-	if (w == NULL || w->c.kind == WAY_NONE) {
+	/* a proxy takes TCP */
+	if (w == NULL || w->c.kind == WAY_NONE ||
+	    (w->c.kind == WAY_SOCKS && f->type != FLOW_TCP)) {
 		errno = w == NULL ? ENETUNREACH : EACCES;
 		return (-1);
 	}
@@ -203,6 +205,17 @@ egress_take(const struct slirp *s, struct flow *f, const struct way *w)
 	}
 	f->inside = 1;
 	return (0);
+}
+
+struct slirp_peer *
+way_uplink(const struct slirp *s, const struct way *w)
+{
+	struct slirp_peer	*p;
+
+	if (w == NULL || w->c.kind != WAY_UPLINK ||
+	    (p = peer_get(s, w->c.peer)) == NULL || p->ndns_there == 0)
+		return (NULL);
+	return (p);
 }
 
 void

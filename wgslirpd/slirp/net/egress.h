@@ -55,6 +55,9 @@ struct flow	*egress_mapping(struct slirp *, const struct ippkt *, uint16_t,
 /* A flow that is about to be opened leaves by it, or not: -1 with errno. */
 int	 egress_take(const struct slirp *, struct flow *, const struct way *);
 
+/* The uplink whose resolvers are asked by this way, or NULL. */
+struct slirp_peer	*way_uplink(const struct slirp *, const struct way *);
+
 /* It has failed, in a way that is not about one destination. */
 void	 egress_failed(struct slirp *, struct way *);
 

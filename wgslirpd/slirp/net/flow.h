@@ -97,8 +97,11 @@ struct flow {
 	uint8_t			 dscp;		/* for packets to the guest */
 	uint8_t			 target;	/* enum flow_target */
 	uint8_t			 via;		/* enum flow_via */
+	uint8_t			 kept;		/* its port was asked for */
 	uint8_t			 inside;	/* its other side is here, too */
 	uint32_t		 way;		/* when it is opened */
+	void			*dial;		/* of the host layer, to a proxy, */
+	int			 dial_error;	/* and what became of it */
 	int			 fd;
 };
 

@@ -31,6 +31,7 @@ struct slirp_peer {
 	struct ipaddr	 own[2];	/* ours there: IPv4, IPv6; or af 0 */
 	struct ipaddr	 dns[MAX_UPLINK_DNS];	/* resolvers there */
 	uint8_t		 ndns_there;
+	uint8_t		 pcp;		/* it may have ports of the host */
 	struct uplink_ports	*ports;	/* of its addresses, or NULL */
 	uint32_t	 max_flows;	/* 0: no limit of its own */
 	uint32_t	 max_new;	/* a second, 0: the limit that holds for every peer */

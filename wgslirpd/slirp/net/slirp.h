@@ -92,10 +92,11 @@ struct client_ops {
  * comes later, by udp_answer().  stream takes the other end of a guest's
  * connection; -1 if there are too many.
  */
-struct name_ops {
-	void	 (*datagram)(struct slirp *, struct slirp_peer *,
+typedef void	 datagram_fn(struct slirp *, struct slirp_peer *,
 		    const struct ipaddr *, uint16_t, const struct ipaddr *,
 		    const uint8_t *, size_t);
+struct name_ops {
+	datagram_fn	*datagram;
 	int	 (*stream)(struct slirp_peer *, struct bufferevent *);
 };
 
@@ -131,6 +132,7 @@ struct slirp {
 	uint8_t			*dgram;		/* DGRAM_MAX + headers */
 	const struct client_ops	*clients;	/* NULL: there are none */
 	const struct name_ops	*names;		/* NULL: no forwarder */
+	datagram_fn		*pcp;		/* NULL: no ports for guests */
 	const struct watch_ops	*watch;		/* NULL: nobody does */
 	/* every packet from (0) and to (1) guests; NULL: nobody looks */
 	void			 (*tap)(const struct slirp_peer *,

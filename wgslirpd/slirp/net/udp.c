@@ -37,6 +37,7 @@
 #define RECV_TRAIN	64		/* datagrams that come together */
 #define RECV_SINGLES	8		/* so many alone, and no train is due */
 #define TRAIN_BYTES	65000
+#define PCP_PORT	5351		/* of the gateway: ports for guests */
 #define IDLE		MONO_SEC(30)	/* then it makes room for others */
 
 /*
@@ -122,7 +123,9 @@ udp_timer(struct slirp *s, struct flow *f)
 		f->readable = 0;
 		turns_ready(s, f);
 	}
-	if (s->now - f->active >= timeout(s, f))
+	if (f->kept)
+		flow_schedule(s, f, s->now + timeout(s, f));
+	else if (s->now - f->active >= timeout(s, f))
 		udp_close(s, f);
 	else
 		flow_schedule(s, f, f->active + timeout(s, f));
@@ -165,6 +168,44 @@ udp_open(struct slirp *s, const struct ippkt *p, uint16_t sport,
 	udp_ports_add(&s->udp->ports, &u->port, f);
 	s->count.udp_opened++;
 	s->count.udp_active++;
+	return (f);
+}
+
+struct flow *
+udp_pin(struct slirp *s, struct slirp_peer *p, const struct ipaddr *src,
+    uint16_t sport, const struct way *w, int fd)
+{
+	struct udp_flow	*u;
+	struct flow_key	 k;
+	struct flow	*f;
+
+	flow_key(&k, p, FLOW_UDP, src, sport, NULL, 0);
+	k.way = w->id;
+	/* what it had sent by another port has come to its end */
+	if ((f = flow_find(s, &k)) != NULL)
+		udp_close(s, f);
+	if ((u = calloc(1, sizeof(*u))) == NULL)
+		return (NULL);
+	f = &u->f;
+	f->type = FLOW_UDP;
+	f->peer = p;
+	f->src = *src;
+	f->sport = sport;
+	f->dst.af = src->af;
+	f->kept = 1;
+	if (flow_add(s, f, &k) == -1) {
+		free(u);
+		return (NULL);
+	}
+	if (s->host->adopt(s->harg, f, fd) == -1) {
+		flow_remove(s, f);
+		free(u);
+		return (NULL);
+	}
+	udp_ports_add(&s->udp->ports, &u->port, f);
+	s->count.udp_opened++;
+	s->count.udp_active++;
+	flow_schedule(s, f, s->now + s->conf.udp_timeout);
 	return (f);
 }
 
@@ -343,6 +384,11 @@ local_input(struct slirp *s, struct ippkt *p, uint16_t sport,
 		s->names->datagram(s, p->peer, &p->src, sport, &p->dst, s->dgram, len);
 		return (0);
 	}
+	if (dport == PCP_PORT && s->pcp != NULL) {
+		memcpy(s->dgram, data, len);
+		s->pcp(s, p->peer, &p->src, sport, &p->dst, s->dgram, len);
+		return (0);
+	}
 	if (policy_check_local(s, p->peer, &p->src, IPPROTO_UDP, dport))
 		return (1);
 	/* nothing listens there */
@@ -356,7 +402,7 @@ static int
 expects(const struct slirp *s, struct udp_flow *u, const struct ipaddr *from,
     uint16_t port)
 {
-	return (s->conf.filtering == FILTER_NONE ||
+	return (s->conf.filtering == FILTER_NONE || u->f.kept ||
 	    (s->conf.filtering == FILTER_PORT ?
 	    remotes_find(&u->remotes, from, port) :
 	    remotes_at(&u->remotes, from, NULL)) != NULL);
@@ -487,7 +533,7 @@ known_sender(const struct slirp *s, struct udp_flow *u,
 			if (still_passes(s, u, r))
 				return (1);
 	/* a stranger, but nobody of this host */
-	return (s->conf.filtering == FILTER_NONE &&
+	return ((s->conf.filtering == FILTER_NONE || u->f.kept) &&
 	    policy_would_pass(s, u->f.peer, &u->f.src, from, IPPROTO_UDP,
 	    port, 0));
 }
@@ -596,7 +642,8 @@ udp_input(struct slirp *s, struct ippkt *p)
 				error_blocked(s, p, v);
 			return;
 		}
-		if (w == NULL || w->c.kind == WAY_NONE) {
+		if (w == NULL || w->c.kind == WAY_NONE ||
+		    w->c.kind == WAY_SOCKS) {
 			no_way(s, p, w == NULL ? ENETUNREACH : EACCES);
 			return;
 		}
@@ -809,6 +856,8 @@ udp_ready(struct slirp *s, struct flow *f)
 static int
 udp_worth(const struct slirp *s, const struct flow *f)
 {
+	if (f->kept)
+		return (WORTH_MUCH);
 	if (f->tx_bytes == 0)
 		return (WORTH_NOTHING);
 	return (s->now - f->active >= IDLE ? WORTH_IDLE : WORTH_MUCH);

@@ -19,6 +19,14 @@ int	 tcp_dial(struct slirp *, struct slirp_peer *, const struct ipaddr *,
 	    uint16_t, enum flow_via, int);
 
 /*
+ * The same on behalf of somebody outside, with his own address and port as the
+ * guest sees them; if the gateway cannot speak for him, with its own.
+ */
+int	 tcp_dial_from(struct slirp *, struct slirp_peer *,
+	    const struct ipaddr *, uint16_t, const struct ipaddr *, uint16_t,
+	    int);
+
+/*
  * The half behind its uplink of a guest's flow, to the same destination; NULL
  * if there is no room.
  */

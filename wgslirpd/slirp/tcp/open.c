@@ -386,6 +386,32 @@ tcp_dial(struct slirp *s, struct slirp_peer *peer, const struct ipaddr *to,
 	return (0);
 }
 
+int
+tcp_dial_from(struct slirp *s, struct slirp_peer *peer,
+    const struct ipaddr *to, uint16_t port, const struct ipaddr *from,
+    uint16_t fport, int fd)
+{
+	struct flow_key	 k;
+	struct tcpcb	*t;
+
+	/* who is on this host is not out there */
+	if (from->af != to->af || policy_builtin(s, from))
+		return (tcp_dial(s, peer, to, port, VIA_FORWARD, fd));
+	flow_key(&k, peer, FLOW_TCP, to, port, from, fport);
+	if (flow_find(s, &k) != NULL ||
+	    (t = new_flow(s, peer, peer, to, port, from, fport, &k,
+	    VIA_FORWARD)) == NULL)
+		return (-1);
+	init_dial(s, t);
+	if (s->host->adopt(s->harg, &t->f, fd) == -1) {
+		tcp_free(s, t, 0);
+		return (-1);
+	}
+	s->count.tcp_forwarded++;
+	dial(s, t);
+	return (0);
+}
+
 struct tcpcb *
 tcp_dial_uplink(struct slirp *s, struct flow *f)
 {
@@ -543,7 +569,8 @@ tcp_connect_event(struct slirp *s, struct tcpcb *t, int what)
 	int			 error;
 
 	/* an error ends the attempt: who is connected has none */
-	if (what & HOST_WRITE && host_of(s, &t->f)->connected(host_arg(s, &t->f), &t->f)) {
+	if (what & (HOST_READ | HOST_WRITE) &&
+	    host_of(s, &t->f)->connected(host_arg(s, &t->f), &t->f)) {
 		/* told once: there is something to read already */
 		if (what & HOST_READ)
 			t->f.readable = 1;

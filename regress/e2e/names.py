@@ -10,7 +10,7 @@ import struct
 import sys
 import threading
 
-A, SOA, TXT, AAAA, OPT = 1, 6, 16, 28, 41
+A, CNAME, SOA, TXT, AAAA, OPT = 1, 5, 6, 16, 28, 41
 BIG = b''.join(bytes([250]) + b'%03d' % i + b'x' * 247 for i in range(16))
 counts = {}
 
@@ -48,6 +48,14 @@ def answer(msg, tcp):
     elif name == 'ipv4only.arpa' and kind == AAAA:
         an = [rr(AAAA, 300, socket.inet_pton(socket.AF_INET6,
                                              '64:ff9b::c000:aa'))]
+    elif name == 'four.alias.test' or name == 'v4only.test':
+        # an alias that leads to a name of lists; and one with IPv4 alone
+        an = [rr(CNAME, 300, b'\x05deepx\x05three\x04test\0'), rr(
+            A, 300, socket.inet_aton('192.0.2.80'),
+            b'\x05deepx\x05three\x04test\0')] if name != 'v4only.test' \
+            else [rr(A, 300, socket.inet_aton('192.0.2.2'))] \
+            if kind == A else []
+        ns = [] if an else [soa]
     elif name == 'guest.test':
         an = [rr(A, 300, socket.inet_aton('10.77.0.2'))] if kind == A else []
     elif name == 'count.test' and kind == A:

@@ -535,6 +535,19 @@ def test_nat64(n):
         check(e == 'ECONNREFUSED', e)
         flows = [f['destination'] for f in n.ctlj('show', 'flows')['flows']]
         check(not any('64:ff9b' in f for f in flows), flows)
+        # names with IPv4 alone have an IPv6 address, by the translator
+        resolver, _ = n.serve('s', SERVER6, name='names.py')
+        n.use('egress nat64 "64:ff9b::/96"\ndns64 yes\n'
+              'dns listen upstream "%s"' % SERVER6)
+        out = n.call('c', dig, '@' + GATE4, 'v4only.test', 'AAAA')
+        check(there in out, out)
+        check(n.call('c', get, there, 1000)[0] == 1000, 'get by that')
+        out = n.call('c', dig, '@' + GATE4, 'host.test', 'AAAA')
+        check('2001:db8::80' in out and '64:ff9b' not in out, out)
+        out = n.call('c', dig, '@' + GATE4, 'none.test', 'AAAA')
+        check('NXDOMAIN' in out, out)
+        resolver.kill()
+        resolver.wait()
         # a mapping lives no longer than the way that it has
         end = n.begin_ready('c', talks, SERVER4)
         n.use()
@@ -789,6 +802,9 @@ def test_dns_block(n):
           p['dns_asked'] > p['dns_blocked'], p)
     check('blocked' in n.ctl('show', 'peers', '-v').stdout, 'show peers')
     check('2 lines without a name' in n.logtext(), n.logtext()[-500:])
+    # an alias of a name that is not told is not told either
+    for _ in range(2):
+        check('NXDOMAIN' in asked('four.alias.test'), 'alias')
     # told as an address of nobody
     n.use(base + 'dns block return zero\n')
     check('0.0.0.0' in asked('two.test'), asked('two.test'))

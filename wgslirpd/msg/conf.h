@@ -93,7 +93,7 @@ struct conf_global {
 	uint8_t		 no_listen;	/* there is no gateway here */
 	uint8_t		 dns_zero;	/* instead of no such name */
 	uint8_t		 dns_log;	/* what guests ask */
-	uint8_t		 pad;
+	uint8_t		 dns64;		/* IPv6 for names with IPv4 alone */
 	uint32_t	 report;	/* seconds between lines of figures */
 	uint64_t	 pcap_max;	/* bytes of the pcap file, 0: any */
 	uint16_t	 pcap_files;	/* that take turns; 0 is 1 */

@@ -250,6 +250,10 @@ check_rules(struct config *c, char *err, size_t errlen)
 		}
 	if (c->g.dns && !has_address(c, 0))
 		return ("dns listen needs an \"address\"");
+	if (c->g.dns64 && (!c->g.dns || (c->g.nat64.len == 0 &&
+	    !c->g.nat64_find)))
+		return ("dns64 needs \"dns listen\", and the prefix of "
+		    "\"egress nat64\"");
 	return (NULL);
 }
 

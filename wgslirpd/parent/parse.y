@@ -70,7 +70,7 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 %token	ACCEPT ADDRESS ALLOW ALLOWED ANY
 %token	BALANCER BLOCK BRIEF
 %token	CA CLIENT COPY
-%token	DERP DNS DOMAIN DROP
+%token	DERP DNS DNS64 DOMAIN DROP
 %token	EGRESS
 %token	ENDPOINT ERROR EXCLUDE EXPIRES NAT64
 %token	FILE_ FILTER FLOWS FORMAT FORWARD FROM
@@ -362,6 +362,10 @@ main		: LISTEN ON STRING lport	{
 		| DNS ALLOW FILE_ STRING	{
 			if (dns_file(conf, $4, 1) == -1)
 				YYERROR;
+		}
+		| DNS64 yesno		{
+			once(BLOCK_GLOBAL, "dns64");
+			conf->g.dns64 = $2 != 0;
 		}
 		| DNS LOG yesno		{
 			once(BLOCK_GLOBAL, "dns log");
@@ -1267,6 +1271,7 @@ static const struct keyword	 keywords[] = {
 	{ "copy",	COPY },
 	{ "derp",	DERP },
 	{ "dns",	DNS },
+	{ "dns64",	DNS64 },
 	{ "domain",	DOMAIN },
 	{ "drop",	DROP },
 	{ "egress",	EGRESS },

@@ -443,6 +443,8 @@ print_config(const struct config *c)
 	/* its default, and it means something that it was said */
 	if (c->g.many && c->g.gateway == 0)
 		printf("gateway id 0\n");
+	if (c->g.dns64)
+		printf("dns64 yes\n");
 	if (c->g.pcp_low != 0)
 		printf("pcp port %u:%u max %u\n", c->g.pcp_low,
 		    c->g.pcp_high, c->g.pcp_max);

@@ -503,3 +503,31 @@ dnsmsg_addresses(const uint8_t *msg, size_t len,
 	}
 	return ((int)n);
 }
+
+int
+dnsmsg_alias(const uint8_t *msg, size_t len, int n, char *buf, size_t room)
+{
+	ns_msg	 m;
+	ns_rr	 rr;
+	char	 next[NS_MAXDNAME];
+	size_t	 k;
+	int	 i;
+
+	if (len < DNS_HDR || ns_initparse(msg, (int)len, &m) == -1)
+		return (-1);
+	for (i = 0; i < ns_msg_count(m, ns_s_an); i++) {
+		if (ns_parserr(&m, ns_s_an, i, &rr) == -1)
+			return (-1);
+		if (ns_rr_type(rr) != DNS_TYPE_CNAME || n-- > 0)
+			continue;
+		if (ns_name_uncompress(msg, msg + len, ns_rr_rdata(rr), next,
+		    sizeof(next)) == -1 || strlcpy(buf, next, room) >= room)
+			return (-1);
+		for (k = 0; buf[k] != '\0'; k++)
+			buf[k] = (char)tolower((unsigned char)buf[k]);
+		if (k > 0 && buf[k - 1] == '.')
+			buf[k - 1] = '\0';
+		return (0);
+	}
+	return (-1);
+}

@@ -60,6 +60,8 @@ struct dns_question {
  * dnsmsg_pointer:	one with a name
  * dnsmsg_text:		the question's name as text, lower case; -1: it
  *			has dots or NULs within labels
+ * dnsmsg_alias:	the n-th name, as text in lower case, that an answer has as
+ *			an alias of another; -1: there are no more
  * dnsmsg_question:	a question of our own for a host name; -1: it is none
  * dnsmsg_addresses:	the addresses that an answer to it has, along its
  *			aliases, at most so many; -1: it is an error
@@ -79,6 +81,7 @@ size_t	 dnsmsg_address(const struct dns_question *, const struct ipaddr *,
 size_t	 dnsmsg_pointer(const struct dns_question *, const char *, uint32_t,
 	    uint8_t *, size_t);
 int	 dnsmsg_text(const struct dns_question *, char *, size_t);
+int	 dnsmsg_alias(const uint8_t *, size_t, int, char *, size_t);
 int	 dnsmsg_question(const char *, uint16_t, struct dns_question *);
 int	 dnsmsg_addresses(const uint8_t *, size_t,
 	    const struct dns_question *, struct ipaddr *, size_t);

@@ -27,6 +27,7 @@
 #include "log.h"
 #include "memstream.h"
 #include "names.h"
+#include "nat64.h"
 #include "net/bytes.h"
 #include "net/egress.h"
 #include "net/udpout.h"
@@ -37,6 +38,10 @@
 
 #define TEXT_LEN	1100	/* of a name, with its terminator */
 #define BLOCK_TTL	60
+#define MAX_ALIASES	16	/* of an answer, that are looked at */
+#define MAX_SYNTHETIC	16	/* addresses */
+#define SYNTHETIC_TTL	60
+#define DNS_TC		0x02	/* in the third byte: cut */
 #define MAX_PER_PEER	64	/* questions under way */
 #define MAX_CONNS	64	/* guests by TCP */
 #define MAX_PEER_CONNS	8
@@ -65,6 +70,7 @@ static TAILQ_HEAD(, conn)	 conns = TAILQ_HEAD_INITIALIZER(conns);
 static int			 nconns;
 static int			 say_zero;	/* about a blocked name */
 static int			 log_questions;
+static int			 dns64;
 
 /* What was asked and what became of it, for who wants to see it. */
 static void
@@ -103,39 +109,18 @@ blocked_answer(const struct dns_question *q, int udp)
 
 static const struct conf_egress	 here;	/* the host */
 
+/*
+ * The answer from the cache, or of an upstream.  Questions leave as connections
+ * do; but a domain that has upstreams of its own has them here.
+ */
 static void
-names_ask(struct slirp_peer *p, struct dns_question *q, int udp,
-    upstream_fn *fn, void *arg)
+resolve(struct slirp_peer *p, struct dns_question *q, const char *name,
+    int udp, upstream_fn *fn, void *arg)
 {
 	const struct dns_cached	*c;
 	const struct way	*w;
-	enum upstream_set	 set;
-	char			 name[TEXT_LEN];
-	size_t			 n;
+	enum upstream_set	 set = upstream_set(name);
 
-	engine->count.dns_queries++;
-	p->dns_asked++;
-	/* a name with a dot within a label is in no list */
-	if (dnsmsg_text(q, name, sizeof(name)) == -1)
-		name[0] = '\0';
-	if ((n = names_answer(q, udp, UPSTREAM_OUT)) > 0) {
-		engine->count.dns_local++;
-		note(p, name, q->type, "own name");
-		fn(arg, UPSTREAM_OUT, n);
-		return;
-	}
-	if (!p->dns_any && blocklist_has(name)) {
-		engine->count.dns_blocked++;
-		p->dns_blocked++;
-		note(p, name, q->type, "blocked");
-		fn(arg, UPSTREAM_OUT, blocked_answer(q, udp));
-		return;
-	}
-	/*
-	 * Questions leave as connections do; but a domain that has upstreams of
-	 * its own has them here.
-	 */
-	set = upstream_set(name);
 	w = egress_way(engine, set != UPSTREAM_GUESTS ? &here :
 	    egress_of(engine, p, NULL));
 	q->where = w == NULL || (w->c.kind != WAY_SOCKS &&
@@ -155,6 +140,147 @@ names_ask(struct slirp_peer *p, struct dns_question *q, int udp,
 		fn(arg, UPSTREAM_OUT, dnsmsg_error(q, DNS_SERVFAIL,
 		    UPSTREAM_OUT, DNS_MSG_MAX));
 	}
+}
+
+/* An answer that is looked at before the guest gets it. */
+struct looked {
+	struct dns_question	 q;
+	uint32_t		 peer;
+	int			 udp;
+	upstream_fn		*fn;
+	void			*arg;
+};
+
+/* It is good: the guest gets it, if it fits the way that it has asked. */
+static void
+pass_on(struct looked *l, uint8_t *msg, size_t len)
+{
+	size_t	 most = l->q.edns && l->q.size > DNS_UDP_MIN ? l->q.size :
+		    DNS_UDP_MIN;
+
+	if (l->udp && len > most) {
+		len = dnsmsg_error(&l->q, DNS_NOERROR, UPSTREAM_OUT,
+		    DNS_MSG_MAX);
+		msg = UPSTREAM_OUT;
+		msg[2] |= DNS_TC;
+	}
+	l->fn(l->arg, msg, len);
+	free(l);
+}
+
+/* The IPv4 addresses of a name, for who has asked for IPv6 (RFC 6147 5). */
+static void
+looked_for4(void *arg, uint8_t *msg, size_t len)
+{
+	struct looked		*l = arg;
+	struct dns_question	 q = l->q;
+	struct ipaddr		 a[MAX_SYNTHETIC], v4;
+	int			 i, n = 0;
+
+	q.type = DNS_TYPE_A;
+	if (len > 0)
+		n = dnsmsg_addresses(msg, len, &q, a, MAX_SYNTHETIC);
+	for (i = 0; i < n; i++) {
+		v4 = a[i];
+		nat64_to(&a[i], &v4);
+	}
+	if (n > 0)
+		len = dnsmsg_address(&l->q, a, (size_t)n, SYNTHETIC_TTL,
+		    l->udp, UPSTREAM_OUT, DNS_MSG_MAX);
+	else
+		len = dnsmsg_error(&l->q, DNS_NOERROR, UPSTREAM_OUT,
+		    DNS_MSG_MAX);
+	pass_on(l, UPSTREAM_OUT, len);
+}
+
+/* Does it lead, by an alias, to a name of a list? */
+static int
+leads_to_blocked(const uint8_t *msg, size_t len)
+{
+	char	 name[TEXT_LEN];
+	int	 i;
+
+	for (i = 0; i < MAX_ALIASES && dnsmsg_alias(msg, len, i, name,
+	    sizeof(name)) == 0; i++)
+		if (blocklist_has(name))
+			return (1);
+	return (0);
+}
+
+static void
+looked_at(void *arg, uint8_t *msg, size_t len)
+{
+	struct looked		*l = arg;
+	struct slirp_peer	*p = peer_get(engine, l->peer);
+	struct dns_question	 q;
+	struct ipaddr		 a;
+	char			 name[TEXT_LEN];
+
+	if (p == NULL || len == 0) {
+		pass_on(l, msg, len);
+		return;
+	}
+	if (dnsmsg_text(&l->q, name, sizeof(name)) == -1)
+		name[0] = '\0';
+	if (!p->dns_any && leads_to_blocked(msg, len)) {
+		engine->count.dns_blocked++;
+		p->dns_blocked++;
+		note(p, name, l->q.type, "blocked, by an alias");
+		pass_on(l, UPSTREAM_OUT, blocked_answer(&l->q, l->udp));
+		return;
+	}
+	if (!dns64 || !nat64_on() || l->q.type != DNS_TYPE_AAAA ||
+	    dnsmsg_addresses(msg, len, &l->q, &a, 1) != 0) {
+		pass_on(l, msg, len);
+		return;
+	}
+	q = l->q;
+	q.type = DNS_TYPE_A;
+	resolve(p, &q, name, 0, looked_for4, l);
+}
+
+static void
+names_ask(struct slirp_peer *p, struct dns_question *q, int udp,
+    upstream_fn *fn, void *arg)
+{
+	struct looked	*l;
+	char		 name[TEXT_LEN];
+	size_t		 n;
+
+	engine->count.dns_queries++;
+	p->dns_asked++;
+	/* a name with a dot within a label is in no list */
+	if (dnsmsg_text(q, name, sizeof(name)) == -1)
+		name[0] = '\0';
+	if ((n = names_answer(q, udp, UPSTREAM_OUT)) > 0) {
+		engine->count.dns_local++;
+		note(p, name, q->type, "own name");
+		fn(arg, UPSTREAM_OUT, n);
+		return;
+	}
+	if (!p->dns_any && blocklist_has(name)) {
+		engine->count.dns_blocked++;
+		p->dns_blocked++;
+		note(p, name, q->type, "blocked");
+		fn(arg, UPSTREAM_OUT, blocked_answer(q, udp));
+		return;
+	}
+	if ((p->dns_any || blocklist_size() == 0) &&
+	    (!dns64 || q->type != DNS_TYPE_AAAA)) {
+		resolve(p, q, name, udp, fn, arg);
+		return;
+	}
+	if ((l = calloc(1, sizeof(*l))) == NULL) {
+		fn(arg, UPSTREAM_OUT, dnsmsg_error(q, DNS_SERVFAIL,
+		    UPSTREAM_OUT, DNS_MSG_MAX));
+		return;
+	}
+	l->q = *q;
+	l->peer = p->id;
+	l->udp = udp;
+	l->fn = fn;
+	l->arg = arg;
+	resolve(p, q, name, 0, looked_at, l);
 }
 
 /*
@@ -394,6 +520,7 @@ names_commit(struct slirp *s, const struct conf_global *g)
 	engine = s;
 	say_zero = g->dns_zero;
 	log_questions = g->dns_log;
+	dns64 = g->dns64;
 	upstream_commit(on);
 	tunnelnames_commit(s, on, g->domain);
 	s->names = on ? &name_ops : NULL;

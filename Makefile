@@ -156,7 +156,8 @@ CONTROL =	wgslirpd/control/ask.o wgslirpd/control/capture.o \
 DERP_WIRE =	wgslirpd/derp/frame.o wgslirpd/derp/hello.o \
 		wgslirpd/derp/outq.o wgslirpd/derp/routes.o
 
-DERP =		$(DERP_WIRE) wgslirpd/derp/crypto.o wgslirpd/derp/local.o \
+DERP =		$(DERP_WIRE) wgslirpd/derp/crypto.o wgslirpd/derp/dot.o \
+		wgslirpd/derp/pem.o wgslirpd/derp/local.o \
 		wgslirpd/derp/main.o wgslirpd/derp/relay.o \
 		wgslirpd/derp/relays.o wgslirpd/derp/state.o \
 		wgslirpd/derp/tls.o

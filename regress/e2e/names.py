@@ -2,13 +2,18 @@
 """A name server for the tests: it logs each question to standard output.
 
 usage: names.py ADDRESS [mute]
+       names.py ADDRESS tls CERTIFICATE KEY
 mute: it hears questions and does not answer.
+tls: on port 853 as well, several questions on a connection, answered in
+reverse, as far as they have come together.
 """
 
 import socket
+import ssl
 import struct
 import sys
 import threading
+import time
 
 A, CNAME, SOA, TXT, AAAA, OPT = 1, 5, 6, 16, 28, 41
 BIG = b''.join(bytes([250]) + b'%03d' % i + b'x' * 247 for i in range(16))
@@ -35,7 +40,8 @@ def answer(msg, tcp):
     size = 512
     if ar and msg[off + 4:off + 7] == b'\0\0\x29':
         size = struct.unpack('>H', msg[off + 7:off + 9])[0]
-    print(name, kind, 'tcp' if tcp else 'udp', flush=True)
+    print(name, kind, tcp if isinstance(tcp, str) else
+          'tcp' if tcp else 'udp', flush=True)
     counts[name] = counts.get(name, 0) + 1
     rcode, an, ns = 0, [], []
     soa = rr(SOA, 60, b'\0\0' + struct.pack('>5I', 1, 2, 3, 4, 30),
@@ -100,8 +106,42 @@ def serve_tcp(t):
             pass
 
 
+def serve_tls(addr, fam, cert, key):
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ctx.load_cert_chain(cert, key)
+    t = socket.socket(fam, socket.SOCK_STREAM)
+    t.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    t.bind((addr, 853))
+    t.listen(16)
+
+    def one(raw):
+        try:
+            with ctx.wrap_socket(raw, server_side=True) as c:
+                print('tls connection', flush=True)
+                data = b''
+                while True:
+                    b = c.recv(65536)
+                    if not b:
+                        return
+                    data += b
+                    whole = []
+                    while len(data) >= 2 and len(data) >= 2 + (
+                            n := struct.unpack('>H', data[:2])[0]):
+                        whole.insert(0, data[2:2 + n])
+                        print('padded to', n % 128, flush=True)
+                        data = data[2 + n:]
+                    for m in whole:
+                        out = answer(m, 'tls')
+                        c.sendall(struct.pack('>H', len(out)) + out)
+        except OSError:
+            pass
+    while True:
+        raw, _ = t.accept()
+        threading.Thread(target=one, args=(raw,), daemon=True).start()
+
+
 def main():
-    addr, mute = sys.argv[1], len(sys.argv) > 2
+    addr, mute = sys.argv[1], sys.argv[2:] == ['mute']
     fam = socket.AF_INET6 if ':' in addr else socket.AF_INET
     u = socket.socket(fam, socket.SOCK_DGRAM)
     u.bind((addr, 53))
@@ -110,6 +150,10 @@ def main():
     t.bind((addr, 53))
     t.listen(16)
     threading.Thread(target=serve_tcp, args=(t,), daemon=True).start()
+    if sys.argv[2:3] == ['tls']:
+        threading.Thread(target=serve_tls, daemon=True, args=(
+            addr, fam, *sys.argv[3:5])).start()
+        time.sleep(0.2)
     print('ready', flush=True)
     while True:
         msg, a = u.recvfrom(4096)

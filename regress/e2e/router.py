@@ -14,6 +14,7 @@ import signal
 import socket
 import struct
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -837,6 +838,81 @@ def test_dns_block(n):
     n.use()
 
 
+def certificate(n, name):
+    """A certificate of its own for a name, and its key."""
+    cert, key = (os.path.join(n.dir, name + x) for x in ('.pem', '.tkey'))
+    run('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+        'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj',
+        '/CN=' + name, '-addext', 'subjectAltName=DNS:' + name, '-keyout',
+        key, '-out', cert)
+    os.chmod(cert, 0o644)
+    return cert, key
+
+
+def test_dns_tls(n):
+    """Questions by TLS: who it is, one connection, and what goes wrong."""
+    cert, key = certificate(n, 'dns.test')
+    other, _ = certificate(n, 'other.test')
+    p, log = n.serve('s', OTHER4, 'tls', cert, key, name='names.py')
+    base = 'dns listen upstream "%s#%s"\ndns ca file "%s"\n'
+
+    def asked(name, kind='A'):
+        return n.call('c', dig, '@' + GATE4, name, kind)
+    # it is another process that speaks TLS: it is there from the start
+    n.stop()
+    n.start(n.conf(base % (OTHER4, 'dns.test', cert)))
+    n.client_set()
+    check('192.0.2.80' in asked('host.test'), 'asked')
+    text = open(log).read()
+    check('host.test 1 tls' in text and 'udp' not in text, text)
+    check(text.count('tls connection') == 1, text)
+    check('padded to 0' in text, text)
+    # many at once, on the one connection, in any order
+
+    def many():
+        outs = [None] * 30
+
+        def one(i):
+            outs[i] = dig('@' + GATE4, 'n%d.test' % i, 'A', '+time=9')
+        parallel_calls(one, 30)
+        return sum('NXDOMAIN' in o for o in outs)
+    check(n.call('c', many) == 30, 'at once')
+    check('big.test' in asked('big.test', 'TXT'), 'an answer in pieces')
+    check(open(log).read().count('tls connection') == 1, 'connections')
+    # the server ends it, and the next question opens it again
+    p.kill()
+    p.wait()
+    check('SERVFAIL' in n.call('c', dig, '@' + GATE4, 'gone.test', 'A',
+                               '+time=15', '+tries=1'), 'gone')
+    p, log = n.serve('s', OTHER4, 'tls', cert, key, name='names.py')
+    wait_for(lambda: 'NXDOMAIN' in asked('back.test'), 15, 'the server')
+    # who is not the one that is named, or nobody's that is trusted
+    for name, ca in (('wrong.test', cert), ('dns.test', other)):
+        n.use(base % (OTHER4, name, ca))
+        out = n.call('c', dig, '@' + GATE4, 'x.test', 'A', '+time=15',
+                     '+tries=1')
+        check('SERVFAIL' in out, name, out)
+        check('TLS: handshake' in n.logtext(), n.logtext()[-500:])
+    # another upstream without TLS takes over only if it is listed
+    n.use('dns listen upstream { "%s#wrong.test", %s }\ndns ca file "%s"\n' % (
+        OTHER4, SERVER4, cert))
+    check('192.0.2.80' in n.call('c', dig, '@' + GATE4, 'host.test', 'A',
+                                 '+time=15', '+tries=1'), 'the next')
+    p.kill()
+    p.wait()
+    n.stop()
+    n.start()
+    n.client_set()
+
+
+def parallel_calls(fn, count):
+    ts = [threading.Thread(target=fn, args=(i,)) for i in range(count)]
+    for t in ts:
+        t.start()
+    for t in ts:
+        t.join()
+
+
 def test_dns_forward(n):
     """Names of one domain are asked for elsewhere."""
     p, log = n.serve('s', OTHER4, name='names.py')
@@ -1625,7 +1701,7 @@ def test_proxy_hostile(n):
 TESTS = [test_traceroute, test_path_mtu, test_mapping, test_filtering,
          test_hairpin, test_rules, test_host_addresses,
          test_egress, test_nat64, test_loopback, test_dns, test_host_names,
-         test_dns_upstreams, test_dns_block, test_dns_forward,
+         test_dns_upstreams, test_dns_block, test_dns_forward, test_dns_tls,
          test_dns_hostile, test_dns_budget, test_forward,
          test_forward_lossy, test_proxy, test_proxy_hostile, test_flush_udp,
          test_budget, test_rate, test_quic, test_health_network, test_http_metrics, test_quota,

@@ -3,8 +3,9 @@
 /*
  * The derp engine: carries WireGuard's datagrams through DERP relays, for those
  * who only have TCP.  It has the TLS connections and the keys that relays know,
- * which are not those of WireGuard, and sees ciphertext alone.  It is started
- * only where a relay is configured.
+ * which are not those of WireGuard, and sees ciphertext alone.  Because it is the
+ * one that speaks TLS it also asks for names by that, what the slirp engine gives
+ * it.  It is started only where a relay, or such an upstream, is configured.
  */
 
 #include <sys/types.h>
@@ -16,6 +17,7 @@
 #include <string.h>
 
 #include "crypto.h"
+#include "dot.h"
 #include "local.h"
 #include "log.h"
 #include "relays.h"
@@ -89,9 +91,16 @@ slirp_msg(struct imsgev *iev, struct imsg *imsg)
 		imsgev_clear(iev);
 		return;
 	}
-	if (imsg_get_type(imsg) != IMSG_RELAY_ADDRS)
+	switch (imsg_get_type(imsg)) {
+	case IMSG_RELAY_ADDRS:
+		relays_input(imsg);
+		break;
+	case IMSG_DOT_ASK:
+		dot_ask(imsg);
+		break;
+	default:
 		bad_imsg("slirp", imsg_get_type(imsg));
-	relays_input(imsg);
+	}
 }
 
 static const struct sibling	 siblings[] = {
@@ -104,6 +113,7 @@ commit(void)
 {
 	local_admit();
 	relays_commit();
+	dot_commit();
 	local_commit();
 	imsgev_must(&de.parent, IMSG_COMMITTED, 0, -1, NULL, 0);
 }
@@ -130,6 +140,10 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_CONF_RELAY_CA:
 	case IMSG_CONF_RELAY_PEER:
 		relays_stage(imsg);
+		break;
+	case IMSG_CONF_DOT:
+	case IMSG_CONF_DOT_CA:
+		dot_stage(imsg);
 		break;
 	case IMSG_CONF_SERVICE:
 	case IMSG_CONF_ALLOW:

@@ -11,15 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "link.h"
 #include "log.h"
+#include "pem.h"
 #include "relays.h"
 #include "routes.h"
 #include "state.h"
 
-#define CA_MAX		(16U << 20)	/* bytes of a CA file */
 #define RTT_UNKNOWN	MONO_SEC(1)
 
 _Static_assert(MAX_RELAYS <= 32, "a bit for each in struct route");
@@ -201,30 +200,15 @@ relays_init(relays_fn *fn, relays_over_fn *over_fn)
 	routes_init();
 }
 
-/* A file that the parent has opened; its offset is shared with others. */
 static void
 stage_ca(int fd)
 {
 	struct staged	*s;
-	size_t		 cap = 0;
-	ssize_t		 n = 1;
-	char		*p;
 
 	if (nstaged == 0 || staged[nstaged - 1].pem != NULL)
 		bad_imsg("parent", IMSG_CONF_RELAY_CA);
 	s = &staged[nstaged - 1];
-	while (n > 0 && s->len < CA_MAX) {
-		if (s->len == cap) {
-			cap = cap == 0 ? 65536 : 2 * cap;
-			if ((p = realloc(s->pem, cap)) == NULL)
-				fatal(NULL);
-			s->pem = p;
-		}
-		n = pread(fd, s->pem + s->len, cap - s->len, (off_t)s->len);
-		if (n > 0)
-			s->len += (size_t)n;
-	}
-	close(fd);
+	pem_read(fd, &s->pem, &s->len);
 }
 
 /* Somebody whose datagrams pass, from the commit on. */

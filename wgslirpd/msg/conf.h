@@ -221,13 +221,6 @@ struct service_user {
 	char		 password[USER_LEN];
 };
 
-struct upstream {
-	struct ipaddr	 addr;
-	uint32_t	 scope;		/* of a link-local address */
-	uint16_t	 port;
-	uint16_t	 zone;		/* 0: for all names; else the n-th */
-};
-
 /* A name of the tunnel, without its domain. */
 struct name_msg {
 	char		 name[PEER_NAME_LEN];

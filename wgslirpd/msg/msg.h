@@ -117,6 +117,8 @@ enum proc_id {
 	    TO_DERP, WITH_FD) \
 	M(IMSG_CONF_RELAY_PEER, KEY_LEN,	/* who may come by them */ \
 	    TO_DERP, NO_FD) \
+	M(IMSG_CONF_DOT, sizeof(struct upstream), TO_DERP, NO_FD) \
+	M(IMSG_CONF_DOT_CA, 0, TO_DERP, WITH_FD)	/* of all of them */ \
 	M(IMSG_PCAP, 0, TO_CONTROL, WITH_FD)	/* the file */ \
 	M(IMSG_CONF_END, 0, TO_CHILDREN, NO_FD) \
 	M(IMSG_CONF_COMMIT, 0, TO_CHILDREN, NO_FD) \
@@ -158,6 +160,9 @@ enum proc_id {
 	    WAY(CRYPTO, SLIRP) | WAY(DERP, SLIRP), NO_FD) \
 	M(IMSG_RELAY_ADDRS, sizeof(struct relay_addrs), \
 	    WAY(SLIRP, DERP), NO_FD) \
+	M(IMSG_DOT_ASK, sizeof(struct dot_ask), WAY(SLIRP, DERP), NO_FD) \
+	M(IMSG_DOT_PART, sizeof(struct dot_part), \
+	    WAY(DERP, SLIRP), NO_FD) \
 	M(IMSG_BACK, sizeof(uint32_t),	/* a peer is heard after silence */ \
 	    WAY(CRYPTO, SLIRP), NO_FD) \
 	M(IMSG_CUT, sizeof(uint32_t),	/* its time or quota is over */ \

@@ -188,18 +188,26 @@ dns_free(struct config *c)
 }
 
 static void
+derp_free(struct conf_derp *d)
+{
+	if (d->ca_fd != -1)
+		close(d->ca_fd);
+	free(d->key_file);
+	free(d->ca_file);
+	freezero(d, sizeof(*d));
+}
+
+static void
 derps_free(struct config *c)
 {
 	struct conf_derp	*d;
 
 	while ((d = TAILQ_FIRST(&c->derps)) != NULL) {
 		TAILQ_REMOVE(&c->derps, d, entry);
-		if (d->ca_fd != -1)
-			close(d->ca_fd);
-		free(d->key_file);
-		free(d->ca_file);
-		freezero(d, sizeof(*d));
+		derp_free(d);
 	}
+	if (c->dot != NULL)
+		derp_free(c->dot);
 }
 
 void

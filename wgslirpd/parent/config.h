@@ -186,6 +186,8 @@ struct config {
 	struct conf_services		 services;
 	struct conf_upstreams		 upstreams;
 	struct conf_derps		 derps;
+	struct conf_derp		*dot;		/* whom TLS of names trusts */
+	int				 ndot;		/* servers with TLS */
 	struct conf_blocks		 blocks;
 	struct conf_zones		 zones;
 	struct conf_global		 g;		/* as it is sent */

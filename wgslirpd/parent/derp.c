@@ -282,16 +282,16 @@ derp_ca(struct conf_derp *d, const char *path)
 
 	lex_note_path(path);
 	if (d->ca_file != NULL)
-		return ("derp: one ca file only");
+		return ("one ca file only");
 	if ((d->ca_file = strdup(path)) == NULL)
 		fatal(NULL);
 	if ((d->ca_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1) {
-		snprintf(err, sizeof(err), "derp ca %s: %s", path,
+		snprintf(err, sizeof(err), "ca %s: %s", path,
 		    strerror(errno));
 		return (err);
 	}
 	if (!has_certificate(d->ca_fd)) {
-		snprintf(err, sizeof(err), "derp ca %s: holds no certificate",
+		snprintf(err, sizeof(err), "ca %s: holds no certificate",
 		    path);
 		return (err);
 	}
@@ -360,8 +360,8 @@ default_ca(struct conf_derp *d)
 			close(d->ca_fd);
 		d->ca_fd = -1;
 	}
-	return ("derp: this system has no file of trusted certificates; "
-	    "\"ca\" or \"pin\" says whom to trust");
+	return ("this system has no file of trusted certificates; \"ca\", "
+	    "or \"pin\" of a relay, says whom to trust");
 }
 
 const char *
@@ -372,7 +372,7 @@ derp_check(struct config *c)
 	size_t			 i;
 
 	/* a reload may be the first to need one of them */
-	if (!TAILQ_EMPTY(&c->derps)) {
+	if (derp_needed(c)) {
 		if (path != NULL)
 			lex_note_path(path);
 		for (i = 0; i < sizeof(ca_files) / sizeof(ca_files[0]); i++)
@@ -392,5 +392,28 @@ derp_check(struct config *c)
 		    (why = default_ca(d)) != NULL)
 			return (why);
 	}
+	if (c->dot != NULL && c->ndot == 0)
+		return ("dns ca: no upstream has a name, and so TLS");
+	if (c->ndot > 0 && (d = derp_dot(c))->ca_fd == -1)
+		return (default_ca(d));
 	return (NULL);
+}
+
+/* Is the engine needed that speaks TLS? */
+int
+derp_needed(const struct config *c)
+{
+	return (!TAILQ_EMPTY(&c->derps) || c->ndot > 0);
+}
+
+/* Whom TLS of names trusts. */
+struct conf_derp *
+derp_dot(struct config *c)
+{
+	if (c->dot == NULL) {
+		if ((c->dot = calloc(1, sizeof(*c->dot))) == NULL)
+			fatal(NULL);
+		c->dot->ca_fd = -1;
+	}
+	return (c->dot);
 }

@@ -16,6 +16,8 @@
  * derp_ca:		whom to trust: a file of certificates
  * derp_pin:		or one public key: "sha256/" and base64
  * derp_proxy:		an HTTP proxy to go through
+ * derp_needed:		does the configuration need the derp engine?
+ * derp_dot:		whom TLS of questions for names trusts, to be filled in
  * derp_check:		all of them: keys, and whom to trust
  */
 const char	*derp_new(struct config *, const char *,
@@ -26,6 +28,8 @@ const char	*derp_ca(struct conf_derp *, const char *);
 const char	*derp_pin(struct conf_derp *, const char *);
 const char	*derp_proxy(struct conf_derp *, const char *);
 const char	*derp_check(struct config *);
+int		 derp_needed(const struct config *);
+struct conf_derp	*derp_dot(struct config *);
 
 /*
  * What becomes of files of keys that do not exist.  They can be made before the

@@ -110,23 +110,30 @@ dns_zone(struct config *c, char *s, uint16_t *zone)
 	return (0);
 }
 
-/* "address" or "address@port". */
+/* "address", "address@port", and with "#name" by TLS. */
 int
 dns_upstream(struct config *c, uint16_t zone, char *s)
 {
 	struct conf_upstream	*u, *x;
-	char			*at;
-	int			 n = 0, bad;
+	char			*at, *name;
+	int			 n = 0, bad = 0;
 
 	if ((u = calloc(1, sizeof(*u))) == NULL)
 		fatal(NULL);
 	u->u.port = 53;
-	bad = (at = strchr(s, '@')) != NULL &&
+	if ((name = strchr(s, '#')) != NULL) {
+		*name++ = '\0';
+		u->u.port = 853;
+		bad = !host_name_ok(name) || strlcpy(u->u.name, name,
+		    sizeof(u->u.name)) >= sizeof(u->u.name);
+	}
+	bad |= (at = strchr(s, '@')) != NULL &&
 	    port_parse(at + 1, &u->u.port) == -1;
 	if (at != NULL)
 		*at = '\0';
 	if (bad || ipaddr_parse(&u->u.addr, s) == -1) {
-		yyerror("upstream: not an address or address@port");
+		yyerror("upstream: not an address or address@port, and for "
+		    "TLS #name");
 		free(u);
 		free(s);
 		return (-1);
@@ -139,6 +146,14 @@ dns_upstream(struct config *c, uint16_t zone, char *s)
 		yyerror("upstream: no more than %d", MAX_UPSTREAMS);
 		free(u);
 		return (-1);
+	}
+	if (u->u.name[0] != '\0') {
+		if (c->ndot == MAX_DOT) {
+			yyerror("upstream: no more than %d by TLS", MAX_DOT);
+			free(u);
+			return (-1);
+		}
+		u->u.server = (uint16_t)++c->ndot;
 	}
 	TAILQ_INSERT_TAIL(&c->upstreams, u, entry);
 	return (0);

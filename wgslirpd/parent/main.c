@@ -656,7 +656,7 @@ main(int argc, char *argv[])
 	watch_signal(SIGHUP, sig_hup);
 	atexit(cleanup);
 	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
-		if (i != PROC_DERP || !TAILQ_EMPTY(&env.conf->derps))
+		if (i != PROC_DERP || derp_needed(env.conf))
 			children_start((enum proc_id)i, parent_dispatch);
 	/* they read none of it before they are locked in */
 	children_connect(PROC_CONTROL, PROC_CRYPTO);

@@ -367,6 +367,15 @@ main		: LISTEN ON STRING lport	{
 			once(BLOCK_GLOBAL, "dns64");
 			conf->g.dns64 = $2 != 0;
 		}
+		| DNS CA FILE_ STRING	{
+			const char	*why = derp_ca(derp_dot(conf), $4);
+
+			free($4);
+			if (why != NULL) {
+				yyerror("dns ca: %s", why);
+				YYERROR;
+			}
+		}
 		| DNS LOG yesno		{
 			once(BLOCK_GLOBAL, "dns log");
 			conf->g.dns_log = $3 != 0;

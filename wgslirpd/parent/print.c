@@ -344,9 +344,13 @@ print_upstreams(const struct config *c, const char *head, uint16_t zone)
 			continue;
 		if (n++ == 0)
 			printf("%s {", head);
-		printf(" %s", ipaddr_str(&u->u.addr, ip, sizeof(ip)));
-		if (u->u.port != 53)
-			printf("@%u", u->u.port);
+		(void)ipaddr_str(&u->u.addr, ip, sizeof(ip));
+		if (u->u.name[0] != '\0')
+			printf(" \"%s@%u#%s\"", ip, u->u.port, u->u.name);
+		else if (u->u.port != 53)
+			printf(" %s@%u", ip, u->u.port);
+		else
+			printf(" %s", ip);
 	}
 	if (n > 0)
 		printf(" }");
@@ -443,6 +447,11 @@ print_config(const struct config *c)
 	/* its default, and it means something that it was said */
 	if (c->g.many && c->g.gateway == 0)
 		printf("gateway id 0\n");
+	if (c->dot != NULL && c->dot->ca_file != NULL) {
+		printf("dns ca file ");
+		print_string(c->dot->ca_file);
+		printf("\n");
+	}
 	if (c->g.dns64)
 		printf("dns64 yes\n");
 	if (c->g.pcp_low != 0)

@@ -17,6 +17,7 @@
 
 #include "check.h"
 #include "children.h"
+#include "derp.h"
 #include "grammar.h"
 #include "handover.h"
 #include "lex.h"
@@ -413,7 +414,7 @@ reload(void)
 		    "change");
 		return;
 	}
-	if (!TAILQ_EMPTY(&conf->derps) && !env.child[PROC_DERP].on) {
+	if (derp_needed(conf) && !env.child[PROC_DERP].on) {
 		reload_fail(conf, "derp: takes a restart to begin with");
 		return;
 	}

@@ -288,6 +288,7 @@ void
 config_send_relays(const struct config *c, struct imsgev *derp,
     struct imsgev *slirp)
 {
+	const struct conf_upstream	*u;
 	const struct conf_derp	*d;
 	const struct conf_peer	*p;
 	struct resolve_msg	 res;
@@ -312,6 +313,13 @@ config_send_relays(const struct config *c, struct imsgev *derp,
 			send_file(derp, IMSG_CONF_RELAY_CA, d->ca_fd, NULL,
 			    0);
 		n++;
+	}
+	if (c->ndot > 0 && derp->ev != NULL) {
+		send_file(derp, IMSG_CONF_DOT_CA, c->dot->ca_fd, NULL, 0);
+		TAILQ_FOREACH(u, &c->upstreams, entry)
+			if (u->u.server != 0)
+				imsgev_must(derp, IMSG_CONF_DOT, 0, -1,
+				    &u->u, sizeof(u->u));
 	}
 	TAILQ_FOREACH(p, &c->peers, entry)
 		if (p->has_relay && derp->ev != NULL)

@@ -22,6 +22,8 @@
 #define TTL_NEGATIVE	3600	/* RFC 2308 5 */
 #define OPT_LEN		11
 #define DO_BIT		0x8000
+#define PADDING		128	/* questions are as long as a multiple */
+#define OPTION_PADDING	12	/* RFC 7830 */
 #define MAX_ALIASES	16	/* from a name to its address */
 
 static void
@@ -169,6 +171,25 @@ dnsmsg_upstream(const struct dns_question *q, uint16_t id, uint8_t *p,
 	n += put_question(p + n, q);
 	n += put_opt(p + n, q->dnssec);
 	return (n);
+}
+
+size_t
+dnsmsg_padded(const struct dns_question *q, uint16_t id, uint8_t *p,
+    size_t room)
+{
+	size_t	 n = dnsmsg_upstream(q, id, p, room), pad;
+
+	if (n == 0)
+		return (0);
+	pad = (PADDING - (n + 4) % PADDING) % PADDING;
+	if (n + 4 + pad > room)
+		return (n);
+	/* the OPT record is the last thing, and has no options */
+	put_u16(p + n - 2, (unsigned int)(4 + pad));
+	put_u16(p + n, OPTION_PADDING);
+	put_u16(p + n + 2, (unsigned int)pad);
+	memset(p + n + 4, 0, pad);
+	return (n + 4 + pad);
 }
 
 /* How long a negative answer may be kept (RFC 2308 5). */

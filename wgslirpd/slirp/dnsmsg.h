@@ -71,6 +71,12 @@ int	 dnsmsg_same(const struct dns_question *,
 	    const struct dns_question *);
 size_t	 dnsmsg_upstream(const struct dns_question *, uint16_t, uint8_t *,
 	    size_t);
+/*
+ * The same with padding (RFC 8467 4.1), for a way on which its length alone is
+ * seen.
+ */
+size_t	 dnsmsg_padded(const struct dns_question *, uint16_t, uint8_t *,
+	    size_t);
 ssize_t	 dnsmsg_check(uint8_t *, size_t, const struct dns_question *,
 	    uint16_t, uint32_t *, int *);
 size_t	 dnsmsg_answer(const uint8_t *, size_t, const struct dns_question *,

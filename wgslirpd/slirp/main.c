@@ -32,6 +32,7 @@
 #include "state.h"
 #include "tell.h"
 #include "trim.h"
+#include "upstream.h"
 
 #define IN_BATCH	256	/* packets of the guests a round */
 #define RUN_BATCH	64	/* flows that get a turn a round */
@@ -164,17 +165,33 @@ ask_route(const struct route_msg *m)
 static void
 derp_msg(struct imsgev *iev, struct imsg *imsg)
 {
+	struct dot_part	 part;
 	uint32_t	 id;
 
 	if (imsg == NULL) {
 		imsgev_clear(iev);
 		return;
 	}
-	if (imsg_get_type(imsg) != IMSG_LOST)
+	switch (imsg_get_type(imsg)) {
+	case IMSG_LOST:
+		imsg_is(imsg, &id, sizeof(id));
+		if (id & RESOLVE_RELAY)
+			lookup_lost(id, mono_now());
+		break;
+	case IMSG_DOT_PART:
+		imsg_is(imsg, &part, sizeof(part));
+		upstream_part(&part);
+		break;
+	default:
 		bad_imsg("derp", imsg_get_type(imsg));
-	imsg_is(imsg, &id, sizeof(id));
-	if (id & RESOLVE_RELAY)
-		lookup_lost(id, mono_now());
+	}
+}
+
+static int
+ask_by_tls(const struct dot_ask *m)
+{
+	return (se.derp.ev == NULL ? -1 : imsgev_send(&se.derp, IMSG_DOT_ASK,
+	    0, -1, m, sizeof(*m)));
 }
 
 /* crypto asks for nothing, and has to be heard */
@@ -394,6 +411,7 @@ slirp_main(int foreground)
 		fatal("epoll");
 	service_init(&se.s, ask_route);
 	portmap_init(&se.s, &port_parent);
+	upstream_by_tls(ask_by_tls);
 	if ((timer = evtimer_new(evbase, tick, NULL)) == NULL)
 		fatal(NULL);
 	child_ready(&se.parent, SANDBOX_SLIRP);

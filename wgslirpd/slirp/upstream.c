@@ -20,6 +20,7 @@
 
 #include "dnscache.h"
 #include "fds.h"
+#include "log.h"
 #include "memstream.h"
 #include "net/bytes.h"
 #include "net/uplink.h"
@@ -53,6 +54,7 @@ struct query {
 	uint8_t			 af;		/* of that */
 	const struct way	*proxy;		/* through which it is asked */
 	struct socks_dial	*dial;		/* until that is connected */
+	uint32_t		 cookie;	/* of the engine with TLS; or 0 */
 	int			 fd;
 	int			 tries;
 	int			 upstream;
@@ -70,6 +72,7 @@ static struct upstream		 staged[(MAX_ZONES + 1) * MAX_UPSTREAMS];
 static int			 nstaged;
 static struct zone_msg		 zones[MAX_ZONES], staged_zones[MAX_ZONES];
 static int			 nzones, nstaged_zones;
+static int			 (*tls_ask)(const struct dot_ask *);
 static int			 nguests;	/* questions under way */
 static TAILQ_HEAD(, query)	 queries = TAILQ_HEAD_INITIALIZER(queries);
 
@@ -109,6 +112,7 @@ query_stop(struct query *x)
 	x->bev = NULL;
 	socksdial_free(x->dial);
 	x->dial = NULL;
+	x->cookie = 0;
 	if (x->port != 0 && (up = peer_get(engine, x->uplink)) != NULL)
 		uplink_unbind(up, x->af, x->port);
 	x->port = 0;
@@ -401,6 +405,59 @@ proxy_send(struct query *x)
 	return (0);
 }
 
+/* The same by TLS, which another process speaks; -1: it does not go. */
+static int
+dot_send(struct query *x)
+{
+	static uint32_t	 last;
+	struct dot_ask	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.server = sets[x->set].upstreams[x->upstream].server;
+	m.len = (uint16_t)dnsmsg_padded(&x->q, x->id, m.msg, sizeof(m.msg));
+	if (m.len == 0)
+		return (-1);
+	if (++last == 0)
+		last = 1;
+	m.cookie = x->cookie = last;
+	return (tls_ask(&m));
+}
+
+void
+upstream_part(const struct dot_part *m)
+{
+	static uint8_t	 msg[DNS_MSG_MAX];
+	static size_t	 len;
+	static uint32_t	 whose;
+	struct query	*x;
+	uint32_t	 ttl;
+	ssize_t		 n;
+	int		 tc;
+
+	/* pieces of one answer come one after the other */
+	if (m->cookie != whose)
+		len = 0;
+	whose = m->cookie;
+	if (m->len > sizeof(m->data) || m->len > sizeof(msg) - len)
+		fatalx("the derp engine sent an answer that is too long");
+	memcpy(msg + len, m->data, m->len);
+	len += m->len;
+	if (!m->last)
+		return;
+	whose = 0;
+	engine->now = mono_now();
+	TAILQ_FOREACH(x, &queries, entry)
+		if (x->cookie == m->cookie)
+			break;
+	if (x == NULL)
+		return;		/* it came too late */
+	n = dnsmsg_check(msg, len, &x->q, x->id, &ttl, &tc);
+	if (n == -1 || tc)
+		query_next(x);
+	else
+		query_answered(x, msg, (size_t)n, ttl);
+}
+
 /* What came to our port at the uplink. */
 static void
 uplink_answer(void *arg, const struct ipaddr *src, uint16_t sport,
@@ -455,6 +512,13 @@ query_send(struct query *x)
 	size_t			 n;
 
 	x->id = (uint16_t)arc4random();
+	if (!x->away && sets[x->set].upstreams[x->upstream].server != 0) {
+		query_timer(x, TCP_TIME);
+		/* what is meant for a proxy does not go past it */
+		if (x->proxy != NULL || dot_send(x) == -1)
+			query_timer(x, 1);
+		return;
+	}
 	if (x->away || x->proxy != NULL) {
 		query_timer(x, x->away ? TRY_TIME : TCP_TIME);
 		if ((x->away ? uplink_send(x) : proxy_send(x)) == -1)
@@ -597,6 +661,12 @@ upstream_room(void)
 }
 
 /* The host's resolvers, for its own names, are these n. */
+void
+upstream_by_tls(int (*ask)(const struct dot_ask *))
+{
+	tls_ask = ask;
+}
+
 void
 upstream_init(struct slirp *s, const struct upstream *u, int n)
 {

@@ -30,6 +30,9 @@ enum upstream_set {
 };
 
 void		 upstream_init(struct slirp *, const struct upstream *, int);
+/* How to ask by TLS, and a piece of an answer that has come by it. */
+void		 upstream_by_tls(int (*)(const struct dot_ask *));
+void		 upstream_part(const struct dot_part *);
 int		 upstream_stage(const struct upstream *);
 int		 upstream_ask(enum upstream_set, const struct way *,
 		    const struct dns_question *, int, upstream_fn *, void *);

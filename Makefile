@@ -234,6 +234,7 @@ LINK_test_tcp.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_ip.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_life.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_turns.t =	$(UNIT_WORLD) -lcmocka -lbsd
+LINK_test_uplink.t =	wgslirpd/slirp/pcp.o $(UNIT_WORLD) -lcmocka -lbsd
 UNIT_PROC =	$(COMMON) $(MSG) $(PROC) common/pktq.o \
 		common/shm_$(PLATFORM).o common/sandbox_$(PLATFORM).o
 LINK_test_proc.t =	$(UNIT_PROC) -levent_core -lcmocka -lbsd
@@ -253,6 +254,7 @@ UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 		regress/unit/test_slirp.t regress/unit/test_tcp.t \
 		regress/unit/test_ip.t regress/unit/test_life.t \
 		regress/unit/test_tls.t regress/unit/test_turns.t \
+		regress/unit/test_uplink.t \
 		regress/unit/test_steer.t regress/unit/test_udpio.t \
 		regress/unit/test_proc.t \
 		regress/unit/test_noise.t regress/unit/test_wg.t \
@@ -377,7 +379,9 @@ regress/unit/test_dns.t: $(UNIT_DNS)
 regress/unit/test_msg.t: $(MSG)
 regress/unit/test_router.t regress/unit/test_slirp.t \
     regress/unit/test_ip.t regress/unit/test_tcp.t \
-    regress/unit/test_turns.t regress/unit/test_life.t: $(UNIT_WORLD)
+    regress/unit/test_turns.t regress/unit/test_life.t \
+    regress/unit/test_uplink.t: $(UNIT_WORLD)
+regress/unit/test_uplink.t: wgslirpd/slirp/pcp.o
 regress/sim/sim_many.t regress/sim/sim_tcp.t: $(UNIT_SIM)
 regress/unit/test_noise.t regress/unit/test_wg.t regress/unit/vectors.t \
     regress/sim/sim_wg.t regress/sim/sim_fail.t \

@@ -4,9 +4,10 @@
 # All tests; the last line is "N passed, N failed".
 cd "$(dirname "$0")/.." || exit 1
 t=$(mktemp -d) || exit 1
-trap '[ -z "$long" ] || kill "$long" "$paths" "$router" "$many" "$derp" 2>/dev/null
+trap '[ -z "$long" ] || kill "$long" "$paths" "$router" "$many" "$derp" \
+    "$uplink" 2>/dev/null
     rm -rf "$t"' EXIT
-pass=0 fail=0 long= paths= router= many= derp=
+pass=0 fail=0 long= paths= router= many= derp= uplink=
 
 python=/usr/bin/python3
 [ -x "$python" ] || python=python3
@@ -202,6 +203,8 @@ count "guests without an interface" $status
 if [ -n "$long" ]; then
 	$python regress/e2e/many.py >"$t/many" 2>&1 &
 	many=$!
+	$python regress/e2e/uplink.py >"$t/uplink" 2>&1 &
+	uplink=$!
 	# a DERP relay, which somebody else wrote
 	etc/setup derper out >"$t/log" 2>&1 ||
 	    echo "SKIP derper, for which there is a stand-in:" \
@@ -259,6 +262,7 @@ if [ -n "$long" ]; then
 	beside paths "$paths"
 	beside router "$router"
 	beside derp "$derp"
+	beside uplink "$uplink"
 fi
 
 # Linux's own WireGuard, where QEMU and Debian's kernel can be had

@@ -4,6 +4,7 @@
  * Turn a wg-quick(8) file into a wgslirpd.conf(5), on standard output, all of
  * it or nothing.  What has no meaning for a gateway without an interface
  * becomes a comment; what cannot be understood is an error, with its line.
+ * A file of a client becomes a peer of which the gateway is a client.
  */
 
 #include <sys/types.h>
@@ -50,6 +51,8 @@ static struct {
 	char		**names;		/* of all peers until now */
 	char		 addresses[LINE_LEN];
 	char		 port[8];
+	const char	*uplink;		/* what it is called, or NULL */
+	char		 dns[LINE_LEN];		/* of that */
 } cv;
 
 static void	 bad(const char *, ...)
@@ -188,6 +191,14 @@ end_peer(void)
 		return;
 	if (!cv.public)
 		bad("a peer without a PublicKey before this line");
+	if (cv.uplink != NULL) {
+		if (cv.npeers++ > 0)
+			bad("a second [Peer]: an uplink is one");
+		if (fclose(cv.peer) == EOF)
+			err(1, NULL);
+		cv.begun = cv.public = 0;
+		return;
+	}
 	if (cv.name[0] == '\0')
 		snprintf(cv.name, sizeof(cv.name), "peer%d", cv.npeers + 1);
 	strlcpy(name, cv.name, sizeof(name));
@@ -262,13 +273,38 @@ number(const char *what, const char *v, int lo, int hi)
 	return (n);
 }
 
+/* Resolvers, without the domains that may stand among them. */
+static void
+put_resolvers(char *v)
+{
+	struct ipaddr	 a;
+	char		*item;
+
+	while ((item = strsep(&v, ",")) != NULL) {
+		item = trim(item);
+		if (ipaddr_parse(&a, item) == -1) {
+			fprintf(cv.out, "\t# not converted: DNS = %s\n", item);
+			continue;
+		}
+		strlcat(cv.dns, " ", sizeof(cv.dns));
+		strlcat(cv.dns, item, sizeof(cv.dns));
+	}
+}
+
 static void
 interface_key(const char *k, char *v)
 {
 	FILE	*f;
 
-	if (strcasecmp(k, "PrivateKey") == 0) {
-		put_key(cv.out, "private key", v);
+	if (cv.uplink != NULL && strcasecmp(k, "DNS") == 0)
+		put_resolvers(v);
+	else if (cv.uplink != NULL && (strcasecmp(k, "MTU") == 0 ||
+	    strcasecmp(k, "ListenPort") == 0))
+		fprintf(cv.out, "\t# the gateway's is taken: %s = %s\n", k,
+		    v);
+	else if (strcasecmp(k, "PrivateKey") == 0) {
+		put_key(cv.out, cv.uplink != NULL ? "\tprivate key" :
+		    "private key", v);
 		cv.key = 1;
 	} else if (strcasecmp(k, "ListenPort") == 0)
 		snprintf(cv.port, sizeof(cv.port), "%d", number(k, v, 1,
@@ -282,7 +318,8 @@ interface_key(const char *k, char *v)
 		put_prefixes(f, k, v);
 		fclose(f);
 	} else
-		fprintf(cv.out, "# not converted: %s = %s\n", k, v);
+		fprintf(cv.out, "%s# not converted: %s = %s\n",
+		    cv.uplink != NULL ? "\t" : "", k, v);
 }
 
 static void
@@ -365,9 +402,23 @@ convert_line(enum section section, char *s)
 	return (section);
 }
 
+/* The peer that this side is a client of. */
+static void
+put_uplink(void)
+{
+	if (cv.npeers == 0 || cv.addresses[0] == '\0')
+		bad(cv.npeers == 0 ? "no [Peer] until here" :
+		    "no Address in an [Interface] until here");
+	fprintf(cv.out, "\taddress {%s }\n", cv.addresses);
+	if (cv.dns[0] != '\0')
+		fprintf(cv.out, "\tdns {%s }\n", cv.dns);
+	fprintf(cv.out, "%s}\n", cv.body);
+	freezero(cv.body, cv.bodylen);
+}
+
 /* Convert the file, or "-", to standard output, or exit with what is wrong. */
 void
-convert(const char *file)
+convert(const char *file, const char *uplink)
 {
 	static char	 line[LINE_LEN];
 	enum section	 section = SECTION_NONE;
@@ -381,6 +432,12 @@ convert(const char *file)
 	if ((cv.out = open_memstream(&text, &len)) == NULL)
 		err(1, NULL);
 	fprintf(cv.out, "# made from a wg-quick file; keep it private\n");
+	if ((cv.uplink = uplink) != NULL) {
+		if (*uplink == '\0' || strlen(uplink) >= NAME_LEN ||
+		    strpbrk(uplink, "\"\\\n") != NULL)
+			errx(1, "not a name for a peer");
+		fprintf(cv.out, "peer \"%s\" {\n", uplink);
+	}
 	while (fgets(line, sizeof(line), f) != NULL) {
 		if (strlen(line) == sizeof(line) - 1)
 			bad("line too long");
@@ -400,10 +457,14 @@ convert(const char *file)
 	end_peer();
 	if (!cv.key)
 		bad("no PrivateKey in an [Interface] until here");
-	fprintf(cv.out, "\nlisten on * port %s\n",
-	    cv.port[0] != '\0' ? cv.port : "51820");
-	if (cv.addresses[0] != '\0')
-		fprintf(cv.out, "address {%s }\n", cv.addresses);
+	if (uplink != NULL)
+		put_uplink();
+	else {
+		fprintf(cv.out, "\nlisten on * port %s\n",
+		    cv.port[0] != '\0' ? cv.port : "51820");
+		if (cv.addresses[0] != '\0')
+			fprintf(cv.out, "address {%s }\n", cv.addresses);
+	}
 	if (fclose(cv.out) == EOF)
 		err(1, NULL);
 	if (fwrite(text, 1, len, stdout) != len || fflush(stdout) == EOF)

@@ -5,7 +5,7 @@
 
 /* Print a wg-quick file as a configuration of wgslirpd; exits if it is none. */
 
-void	 convert(const char *);
+void	 convert(const char *, const char *);
 
 /*
  * Print a configuration of wgslirpd as a wg-quick file: the server's, or that

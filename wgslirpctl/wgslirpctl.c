@@ -524,10 +524,14 @@ do_convert(const struct command *c, int argc, char *argv[])
 		if (argc < 2)
 			errx(1, "usage: wgslirpctl convert -r FILE [PEER]");
 		convert_back(argv[1], argc > 2 ? argv[2] : NULL);
+	} else if (strcmp(argv[0], "-u") == 0) {
+		if (argc != 3)
+			errx(1, "usage: wgslirpctl convert -u FILE NAME");
+		convert(argv[1], argv[2]);
 	} else if (argc > 1)
 		errx(1, "usage: wgslirpctl convert FILE");
 	else
-		convert(argv[0]);
+		convert(argv[0], NULL);
 }
 
 static void
@@ -654,7 +658,7 @@ do_derp_key(const struct command *cmd, int argc, char *argv[])
 
 static const struct command	 commands[] = {
 	{ "completion", "bash|zsh|fish", 1, 1, do_completion, 0 },
-	{ "convert", "[-r] FILE [PEER]", 1, 3, do_convert, 0 },
+	{ "convert", "[-ru] FILE [PEER]", 1, 3, do_convert, 0 },
 	{ "derp key", "FILE", 1, 1, do_derp_key, 0 },
 	{ "drain", "", 0, 0, do_show, CTL_DRAIN },
 	{ "flush", "", 0, 0, do_show, CTL_FLUSH },

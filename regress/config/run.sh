@@ -86,6 +86,119 @@ for x in 10.0.0.0/8 2001:db8::/44 2001:db8::/80 what; do
 	refused "egress nat64 $x" 'find, or a prefix of RFC 6052'
 done
 
+# ways out
+printf 'joe:secret word\n' >"$t/login"
+UP="peer \"up\" {
+	public key \"$P\"
+	address { 10.64.0.2 fd64::2 }
+	private key file \"$t/key\"
+	endpoint 198.51.100.2
+	dns { 10.64.0.1 }
+}"
+conf <<X
+private key "$K"
+address 10.77.0.1/24
+dns listen upstream { "9.9.9.9#dns.quad9.net", "2620:fe::fe@8853#dns.quad9.net", 192.0.2.53 }
+dns64 yes
+pcp port 20000:20999 max 4
+udp { preserve ports yes }
+egress nat64 find
+egress "wan2" interface "lo"
+egress "wan2" source { 10.0.0.1 ::1 } rotate 6h
+egress "tor" socks5 "127.0.0.1" port 9050 user file "$t/login"
+egress "far" via peer "up"
+egress "all" { "up", "tor", "wan2", host }
+egress "all"
+$UP
+peer "a" {
+	public key "$Q"
+	egress { "tor", none }
+	pcp yes
+}
+pass from peer "a" to any port { 80 443 } egress "all"
+pass from peer "a" proto udp to 192.0.2.0/24 egress host
+X
+good 'ways out'
+$d -nv -f "$t/c" >"$t/v" 2>/dev/null
+cp "$t/v" "$t/c"
+good 'ways out -nv'
+$d -nv -f "$t/c" 2>/dev/null | cmp -s - "$t/v" && ok ||
+    bad 'ways out -nv again' "$($d -nv -f "$t/c" 2>&1 | diff - "$t/v")"
+grep -q 'secret word' "$t/v" && bad 'ways out: the password shows' || ok
+for x in 'egress "all" { "up" "tor" }' 'egress "far" via peer "up"' \
+    'dns64 yes' 'persistent keepalive 25' 'pcp port 20000:20999 max 4' \
+    'allowed ips { 0.0.0.0/0 ::/0 }' '"9.9.9.9@853#dns.quad9.net"' \
+    'port 80 egress "all"' 'private key file'; do
+	case $x in
+	'egress "all"'*) x='egress "all" { "up" "tor" "wan2" "host" }' ;;
+	esac
+	grep -qF -- "$x" "$t/v" && ok || bad "ways out -nv: $x" "$(cat "$t/v")"
+done
+
+# wrong NAME STATEMENT TEXT: beside an uplink
+wrong() {
+	printf 'private key "%s"\naddress 10.77.0.1/24\n%s\n%s\n' "$K" \
+	    "$UP" "$2" >"$t/c"
+	refused "$1" "$3"
+}
+wrong 'unknown way' 'egress "nobody"' 'nothing is called "nobody"'
+wrong 'unknown way in a list' 'egress { host "nobody" }' 'nothing is called'
+wrong 'list of lists' 'egress "x" { host none }
+egress "y" { "x" }' 'a list within a list'
+wrong 'unknown uplink' 'egress via peer "nobody"' 'is called "nobody"'
+wrong 'way of a rule' 'pass to any egress "nobody"' 'unknown egress "nobody"'
+wrong 'way of a block' 'block to any egress host' 'egress is of a pass rule'
+wrong 'way twice' 'egress "x" socks5 127.0.0.1 port 1
+egress "x" via peer "up"' 'is defined twice'
+wrong 'five in order' 'egress { host host host host host }' 'more than 4'
+wrong 'name of the host' 'egress "host" interface "lo"' 'not a name for one'
+wrong 'no interface' 'egress interface "nowhere0"' 'no interface "nowhere0"'
+wrong 'ports below 1024' 'pcp port 80:100' 'from 1024 on'
+wrong 'ports the other way' 'pcp port 3000:2000' 'low:high'
+wrong 'dns64 alone' 'dns listen
+dns64 yes' 'needs "dns listen", and'
+wrong 'name of an upstream' 'dns listen upstream "9.9.9.9#not a name"' '#name'
+wrong 'ca for nobody' "dns ca file \"$t/key\"" 'holds no certificate'
+UP="peer \"up\" {
+	public key \"$P\"
+	address 10.64.0.2
+	endpoint 198.51.100.2
+}"
+wrong 'no resolvers' 'dns listen' 'without "dns"'
+UP="peer \"up\" {
+	public key \"$P\"
+	address { 10.64.0.2 10.64.0.3 }
+	endpoint 198.51.100.2
+}"
+wrong 'two addresses' '' 'one of each family'
+UP="peer \"up\" {
+	public key \"$P\"
+	address 10.64.0.2
+}"
+wrong 'no endpoint' '' 'uplink without an endpoint'
+UP="peer \"up\" {
+	public key \"$P\"
+	private key file \"$t/key\"
+}"
+wrong 'a key for nobody' '' 'but no "address" there'
+UP="peer \"up\" {
+	public key \"$P\"
+	address 10.64.0.2
+	endpoint 198.51.100.2
+	egress host
+}"
+wrong 'an uplink that leaves' '' 'no guest with an egress'
+
+# a provider's file
+printf '[Interface]\nPrivateKey = %s\nAddress = 10.64.1.2/32, fd64::5/128\nDNS = 10.64.0.1, lan\nMTU = 1380\n[Peer]\nPublicKey = %s\nAllowedIPs = 0.0.0.0/0,::0/0\nEndpoint = 192.0.2.66:51820\n' \
+    "$K" "$P" >"$t/wg"
+{ printf 'private key "%s"\nlisten on * port 1\naddress 10.77.0.1/24\ndns listen\negress "prov ider"\n' "$K"
+    $ctl convert -u "$t/wg" 'prov ider'; } >"$t/c" && good 'convert -u' ||
+    bad 'convert -u'
+printf '[Peer]\nPublicKey = %s\nEndpoint = 192.0.2.67:51820\n' "$Q" >>"$t/wg"
+$ctl convert -u "$t/wg" x 2>&1 | grep -q 'a second \[Peer\]' && ok ||
+    bad 'convert -u: two peers'
+
 printf '# a list\n203.0.113.0/24\n 203.0.113.7 # in it\n\n' >"$t/prefixes"
 printf '# users\njoe:secret\nann:with:colon\n' >"$t/users"
 
@@ -326,6 +439,7 @@ for f in "$t"/ex.*; do
 	fi
 	examples=$((examples + 1))
 	sed -e "s|/etc/wgslirpd/private.key|$t/key|" \
+	    -e "s|/etc/wgslirpd/provider.key|$t/key|" \
 	    -e "s|/etc/wgslirpd/laptop.psk|$t/psk|" "$f" >"$t/c"
 	grep -q '^private key' "$t/c" ||
 	    echo "private key \"$K\"" >>"$t/c"

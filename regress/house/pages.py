@@ -77,7 +77,7 @@ def configuration(t, what, text):
     text = re.sub(r'((?:private|preshared) key) "[^/].*?"', lambda m:
                   '%s "%s"' % (m.group(1), key()), text)
     head = ''
-    if 'private key' not in text:
+    if not re.search('^private key', text, re.M):
         head += 'private key "%s"\n' % key()
     if not re.search(r'^address', text, re.M):
         head += 'address { 10.77.0.1/24 fd77::1/64 }\n'

@@ -9,6 +9,7 @@
 #include "world.h"
 
 struct world	 W;
+uint32_t	 w_flows = 1000;
 
 struct fsock *
 fs_of(struct flow *f)
@@ -307,7 +308,7 @@ w_open(void)
 	assert_int_equal(pktq_attach_consumer(&W.out_c, W.fd[1], SLOTS, -1),
 	    0);
 	assert_int_equal(slirp_init(&W.s, &fake_ops, NULL, MONO_SEC(1000),
-	    1000, NULL), 0);
+	    w_flows, NULL), 0);
 	assert_int_equal(protocols_register(&W.s, NULL), 0);
 	W.s.clients = &fake_clients;
 	W.s.in = &W.in_c;

@@ -91,6 +91,7 @@ struct world {
 };
 
 extern struct world	 W;
+extern uint32_t		 w_flows;	/* that the next world has room for */
 
 struct fsock	*fs_of(struct flow *);
 void		 w_addr(struct ipaddr *, const char *);

@@ -412,8 +412,8 @@ dial_asleep(void **state)
 	(void)state;
 	w_open();
 	w_addr(&to, "10.77.0.2");
-	W.peer->path_srtt = MONO_MS(20);
-	W.peer->path_at = W.s.now;
+	W.peer->path.srtt = MONO_MS(20);
+	W.peer->path.at = W.s.now;
 	assert_int_equal(tcp_dial(&W.s, W.peer, &to, 80, VIA_FORWARD, 99), 0);
 	w_run();
 	assert_int_equal(drain(&s), 1);

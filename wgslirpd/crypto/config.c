@@ -115,6 +115,7 @@ commit_peer(const struct conf_peer_msg *m, mono_t now)
 		fatalx("peer \"%s\": its private key is not usable",
 		    m->name);
 	wg_peer_set_reserved(ce.dev, p, m->reserved);
+	memcpy(p->ours, m->own, sizeof(p->ours));
 	p->by_name = m->has_endpoint && m->ep_addr.af == 0;
 	strlcpy(p->name, m->name, sizeof(p->name));
 	if (!p->noise.ss_valid)

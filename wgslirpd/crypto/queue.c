@@ -199,6 +199,16 @@ const struct wg_ops	 queue_ops = {
 	.far = links_far
 };
 
+/* To an uplink goes what is from our address there, and nothing else. */
+static int
+ours(const struct wg_peer *p, const uint8_t *hdr)
+{
+	if (hdr[0] >> 4 == 4)
+		return (p->ours[0].af == 4 &&
+		    memcmp(p->ours[0].a, hdr + 12, 4) == 0);
+	return (p->ours[1].af == 6 && memcmp(p->ours[1].a, hdr + 8, 16) == 0);
+}
+
 /* May slirp say this to the peer?  Of a train the first is looked up. */
 static int
 source_ok(struct wg_peer *p, const uint8_t *hdr)
@@ -256,7 +266,7 @@ queue_take(mono_t now)
 		/* the address may have moved to another peer meanwhile */
 		if (p == NULL || p->id != d->peer)
 			ce.dev->count.wg_drop_nopeer++;
-		else if (!p->uplink && !source_ok(p, hdr))
+		else if (p->uplink ? !ours(p, hdr) : !source_ok(p, hdr))
 			ce.dev->count.wg_drop_forged++;
 		else if (wg_output_shared(ce.dev, p, pkt, d->len, hdr, hlen,
 		    hdr[0] >> 4 == 4 ? hdr[1] & 3 : hdr[1] >> 4 & 3,

@@ -309,6 +309,9 @@ config_check(struct config *c, char *err, size_t errlen)
 		if (p->has_relay && TAILQ_EMPTY(&c->derps))
 			return (peer_error(p, "is at a relay, but there is "
 			    "no \"derp\"", err, errlen));
+		if (p->pcp && c->g.pcp_low == 0)
+			return (peer_error(p, "has pcp, but there is no \"pcp "
+			    "port\"", err, errlen));
 		if (p->psk_from == SECRET_REDACTED && !c->check_only)
 			return (peer_error(p, "has a redacted preshared key",
 			    err, errlen));

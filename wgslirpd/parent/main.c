@@ -240,8 +240,6 @@ parent_dispatch(struct imsgev *iev, struct imsg *imsg)
 		    offsetof(struct child, alive));
 		break;
 	case IMSG_PORT_ASK:
-		if (!env.started)
-			bad_imsg(proc_title(iev->peer), IMSG_PORT_ASK);
 		ports_ask(imsg);
 		break;
 	case IMSG_PORT_GIVE:

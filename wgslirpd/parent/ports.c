@@ -13,9 +13,14 @@
 #include "state.h"
 
 #define MAX_PORTS	1024	/* of all peers */
-#define TRIES		32
+#define ANSWERS_MAX	512	/* that wait for the slirp engine */
+#define TRIES		64	/* one beside the other, from any one on */
 
-/* How many a peer has, by its id. */
+/*
+ * How many a peer has, by its id.  That is what an honest slirp engine is held to;
+ * one that was taken over can say that it has given ports back, and keep them:
+ * what binds that is the range.
+ */
 struct holder {
 	TAILQ_ENTRY(holder)	 entry;
 	uint32_t		 id;
@@ -61,7 +66,8 @@ open_one(struct port_msg *m)
 {
 	const struct conf_global	*g = &env.conf->g;
 	struct ipaddr			 any;
-	int				 fd = -1, i;
+	uint32_t			 at, i, n;
+	int				 fd = -1;
 
 	memset(&any, 0, sizeof(any));
 	any.af = m->af;
@@ -69,9 +75,10 @@ open_one(struct port_msg *m)
 		fd = listen_port_open(m->proto, &any, m->port);
 	if (fd != -1 || m->exact)
 		return (fd);
-	for (i = 0; i < TRIES && fd == -1; i++) {
-		m->port = (uint16_t)(g->pcp_low +
-		    arc4random_uniform(g->pcp_high - g->pcp_low + 1U));
+	n = g->pcp_high - g->pcp_low + 1U;
+	at = arc4random_uniform(n);
+	for (i = 0; i < TRIES && i < n && fd == -1; i++) {
+		m->port = (uint16_t)(g->pcp_low + (at + i) % n);
 		fd = listen_port_open(m->proto, &any, m->port);
 	}
 	return (fd);
@@ -85,11 +92,14 @@ ports_ask(struct imsg *imsg)
 	struct imsgev			*slirp = &env.child[PROC_SLIRP].iev;
 	struct holder			*h;
 	struct port_msg			 m;
+	static struct log_limit		 limit;
 	int				 fd;
 
 	imsg_is(imsg, &m, sizeof(m));
+	/* an honest one has few questions open, and takes the answers */
 	if ((m.proto != IPPROTO_TCP && m.proto != IPPROTO_UDP) ||
-	    (m.af != 4 && m.af != 6))
+	    (m.af != 4 && m.af != 6) ||
+	    imsgbuf_queuelen(&slirp->ibuf) > ANSWERS_MAX)
 		bad_imsg("slirp", IMSG_PORT_ASK);
 	m.quota = 0;
 	p = peer_by_id(m.peer);
@@ -117,8 +127,9 @@ ports_ask(struct imsg *imsg)
 	}
 	h->n++;
 	nports++;
-	log_info("peer \"%s\" has the %s port %u of this host", p->name,
-	    m.proto == IPPROTO_TCP ? "tcp" : "udp", m.port);
+	if (log_allow(&limit, mono_now()))
+		log_info("peer \"%s\" has the %s port %u of this host",
+		    p->name, m.proto == IPPROTO_TCP ? "tcp" : "udp", m.port);
 	imsgev_must(slirp, IMSG_PORT, 0, fd, &m, sizeof(m));
 }
 

@@ -213,6 +213,8 @@ send_peer(const struct conf_peer *p, struct imsgev *crypto,
 		}
 	}
 	m.uplink = config_is_uplink(p) != 0;
+	TAILQ_FOREACH(x, &p->addresses, entry)
+		m.own[x->prefix.addr.af == 6] = x->prefix.addr;
 	m.has_key = p->own_from != SECRET_NONE;
 	memcpy(m.private_key, p->own_key, KEY_LEN);
 	m.at_relay = p->has_relay;

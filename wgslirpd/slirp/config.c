@@ -88,6 +88,7 @@ set_limits(struct slirp_peer *p, const struct conf_peer_msg *m)
 	    !good_own(&m->own[0], 4) || !good_own(&m->own[1], 6))
 		fatalx("peer out of range");
 	if (memcmp(p->own, m->own, sizeof(p->own)) != 0) {
+		portmap_forget(p->id);
 		/* what it had there is nobody's */
 		uplink_drop(&se.s, p);
 		if (is_uplink(p) != ((m->own[0].af | m->own[1].af) != 0))
@@ -123,6 +124,7 @@ slirp_config_commit(void)
 	s->now = mono_now();
 	free(s->conf.addrs);
 	policy_conf_free(&s->conf);
+	egress_conf_free(&s->conf);
 	policy_tables_sort(&conf);
 	s->conf = conf;
 	judge_next(s);
@@ -144,7 +146,8 @@ slirp_config_commit(void)
 	s->conf.filtering = (enum udp_filtering)global.filtering;
 	s->conf.max_flows = global.max_flows;
 	s->conf.max_new = global.max_new;
-	hostsock_keep_ports(global.keep_ports);
+	hostsock_keep_ports(global.keep_ports, global.pcp_low,
+	    global.pcp_high);
 	table_limit(s);
 	for (i = 0; i < s->npeers; i++)
 		if (s->peers[i] != NULL)

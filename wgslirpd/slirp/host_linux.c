@@ -37,6 +37,7 @@ static int		 flows_ep = -1;
 static int		 offload = 1;	/* it is wanted */
 static int		 no_gso;	/* no trains of datagrams */
 static int		 keep_ports;	/* mappings have guests' own */
+static uint16_t		 not_low, not_high;	/* but not these */
 
 /*
  * The flows' sockets are in a set of their own, which libevent watches as
@@ -163,6 +164,14 @@ hostsock_options(const struct conf_tcp *c)
 	opts = *c;
 }
 
+/* Can this port of a guest be one of the host? */
+static int
+may_keep(uint16_t port)
+{
+	return (keep_ports && port >= PORT_KEPT &&
+	    (port < not_low || port > not_high));
+}
+
 /*
  * Have the socket leave this host by the flow's way.  -1 with errno if it
  * cannot: then nothing leaves.
@@ -186,7 +195,8 @@ set_egress(int fd, const struct flow *f, uint8_t af)
 	ifindex = e->ifindex;
 	if (ifindex != 0 && setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX,
 	    &ifindex, sizeof(ifindex)) == -1) {
-		egress_failed(engine, &engine->conf.ways[f->way]);
+		if (errno == ENODEV)
+			egress_failed(engine, &engine->conf.ways[f->way]);
 		errno = ENETUNREACH;
 		return (-1);
 	}
@@ -205,14 +215,15 @@ set_egress(int fd, const struct flow *f, uint8_t af)
 	/* each peer has another one, and may change it from time to time */
 	turn = e->rotate == 0 ? 0 :
 	    MONO_TO_SEC(engine->now) / e->rotate;
-	port = keep_ports && f->type == FLOW_UDP && f->sport >= PORT_KEPT ?
-	    f->sport : 0;
+	port = f->type == FLOW_UDP && may_keep(f->sport) ? f->sport : 0;
 	len = sa_make(&ss, mine[(f->peer->id + turn) % n], port);
 	if (port != 0 && bind(fd, (struct sockaddr *)&ss, len) == 0)
 		return (0);
 	len = sa_make(&ss, mine[(f->peer->id + turn) % n], 0);
 	if (bind(fd, (struct sockaddr *)&ss, len) == -1) {
-		egress_failed(engine, &engine->conf.ways[f->way]);
+		/* that a guest has taken all ports is not the way's fault */
+		if (errno == EADDRNOTAVAIL)
+			egress_failed(engine, &engine->conf.ways[f->way]);
 		errno = ENETUNREACH;
 		return (-1);
 	}
@@ -263,9 +274,11 @@ hostsock_offload(int on)
 
 /* Do mappings have the ports that guests send from? */
 void
-hostsock_keep_ports(int on)
+hostsock_keep_ports(int on, uint16_t low, uint16_t high)
 {
 	keep_ports = on;
+	not_low = low;
+	not_high = high;
 }
 
 /* Connect the flow to the forwarder of names in this process. */
@@ -420,8 +433,6 @@ proxy_connected(struct flow *f)
 		return (1);
 	case -1:
 		f->dial_error = errno;
-		if (!socksdial_heard(f->dial))
-			proxy_failed(f->way_id);
 		break;
 	}
 	return (0);
@@ -502,7 +513,7 @@ keep_port(int fd, uint8_t af, uint16_t port)
 	struct sockaddr_storage	 ss;
 	socklen_t		 len = sizeof(ss);
 
-	if (port < PORT_KEPT || getsockname(fd, (struct sockaddr *)&ss,
+	if (getsockname(fd, (struct sockaddr *)&ss,
 	    &len) == -1 || sa_port((struct sockaddr *)&ss) != 0)
 		return;
 	if (af == 4)
@@ -526,7 +537,10 @@ host_udp_open(void *arg, struct flow *f)
 	if ((fd = host_socket(af, SOCK_DGRAM, IPPROTO_UDP)) == -1 ||
 	    (f->target == TARGET_HOST && leave_by(fd, f, af) == -1))
 		return (-1);
-	if (keep_ports)
+	/* before it is bound, or both families would come there */
+	if (af == 6)
+		set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+	if (f->target == TARGET_HOST && may_keep(f->sport))
 		keep_port(fd, af, f->sport);
 	if (watch_udp(f, fd, af) == 0)
 		return (0);
@@ -641,6 +655,8 @@ host_error(void *arg, struct flow *f)
 	if (getsockopt(f->fd, SOL_SOCKET, SO_ERROR, &e, &len) == -1)
 		e = errno;
 	if (f->dial == NULL || e == 0)
+		return (e);
+	if (socksdial_heard(f->dial))
 		return (e);
 	/* the proxy is not there: that is not the destination's */
 	proxy_failed(f->way_id);

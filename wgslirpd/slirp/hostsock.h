@@ -24,8 +24,11 @@ void	 hostsock_options(const struct conf_tcp *);
 /* May the kernel cut trains of datagrams, and join those that come? */
 void	 hostsock_offload(int);
 
-/* Do mappings have the ports that guests send from, if these are free? */
-void	 hostsock_keep_ports(int);
+/*
+ * Do mappings have the ports that guests send from, if these are free?  Not those
+ * from low to high, which are given out.
+ */
+void	 hostsock_keep_ports(int, uint16_t, uint16_t);
 
 /* Can ping sockets of this family (4 or 6) be had? */
 int	 hostsock_probe_icmp(int);

@@ -18,6 +18,7 @@
 #include "fds.h"
 #include "health.h"
 #include "hostsock.h"
+#include "judge.h"
 #include "log.h"
 #include "lookup.h"
 #include "nap.h"
@@ -351,6 +352,8 @@ crypto_msg(struct imsgev *iev, struct imsg *imsg)
 		if ((p = peer_get(&se.s, up.id)) != NULL &&
 		    p->down != (up.up == 0)) {
 			p->down = up.up == 0;
+			/* mappings may leave by another way by now */
+			judge_next(&se.s);
 			log_info("peer \"%s\": %s", p->name, up.up ?
 			    "guests can come out there" : "it does not "
 			    "answer, and guests do not come out there");
@@ -359,8 +362,10 @@ crypto_msg(struct imsgev *iev, struct imsg *imsg)
 		break;
 	case IMSG_CUT:
 		imsg_is(imsg, &id, sizeof(id));
-		if ((p = peer_get(&se.s, id)) != NULL)
+		if ((p = peer_get(&se.s, id)) != NULL) {
+			portmap_forget(id);
 			slirp_peer_clear(&se.s, p);
+		}
 		break;
 	default:
 		bad_imsg("crypto", imsg_get_type(imsg));

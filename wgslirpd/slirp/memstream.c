@@ -68,7 +68,8 @@ memstream_open(struct slirp *s, hostsock_event_fn *tell, struct flow *f,
 	for (i = 0; i < MAX_STREAMS && streams[i].bev != NULL; i++)
 		continue;
 	/* a peer gets no more than is left for the others */
-	if (i == MAX_STREAMS || f->peer->nstreams >= PEER_STREAMS ||
+	if (i == MAX_STREAMS || (f->peer->nstreams >= PEER_STREAMS &&
+	    f->via != VIA_ASK) ||
 	    f->peer->nstreams >= (uint32_t)(MAX_STREAMS - nstreams)) {
 		errno = ECONNREFUSED;	/* too many of them */
 		return (-1);

@@ -118,11 +118,13 @@ resolve(struct slirp_peer *p, struct dns_question *q, const char *name,
     int udp, upstream_fn *fn, void *arg)
 {
 	const struct dns_cached	*c;
-	const struct way	*w;
+	struct way		*w;
 	enum upstream_set	 set = upstream_set(name);
 
 	w = egress_way(engine, set != UPSTREAM_GUESTS ? &here :
 	    egress_of(engine, p, NULL));
+	if (w != NULL && w->c.kind == WAY_NONE)
+		w = NULL;
 	q->where = w == NULL || (w->c.kind != WAY_SOCKS &&
 	    way_uplink(engine, w) == NULL) ? 0 : (uint32_t)(w -
 	    engine->conf.ways);

@@ -40,10 +40,12 @@ static int
 parse_natpmp(const uint8_t *m, size_t len, const struct ipaddr *src,
     struct pcp_request *r)
 {
-	r->natpmp = 1;
 	r->opcode = m[1];
-	if (src->af != 4 || m[1] >= PMP_REPLY)
+	if (m[1] >= PMP_REPLY)
 		return (-1);
+	if (src->af != 4)
+		return (PCP_UNSUPP_VERSION);
+	r->natpmp = 1;
 	if (m[1] == PMP_ADDRESS) {
 		r->kind = PCP_ADDRESS;
 		return (0);
@@ -106,13 +108,18 @@ pcp_parse(const uint8_t *m, size_t len, const struct ipaddr *src,
 	memset(r, 0, sizeof(*r));
 	if (len < 2)
 		return (-1);
+	/* which is said again if it is refused (RFC 6887 8.3) */
+	r->rawlen = len < sizeof(r->raw) ? (uint16_t)len : sizeof(r->raw);
+	memcpy(r->raw, m, r->rawlen);
 	if (m[0] == PMP_VERSION)
 		return (parse_natpmp(m, len, src, r));
 	r->opcode = m[1];
-	if (len < PCP_HDR || m[1] & PCP_REPLY)
+	if (m[1] & PCP_REPLY)
 		return (-1);
 	if (m[0] != PCP_VERSION)
 		return (PCP_UNSUPP_VERSION);
+	if (len < PCP_HDR)
+		return (PCP_MALFORMED_REQUEST);
 	r->lifetime = be32(m + 4);
 	if (len > PCP_MAX || len % 4 != 0)
 		return (PCP_MALFORMED_REQUEST);
@@ -153,7 +160,6 @@ pmp_result(enum pcp_result e)
 	case PCP_UNSUPP_VERSION:
 		return (PMP_UNSUPP_VERSION);
 	case PCP_NOT_AUTHORIZED:
-	case PCP_USER_EX_QUOTA:
 		return (PMP_NOT_AUTHORIZED);
 	case PCP_NETWORK_FAILURE:
 		return (PMP_NETWORK_FAILURE);
@@ -198,22 +204,28 @@ pcp_answer(const struct pcp_request *r, enum pcp_result e, uint32_t epoch,
 
 	if (r->natpmp)
 		return (natpmp_answer(r, e, epoch, lifetime, port, addr, m));
-	memset(m, 0, PCP_HDR + PCP_MAP_LEN + 4);
+	memset(m, 0, PCP_ANSWER_MAX);
+	if (e != PCP_SUCCESS) {
+		memcpy(m, r->raw, r->rawlen);
+		memset(m + 2, 0, PCP_HDR - 2);
+	}
 	m[0] = PCP_VERSION;
 	m[1] = r->opcode | PCP_REPLY;
 	m[3] = (uint8_t)e;
 	put32(m + 4, lifetime);
 	put32(m + 8, epoch);
-	if (r->kind != PCP_MAP || e == PCP_UNSUPP_VERSION ||
-	    e == PCP_UNSUPP_OPCODE)
+	if (e != PCP_SUCCESS)
+		return (r->rawlen < PCP_HDR ? PCP_HDR :
+		    (r->rawlen + 3U) & ~3U);
+	if (r->kind != PCP_MAP)
 		return (PCP_HDR);
 	memcpy(p, r->nonce, PCP_NONCE_LEN);
 	p[12] = r->proto;
 	put16(p + 16, r->port);
-	put16(p + 18, e == PCP_SUCCESS ? port : r->suggested);
-	if (e == PCP_SUCCESS && addr->af == 6)
+	put16(p + 18, port);
+	if (addr->af == 6)
 		memcpy(p + 20, addr->a, 16);
-	else if (e == PCP_SUCCESS) {
+	else {
 		p[30] = p[31] = 0xff;
 		memcpy(p + 32, addr->a, 4);
 	}

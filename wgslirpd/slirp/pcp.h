@@ -49,6 +49,8 @@ struct pcp_request {
 	uint16_t	 port;		/* of the guest; 0: all */
 	uint16_t	 suggested;
 	uint32_t	 lifetime;	/* seconds, 0: delete */
+	uint16_t	 rawlen;	/* as it came */
+	uint8_t		 raw[PCP_ANSWER_MAX];
 };
 
 /*

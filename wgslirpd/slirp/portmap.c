@@ -26,8 +26,8 @@
 
 #include "fds.h"
 #include "log.h"
+#include "nat64.h"
 #include "net/egress.h"
-#include "net/policy.h"
 #include "net/table.h"
 #include "net/udp.h"
 #include "net/udpout.h"
@@ -38,6 +38,9 @@
 #include "tell.h"
 
 #define MAX_ASKED	64		/* the parent, at once */
+#define MAX_PEER_ASKED	8
+#define REQUESTS	5		/* a second and peer */
+#define BURST		30
 #define LIFE_LEAST	120		/* seconds (RFC 6887 15) */
 #define LIFE_MOST	86400
 #define LIFE_ERROR	30
@@ -51,6 +54,7 @@ struct mapping {
 	struct ipaddr		 gate;		/* where it has asked, */
 	uint16_t		 from;		/* and from which port */
 	uint32_t		 cookie;	/* while the parent is asked */
+	int			 gone;		/* it was deleted meanwhile */
 	uint16_t		 port;		/* of the host */
 	mono_t			 until;
 	uint64_t		 flow;		/* of UDP */
@@ -116,34 +120,34 @@ expired(evutil_socket_t fd, short what, void *arg)
 	map_free(arg);
 }
 
-/* The way by which the guest leaves, if a port of the host is of use to it. */
+/*
+ * The way by which the guest leaves, if a port of the host leads back to it: that
+ * is at every address, so its way has to be the host's own, and no address of it,
+ * no interface, and no other way that the first of several is.
+ */
 static const struct way *
-way_of(const struct slirp_peer *p)
+way_of(const struct slirp_peer *p, uint8_t af)
 {
-	const struct way	*w = egress_way(engine,
-				    egress_of(engine, p, NULL));
+	const struct conf_egress	*e = egress_of(engine, p, NULL);
+	const struct way		*w;
 
-	return (w != NULL && w->c.kind == WAY_HOST ? w : NULL);
+	w = &engine->conf.ways[e->n > 0 ? e->way[0] : WAY_INDEX_HOST];
+	return (w->c.kind == WAY_HOST && w->c.nsources == 0 &&
+	    w->c.ifindex == 0 && (af == 6 || !nat64_on()) ? w : NULL);
 }
 
 /* The host's address as others see it, or what the system would take. */
 static int
-external(const struct slirp_peer *p, uint8_t af, struct ipaddr *a)
+external(uint8_t af, struct ipaddr *a)
 {
 	static const struct ipaddr	 far[2] = {
 		{ .af = 4, .a = { 192, 0, 2, 1 } },
 		{ .af = 6, .a = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 } }
 	};
-	const struct way	*w = way_of(p);
 	struct sockaddr_storage	 ss;
 	socklen_t		 len;
-	int			 fd, i, r;
+	int			 fd, r;
 
-	for (i = 0; w != NULL && i < w->c.nsources; i++)
-		if (w->c.source[i].af == af) {
-			*a = w->c.source[i];
-			return (0);
-		}
 	if (public[af == 6].af != 0) {
 		*a = public[af == 6];
 		return (0);
@@ -175,7 +179,7 @@ answer(const struct mapping *m, enum pcp_result e, uint32_t lifetime)
 	memset(&addr, 0, sizeof(addr));
 	addr.af = m->guest.af;
 	if (e == PCP_SUCCESS && m->r.kind != PCP_ANNOUNCE &&
-	    external(p, m->guest.af, &addr) == -1)
+	    external(m->guest.af, &addr) == -1 && m->r.kind == PCP_ADDRESS)
 		e = PCP_NETWORK_FAILURE;
 	if (e != PCP_SUCCESS)
 		lifetime = e == PCP_NO_RESOURCES || e == PCP_NETWORK_FAILURE ||
@@ -226,6 +230,15 @@ extend(struct mapping *m, uint32_t lifetime)
 	return (lifetime);
 }
 
+/* Is it one of those that are to be deleted? */
+static int
+is_meant(const struct mapping *m, const struct mapping *q)
+{
+	return (m->peer == q->peer && ipaddr_cmp(&m->guest, &q->guest) == 0 &&
+	    (q->r.proto == 0 || m->r.proto == q->r.proto) &&
+	    (q->r.port == 0 || m->r.port == q->r.port));
+}
+
 /* A port, or with 0 all, of a protocol, or of both, of a guest go. */
 static void
 delete(const struct mapping *q)
@@ -234,15 +247,17 @@ delete(const struct mapping *q)
 	enum pcp_result		 e = PCP_SUCCESS;
 
 	TAILQ_FOREACH_SAFE(m, &maps, entry, next) {
-		if (m->peer != q->peer || ipaddr_cmp(&m->guest, &q->guest) !=
-		    0 || (q->r.proto != 0 && m->r.proto != q->r.proto) ||
-		    (q->r.port != 0 && m->r.port != q->r.port))
+		if (!is_meant(m, q))
 			continue;
 		if (is_owner(m, q))
 			map_free(m);
 		else if (q->r.port != 0)
 			e = PCP_NOT_AUTHORIZED;
 	}
+	/* what is on its way comes too late */
+	TAILQ_FOREACH(m, &asked, entry)
+		if (is_meant(m, q) && is_owner(m, q))
+			m->gone = 1;
 	answer(q, e, 0);
 }
 
@@ -251,12 +266,20 @@ static void
 ask(const struct mapping *q)
 {
 	struct port_msg	 msg;
+	struct ipaddr	 addr;
 	struct mapping	*m;
+	int		 n = 0;
 
-	TAILQ_FOREACH(m, &asked, entry)
-		if (same(m, q))
+	TAILQ_FOREACH(m, &asked, entry) {
+		if (same(m, q) && !m->gone)
 			return;		/* it is answered soon */
-	if (nasked == MAX_ASKED || (m = malloc(sizeof(*m))) == NULL) {
+		n += m->peer == q->peer;
+	}
+	if (external(q->guest.af, &addr) == -1) {
+		answer(q, PCP_NETWORK_FAILURE, 0);
+		return;
+	}
+	if (n >= MAX_PEER_ASKED || nasked == MAX_ASKED || (m = malloc(sizeof(*m))) == NULL) {
 		answer(q, PCP_NO_RESOURCES, 0);
 		return;
 	}
@@ -279,7 +302,7 @@ static void
 request(struct slirp *s, struct slirp_peer *p, const struct ipaddr *src,
     uint16_t sport, const struct ipaddr *dst, const uint8_t *data, size_t len)
 {
-	struct mapping	 q, *m;
+	struct mapping	 q, *m, *next;
 	int		 r;
 
 	memset(&q, 0, sizeof(q));
@@ -288,29 +311,32 @@ request(struct slirp *s, struct slirp_peer *p, const struct ipaddr *src,
 	q.gate = *dst;
 	q.from = sport;
 	q.fd = -1;
-	if ((r = pcp_parse(data, len, src, &q.r)) == -1)
+	/* who asks too often asks again */
+	if ((r = pcp_parse(data, len, src, &q.r)) == -1 ||
+	    !bucket_take(&p->ports_asked, s->now, REQUESTS, BURST))
 		return;
 	s->count.pcp_requests++;
 	if (r != 0)
 		answer(&q, (enum pcp_result)r, 0);
-	else if (!p->pcp || way_of(p) == NULL)
+	else if (q.r.kind == PCP_MAP && q.r.lifetime == 0)
+		delete(&q);
+	else if (!p->pcp || way_of(p, src->af) == NULL)
 		answer(&q, PCP_NOT_AUTHORIZED, 0);
 	else if (q.r.kind != PCP_MAP)
 		answer(&q, PCP_SUCCESS, 0);
-	else if (q.r.lifetime == 0)
-		delete(&q);
 	else {
+		TAILQ_FOREACH_SAFE(m, &maps, entry, next)
+			if (m->peer == p->id && !is_alive(m))
+				map_free(m);
 		TAILQ_FOREACH(m, &maps, entry)
 			if (same(m, &q))
 				break;
-		if (m != NULL && !is_alive(m)) {
-			map_free(m);
-			m = NULL;
-		}
 		if (m == NULL)
 			ask(&q);
 		else if (!is_owner(m, &q))
 			answer(&q, PCP_NOT_AUTHORIZED, 0);
+		else if (q.r.exact && q.r.suggested != m->port)
+			answer(&q, PCP_CANNOT_PROVIDE_EXTERNAL, 0);
 		else {
 			q.port = m->port;
 			answer(&q, PCP_SUCCESS, extend(m, q.r.lifetime));
@@ -323,14 +349,15 @@ static void
 connected(struct mapping *m, int fd)
 {
 	struct slirp_peer	*p = peer_get(engine, m->peer);
+	const struct way	*w = p != NULL ? way_of(p, m->guest.af) : NULL;
 	struct sockaddr_storage	 ss;
 	struct ipaddr		 who;
 	socklen_t		 len = sizeof(ss);
 
-	if (p == NULL || getpeername(fd, (struct sockaddr *)&ss, &len) == -1 ||
+	if (w == NULL || getpeername(fd, (struct sockaddr *)&ss, &len) == -1 ||
 	    ipaddr_from_sa(&who, (struct sockaddr *)&ss) == -1 ||
-	    !policy_would_pass(engine, p, &m->guest, &who, IPPROTO_TCP,
-	    sa_port((struct sockaddr *)&ss), 0) ||
+	    !egress_leaves_by(engine, p, &m->guest, &who, IPPROTO_TCP,
+	    sa_port((struct sockaddr *)&ss), w->id) ||
 	    tcp_dial_from(engine, p, &m->guest, m->r.port, &who,
 	    sa_port((struct sockaddr *)&ss), fd) == -1) {
 		engine->count.forward_refused++;
@@ -364,7 +391,7 @@ accept_again(evutil_socket_t fd, short what, void *arg)
 static int
 begin(struct mapping *m, struct slirp_peer *p, int fd)
 {
-	const struct way	*w = way_of(p);
+	const struct way	*w = way_of(p, m->guest.af);
 	struct flow		*f;
 
 	if ((m->timer = evtimer_new(evbase, expired, m)) == NULL)
@@ -410,8 +437,9 @@ portmap_opened(const struct port_msg *msg, int fd)
 	}
 	m->port = msg->port;
 	p = peer_get(engine, m->peer);
-	if (p == NULL || !p->pcp || begin(m, p, fd) == -1) {
-		answer(m, PCP_NO_RESOURCES, 0);
+	if (m->gone || p == NULL || !p->pcp || begin(m, p, fd) == -1) {
+		if (!m->gone)
+			answer(m, PCP_NO_RESOURCES, 0);
 		free_event(&m->ev);
 		free_event(&m->pause);
 		free_event(&m->timer);
@@ -427,6 +455,21 @@ portmap_opened(const struct port_msg *msg, int fd)
 	answer(m, PCP_SUCCESS, extend(m, m->r.lifetime));
 }
 
+/* The guest may not have it any more: who has called there is gone as well. */
+static void
+take_back(struct mapping *m)
+{
+	struct flow	*f;
+	uint64_t	 at = 0;
+
+	while ((f = table_next(engine, &at)) != NULL)
+		if (f->via == VIA_PORT && f->peer->id == m->peer &&
+		    f->sport == m->r.port && ipaddr_cmp(&f->src, &m->guest) ==
+		    0)
+			flow_kill(engine, f);
+	map_free(m);
+}
+
 void
 portmap_forget(uint32_t peer)
 {
@@ -434,7 +477,7 @@ portmap_forget(uint32_t peer)
 
 	TAILQ_FOREACH_SAFE(m, &maps, entry, next)
 		if (m->peer == peer)
-			map_free(m);
+			take_back(m);
 }
 
 /* Who may have no port any more has none, and none outside of the range. */
@@ -450,8 +493,8 @@ portmap_commit(const struct conf_global *g)
 		p = peer_get(engine, m->peer);
 		if (g->pcp_low == 0 || p == NULL || !p->pcp ||
 		    m->port < g->pcp_low || m->port > g->pcp_high ||
-		    way_of(p) == NULL)
-			map_free(m);
+		    way_of(p, m->guest.af) == NULL)
+			take_back(m);
 	}
 }
 

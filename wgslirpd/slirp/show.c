@@ -86,7 +86,7 @@ show_peerflows(struct imsgev *iev, uint32_t id,
 
 	for (i = req->cursor; i < se.s.npeers; i++) {
 		if (se.s.peers[i] == NULL || (se.s.peers[i]->nflows == 0 &&
-		    se.s.peers[i]->path_srtt == 0 &&
+		    se.s.peers[i]->path.srtt == 0 &&
 		    se.s.peers[i]->dns_asked == 0))
 			continue;
 		if (left-- == 0) {
@@ -97,7 +97,7 @@ show_peerflows(struct imsgev *iev, uint32_t id,
 		}
 		m.id = (uint32_t)i;
 		m.flows = se.s.peers[i]->nflows;
-		rtt = se.s.peers[i]->path_srtt / MONO_US(1);
+		rtt = se.s.peers[i]->path.srtt / MONO_US(1);
 		m.pad = 0;
 		m.dns_asked = se.s.peers[i]->dns_asked;
 		m.dns_blocked = se.s.peers[i]->dns_blocked;

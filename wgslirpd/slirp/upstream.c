@@ -52,7 +52,7 @@ struct query {
 	uint32_t		 uplink;
 	uint16_t		 port;		/* of ours there, or 0 */
 	uint8_t			 af;		/* of that */
-	const struct way	*proxy;		/* through which it is asked */
+	struct way		*proxy;		/* through which it is asked */
 	struct socks_dial	*dial;		/* until that is connected */
 	uint32_t		 cookie;	/* of the engine with TLS; or 0 */
 	int			 fd;
@@ -183,12 +183,22 @@ query_next(struct query *x)
 	query_send(x);
 }
 
+/* The proxy has not said a word: others are to know. */
+static void
+proxy_gone(struct query *x)
+{
+	if (x->proxy != NULL && (x->dial == NULL || !socksdial_heard(x->dial)) &&
+	    x->bev == NULL)
+		egress_failed(engine, x->proxy);
+}
+
 static void
 query_timeout(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
 	engine->now = mono_now();
+	proxy_gone(arg);
 	query_next(arg);
 }
 
@@ -361,6 +371,7 @@ proxy_heard(evutil_socket_t fd, short what, void *arg)
 	if (r == 0)
 		return;
 	if (r == -1) {
+		proxy_gone(x);
 		query_next(x);
 		return;
 	}
@@ -540,7 +551,7 @@ query_send(struct query *x)
 }
 
 static struct query *
-query_new(enum upstream_set which, const struct way *way,
+query_new(enum upstream_set which, struct way *way,
     const struct dns_question *q)
 {
 	const struct slirp_peer	*up = way_uplink(engine, way);
@@ -629,7 +640,7 @@ upstream_set(const char *name)
  * not called.
  */
 int
-upstream_ask(enum upstream_set set, const struct way *way,
+upstream_ask(enum upstream_set set, struct way *way,
     const struct dns_question *q, int udp, upstream_fn *fn, void *arg)
 {
 	struct query	*x;

@@ -34,7 +34,7 @@ void		 upstream_init(struct slirp *, const struct upstream *, int);
 void		 upstream_by_tls(int (*)(const struct dot_ask *));
 void		 upstream_part(const struct dot_part *);
 int		 upstream_stage(const struct upstream *);
-int		 upstream_ask(enum upstream_set, const struct way *,
+int		 upstream_ask(enum upstream_set, struct way *,
 		    const struct dns_question *, int, upstream_fn *, void *);
 int		 upstream_room(void);
 /* A domain whose upstreams, told by its number from 1, follow. */

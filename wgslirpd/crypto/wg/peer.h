@@ -100,6 +100,7 @@ struct wg_peer {
 	struct wg_endpoint	 relayed;	/* at a relay, if it is */
 	struct aip_list		 aips;
 	struct aip_trie		 routes;	/* of an uplink, instead of all */
+	struct ipaddr		 ours[2];	/* there: IPv4, IPv6; or af 0 */
 	struct wg_staged_queue	 staged;
 	unsigned int		 nstaged;
 	mono_t			 last_initiation;	/* consumed */

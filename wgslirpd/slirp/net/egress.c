@@ -12,6 +12,7 @@
 
 #include "egress.h"
 #include "log.h"
+#include "policy.h"
 #include "table.h"
 
 int
@@ -147,14 +148,14 @@ egress_way(const struct slirp *s, const struct conf_egress *e)
 	return (NULL);
 }
 
-/* Has the policy of today let the guest send there, through this mapping? */
+/* Has the policy of today had the guest send there, through this mapping? */
 static int
-passed(const struct slirp *s, struct remotes *v, const struct ippkt *p,
+leaves(const struct slirp *s, struct remotes *v, const struct ippkt *p,
     uint16_t port)
 {
 	const struct remote	*r = remotes_find(v, &p->dst, port);
 
-	return (r != NULL && r->passed == s->policy);
+	return (r != NULL && r->leaves == s->policy);
 }
 
 struct flow *
@@ -168,14 +169,14 @@ egress_mapping(struct slirp *s, const struct ippkt *p, uint16_t port,
 
 	*w = egress_way(s, egress_of(s, p->peer, NULL));
 	k->way = *w != NULL ? (*w)->id : 0;
-	if ((f = flow_find(s, k)) != NULL && passed(s, of(f), p, port))
+	if ((f = flow_find(s, k)) != NULL && leaves(s, of(f), p, port))
 		return (f);
 	for (i = 0; i < s->conf.nnamed; i++) {
 		if ((v = egress_way(s, &s->conf.named[i])) == NULL)
 			continue;
 		named.way = v->id;
 		if ((f = flow_find(s, &named)) == NULL ||
-		    !passed(s, of(f), p, port))
+		    !leaves(s, of(f), p, port))
 			continue;
 		*w = v;
 		*k = named;
@@ -205,6 +206,18 @@ egress_take(const struct slirp *s, struct flow *f, const struct way *w)
 	}
 	f->inside = 1;
 	return (0);
+}
+
+int
+egress_leaves_by(const struct slirp *s, const struct slirp_peer *p,
+    const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto,
+    uint16_t port, uint64_t id)
+{
+	const struct rule	*by;
+	const struct way	*w;
+
+	return (policy_would_pass_by(s, p, src, dst, proto, port, &by) &&
+	    (w = egress_way(s, egress_of(s, p, by))) != NULL && w->id == id);
 }
 
 struct slirp_peer *

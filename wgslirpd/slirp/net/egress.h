@@ -55,6 +55,14 @@ struct flow	*egress_mapping(struct slirp *, const struct ippkt *, uint16_t,
 /* A flow that is about to be opened leaves by it, or not: -1 with errno. */
 int	 egress_take(const struct slirp *, struct flow *, const struct way *);
 
+/*
+ * Does the policy let the guest talk to somebody, by this way and no other?  For
+ * who calls at a port of the host.
+ */
+int	 egress_leaves_by(const struct slirp *, const struct slirp_peer *,
+	    const struct ipaddr *, const struct ipaddr *, uint8_t, uint16_t,
+	    uint64_t);
+
 /* The uplink whose resolvers are asked by this way, or NULL. */
 struct slirp_peer	*way_uplink(const struct slirp *, const struct way *);
 

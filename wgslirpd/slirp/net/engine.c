@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "egress.h"
 #include "engine.h"
 #include "frag.h"
 #include "ip.h"
@@ -96,8 +97,11 @@ slirp_free(struct slirp *s)
 	while (s->ip != NULL && (ops = ip_next(s, &proto)) != NULL)
 		if (ops->free != NULL)
 			ops->free(s);
-	for (i = 0; i < s->npeers; i++)
+	for (i = 0; i < s->npeers; i++) {
+		if (s->peers[i] != NULL)
+			uplink_free(s->peers[i]);
 		free(s->peers[i]);
+	}
 	ip_free(s);
 	turns_free(s);
 	out_free(s);
@@ -105,6 +109,7 @@ slirp_free(struct slirp *s)
 	free(s->dgram);
 	free(s->conf.addrs);
 	policy_conf_free(&s->conf);
+	egress_conf_free(&s->conf);
 	policy_set_free(s->hostaddrs);
 }
 
@@ -135,7 +140,7 @@ slirp_peer_back(struct slirp *s, struct slirp_peer *p)
 		return;
 	p->back_at = s->now;
 	/* what was known of its path may be of another one */
-	p->path_min = p->path_probed = p->path_srtt = 0;
+	p->path.min = p->path.probed = p->path.srtt = 0;
 	while ((ops = ip_next(s, &proto)) != NULL)
 		if (ops->peer_back != NULL)
 			ops->peer_back(s, p);

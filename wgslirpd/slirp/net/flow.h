@@ -44,6 +44,7 @@ enum flow_via {
 	VIA_FORWARD,		/* a client of the host */
 	VIA_SOCKS,
 	VIA_HTTP,
+	VIA_PORT,		/* who calls at a port that a guest has */
 	VIA_ASK,		/* this process, of somebody behind an uplink */
 	VIA_INSIDE		/* the uplink's half of a guest's connection */
 };
@@ -97,6 +98,7 @@ struct flow {
 	uint8_t			 dscp;		/* for packets to the guest */
 	uint8_t			 target;	/* enum flow_target */
 	uint8_t			 via;		/* enum flow_via */
+	uint8_t			 opening;	/* nobody may end it now */
 	uint8_t			 kept;		/* its port was asked for */
 	uint8_t			 inside;	/* its other side is here, too */
 	uint32_t		 way;		/* when it is opened */
@@ -147,6 +149,9 @@ struct flow_ops {
 	const char	*(*state)(const struct flow *);
 	void		 (*told)(struct slirp *, struct flow *,
 			    const struct guest_error *);
+	/* of a mapping: has the guest sent to this address and port? */
+	int		 (*knows)(struct slirp *, struct flow *,
+			    const struct ipaddr *, uint16_t);
 };
 
 /* What a flow is worth when room is needed: the lowest goes first. */

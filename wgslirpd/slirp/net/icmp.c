@@ -189,9 +189,11 @@ error_input(struct slirp *s, struct ippkt *p)
 	} else if (is_uplink(p->peer)) {
 		/* what went there was a mapping's */
 		if (proto == IPPROTO_UDP)
-			uplink_error(s, p, 0, &dst, be16(q + 2), be16(q), q, 8);
+			uplink_error(s, p, 0, &src, &dst, be16(q + 2), be16(q),
+			    q, 8);
 		else if (proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6)
-			uplink_error(s, p, 1, &dst, 0, be16(q + 4), q, 8);
+			uplink_error(s, p, 1, &src, &dst, 0, be16(q + 4), q,
+			    8);
 		return;
 	} else if (proto == IPPROTO_UDP)
 		flow_key(&k, p->peer, FLOW_UDP, &dst, be16(q + 2), NULL, 0);
@@ -241,7 +243,7 @@ echo_flow(struct slirp *s, struct ippkt *p, uint16_t id)
 	}
 	if ((r = remotes_note(&((struct icmp_flow *)f)->remotes, &p->dst, 0,
 	    &f->peer->nremotes)) != NULL)
-		r->passed = s->policy;
+		r->passed = r->leaves = s->policy;
 	return (f);
 }
 
@@ -424,6 +426,15 @@ icmp_state(const struct flow *f)
 	return ("active");
 }
 
+static int
+icmp_knows(struct slirp *s, struct flow *f, const struct ipaddr *a,
+    uint16_t port)
+{
+	(void)s;
+	(void)port;
+	return (remotes_find(remotes_of(f), a, 0) != NULL);
+}
+
 static const struct flow_ops	 icmp_flow = {
 	.ipproto = { IPPROTO_ICMP, IPPROTO_ICMPV6 },
 	.event = icmp_event,
@@ -431,7 +442,8 @@ static const struct flow_ops	 icmp_flow = {
 	.timer = icmp_timer,
 	.kill = icmp_close,
 	.worth = icmp_worth,
-	.state = icmp_state
+	.state = icmp_state,
+	.knows = icmp_knows
 };
 
 static const struct proto_ops	 icmp_proto = {

@@ -88,6 +88,14 @@ bad_source(const struct ipaddr *a)
 	return (a->a[0] == 0xff || memcmp(a->a, zero, 15) == 0);
 }
 
+/* From behind an uplink, and not to our address there? */
+static int
+not_ours(const struct ippkt *p)
+{
+	return (is_uplink(p->peer) &&
+	    ipaddr_cmp(&p->dst, &p->peer->own[p->dst.af == 6]) != 0);
+}
+
 /*
  * A whole datagram whose transport header is known: hand it on, unless
  * its time to live ends here.
@@ -170,7 +178,7 @@ input4(struct slirp *s, struct ippkt *p)
 	p->l4len = p->len - hlen;
 	frag = be16(h + 6);
 	p->df = (frag & IP4_DF) != 0;
-	if (bad_source(&p->src)) {
+	if (bad_source(&p->src) || not_ours(p)) {
 		s->count.ip_drop_source++;
 		return;
 	}
@@ -315,7 +323,7 @@ input6(struct slirp *s, struct ippkt *p)
 	p->df = 1;
 	p->l4 = IP6_HDR;
 	p->l4len = p->len - IP6_HDR;
-	if (bad_source(&p->src)) {
+	if (bad_source(&p->src) || not_ours(p)) {
 		s->count.ip_drop_source++;
 		return;
 	}

@@ -22,6 +22,22 @@ struct turns {
 };
 TAILQ_HEAD(peer_queue, slirp_peer);
 
+/*
+ * A path, as the connections that take it found it (RFC 9040): to a guest one,
+ * whatever it talks to; behind an uplink each has its own.
+ */
+struct path {
+	mono_t		 at;
+	mono_t		 srtt;
+	mono_t		 rttvar;
+	mono_t		 min;	/* round trip without a queue, 0: not known */
+	mono_t		 min_at;
+	mono_t		 probed;	/* the least since probed_at */
+	mono_t		 probed_at;
+	uint64_t	 bw;		/* its flows' shares, bytes a second */
+	uint32_t	 flows;		/* that have one */
+};
+
 /* A guest, that is a WireGuard peer, as this engine knows it. */
 struct slirp_peer {
 	uint32_t	 id;
@@ -44,6 +60,7 @@ struct slirp_peer {
 	struct bucket	 out;
 	struct bucket	 new;
 	struct bucket	 errors;	/* ICMP */
+	struct bucket	 ports_asked;	/* requests for ports */
 	struct flow_queue	 flows;	/* idle ones drift to the front */
 	struct turns		 turns[TURN_MAX];
 	struct lane	 lane;
@@ -60,6 +77,7 @@ struct slirp_peer {
 	uint32_t	 nconnecting;
 	uint32_t	 nvia;		/* flows that the host began */
 	uint32_t	 ndialing;	/* of them, not connected yet */
+	uint32_t	 nuplinked;	/* ports at uplinks */
 	uint32_t	 nslots;	/* held in send queues */
 	mono_t		 back_at;	/* when it was heard of after silence */
 	TAILQ_HEAD(, tcp_tw)	 ended[2];	/* connections that are told of */
@@ -69,16 +87,7 @@ struct slirp_peer {
 	uint32_t	 nremotes;	/* noted by its mappings */
 	uint32_t	 nfrags;
 	uint64_t	 fragbytes;
-	/* the path to it, as its connections found it (RFC 9040) */
-	mono_t		 path_at;
-	mono_t		 path_srtt;
-	mono_t		 path_rttvar;
-	mono_t		 path_min;	/* round trip without a queue, 0: not known */
-	mono_t		 path_min_at;
-	mono_t		 path_probed;	/* the least since path_probed_at */
-	mono_t		 path_probed_at;
-	uint64_t	 path_bw;	/* its flows' shares, bytes a second */
-	uint32_t	 path_flows;	/* that have one */
+	struct path	 path;		/* to it; not of an uplink */
 	uint16_t	 pmtu;		/* smaller than configured, 0: no */
 	mono_t		 pmtu_at;
 	mono_t		 sack_ms;	/* work of this millisecond */

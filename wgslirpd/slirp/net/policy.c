@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "egress.h"
 #include "policy.h"
 
 /* A table is kept as ranges of addresses, in order and apart. */
@@ -310,7 +309,6 @@ policy_conf_free(struct slirp_conf *c)
 	free(c->tables);
 	free(c->rules);
 	free(c->rule_info);
-	egress_conf_free(c);
 	c->tables = NULL;
 	c->rules = NULL;
 	c->rule_info = NULL;
@@ -488,24 +486,35 @@ names_service(const struct rule *r)
 
 /*
  * What policy_check(), or policy_check_local() if local, would say, without
- * a trace: for what passed once.
+ * a trace: for what passed once.  by may be NULL, as there.
  */
+int
+policy_would_pass_by(const struct slirp *s, const struct slirp_peer *peer,
+    const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto,
+    uint16_t port, const struct rule **by)
+{
+	int	 builtin = policy_builtin(s, dst);
+	ssize_t	 n;
+
+	n = decide(s, peer, src, dst, proto, port, builtin);
+	*by = n != -1 ? &s->conf.rules[n] : NULL;
+	return (n == -1 ? !builtin : s->conf.rules[n].pass);
+}
+
 int
 policy_would_pass(const struct slirp *s, const struct slirp_peer *peer,
     const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto,
     uint16_t port, int local)
 {
-	int	 builtin;
-	ssize_t	 n;
+	const struct rule	*by;
+	ssize_t			 n;
 
 	if (local) {
 		n = decide(s, peer, src, policy_loopback(src->af), proto,
 		    port, 1);
 		return (n != -1 && names_service(&s->conf.rules[n]));
 	}
-	builtin = policy_builtin(s, dst);
-	n = decide(s, peer, src, dst, proto, port, builtin);
-	return (n == -1 ? !builtin : s->conf.rules[n].pass);
+	return (policy_would_pass_by(s, peer, src, dst, proto, port, &by));
 }
 
 /*

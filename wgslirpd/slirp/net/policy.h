@@ -39,6 +39,10 @@ int		 policy_is_loopback(const struct ipaddr *);
 int		 policy_would_pass(const struct slirp *,
 		    const struct slirp_peer *, const struct ipaddr *,
 		    const struct ipaddr *, uint8_t, uint16_t, int);
+int		 policy_would_pass_by(const struct slirp *,
+		    const struct slirp_peer *, const struct ipaddr *,
+		    const struct ipaddr *, uint8_t, uint16_t,
+		    const struct rule **);
 int		 policy_hairpin(const struct slirp *,
 		    const struct slirp_peer *, const struct ipaddr *,
 		    const struct ipaddr *, uint16_t);

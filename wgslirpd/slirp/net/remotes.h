@@ -23,6 +23,7 @@ struct remote {
 	uint16_t	 next[2];	/* in its chains */
 	uint16_t	 older;
 	uint16_t	 newer;
+	uint32_t	 leaves;	/* by the mapping's way, in this generation */
 	uint32_t	 passed;	/* by the policy of this generation */
 	uint32_t	 failed;	/* or not */
 };

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 #include <sys/queue.h>
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -212,7 +213,8 @@ evict(struct slirp *s, struct slirp_peer *p, int max)
 
 	for (i = 0; i < EVICT_LOOK &&
 	    (f = TAILQ_FIRST(&p->flows)) != NULL; i++) {
-		worth = s->flow_ops[f->type]->worth(s, f);
+		worth = f->opening ? INT_MAX :
+		    s->flow_ops[f->type]->worth(s, f);
 		if (worth < least || (worth == least && victim != NULL &&
 		    f->active < victim->active)) {
 			least = worth;

@@ -532,8 +532,12 @@ known_sender(const struct slirp *s, struct udp_flow *u,
 		    r = remotes_at(&u->remotes, from, r))
 			if (still_passes(s, u, r))
 				return (1);
+	/* who calls at a port of the host, is one whom the guest could call */
+	if (u->f.kept)
+		return (egress_leaves_by(s, u->f.peer, &u->f.src, from,
+		    IPPROTO_UDP, port, u->f.way_id));
 	/* a stranger, but nobody of this host */
-	return ((s->conf.filtering == FILTER_NONE || u->f.kept) &&
+	return (s->conf.filtering == FILTER_NONE &&
 	    policy_would_pass(s, u->f.peer, &u->f.src, from, IPPROTO_UDP,
 	    port, 0));
 }
@@ -665,7 +669,7 @@ udp_input(struct slirp *s, struct ippkt *p)
 		((struct udp_flow *)f)->other = 1;
 	if ((r = remotes_note(&((struct udp_flow *)f)->remotes, &p->dst,
 	    dport, &f->peer->nremotes)) != NULL)
-		r->passed = s->policy;
+		r->passed = r->leaves = s->policy;
 	flow_schedule(s, f, s->now + timeout(s, f));
 	udp_send(s, f, p, dport, len);
 }
@@ -878,6 +882,14 @@ udp_told(struct slirp *s, struct flow *f, const struct guest_error *e)
 		out_learn_mtu(s, f->peer, e->af, e->mtu);
 }
 
+static int
+udp_knows(struct slirp *s, struct flow *f, const struct ipaddr *a,
+    uint16_t port)
+{
+	(void)s;
+	return (remotes_find(remotes_of(f), a, port) != NULL);
+}
+
 static const struct flow_ops	 udp_flow_ops = {
 	.ipproto = { IPPROTO_UDP, IPPROTO_UDP },
 	.event = udp_event,
@@ -886,7 +898,8 @@ static const struct flow_ops	 udp_flow_ops = {
 	.kill = udp_close,
 	.worth = udp_worth,
 	.state = udp_state_name,
-	.told = udp_told
+	.told = udp_told,
+	.knows = udp_knows
 };
 
 static void

@@ -24,6 +24,7 @@
 #include "uplink.h"
 
 #define PORT_FIRST	1024
+#define PORT_LAST	63999	/* of guests; the rest is for this process */
 #define PORT_TRIES	64
 
 struct port {
@@ -36,6 +37,7 @@ struct port {
 struct uplink_ports {
 	struct port	**v[2][2];
 	uint32_t	 mtu;		/* of what was too long, to be told */
+	uint32_t	 used;		/* of all of these */
 };
 
 static struct port **
@@ -52,10 +54,10 @@ table(struct slirp_peer *up, int echo, uint8_t af)
 	return (*v);
 }
 
-/* Take a port, that one if it is free; 0 if there is none. */
+/* Take a port from low on, that one if it is free; 0 if there is none. */
 static uint16_t
-take(struct slirp_peer *up, int echo, uint8_t af, uint16_t want,
-    struct port *p)
+take(struct slirp_peer *up, int echo, uint8_t af, uint16_t want, uint16_t low,
+    uint16_t high, struct port *p)
 {
 	struct port	**v = table(up, echo, af);
 	uint16_t	 n = want;
@@ -63,12 +65,13 @@ take(struct slirp_peer *up, int echo, uint8_t af, uint16_t want,
 
 	if (v == NULL)
 		return (0);
-	for (i = 0; i < PORT_TRIES && (n == 0 || v[n] != NULL); i++)
-		n = (uint16_t)(PORT_FIRST +
-		    arc4random_uniform(UINT16_MAX + 1 - PORT_FIRST));
-	if (n == 0 || v[n] != NULL)
+	for (i = 0; i < PORT_TRIES && (n == 0 || n > high || v[n] != NULL);
+	    i++)
+		n = (uint16_t)(low + arc4random_uniform(high - low + 1U));
+	if (n == 0 || n > high || v[n] != NULL)
 		return (0);
 	v[n] = p;
+	up->ports->used++;
 	return (n);
 }
 
@@ -81,6 +84,8 @@ give(struct slirp_peer *up, int echo, uint8_t af, uint16_t n)
 		return (NULL);
 	p = v[n];
 	v[n] = NULL;
+	if (p != NULL)
+		up->ports->used--;
 	return (p);
 }
 
@@ -99,15 +104,23 @@ map(struct flow *f, int echo)
 	struct port	*p;
 	uint16_t	 n;
 
+	/* a guest gets no more than is left for the others */
+	if (f->uplink->ports != NULL && f->peer->nuplinked >=
+	    PORT_LAST - f->uplink->ports->used) {
+		errno = EADDRINUSE;
+		return (-1);
+	}
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		return (-1);
 	p->f = f;
-	if ((n = take(f->uplink, echo, f->src.af, f->sport, p)) == 0) {
+	if ((n = take(f->uplink, echo, f->src.af, f->sport, PORT_FIRST,
+	    PORT_LAST, p)) == 0) {
 		free(p);
 		errno = EADDRINUSE;
 		return (-1);
 	}
 	f->fd = n;
+	f->peer->nuplinked++;
 	return (0);
 }
 
@@ -135,6 +148,7 @@ uplink_close(void *arg, struct flow *f, int reset)
 	free(give(f->uplink, f->type == FLOW_ICMP, f->src.af,
 	    (uint16_t)f->fd));
 	f->fd = -1;
+	f->peer->nuplinked--;
 }
 
 /* It is of no use to other guests, who are not behind the uplink. */
@@ -260,15 +274,19 @@ uplink_find(struct slirp *s, const struct ippkt *p, int echo, uint16_t n,
 
 void
 uplink_error(struct slirp *s, const struct ippkt *p, int echo,
-    const struct ipaddr *dst, uint16_t dport, uint16_t n, const uint8_t *quote,
-    size_t len)
+    const struct ipaddr *src, const struct ipaddr *dst, uint16_t dport,
+    uint16_t n, const uint8_t *quote, size_t len)
 {
 	const uint8_t		*h = pkt_get(p, p->l4, ICMP_HDR_LEN);
+	const struct ipaddr	*own = &p->peer->own[p->dst.af == 6];
 	struct host_error	 e;
 	struct port		*x;
 
-	if (h == NULL || (x = look(p->peer, echo, p->dst.af, n)) == NULL ||
-	    x->f == NULL)
+	/* about what was sent by us, to whom the guest has sent */
+	if (h == NULL || ipaddr_cmp(src, own) != 0 ||
+	    (x = look(p->peer, echo, p->dst.af, n)) == NULL ||
+	    x->f == NULL || s->flow_ops[x->f->type]->knows == NULL ||
+	    !s->flow_ops[x->f->type]->knows(s, x->f, dst, dport))
 		return;
 	memset(&e, 0, sizeof(e));
 	e.icmp = 1;
@@ -282,8 +300,6 @@ uplink_error(struct slirp *s, const struct ippkt *p, int echo,
 		e.info = be16(h + 6);
 	else if (e.af == 6 && e.type == ICMP6_TOOBIG)
 		e.info = be32(h + 4);
-	if (e.info != 0)
-		out_learn_mtu(s, p->peer, e.af, e.info);
 	if (echo) {
 		e.datalen = len < sizeof(e.data) ? len : sizeof(e.data);
 		memcpy(e.data, quote, e.datalen);
@@ -304,7 +320,7 @@ uplink_bind(struct slirp *s, struct slirp_peer *up, uint8_t af, uplink_fn *fn,
 		return (0);
 	p->fn = fn;
 	p->arg = arg;
-	if ((n = take(up, 0, af, 0, p)) == 0)
+	if ((n = take(up, 0, af, 0, PORT_LAST + 1, UINT16_MAX, p)) == 0)
 		free(p);
 	return (n);
 }
@@ -323,16 +339,11 @@ uplink_unbind(struct slirp_peer *up, uint8_t af, uint16_t n)
 }
 
 void
-uplink_drop(struct slirp *s, struct slirp_peer *up)
+uplink_free(struct slirp_peer *up)
 {
-	struct flow	*f;
-	uint64_t	 at = 0;
 	uint32_t	 i;
 	int		 k;
 
-	while ((f = table_next(s, &at)) != NULL)
-		if (f->uplink == up || (f->toward == up && f->peer != up))
-			flow_kill(s, f);
 	if (up->ports == NULL)
 		return;
 	for (k = 0; k < 4; k++) {
@@ -345,4 +356,16 @@ uplink_drop(struct slirp *s, struct slirp_peer *up)
 	}
 	free(up->ports);
 	up->ports = NULL;
+}
+
+void
+uplink_drop(struct slirp *s, struct slirp_peer *up)
+{
+	struct flow	*f;
+	uint64_t	 at = 0;
+
+	while ((f = table_next(s, &at)) != NULL)
+		if (f->uplink == up || (f->toward == up && f->peer != up))
+			flow_kill(s, f);
+	uplink_free(up);
 }

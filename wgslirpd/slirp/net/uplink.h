@@ -34,10 +34,13 @@ ssize_t	 uplink_recvfrom(void *, struct flow *, const struct iovec *, int,
 struct flow	*uplink_find(struct slirp *, const struct ippkt *, int,
 		    uint16_t, uint16_t, const uint8_t *, size_t);
 
-/* An error of the uplink, or of somebody behind it, about one of ours. */
+/*
+ * An error of the uplink, or of somebody behind it, about a packet from src to
+ * dst, with these ports, or with echo this id, that began with so many bytes.
+ */
 void	 uplink_error(struct slirp *, const struct ippkt *, int,
-	    const struct ipaddr *, uint16_t, uint16_t, const uint8_t *,
-	    size_t);
+	    const struct ipaddr *, const struct ipaddr *, uint16_t, uint16_t,
+	    const uint8_t *, size_t);
 
 /*
  * A port of ours at the uplink for somebody in this process, 0 if there is none;
@@ -49,6 +52,9 @@ uint16_t uplink_bind(struct slirp *, struct slirp_peer *, uint8_t, uplink_fn *,
 void	 uplink_say(struct slirp *, struct slirp_peer *, uint16_t,
 	    const struct ipaddr *, uint16_t, uint8_t *, size_t);
 void	 uplink_unbind(struct slirp_peer *, uint8_t, uint16_t);
+
+/* Its ports, when no mapping is left. */
+void	 uplink_free(struct slirp_peer *);
 
 /* The uplink goes, or is none any more: everything that is there ends. */
 void	 uplink_drop(struct slirp *, struct slirp_peer *);

@@ -305,8 +305,8 @@ bbr_end(struct tcpcb *t)
 
 	if (b->share == 0)
 		return;
-	t->f.toward->path_flows--;
-	t->f.toward->path_bw -= b->share;
+	t->path->flows--;
+	t->path->bw -= b->share;
 	b->share = 0;
 }
 
@@ -331,7 +331,7 @@ static void
 share(struct tcpcb *t)
 {
 	struct bbr		*b = &t->x->cc.bbr;
-	struct slirp_peer	*p = t->f.toward;
+	struct path	*p = t->path;
 	uint64_t		 fair, even;
 
 	if (b->bw_latest == 0 || t->wnd_limited || t->x->app_limited != 0) {
@@ -339,12 +339,12 @@ share(struct tcpcb *t)
 		return;
 	}
 	if (b->share == 0)
-		p->path_flows++;
-	p->path_bw += b->bw_latest - b->share;
+		p->flows++;
+	p->bw += b->bw_latest - b->share;
 	b->share = b->bw_latest;
-	if (!full(b) || !b->queued || p->path_flows < 2)
+	if (!full(b) || !b->queued || p->flows < 2)
 		return;
-	fair = p->path_bw / p->path_flows;
+	fair = p->bw / p->flows;
 	if (bw(b) > fair) {
 		if (b->mode != BBR_UP && b->mode != BBR_REFILL)
 			b->bw_lo = bw(b) - (bw(b) - fair) / EVEN;
@@ -558,7 +558,7 @@ leave_probe_rtt(struct tcpcb *t, mono_t now)
 {
 	struct bbr	*b = &t->x->cc.bbr;
 
-	t->f.toward->path_probed_at = now;
+	t->path->probed_at = now;
 	if (t->x->cwnd < b->prior_cwnd)
 		t->x->cwnd = b->prior_cwnd;
 	if (!full(b)) {
@@ -576,23 +576,23 @@ static void
 update_min_rtt(struct tcpcb *t, const struct cc_sample *sm)
 {
 	struct bbr		*b = &t->x->cc.bbr;
-	struct slirp_peer	*p = t->f.toward;
+	struct path	*p = t->path;
 	int			 ask;
 
-	ask = p->path_probed != 0 &&
-	    sm->now > p->path_probed_at + PROBE_RTT_AGE;
-	if (sm->rtt != 0 && (p->path_probed == 0 ||
-	    sm->rtt <= p->path_probed || ask)) {
-		p->path_probed = sm->rtt;
-		p->path_probed_at = sm->now;
+	ask = p->probed != 0 &&
+	    sm->now > p->probed_at + PROBE_RTT_AGE;
+	if (sm->rtt != 0 && (p->probed == 0 ||
+	    sm->rtt <= p->probed || ask)) {
+		p->probed = sm->rtt;
+		p->probed_at = sm->now;
 	}
-	if (p->path_probed != 0 && (p->path_min == 0 ||
-	    p->path_probed <= p->path_min ||
-	    sm->now > p->path_min_at + MIN_RTT_WIN)) {
-		p->path_min = p->path_probed;
-		p->path_min_at = p->path_probed_at;
+	if (p->probed != 0 && (p->min == 0 ||
+	    p->probed <= p->min ||
+	    sm->now > p->min_at + MIN_RTT_WIN)) {
+		p->min = p->probed;
+		p->min_at = p->probed_at;
 	}
-	b->min_rtt = p->path_min;
+	b->min_rtt = p->min;
 	if (ask && b->mode != BBR_PROBE_RTT && !b->idle_restart) {
 		enter(t, BBR_PROBE_RTT, sm->now);
 		b->prior_cwnd = t->x->cwnd;

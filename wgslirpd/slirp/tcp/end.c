@@ -40,6 +40,7 @@ tcp_free(struct slirp *s, struct tcpcb *t, int reset)
 	tcp_queue_free(s, t);
 	flow_remove(s, &t->f);
 	s->count.tcp_active--;
+	tcp_path_free(t);
 	zone_free(&s->tcp->xfers, t->x);
 	free(t);
 }

@@ -406,8 +406,10 @@ take_ack(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 	}
 	/* smaller ones do get there */
 	if (t->x->mtu_tried != 0) {
-		t->f.toward->pmtu = t->x->mtu_tried;
-		t->f.toward->pmtu_at = s->now;
+		if (!is_uplink(t->f.toward)) {
+			t->f.toward->pmtu = t->x->mtu_tried;
+			t->f.toward->pmtu_at = s->now;
+		}
 		t->x->mtu_tried = 0;
 	}
 	t->snd_una = in->ack;

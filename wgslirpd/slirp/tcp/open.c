@@ -48,14 +48,14 @@
 static void
 path_recall(struct slirp *s, struct tcpcb *t)
 {
-	const struct slirp_peer	*p = t->f.toward;
+	const struct path	*p = t->path;
 
-	if (p->path_srtt == 0 || s->now - p->path_at >= PATH_AGE)
+	if (p->srtt == 0 || s->now - p->at >= PATH_AGE)
 		return;
 	/* of the SYN-ACK; what is measured replaces it */
-	t->rto = p->path_srtt + 4 * p->path_rttvar;
-	if (t->rto < TCP_RTO_MIN + p->path_srtt)
-		t->rto = TCP_RTO_MIN + p->path_srtt;
+	t->rto = p->srtt + 4 * p->rttvar;
+	if (t->rto < TCP_RTO_MIN + p->srtt)
+		t->rto = TCP_RTO_MIN + p->srtt;
 	if (t->rto > TCP_RTO_INIT)
 		t->rto = TCP_RTO_INIT;
 }
@@ -256,12 +256,21 @@ new_flow(struct slirp *s, struct slirp_peer *peer, struct slirp_peer *toward,
 	f->type = FLOW_TCP;
 	f->peer = peer;
 	f->toward = toward;
+	t->path = &toward->path;
+	/* behind an uplink there are as many as there are hosts */
+	if (is_uplink(toward) &&
+	    (t->path = calloc(1, sizeof(*t->path))) == NULL) {
+		zone_free(&s->tcp->xfers, t->x);
+		free(t);
+		return (NULL);
+	}
 	f->src = *src;
 	f->dst = *dst;
 	f->sport = sport;
 	f->dport = dport;
 	f->via = (uint8_t)via;
 	if (flow_add(s, f, k) == -1) {
+		tcp_path_free(t);
 		zone_free(&s->tcp->xfers, t->x);
 		free(t);
 		return (NULL);
@@ -283,7 +292,7 @@ tcp_open(struct slirp *s, const struct tcp_in *in, const struct flow_key *k)
 	const struct rule	*by;
 	struct tcpcb		*t;
 	struct way		*w;
-	int			 target;
+	int			 r, target;
 
 	if ((target = find_target(s, in, &by)) == -1)
 		return;
@@ -304,7 +313,11 @@ tcp_open(struct slirp *s, const struct tcp_in *in, const struct flow_key *k)
 	}
 	if (s->conf.copy_tos)
 		t->f.dscp = p->tos & 0xfc;
-	if (host_of(s, &t->f)->tcp_open(host_arg(s, &t->f), &t->f, p->ttl) == -1) {
+	/* what makes room for its other half does not take this one */
+	t->f.opening = 1;
+	r = host_of(s, &t->f)->tcp_open(host_arg(s, &t->f), &t->f, p->ttl);
+	t->f.opening = 0;
+	if (r == -1) {
 		connect_failed(s, t, in, errno, NULL);
 		return;
 	}
@@ -396,11 +409,11 @@ tcp_dial_from(struct slirp *s, struct slirp_peer *peer,
 
 	/* who is on this host is not out there */
 	if (from->af != to->af || policy_builtin(s, from))
-		return (tcp_dial(s, peer, to, port, VIA_FORWARD, fd));
+		return (tcp_dial(s, peer, to, port, VIA_PORT, fd));
 	flow_key(&k, peer, FLOW_TCP, to, port, from, fport);
 	if (flow_find(s, &k) != NULL ||
 	    (t = new_flow(s, peer, peer, to, port, from, fport, &k,
-	    VIA_FORWARD)) == NULL)
+	    VIA_PORT)) == NULL)
 		return (-1);
 	init_dial(s, t);
 	if (s->host->adopt(s->harg, &t->f, fd) == -1) {
@@ -452,7 +465,7 @@ tcp_dial_failed(struct slirp *s, struct tcpcb *t, int error)
 		s->count.tcp_unreachable++;
 	tell_answered(s, t, error);
 	/* who has been told gets an orderly end */
-	tcp_free(s, t, t->f.via == VIA_FORWARD);
+	tcp_free(s, t, t->f.via == VIA_FORWARD || t->f.via == VIA_PORT);
 }
 
 /* Returns 0 if the flow is gone. */

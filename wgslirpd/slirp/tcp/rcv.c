@@ -235,6 +235,9 @@ keep_items(struct slirp *s, struct tcpcb *t, uint32_t taken)
 		t->rcv_nxt = t->host_nxt;
 		if (t->rq != NULL)
 			t->rq->nranges = 0;
+		/* nobody would say that there is room again */
+		if (t->f.inside)
+			t->host_full = 0;
 		return;
 	}
 	for (i = t->x->rx_head; i != 0; i = it->next) {

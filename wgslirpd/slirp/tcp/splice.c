@@ -27,6 +27,7 @@
 #include "tcb.h"
 #include "turns.h"
 
+#define FIN_TIME	MONO_SEC(60)	/* as long as a host has it */
 #define ENDED	-1	/* in other_end: it has sent all, in order */
 
 /* There is news for a half that it gets by reading. */
@@ -77,6 +78,15 @@ splice_close(void *arg, struct flow *f, int reset)
 	}
 	if (tcp_half_open(&o->f))
 		flow_schedule(s, &o->f, s->now);
+	if (o->host_eof) {
+		/* it has nothing to read: only its far end is awaited */
+		o->host_dead = 1;
+		if (o->state == TCPS_FIN_WAIT_2) {
+			o->t_keep = s->now + FIN_TIME;
+			flow_schedule(s, &o->f, o->t_keep);
+		}
+		return;
+	}
 	/* a write fails, and that is how it hears that nobody reads */
 	if (o->host_full && o->x != NULL) {
 		o->host_full = 0;

@@ -6,6 +6,8 @@
 
 #include <sys/types.h>
 
+#include <stdlib.h>
+
 #include "ccset.h"
 #include "rcvq.h"
 #include "sendq.h"
@@ -20,13 +22,22 @@
 void
 tcp_path_learn(struct slirp *s, const struct tcpcb *t)
 {
-	struct slirp_peer	*p = t->f.toward;
+	struct path	*p = t->path;
 
 	if (t->srtt == 0 || t->x == NULL)
 		return;
-	p->path_srtt = t->srtt;
-	p->path_rttvar = t->rttvar;
-	p->path_at = s->now;
+	p->srtt = t->srtt;
+	p->rttvar = t->rttvar;
+	p->at = s->now;
+}
+
+/* Its own, if it has one. */
+void
+tcp_path_free(struct tcpcb *t)
+{
+	if (t->path != &t->f.toward->path)
+		free(t->path);
+	t->path = NULL;
 }
 
 /* Is one of its two sides not connected yet? */

@@ -14,6 +14,7 @@ tcp_nopen(struct slirp_peer *p, enum flow_via via)
 	    &p->ndialing);
 }
 
+void		 tcp_path_free(struct tcpcb *);
 void		 tcp_path_learn(struct slirp *, const struct tcpcb *);
 int		 tcp_half_open(const struct flow *);
 void		 tcp_init_xfer(const struct slirp *, struct tcpcb *);

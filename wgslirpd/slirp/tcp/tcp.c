@@ -54,6 +54,7 @@
 #define KEEP_PROBES	9
 #define ECN_MASK	3
 #define ECN_CE		3
+#define IP6_MTU_MIN	1280
 #define TCP_DOZE	MONO_SEC(10)	/* after the last data */
 #define BACK_APART	MONO_US(200)
 #define BACK_FLOWS	8192		/* looked at */
@@ -427,6 +428,11 @@ keepalive(struct slirp *s, struct tcpcb *t)
 {
 	mono_t	 idle = TCP_KEEP_IDLE;
 
+	/* both have ended what they had to say, and the guest is gone */
+	if (t->f.inside && t->other == NULL && t->host_eof) {
+		tcp_abort(s, t);
+		return (0);
+	}
 	/* who answers is asked less and less: it may run on a battery */
 	if ((t->host_eof || t->fin_in) && t->quiet < HALF_DOUBLES)
 		idle = TCP_HALF_IDLE << t->quiet;
@@ -601,10 +607,16 @@ tcp_told(struct slirp *s, struct flow *f, const struct guest_error *e)
 	}
 	if (e->mtu == 0 || t->state < TCPS_ESTABLISHED)
 		return;
-	out_learn_mtu(s, f->toward, f->src.af, e->mtu);
 	hlen = (uint32_t)ip_hdr_len(&f->src) + TCP_HDR +
 	    (t->ts_ok ? TCP_TS_LEN : 0);
-	size = out_mtu(s, f->toward) - hlen;
+	/* behind an uplink it is the way to one host */
+	if (is_uplink(f->toward)) {
+		size = f->src.af == 4 ? MTU_MIN : IP6_MTU_MIN;
+		size = (e->mtu > size ? e->mtu : size) - hlen;
+	} else {
+		out_learn_mtu(s, f->toward, f->src.af, e->mtu);
+		size = out_mtu(s, f->toward) - hlen;
+	}
 	if (size < t->mss)
 		tcp_shrink(s, t, (uint16_t)size);
 }
@@ -670,10 +682,11 @@ tcp_peer_back(struct slirp *s, struct slirp_peer *p)
 	    TAILQ_FIRST(&p->flows); f != NULL; f = is_uplink(p) ?
 	    table_next(s, &cursor) : TAILQ_NEXT(f, peer_entry)) {
 		/* nobody else waits for that for long */
+		if (f->toward != p)
+			continue;
 		if (n++ == BACK_FLOWS)
 			break;
-		if (f->type != FLOW_TCP || f->toward != p ||
-		    !hurry((struct tcpcb *)f, at))
+		if (f->type != FLOW_TCP || !hurry((struct tcpcb *)f, at))
 			continue;
 		s->count.tcp_hurried++;
 		tcp_arm(s, (struct tcpcb *)f);

@@ -138,6 +138,7 @@ struct tcpcb {
 	struct tcp_xfer		*x;		/* NULL: it is quiet */
 	struct tcp_rcvq		*rq;
 	const struct cc_ops	*ccops;
+	struct path		*path;		/* the peer's, or its own */
 	struct tcpcb		*other;		/* half behind an uplink; splice.h */
 	int			 other_end;	/* errno, or how that ended */
 

@@ -75,8 +75,6 @@ struct flow {
 	struct wheel_timer	 timer;
 	struct slirp_peer	*peer;		/* whose it is */
 	struct slirp_peer	*toward;	/* who gets its packets */
-	struct slirp_peer	*uplink;	/* by which it leaves, or NULL */
-	uint64_t		 way_id;	/* of a mapping: see egress.h */
 	mono_t			 created;
 	mono_t			 active;	/* last packet either way */
 	uint64_t		 rx_bytes;
@@ -101,10 +99,13 @@ struct flow {
 	uint8_t			 opening;	/* nobody may end it now */
 	uint8_t			 kept;		/* its port was asked for */
 	uint8_t			 inside;	/* its other side is here, too */
+	int			 fd;
+	/* what is seldom looked at */
 	uint32_t		 way;		/* when it is opened */
+	struct slirp_peer	*uplink;	/* by which it leaves, or NULL */
+	uint64_t		 way_id;	/* of a mapping: see egress.h */
 	void			*dial;		/* of the host layer, to a proxy, */
 	int			 dial_error;	/* and what became of it */
-	int			 fd;
 };
 
 TAILQ_HEAD(flow_queue, flow);

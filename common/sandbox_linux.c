@@ -151,8 +151,8 @@ static const struct rule rules_parent[] = {
 	{ __NR_lseek, ARG_ANY },	/* stdio */
 	{ __NR_getdents64, ARG_ANY },	/* include with a pattern */
 	{ __NR_socket, ARG_PARENT_SOCKET },/* listen, syslog, interfaces */
-	{ __NR_bind, ARG_ANY },		/* listen sockets, netlink */
-	{ __NR_listen, ARG_ANY },	/* control socket */
+	{ __NR_bind, ARG_ANY },		/* own and guests' ports, netlink */
+	{ __NR_listen, ARG_ANY },	/* control socket, guests' ports */
 	{ __NR_accept4, ARG_ACCEPT },	/* who takes this one's place */
 	{ __NR_connect, ARG_ANY },	/* syslog */
 	{ __NR_setsockopt, ARG_LISTEN_OPTION },/* listen sockets */
@@ -191,7 +191,7 @@ static const struct rule rules_slirp[] = {
 	{ __NR_accept4, ARG_ANY },	/* clients of forwards and proxy */
 	{ __NR_getpeername, ARG_ANY },	/* may this client use them */
 	{ __NR_connect, ARG_ANY },	/* guests' TCP */
-	{ __NR_bind, ARG_ANY },		/* UDP of the proxy's clients */
+	{ __NR_bind, ARG_ANY },		/* UDP: proxy, ports kept; addresses */
 	{ __NR_getsockname, ARG_ANY },	/* id of a ping socket */
 	{ __NR_getegid, ARG_ANY },	/* to name it where it may not ping */
 	{ __NR_getsockopt, ARG_ANY },	/* SO_ERROR */

@@ -198,6 +198,12 @@ printf '[Interface]\nPrivateKey = %s\nAddress = 10.64.1.2/32, fd64::5/128\nDNS =
 printf '[Peer]\nPublicKey = %s\nEndpoint = 192.0.2.67:51820\n' "$Q" >>"$t/wg"
 $ctl convert -u "$t/wg" x 2>&1 | grep -q 'a second \[Peer\]' && ok ||
     bad 'convert -u: two peers'
+# two servers of a provider; each has everything behind it
+printf '[Interface]\nPrivateKey = %s\nAddress = 10.64.1.2\nDNS = 10.64.0.1\n[Peer]\nPublicKey = %s\nAllowedIPs = 0.0.0.0/0\nEndpoint = 192.0.2.67:51820\n' \
+    "$K" "$Q" >"$t/wg"
+$ctl convert -u "$t/wg" 'se' >>"$t/c"
+[ "$($d -n -f "$t/c" 2>&1)" = "configuration OK" ] && ok ||
+    bad 'two uplinks' "$($d -n -f "$t/c" 2>&1)"
 
 printf '# a list\n203.0.113.0/24\n 203.0.113.7 # in it\n\n' >"$t/prefixes"
 printf '# users\njoe:secret\nann:with:colon\n' >"$t/users"

@@ -160,6 +160,33 @@ t_bind_port(void)
 	return (bind_tcp(40123));
 }
 
+/* UDP has no such filter: "preserve ports" is slirp's own to do. */
+static int
+t_bind_udp(void)
+{
+	struct sockaddr_in	 sin = { .sin_family = AF_INET };
+	int			 fd;
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if ((fd = socket(AF_INET, SOCK_DGRAM, 0)) == -1)
+		return (-1);
+	return (bind(fd, (struct sockaddr *)&sin, sizeof(sin)));
+}
+
+/* A port that a guest asked for by PCP: the parent opens it, nobody else. */
+static int
+t_listen_port(void)
+{
+	struct sockaddr_in	 sin = { .sin_family = AF_INET };
+	int			 fd;
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if ((fd = socket(AF_INET, SOCK_STREAM, 0)) == -1 ||
+	    bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1)
+		return (-1);
+	return (listen(fd, 1));
+}
+
 static int
 t_connect(void)
 {
@@ -606,6 +633,8 @@ static const struct testcase {
 	{ "TCP from an address", t_bind_any, C | T | D, KILLED, S },
 	{ "TCP at a port", t_bind_port, S, EACCES, 0 },
 	{ "connect", t_connect, C | T, KILLED, 0 },
+	{ "UDP at a port", t_bind_udp, C | T | D, KILLED, P | S },
+	{ "a port to be called at", t_listen_port, C | S | T | D, KILLED, P },
 	{ "listen", t_listen, C | S | T | D, KILLED, 0 },
 	{ "accept", t_accept, P | C | D, KILLED, 0 },
 	{ "accept who takes over", t_accept_next, C | D, KILLED, P },

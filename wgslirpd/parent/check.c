@@ -372,11 +372,14 @@ warn_shared_aips(const struct config *c)
 
 	if ((v = calloc(config_count_aips(c) + 1, sizeof(*v))) == NULL)
 		return;
-	TAILQ_FOREACH(p, &c->peers, entry)
+	TAILQ_FOREACH(p, &c->peers, entry) {
+		if (config_is_uplink(p))
+			continue;
 		TAILQ_FOREACH(x, &p->aips, entry) {
 			v[n].prefix = x->prefix;
 			v[n++].peer = p;
 		}
+	}
 	qsort(v, n, sizeof(*v), cmp_owned);
 	for (i = 1; i < n; i++)
 		if (cmp_owned(&v[i - 1], &v[i]) == 0 &&

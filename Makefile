@@ -143,7 +143,8 @@ SLIRP =		wgslirpd/slirp/blocklist.o wgslirpd/slirp/config.o wgslirpd/slirp/dnsca
 		wgslirpd/slirp/protocols.o wgslirpd/slirp/proxy.o \
 		wgslirpd/slirp/proxyconn.o wgslirpd/slirp/route.o \
 		wgslirpd/slirp/service.o wgslirpd/slirp/show.o \
-		wgslirpd/slirp/socks.o wgslirpd/slirp/socksdial.o wgslirpd/slirp/socksudp.o \
+		wgslirpd/slirp/socks.o wgslirpd/slirp/socksassoc.o \
+		wgslirpd/slirp/socksdial.o wgslirpd/slirp/socksudp.o \
 		wgslirpd/slirp/resolvconf.o wgslirpd/slirp/state.o \
 		wgslirpd/slirp/tunnelnames.o \
 		wgslirpd/slirp/upstream.o
@@ -234,6 +235,8 @@ LINK_test_tcp.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_ip.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_life.t =	$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_turns.t =	$(UNIT_WORLD) -lcmocka -lbsd
+LINK_test_assoc.t =	wgslirpd/slirp/socksassoc.o wgslirpd/slirp/socksdial.o \
+		$(UNIT_WORLD) -lcmocka -lbsd
 LINK_test_uplink.t =	wgslirpd/slirp/pcp.o $(UNIT_WORLD) -lcmocka -lbsd
 UNIT_PROC =	$(COMMON) $(MSG) $(PROC) common/pktq.o \
 		common/shm_$(PLATFORM).o common/sandbox_$(PLATFORM).o
@@ -254,7 +257,7 @@ UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 		regress/unit/test_slirp.t regress/unit/test_tcp.t \
 		regress/unit/test_ip.t regress/unit/test_life.t \
 		regress/unit/test_tls.t regress/unit/test_turns.t \
-		regress/unit/test_uplink.t \
+		regress/unit/test_uplink.t regress/unit/test_assoc.t \
 		regress/unit/test_steer.t regress/unit/test_udpio.t \
 		regress/unit/test_proc.t \
 		regress/unit/test_noise.t regress/unit/test_wg.t \
@@ -380,7 +383,9 @@ regress/unit/test_msg.t: $(MSG)
 regress/unit/test_router.t regress/unit/test_slirp.t \
     regress/unit/test_ip.t regress/unit/test_tcp.t \
     regress/unit/test_turns.t regress/unit/test_life.t \
-    regress/unit/test_uplink.t: $(UNIT_WORLD)
+    regress/unit/test_uplink.t regress/unit/test_assoc.t: $(UNIT_WORLD)
+regress/unit/test_assoc.t: wgslirpd/slirp/socksassoc.o \
+    wgslirpd/slirp/socksdial.o
 regress/unit/test_uplink.t: wgslirpd/slirp/pcp.o
 regress/sim/sim_many.t regress/sim/sim_tcp.t: $(UNIT_SIM)
 regress/unit/test_noise.t regress/unit/test_wg.t regress/unit/vectors.t \

@@ -729,6 +729,128 @@ def test_socks_user(n):
         check(kind in ('EHOSTUNREACH', 'ENETUNREACH') and took < 2, kind)
 
 
+class Dante:
+    """Debian's dante at the server's host, which takes UDP as well."""
+
+    def __init__(self, n):
+        self.n, self.log = n, os.path.join(n.dir, 'danted.log')
+        self.conf = os.path.join(n.dir, 'danted.conf')
+        with open(self.conf, 'w') as f:
+            f.write("""logoutput: %s
+internal: %s port = 1082
+external: %s
+external: %s
+socksmethod: none
+clientmethod: none
+client pass { from: 0/0 to: 0/0 }
+socks pass { from: 0/0 to: 0/0 }
+""" % (self.log, SERVER4, SERVER4, SERVER6))
+        self.p = None
+
+    def start(self):
+        self.p = self.n.spawn('s', ['danted', '-f', self.conf, '-p',
+                                    os.path.join(self.n.dir, 'danted.pid')])
+        wait_for(lambda: self.n.call('s', connect_error, SERVER4, 1082,
+                                     1)[0] == 'connected', what='danted')
+
+    def stop(self):
+        if self.p is not None and self.p.poll() is None:
+            # its children have their connections
+            os.killpg(self.p.pid, 9)
+            self.p.wait()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *a):
+        self.stop()
+
+
+DANTE = 'egress "dante" socks5 "%s" port 1082\n' % SERVER4
+
+
+def asking(host, seconds):
+    """One socket that asks until the time is over: what it hears, in order."""
+    out = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(0.5)
+        s.connect((host, server.WHOAMI))
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                s.send(b'')
+                out.append(s.recv(200).decode().split()[0])
+                time.sleep(0.2)
+            except socket.timeout:
+                out.append('silence')
+            except OSError as e:
+                out.append(e.errno)
+                time.sleep(0.2)
+    return out
+
+
+def test_socks_udp(n):
+    """Datagrams by a proxy that takes them: UDP ASSOCIATE."""
+    with Dante(n) as dante:
+        n.use(DANTE, 'egress "dante"')
+        check(n.call('c', get, WORLD4, MB)[0] == MB, 'TCP')
+        # the first one is not lost while the proxy is asked for a port
+        check(come_out(n) == SERVER4, come_out(n))
+        check(come_out(n, WORLD6) == SERVER6, come_out(n, WORLD6))
+        for host in (WORLD4, WORLD6):
+            bad = n.call('c', udp_echo, host, (0, 1, 100, 1350, 1400, 4000))
+            check(not bad, host, bad)
+        check(n.call('c', many_udp_sockets, WORLD4, 40) == 0, 'sockets')
+        flows = [f for f in n.ctlj('show', 'flows')['flows']
+                 if f['proto'] == 'udp']
+        check(sum(f.get('way') == 'dante' for f in flows) > 40, flows)
+        # several at once, which go as one train
+        check(n.call('c', burst, WORLD4, 20) == 20, 'train')
+        # it is gone, and comes back
+        end = n.begin('c', asking, WORLD4, 16)
+        time.sleep(1.5)
+        dante.stop()
+        time.sleep(1.5)
+        dante.start()
+        got = end()
+        check(got[0] == got[-1] == SERVER4 and set(got) ==
+              {SERVER4, 'silence'}, got)
+        check(got.index('silence') + 12 < len(got), got)
+    # the guest is told when nobody is there; Linux hides it from programs
+    for i in range(2):
+        before = n.counters()['icmp_tx_errors']
+        n.call('c', whoami, WORLD4, 0, 0.5)
+        check(n.counters()['icmp_tx_errors'] == before + 1, i)
+    # who takes none, is not asked at each datagram
+    with Proxy(n) as proxy:
+        n.use(peer_extra=SOCKS)
+        before = n.counters()['egress_none']
+        for i in range(5):
+            check(come_out(n) == ('OSError', 113), come_out(n))
+        check(n.counters()['egress_none'] > before, 'refused here')
+    n.use()
+    wait_for(lambda: come_out(n) == '192.0.2.1', 10, 'the host')
+
+
+def burst(host, count):
+    """Datagrams sent at once: how many of them come back."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(2)
+        s.connect((host, server.UDP))
+        s.send(b'first')
+        s.recv(100)
+        for i in range(count):
+            s.send(b'%4d' % i * 200)
+        got = set()
+        try:
+            while len(got) < count:
+                got.add(s.recv(2000))
+        except socket.timeout:
+            pass
+        return len(got)
+
+
 def babble(port, what):
     """A proxy that says this, whoever comes, for a while."""
     end = time.monotonic() + 1.5
@@ -752,6 +874,37 @@ def babble(port, what):
                         break
 
 
+def bad_relay(port):
+    """A proxy whose relay answers with junk, and at last with "ok"."""
+    with socket.socket() as l, socket.socket(socket.AF_INET,
+                                             socket.SOCK_DGRAM) as u:
+        l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        l.bind((SERVER4, port))
+        l.listen(16)
+        u.bind((SERVER4, 0))
+        l.settimeout(5)
+        u.settimeout(5)
+        c, _ = l.accept()
+        with c:
+            c.recv(600)
+            c.sendall(b'\5\0')
+            check(c.recv(600) == b'\5\3\0\1' + bytes(6), 'request')
+            # "at another host": nobody is to send there
+            c.sendall(b'\5\0\0\1\x7f\0\0\1' +
+                      struct.pack('>H', u.getsockname()[1]))
+            b, a = u.recvfrom(2000)
+            for m in (b'', b'\0', b[:9], b[:3] + b'\3\xff' + bytes(300),
+                      b'\0\0\1' + b[3:] + b'cut', b[:3] + b'\4' + bytes(18),
+                      b'\0\0\0\1\xc6\x33\x64\x42' + b[8:10] + b'stranger',
+                      b'\0\0\0\1\x7f\0\0\1' + b[8:10] + b'loopback',
+                      b[:10] + b'ok'):
+                u.sendto(m, a)
+            time.sleep(0.2)
+            c.sendall(b'there is nothing more to say here' * 100)
+            time.sleep(0.2)
+        return b
+
+
 def test_socks_hostile(n):
     """A proxy that lies, stops or talks too much."""
     n.use(peer_extra='egress socks5 "%s" port 1081' % SERVER4)
@@ -764,7 +917,14 @@ def test_socks_hostile(n):
         time.sleep(0.3)
         kind, took = n.call('c', connect_error, WORLD4, server.ECHO, 4)
         check(kind != 'connected', what)
+        n.call('c', whoami, WORLD4, 0, 0.5)
         end()
+    time.sleep(11)              # a proxy that has failed has a rest
+    end = n.begin('s', bad_relay, 1081)
+    time.sleep(0.3)
+    check(n.call('c', whoami, WORLD4) == ['ok'], 'relay')
+    check(end() == b'\0\0\0\1' + socket.inet_aton(WORLD4) + struct.pack(
+        '>H', server.WHOAMI), 'header')
     n.use()
     check(n.call('c', get, SERVER4, 1000)[0] == 1000, 'after all')
 
@@ -782,7 +942,7 @@ def stranger(host):
 
 TESTS = [test_via, test_ends, test_show, test_rules, test_reload, test_dns,
          test_closed, test_pcp, test_pcp_junk, test_natpmp, test_ports_kept,
-         test_socks, test_socks_user, test_socks_hostile,
+         test_socks, test_socks_user, test_socks_udp, test_socks_hostile,
          test_restart_provider, test_strict]
 
 

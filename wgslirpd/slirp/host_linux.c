@@ -20,6 +20,7 @@
 #include "net/egress.h"
 #include "net/policy.h"
 #include "proc.h"
+#include "socksassoc.h"
 #include "socksdial.h"
 
 /* From Linux' headers, which do not go with libc's. */
@@ -30,6 +31,8 @@
 
 #define PORT_KEPT	1024	/* and above: nobody else's by right */
 #define EVENTS		64	/* taken at a time */
+#define ASSOC_TRAIN	66	/* datagrams at once, by a proxy, */
+#define ASSOC_BYTES	65500	/* and bytes with their headers */
 
 static struct slirp	*engine;
 static hostsock_event_fn	*tell;
@@ -107,9 +110,9 @@ host_socket(uint8_t af, int type, int proto)
 	    type | SOCK_NONBLOCK | SOCK_CLOEXEC, proto));
 }
 
-/* Watch a socket for the flow, which owns the descriptor from then on. */
+/* Have what happens on a descriptor told to a flow, which owns it. */
 static int
-attach(struct flow *f, int fd, uint32_t events)
+watch_for(const struct flow *f, int fd, uint32_t events)
 {
 	struct epoll_event	 ev;
 
@@ -120,6 +123,15 @@ attach(struct flow *f, int fd, uint32_t events)
 		errno = ENOMEM;
 		return (-1);
 	}
+	return (0);
+}
+
+/* Watch a socket for the flow, which owns the descriptor from then on. */
+static int
+attach(struct flow *f, int fd, uint32_t events)
+{
+	if (watch_for(f, fd, events) == -1)
+		return (-1);
 	f->fd = fd;
 	return (0);
 }
@@ -352,11 +364,10 @@ proxy_of(const struct flow *f)
 static void
 proxy_failed(uint64_t id)
 {
-	size_t	 i;
+	struct way	*w = egress_by_id(engine, id);
 
-	for (i = 0; i < engine->conf.nways; i++)
-		if (engine->conf.ways[i].id == id)
-			egress_failed(engine, &engine->conf.ways[i]);
+	if (w != NULL)
+		egress_failed(engine, w);
 }
 
 static int
@@ -523,17 +534,62 @@ keep_port(int fd, uint8_t af, uint16_t port)
 	(void)bind(fd, (struct sockaddr *)&ss, len);
 }
 
+/* Ask a proxy for a port for the mapping's datagrams. */
+static int
+associate(struct flow *f, struct way *w)
+{
+	int	 fd;
+
+	if ((fd = assoc_dial(f->dial, w, engine->now)) == -1) {
+		if (errno != EMFILE && errno != ENFILE && errno != ENOMEM) {
+			egress_failed(engine, w);
+			errno = ENETUNREACH;
+		}
+		return (-1);
+	}
+	/* a proxy that is gone without a word is noticed */
+	set_options(fd);
+	if (watch_for(f, fd, EPOLLIN | EPOLLOUT) == 0)
+		return (0);
+	assoc_end(f->dial, 0);
+	errno = ENOMEM;
+	return (-1);
+}
+
+static int
+open_assoc(struct flow *f, struct way *w)
+{
+	int	 fd, save_errno;
+
+	if ((fd = host_socket(w->c.proxy.af, SOCK_DGRAM, IPPROTO_UDP)) == -1)
+		return (-1);
+	if ((f->dial = assoc_new(f->peer)) == NULL) {
+		close(fd);
+		errno = ENOMEM;
+		return (-1);
+	}
+	if (attach(f, fd, EPOLLIN) == 0 && associate(f, w) == 0)
+		return (0);
+	save_errno = errno;
+	assoc_free(f->dial);
+	f->dial = NULL;
+	f->fd = -1;
+	close(fd);
+	errno = save_errno;
+	return (-1);
+}
+
 static int
 host_udp_open(void *arg, struct flow *f)
 {
-	int	 fd;
-	uint8_t	 af = choose_family(f, f->src.af);
+	struct way	*w;
+	int		 fd;
+	uint8_t		 af;
 
 	(void)arg;
-	if (proxy_of(f) != NULL) {
-		errno = EACCES;		/* it takes TCP */
-		return (-1);
-	}
+	if ((w = proxy_of(f)) != NULL)
+		return (open_assoc(f, w));
+	af = choose_family(f, f->src.af);
 	if ((fd = host_socket(af, SOCK_DGRAM, IPPROTO_UDP)) == -1 ||
 	    (f->target == TARGET_HOST && leave_by(fd, f, af) == -1))
 		return (-1);
@@ -593,7 +649,10 @@ host_close(void *arg, struct flow *f, int reset)
 	struct linger	 l = { 1, 0 };
 
 	(void)arg;
-	socksdial_free(f->dial);
+	if (f->type == FLOW_UDP)
+		assoc_free(f->dial);
+	else
+		socksdial_free(f->dial);
 	f->dial = NULL;
 	if (f->fd == -1)
 		return;
@@ -708,6 +767,8 @@ host_errqueue(void *arg, struct flow *f, struct host_error *e)
 	memset(e, 0, sizeof(*e));
 	if (f->target == TARGET_DNS)
 		return (-1);
+	if (f->type == FLOW_UDP && f->dial != NULL)
+		return (assoc_lost(f->dial, e));
 	memset(&m, 0, sizeof(m));
 	memset(&ss, 0, sizeof(ss));
 	iov.iov_base = e->data;
@@ -783,6 +844,129 @@ put_int(struct msghdr *m, int level, int type, int value)
 	m->msg_controllen += CMSG_SPACE(sizeof(value));
 }
 
+/* It was not there, or is no more: begin anew, but not at once. */
+static int
+associate_again(struct flow *f)
+{
+	struct way	*w;
+
+	if (!assoc_may_dial(f->dial, engine->now)) {
+		errno = assoc_error(f->dial) != 0 ? assoc_error(f->dial) :
+		    EAGAIN;
+		return (-1);
+	}
+	w = egress_by_id(engine, f->way_id);
+	if (w == NULL || w->down_until > engine->now) {
+		errno = ENETUNREACH;
+		return (-1);
+	}
+	if (!egress_takes(engine, w, FLOW_UDP)) {
+		errno = EACCES;
+		return (-1);
+	}
+	return (associate(f, w));
+}
+
+/*
+ * The same by a proxy: each has a header in front, and all of a train the same.
+ * TTL and what else a header of IP says ends there.
+ */
+static ssize_t
+assoc_sendto(struct flow *f, const struct ipaddr *dst, uint16_t port,
+    const struct iovec *iov, int n, const struct dgram_opts *o)
+{
+	_Alignas(struct cmsghdr) uint8_t	 control[CONTROL_LEN];
+	uint8_t					 header[ASSOC_HEADER];
+	struct iovec				 v[2 * ASSOC_TRAIN];
+	struct msghdr				 m;
+	enum assoc_state			 state;
+	size_t					 len, total = 0;
+	ssize_t					 r;
+	int					 i;
+
+	state = assoc_step(f->dial, engine, f->way_id, f->fd);
+	if (state == ASSOC_ENDED) {
+		if (associate_again(f) == -1)
+			return (-1);
+		state = ASSOC_WAIT;
+	}
+	if (n > ASSOC_TRAIN || (n > 1 && (state == ASSOC_WAIT || no_gso))) {
+		errno = EOPNOTSUPP;
+		return (-1);
+	}
+	if (state == ASSOC_WAIT) {
+		if (assoc_hold(f->dial, dst, port, iov) == 0)
+			return ((ssize_t)iov->iov_len);
+		errno = ENOBUFS;
+		return (-1);
+	}
+	len = assoc_header(header, dst, port);
+	for (i = 0; i < n; i++) {
+		v[2 * i].iov_base = header;
+		v[2 * i].iov_len = len;
+		v[2 * i + 1] = iov[i];
+		total += len + iov[i].iov_len;
+	}
+	if (n > 1 && total > ASSOC_BYTES) {
+		errno = EOPNOTSUPP;
+		return (-1);
+	}
+	memset(&m, 0, sizeof(m));
+	memset(control, 0, sizeof(control));
+	m.msg_iov = v;
+	m.msg_iovlen = (size_t)n * 2;
+	m.msg_control = control;
+	if (n > 1)
+		put_segment(&m, (uint16_t)(o->segment + len));
+	if (m.msg_controllen == 0)
+		m.msg_control = NULL;
+	r = sendmsg(f->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (r == -1 && (errno == ECONNREFUSED || errno == EDESTADDRREQ)) {
+		/* nobody is at the relay's port any more */
+		assoc_end(f->dial, 0);
+		errno = EAGAIN;
+	}
+	return (r);
+}
+
+static ssize_t
+assoc_recvfrom(struct flow *f, const struct iovec *iov, int n,
+    struct ipaddr *from, uint16_t *port)
+{
+	struct iovec	 v[ASSOC_TRAIN + 2];
+	uint8_t		 header[ASSOC_HEADER];
+	struct msghdr	 m;
+	size_t		 len = assoc_header_len(f->src.af);
+	ssize_t		 r;
+
+	memset(from, 0, sizeof(*from));
+	if (assoc_step(f->dial, engine, f->way_id, f->fd) != ASSOC_UP) {
+		/* what was held then is told about */
+		errno = assoc_unsaid(f->dial) ? assoc_error(f->dial) : EAGAIN;
+		return (-1);
+	}
+	memset(&m, 0, sizeof(m));
+	v[0].iov_base = header;
+	v[0].iov_len = len;
+	memcpy(v + 1, iov, (size_t)n * sizeof(*iov));
+	m.msg_iov = v;
+	m.msg_iovlen = (size_t)n + 1;
+	if ((r = recvmsg(f->fd, &m, MSG_DONTWAIT)) == -1) {
+		if (errno == EAGAIN)
+			assoc_look(f->dial);
+		else
+			assoc_end(f->dial, 0);
+		errno = EAGAIN;
+		return (-1);
+	}
+	/* what makes no sense is from nobody */
+	if ((size_t)r < len || assoc_from(header, len, from, port) == -1) {
+		memset(from, 0, sizeof(*from));
+		return (0);
+	}
+	return (r - (ssize_t)len);
+}
+
 /*
  * One datagram, or a train of them; df: the path must not fragment it.  A
  * kernel that cannot cut trains says so with an error, and is not asked
@@ -800,6 +984,8 @@ host_sendto(void *arg, struct flow *f, const struct ipaddr *dst,
 	ssize_t					 r;
 
 	(void)arg;
+	if (f->dial != NULL)
+		return (assoc_sendto(f, dst, port, iov, n, o));
 	if (n > 1 && o->segment != 0 && no_gso) {
 		errno = EOPNOTSUPP;
 		return (-1);
@@ -846,6 +1032,9 @@ host_recvfrom(void *arg, struct flow *f, const struct iovec *iov, int n,
 	int					 v;
 
 	(void)arg;
+	memset(o, 0, sizeof(*o));
+	if (f->dial != NULL)
+		return (assoc_recvfrom(f, iov, n, from, port));
 	memset(&m, 0, sizeof(m));
 	memset(&ss, 0, sizeof(ss));
 	m.msg_name = &ss;
@@ -856,7 +1045,6 @@ host_recvfrom(void *arg, struct flow *f, const struct iovec *iov, int n,
 	m.msg_controllen = sizeof(control);
 	if ((r = recvmsg(f->fd, &m, MSG_DONTWAIT)) == -1)
 		return (-1);
-	memset(o, 0, sizeof(*o));
 	(void)ipaddr_from_sa(from, (struct sockaddr *)&ss);
 	/* who is no IPv4 host is a stranger, by his family */
 	if (f->via64)

@@ -30,6 +30,7 @@
 #include "service.h"
 #include "shm.h"
 #include "show.h"
+#include "socksassoc.h"
 #include "state.h"
 #include "tell.h"
 #include "trim.h"
@@ -40,6 +41,7 @@
 #define SPARE_FDS	2048	/* descriptors that are not flows, at most */
 #define MIN_FDS		128
 #define MAX_FLOWS	(1U << 20)
+#define MAX_ASSOCS	4096
 #define PING_SYSCTL	"net.ipv4.ping_group_range"
 
 static int		 bell[2];	/* mine, theirs */
@@ -372,9 +374,12 @@ crypto_msg(struct imsgev *iev, struct imsg *imsg)
 	}
 }
 
-/* How many flows the descriptor limit allows. */
+/*
+ * How many flows the descriptor limit allows, and how many of these may have a
+ * connection to a proxy beside their socket.
+ */
 static uint32_t
-flow_limit(uint32_t *extra)
+flow_limit(uint32_t *extra, uint32_t *assocs)
 {
 	struct rlimit	 rl;
 	rlim_t		 spare;
@@ -388,6 +393,9 @@ flow_limit(uint32_t *extra)
 	/* a third of it is for sockets that the parent passes, and such */
 	spare = rl.rlim_cur / 3 < SPARE_FDS ? rl.rlim_cur / 3 : SPARE_FDS;
 	*extra = (uint32_t)(spare * 2 / 3);
+	*assocs = (uint32_t)(rl.rlim_cur / 16 < MAX_ASSOCS ? rl.rlim_cur / 16 :
+	    MAX_ASSOCS);
+	spare += *assocs;
 	if (rl.rlim_cur - spare > MAX_FLOWS)
 		return (MAX_FLOWS);
 	return ((uint32_t)(rl.rlim_cur - spare));
@@ -397,7 +405,7 @@ void
 slirp_main(int foreground)
 {
 	uint64_t	 nofile, seen, before = 0;
-	uint32_t	 maxflows, maxfds;
+	uint32_t	 maxflows, maxfds, maxassocs;
 	int		 more = 0;
 
 	queue_fd[0] = queue_fd[1] = -1;
@@ -405,13 +413,14 @@ slirp_main(int foreground)
 	lookup_init(&se.s);
 	health_init(&se.s);
 	child_drop(foreground);
-	maxflows = flow_limit(&maxfds);
+	maxflows = flow_limit(&maxfds, &maxassocs);
 	nofile = se.s.count.nofile_soft;
 	if (slirp_init(&se.s, &hostsock_ops, NULL, mono_now(), maxflows,
 	    NULL) == -1 || protocols_register(&se.s, NULL) == -1)
 		fatal(NULL);
 	se.s.count.nofile_soft = nofile;
 	fds_init(maxfds);
+	assoc_init(maxassocs);
 	if (hostsock_init(&se.s, slirp_host_event) == -1)
 		fatal("epoll");
 	service_init(&se.s, ask_route);

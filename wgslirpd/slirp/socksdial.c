@@ -16,6 +16,7 @@
 #define METHOD_USER	2
 #define USER_VERSION	1
 #define CMD_CONNECT	1
+#define CMD_ASSOCIATE	3
 #define ATYP_IPV4	1
 #define ATYP_NAME	3
 #define ATYP_IPV6	4
@@ -32,8 +33,8 @@ enum state {
 
 struct socks_dial {
 	enum state		 state;
-	struct ipaddr		 dst;
-	uint16_t		 port;
+	struct ipaddr		 dst;		/* af 0: it is to associate */
+	uint16_t		 port;		/* of it, or of the relay */
 	int			 has_user;
 	struct service_user	 user;
 	uint8_t			 buf[REPLY_MAX];
@@ -48,7 +49,8 @@ socksdial_new(const struct way *w, const struct ipaddr *dst, uint16_t port)
 
 	if ((d = calloc(1, sizeof(*d))) == NULL)
 		return (NULL);
-	d->dst = *dst;
+	if (dst != NULL)
+		d->dst = *dst;
 	d->port = port;
 	if ((d->has_user = w->user != NULL) != 0)
 		d->user = *w->user;
@@ -65,6 +67,12 @@ int
 socksdial_heard(const struct socks_dial *d)
 {
 	return (d->state > METHOD);
+}
+
+uint16_t
+socksdial_port(const struct socks_dial *d)
+{
+	return (d->port);
 }
 
 int
@@ -91,8 +99,13 @@ static int
 say(struct socks_dial *d, int fd, const uint8_t *m, size_t len,
     enum state next, size_t want)
 {
-	if (send(fd, m, len, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)len) {
-		errno = ECONNRESET;
+	ssize_t	 n;
+
+	n = send(fd, m, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n != (ssize_t)len) {
+		/* it may not be connected yet */
+		if (n != -1 || errno != EAGAIN || d->state != GREET)
+			errno = ECONNRESET;
 		return (-1);
 	}
 	d->state = next;
@@ -105,9 +118,12 @@ static int
 ask(struct socks_dial *d, int fd)
 {
 	uint8_t	 m[4 + 16 + 2] = { VERSION, CMD_CONNECT };
-	size_t	 n = d->dst.af == 4 ? 4 : 16;
+	size_t	 n = d->dst.af == 6 ? 16 : 4;
 
-	m[3] = d->dst.af == 4 ? ATYP_IPV4 : ATYP_IPV6;
+	/* from where datagrams will come is not known yet: from 0.0.0.0:0 */
+	if (d->dst.af == 0)
+		m[1] = CMD_ASSOCIATE;
+	m[3] = d->dst.af == 6 ? ATYP_IPV6 : ATYP_IPV4;
 	memcpy(m + 4, d->dst.a, n);
 	put16(m + 4 + n, d->port);
 	return (say(d, fd, m, 4 + n + 2, REPLY, 5));
@@ -145,6 +161,9 @@ refused(uint8_t reply)
 		break;
 	case 6:
 		errno = ETIMEDOUT;
+		break;
+	case 7:
+		errno = EOPNOTSUPP;
 		break;
 	default:
 		errno = EHOSTUNREACH;
@@ -188,6 +207,7 @@ heard(struct socks_dial *d, int fd)
 		d->state = REPLY_ADDR;
 		return (0);
 	case REPLY_ADDR:
+		d->port = be16(b + d->want - 2);
 		d->state = DONE;
 		return (1);
 	case GREET:
@@ -209,7 +229,7 @@ socksdial_step(struct socks_dial *d, int fd)
 
 	if (d->state == GREET && say(d, fd, d->has_user ? user : none,
 	    d->has_user ? sizeof(user) : sizeof(none), METHOD, 2) == -1)
-		return (-1);
+		return (errno == EAGAIN ? 0 : -1);
 	while (d->state != DONE) {
 		/* no byte more than is known to be the proxy's */
 		n = recv(fd, d->buf + d->have, d->want - d->have,

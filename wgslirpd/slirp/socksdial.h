@@ -14,7 +14,10 @@
  */
 struct socks_dial;
 
-/* Toward an address and port; NULL if there is no memory. */
+/*
+ * Toward an address and port, or, with NULL, for datagrams (UDP ASSOCIATE).  NULL
+ * if there is no memory.
+ */
 struct socks_dial	*socksdial_new(const struct way *,
 			    const struct ipaddr *, uint16_t);
 
@@ -23,6 +26,9 @@ struct socks_dial	*socksdial_new(const struct way *,
  * wait for, -1 with errno, which is what became of the connection.
  */
 int	 socksdial_step(struct socks_dial *, int);
+
+/* The port that the proxy has named in its answer. */
+uint16_t	 socksdial_port(const struct socks_dial *);
 
 /* Has the proxy said anything yet? */
 int	 socksdial_heard(const struct socks_dial *);

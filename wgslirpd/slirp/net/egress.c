@@ -186,11 +186,34 @@ egress_mapping(struct slirp *s, const struct ippkt *p, uint16_t port,
 }
 
 int
+egress_takes(const struct slirp *s, const struct way *w, uint8_t type)
+{
+	switch (w->c.kind) {
+	case WAY_NONE:
+		return (0);
+	case WAY_SOCKS:
+		return (type == FLOW_TCP ||
+		    (type == FLOW_UDP && w->no_udp_until <= s->now));
+	default:
+		return (1);
+	}
+}
+
+struct way *
+egress_by_id(const struct slirp *s, uint64_t id)
+{
+	size_t	 i;
+
+	for (i = 0; i < s->conf.nways; i++)
+		if (s->conf.ways[i].id == id)
+			return (&s->conf.ways[i]);
+	return (NULL);
+}
+
+int
 egress_take(const struct slirp *s, struct flow *f, const struct way *w)
 {
-	/* a proxy takes TCP */
-	if (w == NULL || w->c.kind == WAY_NONE ||
-	    (w->c.kind == WAY_SOCKS && f->type != FLOW_TCP)) {
+	if (w == NULL || !egress_takes(s, w, f->type)) {
 		errno = w == NULL ? ENETUNREACH : EACCES;
 		return (-1);
 	}
@@ -240,12 +263,9 @@ egress_failed(struct slirp *s, struct way *w)
 const char *
 egress_called(const struct slirp *s, const struct flow *f)
 {
-	size_t	 i;
+	const struct way	*w;
 
 	if (f->uplink != NULL)
 		return (f->uplink->name);
-	for (i = 0; i < s->conf.nways; i++)
-		if (s->conf.ways[i].id == f->way_id)
-			return (s->conf.ways[i].c.name);
-	return (NULL);
+	return ((w = egress_by_id(s, f->way_id)) != NULL ? w->c.name : NULL);
 }

@@ -20,6 +20,7 @@ struct way {
 	struct service_user	*user;		/* of a proxy, or NULL */
 	uint64_t		 id;		/* the same after a reload */
 	mono_t			 down_until;	/* it has failed */
+	mono_t			 no_udp_until;	/* a proxy that takes none */
 };
 
 /* One more way; -1 if there is no memory, or it is none. */
@@ -51,6 +52,12 @@ struct way	*egress_way(const struct slirp *, const struct conf_egress *);
 struct flow	*egress_mapping(struct slirp *, const struct ippkt *, uint16_t,
 		    struct remotes *(*)(struct flow *), struct flow_key *,
 		    struct way **);
+
+/* Does it take flows of this type?  What it does not, is refused at once. */
+int	 egress_takes(const struct slirp *, const struct way *, uint8_t);
+
+/* The way with an id, or NULL: it is not configured any more. */
+struct way	*egress_by_id(const struct slirp *, uint64_t);
 
 /* A flow that is about to be opened leaves by it, or not: -1 with errno. */
 int	 egress_take(const struct slirp *, struct flow *, const struct way *);

@@ -138,6 +138,7 @@ udp_open(struct slirp *s, const struct ippkt *p, uint16_t sport,
 {
 	struct udp_flow	*u;
 	struct flow	*f;
+	int		 save_errno;
 
 	if ((u = calloc(1, sizeof(*u))) == NULL)
 		return (NULL);
@@ -158,14 +159,21 @@ udp_open(struct slirp *s, const struct ippkt *p, uint16_t sport,
 		return (NULL);
 	}
 	if (host_of(s, f)->udp_open(host_arg(s, f), f) == -1) {
-		if (log_allow(&s->loglimit, s->now))
-			log_warn("udp socket");
+		save_errno = errno;
+		/* that there is no way there is told the guest */
+		if (save_errno != ENETUNREACH && save_errno != EACCES) {
+			if (log_allow(&s->loglimit, s->now))
+				log_warn("udp socket");
+			save_errno = 0;
+		}
 		flow_remove(s, f);
 		free(u);
-		errno = 0;
+		errno = save_errno;
 		return (NULL);
 	}
-	udp_ports_add(&s->udp->ports, &u->port, f);
+	/* who sends to the host's addresses may mean it */
+	if (w != NULL && w->c.kind == WAY_HOST)
+		udp_ports_add(&s->udp->ports, &u->port, f);
 	s->count.udp_opened++;
 	s->count.udp_active++;
 	return (f);
@@ -466,7 +474,8 @@ udp_event(struct slirp *s, struct flow *f, int what)
 {
 	if (what & HOST_ERROR)
 		error_drain(s, f);
-	if (what & HOST_READ)
+	/* by a proxy it may be able to send now */
+	if (what & (HOST_READ | HOST_WRITE))
 		turns_ready(s, f);
 }
 
@@ -646,8 +655,7 @@ udp_input(struct slirp *s, struct ippkt *p)
 				error_blocked(s, p, v);
 			return;
 		}
-		if (w == NULL || w->c.kind == WAY_NONE ||
-		    w->c.kind == WAY_SOCKS) {
+		if (w == NULL || !egress_takes(s, w, FLOW_UDP)) {
 			no_way(s, p, w == NULL ? ENETUNREACH : EACCES);
 			return;
 		}
@@ -655,7 +663,7 @@ udp_input(struct slirp *s, struct ippkt *p)
 	if (f == NULL) {
 		errno = 0;
 		if ((f = udp_open(s, p, sport, &k, w)) == NULL) {
-			if (errno == ENETUNREACH)
+			if (errno == ENETUNREACH || errno == EACCES)
 				no_way(s, p, errno);
 			else
 				s->count.ip_drop_budget++;

@@ -258,7 +258,10 @@ refused(void **state)
 	end(a);
 }
 
-/* Nobody has so many that others have none. */
+/*
+ * Nobody has so many that others have none, and who has most gives what he has
+ * not used for longest.
+ */
 static void
 shared(void **state)
 {
@@ -271,22 +274,78 @@ shared(void **state)
 	assert_int_not_equal(assoc_dial(a[0], w, W.s.now), -1);
 	assert_int_not_equal(assoc_dial(a[1], w, W.s.now), -1);
 	assert_int_equal(W.peer->nassocs, 2);
+	assoc_used(a[0]);
 	assert_int_not_equal(assoc_dial(a[2], w, W.s.now), -1);
 	assert_int_equal(W.peer->nassocs, 1);
+	assert_int_equal(step(a[1], udp), ASSOC_ENDED);
+	assert_int_equal(step(a[0], udp), ASSOC_WAIT);
+	/* as many as the other: it is the own one that gives way */
+	assert_int_not_equal(assoc_dial(a[1], w, W.s.now), -1);
 	assert_int_equal(step(a[0], udp), ASSOC_ENDED);
-	assert_int_equal(step(a[1], udp), ASSOC_WAIT);
-	/* neither gives for the other now */
-	assert_int_equal(assoc_dial(a[0], w, W.s.now), -1);
-	assert_int_equal(errno, EMFILE);
 	assert_int_equal(step(a[2], udp), ASSOC_WAIT);
 	/* nor does one give the last that it has more than the other */
 	assoc_init(3);
 	assert_int_not_equal(assoc_dial(a[0], w, W.s.now), -1);
 	assert_non_null(more = assoc_new(peer_get(&W.s, 9)));
-	assert_int_equal(assoc_dial(more, w, W.s.now), -1);
+	assert_int_not_equal(assoc_dial(more, w, W.s.now), -1);
 	assert_int_equal(W.peer->nassocs, 2);
+	assert_int_equal(step(a[2], udp), ASSOC_ENDED);
 	assoc_free(more);
 	assoc_init(0);
+	assert_int_equal(assoc_dial(a[2], w, W.s.now), -1);
+	assert_int_equal(errno, EMFILE);
+	close(udp);
+	end(a);
+}
+
+/* Nor does what one has sent too early keep others from being held. */
+static void
+held_by_all(void **state)
+{
+	struct socks_assoc	*a[3], *more[33];
+	struct ipaddr		 dst;
+	struct iovec		 iov;
+	char			 text[] = "early";
+	int			 i;
+
+	(void)state;
+	(void)begin(a);
+	w_addr(&dst, "192.0.2.9");
+	iov.iov_base = text;
+	iov.iov_len = sizeof(text);
+	for (i = 0; i < 33; i++)
+		assert_non_null(more[i] = assoc_new(W.peer));
+	for (i = 0; i < 33 * 4; i++)
+		assert_int_equal(assoc_hold(more[i / 4], &dst, 53, &iov),
+		    i < 128 ? 0 : -1);
+	assert_int_equal(assoc_hold(a[2], &dst, 53, &iov), 0);
+	assoc_free(more[0]);
+	assert_int_equal(assoc_hold(more[32], &dst, 53, &iov), 0);
+	for (i = 1; i < 33; i++)
+		assoc_free(more[i]);
+	assert_int_equal(W.peer->nheld, 0);
+	end(a);
+}
+
+/* One that is silent, or says no without a reason, is not asked for ever. */
+static void
+unwilling(void **state)
+{
+	struct socks_assoc	*a[3];
+	struct way		*w = begin(a);
+	int			 udp = socket_udp(), ctl, i;
+
+	(void)state;
+	for (i = 0; i < 6; i++) {
+		W.s.now += MONO_SEC(20);
+		assert_true(egress_takes(&W.s, w, FLOW_UDP));
+		/* a good one between them: it is not about the proxy */
+		assert_int_equal(dial(a[0], udp, i == 2 ? 0 : 1, &ctl),
+		    i == 2 ? ASSOC_UP : ASSOC_ENDED);
+		assert_int_equal(egress_takes(&W.s, w, FLOW_UDP), i != 5);
+		assoc_end(a[0], 0);
+		close(ctl);
+	}
 	close(udp);
 	end(a);
 }
@@ -342,6 +401,8 @@ main(void)
 		cmocka_unit_test(held),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(shared),
+		cmocka_unit_test(held_by_all),
+		cmocka_unit_test(unwilling),
 		cmocka_unit_test(headers)
 	};
 

@@ -19,6 +19,7 @@
 #include "nat64.h"
 #include "net/egress.h"
 #include "net/policy.h"
+#include "net/table.h"
 #include "proc.h"
 #include "socksassoc.h"
 #include "socksdial.h"
@@ -31,6 +32,7 @@
 
 #define PORT_KEPT	1024	/* and above: nobody else's by right */
 #define EVENTS		64	/* taken at a time */
+#define ASSOC_IDLE	30	/* seconds; then a proxy is asked if it is there */
 #define ASSOC_TRAIN	66	/* datagrams at once, by a proxy, */
 #define ASSOC_BYTES	65500	/* and bytes with their headers */
 
@@ -370,16 +372,37 @@ proxy_failed(uint64_t id)
 		egress_failed(engine, w);
 }
 
+/*
+ * A connection to the proxy could not be begun.  That there is no descriptor, or
+ * no port left for so many, is not the way's fault.
+ */
+static int
+dial_failed(struct way *w)
+{
+	switch (errno) {
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ENOBUFS:
+	case EAGAIN:
+	case EADDRNOTAVAIL:
+		errno = EAGAIN;
+		break;
+	default:
+		egress_failed(engine, w);
+		errno = ENETUNREACH;
+		break;
+	}
+	return (-1);
+}
+
 static int
 open_proxy(struct flow *f, struct way *w)
 {
 	int	 fd;
 
-	if ((fd = socksdial_connect(w)) == -1) {
-		egress_failed(engine, w);
-		errno = ENETUNREACH;
-		return (-1);
-	}
+	if ((fd = socksdial_connect(w)) == -1)
+		return (dial_failed(w));
 	set_options(fd);
 	if ((f->dial = socksdial_new(w, &f->dst, f->dport)) == NULL) {
 		close(fd);
@@ -540,17 +563,19 @@ associate(struct flow *f, struct way *w)
 {
 	int	 fd;
 
-	if ((fd = assoc_dial(f->dial, w, engine->now)) == -1) {
-		if (errno != EMFILE && errno != ENFILE && errno != ENOMEM) {
-			egress_failed(engine, w);
-			errno = ENETUNREACH;
-		}
-		return (-1);
-	}
-	/* a proxy that is gone without a word is noticed */
+	if ((fd = assoc_dial(f->dial, w, engine->now)) == -1)
+		return (dial_failed(w));
 	set_options(fd);
-	if (watch_for(f, fd, EPOLLIN | EPOLLOUT) == 0)
+	/* nothing is sent on it: one that is gone without a word is noticed */
+	set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, ASSOC_IDLE);
+	set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, ASSOC_IDLE * 2000);
+	if (watch_for(f, fd, EPOLLIN | EPOLLOUT) == 0) {
+		/* or it would be looked at only when the guest sends */
+		f->readable = 1;
+		flow_schedule(engine, f, engine->now + ASSOC_DIAL_TIME + 1);
 		return (0);
+	}
 	assoc_end(f->dial, 0);
 	errno = ENOMEM;
 	return (-1);
@@ -563,6 +588,11 @@ open_assoc(struct flow *f, struct way *w)
 
 	if ((fd = host_socket(w->c.proxy.af, SOCK_DGRAM, IPPROTO_UDP)) == -1)
 		return (-1);
+	/* the headers make what fits the guest's path longer */
+	if (w->c.proxy.af == 4)
+		set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, MTU_DONT);
+	else
+		set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, MTU_DONT);
 	if ((f->dial = assoc_new(f->peer)) == NULL) {
 		close(fd);
 		errno = ENOMEM;
@@ -886,6 +916,11 @@ assoc_sendto(struct flow *f, const struct ipaddr *dst, uint16_t port,
 
 	state = assoc_step(f->dial, engine, f->way_id, f->fd);
 	if (state == ASSOC_ENDED) {
+		/* what was held is told about first */
+		if (assoc_unsaid(f->dial)) {
+			errno = assoc_error(f->dial);
+			return (-1);
+		}
 		if (associate_again(f) == -1)
 			return (-1);
 		state = ASSOC_WAIT;
@@ -900,6 +935,7 @@ assoc_sendto(struct flow *f, const struct ipaddr *dst, uint16_t port,
 		errno = ENOBUFS;
 		return (-1);
 	}
+	assoc_used(f->dial);
 	len = assoc_header(header, dst, port);
 	for (i = 0; i < n; i++) {
 		v[2 * i].iov_base = header;
@@ -921,7 +957,9 @@ assoc_sendto(struct flow *f, const struct ipaddr *dst, uint16_t port,
 	if (m.msg_controllen == 0)
 		m.msg_control = NULL;
 	r = sendmsg(f->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (r == -1 && (errno == ECONNREFUSED || errno == EDESTADDRREQ)) {
+	if (r == -1 && errno == EIO && n > 1)
+		no_gso = 1;
+	if (r == -1 && errno == ECONNREFUSED) {
 		/* nobody is at the relay's port any more */
 		assoc_end(f->dial, 0);
 		errno = EAGAIN;
@@ -951,11 +989,15 @@ assoc_recvfrom(struct flow *f, const struct iovec *iov, int n,
 	memcpy(v + 1, iov, (size_t)n * sizeof(*iov));
 	m.msg_iov = v;
 	m.msg_iovlen = (size_t)n + 1;
-	if ((r = recvmsg(f->fd, &m, MSG_DONTWAIT)) == -1) {
-		if (errno == EAGAIN)
-			assoc_look(f->dial);
-		else
+	r = recvmsg(f->fd, &m, MSG_DONTWAIT);
+	/* what was wrong with something sent: what came waits behind it */
+	if (r == -1 && errno != EAGAIN && errno != ECONNREFUSED)
+		r = recvmsg(f->fd, &m, MSG_DONTWAIT);
+	if (r == -1) {
+		if (errno == ECONNREFUSED)
 			assoc_end(f->dial, 0);
+		else
+			assoc_look(f->dial);
 		errno = EAGAIN;
 		return (-1);
 	}

@@ -14,11 +14,13 @@
 #include "socksdial.h"
 
 #define HELD_MAX	4		/* of one mapping */
-#define HELD_ALL	512		/* of all of them */
+#define HELD_PEER	128		/* of all that a peer has */
+#define HELD_ALL	4096
 #define HELD_LEN	1500
-#define DIAL_TIME	MONO_SEC(10)	/* then the proxy is silent */
 #define DIAL_AGAIN	MONO_SEC(1)
 #define NO_UDP_REST	MONO_SEC(60)	/* then it is asked again */
+#define NO_UDP_MOST	3		/* times that say the same */
+#define GIVE_MOST	16
 #define ATYP_IPV4	1
 #define ATYP_IPV6	4
 
@@ -74,6 +76,7 @@ held_take(struct socks_assoc *a)
 	a->nheld--;
 	memmove(a->held, a->held + 1, (size_t)a->nheld * sizeof(a->held[0]));
 	held_all--;
+	a->peer->nheld--;
 	return (h);
 }
 
@@ -89,8 +92,12 @@ held_drop(struct socks_assoc *a)
 void
 assoc_end(struct socks_assoc *a, int error)
 {
+	struct linger	 l = { 1, 0 };
+
 	if (a->ctl == -1)
 		return;
+	/* ports toward the proxy are few: none is to wait for late packets */
+	(void)setsockopt(a->ctl, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
 	close(a->ctl);
 	a->ctl = -1;
 	socksdial_free(a->dial);
@@ -124,25 +131,44 @@ assoc_free(struct socks_assoc *a)
 	free(a);
 }
 
+void
+assoc_used(struct socks_assoc *a)
+{
+	if (a->ctl == -1)
+		return;
+	TAILQ_REMOVE(&all, a, entry);
+	TAILQ_INSERT_TAIL(&all, a, entry);
+}
+
 /*
- * Whoever has most of them gives the oldest, so that nobody keeps others from
- * having any: its mapping stays, and asks for another when it is used.
+ * Whoever has most of them gives those that he has not used for longest, a few at
+ * once, so that nobody keeps others from having any: the mappings stay, and ask
+ * for another when they are used.  Who has about as many as anybody gives his own.
  */
 static int
-make_room(const struct slirp_peer *p)
+make_room(struct slirp_peer *p)
 {
-	struct socks_assoc	*a, *give = NULL;
+	struct socks_assoc	*a, *next;
+	struct slirp_peer	*give = p;
+	uint32_t		 n;
 
 	if (nall < most)
 		return (0);
 	TAILQ_FOREACH(a, &all, entry)
-		if (a->peer->nassocs > p->nassocs + 1 && (give == NULL ||
-		    a->peer->nassocs > give->peer->nassocs))
-			give = a;
-	if (give == NULL)
-		return (-1);
-	assoc_end(give, 0);
-	return (0);
+		if (a->peer->nassocs > give->nassocs)
+			give = a->peer;
+	if (p->nassocs > 0 && give->nassocs <= p->nassocs + 1)
+		give = p;
+	n = give == p ? 1 + p->nassocs / 8 : 1 + (give->nassocs -
+	    p->nassocs) / 4;
+	if (n > GIVE_MOST)
+		n = GIVE_MOST;
+	TAILQ_FOREACH_SAFE(a, &all, entry, next)
+		if (n > 0 && a->peer == give) {
+			assoc_end(a, 0);
+			n--;
+		}
+	return (nall < most ? 0 : -1);
 }
 
 int
@@ -188,8 +214,8 @@ assoc_hold(struct socks_assoc *a, const struct ipaddr *dst, uint16_t port,
 {
 	struct held	*h;
 
-	if (a->nheld == HELD_MAX || held_all >= HELD_ALL ||
-	    iov->iov_len > HELD_LEN ||
+	if (a->nheld == HELD_MAX || a->peer->nheld >= HELD_PEER ||
+	    held_all >= HELD_ALL || iov->iov_len > HELD_LEN ||
 	    (h = malloc(sizeof(*h) + iov->iov_len)) == NULL)
 		return (-1);
 	h->dst = *dst;
@@ -198,6 +224,7 @@ assoc_hold(struct socks_assoc *a, const struct ipaddr *dst, uint16_t port,
 	memcpy(h->data, iov->iov_base, h->len);
 	a->held[a->nheld++] = h;
 	held_all++;
+	a->peer->nheld++;
 	return (0);
 }
 
@@ -262,6 +289,7 @@ begin(struct socks_assoc *a, int udp)
 	uint8_t			 header[ASSOC_HEADER];
 	socklen_t		 len;
 	uint16_t		 port = socksdial_port(a->dial);
+	int			 old;
 
 	socksdial_free(a->dial);
 	a->dial = NULL;
@@ -269,6 +297,9 @@ begin(struct socks_assoc *a, int udp)
 	len = sa_make(&ss, &a->proxy, port);
 	if (port == 0 || connect(udp, (struct sockaddr *)&ss, len) == -1)
 		return (-1);
+	/* what is said about a relay of before is not about this one */
+	len = sizeof(old);
+	(void)getsockopt(udp, SOL_SOCKET, SO_ERROR, &old, &len);
 	while ((h = held_take(a)) != NULL) {
 		memset(&m, 0, sizeof(m));
 		iov[0].iov_base = header;
@@ -298,24 +329,33 @@ fail(struct socks_assoc *a, struct slirp *s, uint64_t id, int error)
 		if (w != NULL)
 			w->no_udp_until = s->now + NO_UDP_REST;
 		error = EACCES;
-	} else
+	} else {
+		/* it may be about this one, but not again and again */
+		if (w != NULL && ++w->no_udp >= NO_UDP_MOST) {
+			w->no_udp = 0;
+			w->no_udp_until = s->now + WAY_REST;
+		}
 		error = EHOSTUNREACH;
+	}
 	assoc_end(a, error);
 }
 
 enum assoc_state
 assoc_step(struct socks_assoc *a, struct slirp *s, uint64_t id, int udp)
 {
-	int	 r;
+	struct way	*w;
+	int		 r;
 
 	if (a->ctl == -1)
 		return (ASSOC_ENDED);
 	if (a->dial == NULL)
 		return (ASSOC_UP);
 	r = socksdial_step(a->dial, a->ctl);
-	if (r == 0 && s->now - a->began < DIAL_TIME)
+	if (r == 0 && s->now - a->began < ASSOC_DIAL_TIME)
 		return (ASSOC_WAIT);
 	if (r == 1) {
+		if ((w = egress_by_id(s, id)) != NULL)
+			w->no_udp = 0;
 		if (begin(a, udp) == 0)
 			return (ASSOC_UP);
 		assoc_end(a, EHOSTUNREACH);

@@ -21,6 +21,7 @@
 struct socks_assoc;
 
 #define ASSOC_HEADER	22	/* the longest before a datagram */
+#define ASSOC_DIAL_TIME	MONO_SEC(5)	/* then the proxy is silent */
 
 enum assoc_state {
 	ASSOC_WAIT,
@@ -37,6 +38,9 @@ void	 assoc_free(struct socks_assoc *);
 
 /* Begin by a proxy: a descriptor of its own to be watched; -1 with errno. */
 int	 assoc_dial(struct socks_assoc *, const struct way *, mono_t);
+
+/* It is in use: it is not the first to give way to others. */
+void	 assoc_used(struct socks_assoc *);
 
 /* May it be begun again by now? */
 int	 assoc_may_dial(const struct socks_assoc *, mono_t);

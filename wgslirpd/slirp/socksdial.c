@@ -147,7 +147,7 @@ say_user(struct socks_dial *d, int fd)
 
 /* What a reply means for who wanted the connection (RFC 1928 6). */
 static int
-refused(uint8_t reply)
+refused(const struct socks_dial *d, uint8_t reply)
 {
 	switch (reply) {
 	case 2:
@@ -163,7 +163,7 @@ refused(uint8_t reply)
 		errno = ETIMEDOUT;
 		break;
 	case 7:
-		errno = EOPNOTSUPP;
+		errno = d->dst.af == 0 ? EOPNOTSUPP : EHOSTUNREACH;
 		break;
 	default:
 		errno = EHOSTUNREACH;
@@ -197,7 +197,7 @@ heard(struct socks_dial *d, int fd)
 		if (b[0] != VERSION)
 			break;
 		if (b[1] != 0)
-			return (refused(b[1]));
+			return (refused(d, b[1]));
 		/* a byte of the address has come already */
 		if (b[3] != ATYP_IPV4 && b[3] != ATYP_IPV6 &&
 		    b[3] != ATYP_NAME)

@@ -21,6 +21,7 @@ struct way {
 	uint64_t		 id;		/* the same after a reload */
 	mono_t			 down_until;	/* it has failed */
 	mono_t			 no_udp_until;	/* a proxy that takes none */
+	uint8_t			 no_udp;	/* so often in a row it took none */
 };
 
 /* One more way; -1 if there is no memory, or it is none. */

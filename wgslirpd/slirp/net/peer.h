@@ -85,7 +85,8 @@ struct slirp_peer {
 	uint64_t	 rcvbuf;	/* bytes in receive buffers */
 	TAILQ_HEAD(, dgram)	 frags;	/* incomplete, oldest first */
 	uint32_t	 nremotes;	/* noted by its mappings */
-	uint32_t	 nassocs;	/* of the host layer, at proxies */
+	uint32_t	 nassocs;	/* of the host layer, at proxies, */
+	uint32_t	 nheld;		/* and datagrams that wait for them */
 	uint32_t	 nfrags;
 	uint64_t	 fragbytes;
 	struct path	 path;		/* to it; not of an uplink */

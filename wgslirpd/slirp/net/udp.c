@@ -156,6 +156,7 @@ udp_open(struct slirp *s, const struct ippkt *p, uint16_t sport,
 	}
 	if (flow_add(s, f, k) == -1) {
 		free(u);
+		errno = 0;		/* whatever made room has left there */
 		return (NULL);
 	}
 	if (host_of(s, f)->udp_open(host_arg(s, f), f) == -1) {
@@ -525,7 +526,8 @@ known_sender(const struct slirp *s, struct udp_flow *u,
 	struct remote	*r;
 	int		 lo = policy_is_loopback(from);
 
-	if (from->af != u->f.src.af)
+	/* a proxy says whatever it likes about whom it is from */
+	if (from->af != u->f.src.af || port == 0 || own_address(s, from))
 		return (0);
 	if (lo) {
 		if ((r = sent_to_gateway(s, u, from->af, port)) != NULL)
@@ -655,7 +657,7 @@ udp_input(struct slirp *s, struct ippkt *p)
 				error_blocked(s, p, v);
 			return;
 		}
-		if (w == NULL || !egress_takes(s, w, FLOW_UDP)) {
+		if (w == NULL || (f == NULL && !egress_takes(s, w, FLOW_UDP))) {
 			no_way(s, p, w == NULL ? ENETUNREACH : EACCES);
 			return;
 		}

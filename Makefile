@@ -133,7 +133,10 @@ SLIRP =		wgslirpd/slirp/blocklist.o wgslirpd/slirp/config.o wgslirpd/slirp/dnsca
 		wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/fds.o \
 		wgslirpd/slirp/forward.o wgslirpd/slirp/fwdudp.o \
 		wgslirpd/slirp/health.o \
-		wgslirpd/slirp/host_$(PLATFORM).o wgslirpd/slirp/httpconnect.o \
+		wgslirpd/slirp/host_$(PLATFORM).o \
+		wgslirpd/slirp/hostfd_$(PLATFORM).o \
+		wgslirpd/slirp/hostproxy_$(PLATFORM).o \
+		wgslirpd/slirp/httpconnect.o \
 		wgslirpd/slirp/judge.o wgslirpd/slirp/listener.o \
 		wgslirpd/slirp/lookup.o \
 		wgslirpd/slirp/main.o wgslirpd/slirp/memstream.o \

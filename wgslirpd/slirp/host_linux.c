@@ -2,7 +2,6 @@
 
 #include <sys/types.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <linux/errqueue.h>
 #include <netinet/in.h>
@@ -13,86 +12,31 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hostfd.h"
+#include "hostproxy.h"
 #include "hostsock.h"
-#include "log.h"
 #include "memstream.h"
 #include "nat64.h"
 #include "net/egress.h"
 #include "net/policy.h"
-#include "net/table.h"
-#include "proc.h"
-#include "socksassoc.h"
-#include "socksdial.h"
 
-/* From Linux' headers, which do not go with libc's. */
-#define MTU_DONT	0
-#define MTU_DO		2
-#define CONTROL_LEN	256
 #define TTL_SHORT	32	/* a guest that traces, not one that talks */
 
 #define PORT_KEPT	1024	/* and above: nobody else's by right */
-#define EVENTS		64	/* taken at a time */
-#define ASSOC_IDLE	30	/* seconds; then a proxy is asked if it is there */
-#define ASSOC_TRAIN	66	/* datagrams at once, by a proxy, */
-#define ASSOC_BYTES	65500	/* and bytes with their headers */
 
 static struct slirp	*engine;
 static hostsock_event_fn	*tell;
-static int		 flows_ep = -1;
 static int		 offload = 1;	/* it is wanted */
-static int		 no_gso;	/* no trains of datagrams */
 static int		 keep_ports;	/* mappings have guests' own */
 static uint16_t		 not_low, not_high;	/* but not these */
-
-/*
- * The flows' sockets are in a set of their own, which libevent watches as
- * one descriptor: an event structure for each took more memory than an
- * idle flow may have in all.  What they are told carries the flow's id,
- * for the flow may be gone before its turn comes.
- */
-static void
-flows_event(evutil_socket_t fd, short what, void *arg)
-{
-	struct epoll_event	 ev[EVENTS];
-	int			 i, n, w;
-
-	(void)what;
-	(void)arg;
-	n = epoll_wait(fd, ev, EVENTS, 0);
-	engine->now = mono_now();
-	for (i = 0; i < n; i++) {
-		w = 0;
-		if (ev[i].events & EPOLLIN)
-			w |= HOST_READ;
-		if (ev[i].events & EPOLLOUT)
-			w |= HOST_WRITE;
-		/* whoever reads or writes learns which */
-		if (ev[i].events & (EPOLLERR | EPOLLHUP))
-			w |= HOST_READ | HOST_WRITE | HOST_ERROR;
-		tell(engine, ev[i].data.u64, w);
-	}
-}
 
 int
 hostsock_init(struct slirp *s, hostsock_event_fn *fn)
 {
-	struct event	*ev;
-
 	engine = s;
 	tell = fn;
-	if ((flows_ep = epoll_create1(EPOLL_CLOEXEC)) == -1)
-		return (-1);
-	ev = event_new(evbase, flows_ep, EV_READ | EV_PERSIST, flows_event,
-	    NULL);
-	if (ev == NULL || event_add(ev, NULL) == -1)
-		return (-1);
-	return (0);
-}
-
-static void
-set_int(int fd, int level, int opt, int value)
-{
-	(void)setsockopt(fd, level, opt, &value, sizeof(value));
+	hostproxy_init(s);
+	return (hostfd_init(s, fn));
 }
 
 /* ICMP errors are queued, not only turned into errno. */
@@ -100,82 +44,9 @@ static void
 want_errors(int fd, uint8_t af)
 {
 	if (af == 4)
-		set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
+		hostfd_set(fd, IPPROTO_IP, IP_RECVERR, 1);
 	else
-		set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
-}
-
-static int
-host_socket(uint8_t af, int type, int proto)
-{
-	return (socket(af == 4 ? AF_INET : AF_INET6,
-	    type | SOCK_NONBLOCK | SOCK_CLOEXEC, proto));
-}
-
-/* Have what happens on a descriptor told to a flow, which owns it. */
-static int
-watch_for(const struct flow *f, int fd, uint32_t events)
-{
-	struct epoll_event	 ev;
-
-	memset(&ev, 0, sizeof(ev));
-	ev.events = events | EPOLLET;
-	ev.data.u64 = flow_id(f);
-	if (epoll_ctl(flows_ep, EPOLL_CTL_ADD, fd, &ev) == -1) {
-		errno = ENOMEM;
-		return (-1);
-	}
-	return (0);
-}
-
-/* Watch a socket for the flow, which owns the descriptor from then on. */
-static int
-attach(struct flow *f, int fd, uint32_t events)
-{
-	if (watch_for(f, fd, events) == -1)
-		return (-1);
-	f->fd = fd;
-	return (0);
-}
-
-/* The same; on failure the descriptor is closed. */
-static int
-watch(struct flow *f, int fd, uint32_t events)
-{
-	if (attach(f, fd, events) == 0)
-		return (0);
-	close(fd);
-	errno = ENOMEM;
-	return (-1);
-}
-
-static struct conf_tcp	 opts;		/* as configured */
-
-/* The congestion control toward hosts; -1: the kernel has it not, for us. */
-static int
-set_congestion(int fd, uint8_t cc)
-{
-	const char	*name = tcpconf_host_cc[cc];
-
-	return (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name,
-	    (socklen_t)strlen(name)));
-}
-
-/* What TCP sockets get that are opened from now on. */
-void
-hostsock_options(const struct conf_tcp *c)
-{
-	int	 fd;
-
-	if (c->host_cc != 0 && c->host_cc != opts.host_cc &&
-	    (fd = host_socket(4, SOCK_STREAM, IPPROTO_TCP)) != -1) {
-		if (set_congestion(fd, c->host_cc) == -1)
-			log_warnx("upstream congestion %s: this kernel does "
-			    "not let us; the system's is used",
-			    tcpconf_host_cc[c->host_cc]);
-		close(fd);
-	}
-	opts = *c;
+		hostfd_set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
 }
 
 /* Can this port of a guest be one of the host? */
@@ -221,7 +92,7 @@ set_egress(int fd, const struct flow *f, uint8_t af)
 			mine[n++] = &e->source[i];
 	/* the port is found when it is known where to */
 	if (af == 4)
-		set_int(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+		hostfd_set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
 	if (n == 0) {
 		errno = ENETUNREACH;
 		return (-1);
@@ -258,32 +129,12 @@ leave_by(int fd, const struct flow *f, uint8_t af)
 	return (-1);
 }
 
-static void
-set_options(int fd)
-{
-	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	/* a server that is gone would be the guest's connection for ever */
-	if (opts.host_idle != 0) {
-		set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-		set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)opts.host_idle);
-	}
-	if (opts.host_timeout != 0)
-		set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
-		    (int)opts.host_timeout * 1000);
-	if (opts.rcvbuf != 0)
-		set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)opts.rcvbuf);
-	if (opts.sndbuf != 0)
-		set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)opts.sndbuf);
-	if (opts.host_cc != 0)
-		(void)set_congestion(fd, opts.host_cc);
-}
-
 /* May the kernel cut trains of datagrams, and join those that come? */
 void
 hostsock_offload(int on)
 {
 	offload = on;
-	no_gso = !on;
+	hostfd_set_trains(on);
 }
 
 /* Do mappings have the ports that guests send from? */
@@ -350,69 +201,6 @@ make_dst(const struct flow *f, struct sockaddr_storage *ss,
 	return (sa_make(ss, &a, port));
 }
 
-/* The way of a flow that is being opened, if it is through a proxy, or NULL. */
-static struct way *
-proxy_of(const struct flow *f)
-{
-	struct way	*w;
-
-	if (f->target != TARGET_HOST || f->way >= engine->conf.nways)
-		return (NULL);
-	w = &engine->conf.ways[f->way];
-	return (w->c.kind == WAY_SOCKS ? w : NULL);
-}
-
-/* It has failed, whatever it was wanted for. */
-static void
-proxy_failed(uint64_t id)
-{
-	struct way	*w = egress_by_id(engine, id);
-
-	if (w != NULL)
-		egress_failed(engine, w);
-}
-
-/*
- * A connection to the proxy could not be begun.  That there is no descriptor, or
- * no port left for so many, is not the way's fault.
- */
-static int
-dial_failed(struct way *w)
-{
-	switch (errno) {
-	case EMFILE:
-	case ENFILE:
-	case ENOMEM:
-	case ENOBUFS:
-	case EAGAIN:
-	case EADDRNOTAVAIL:
-		errno = EAGAIN;
-		break;
-	default:
-		egress_failed(engine, w);
-		errno = ENETUNREACH;
-		break;
-	}
-	return (-1);
-}
-
-static int
-open_proxy(struct flow *f, struct way *w)
-{
-	int	 fd;
-
-	if ((fd = socksdial_connect(w)) == -1)
-		return (dial_failed(w));
-	set_options(fd);
-	if ((f->dial = socksdial_new(w, &f->dst, f->dport)) == NULL) {
-		close(fd);
-		errno = ENOMEM;
-		return (-1);
-	}
-	/* on failure the flow is closed, and what it had given back */
-	return (watch(f, fd, EPOLLIN | EPOLLOUT));
-}
-
 /* Start to connect to the flow's destination, or what it stands for. */
 static int
 host_tcp_open(void *arg, struct flow *f, int ttl)
@@ -426,21 +214,21 @@ host_tcp_open(void *arg, struct flow *f, int ttl)
 	(void)arg;
 	if (f->target == TARGET_DNS)
 		return (open_dns(f));
-	if ((w = proxy_of(f)) != NULL)
-		return (open_proxy(f, w));
+	if ((w = hostproxy_of(f)) != NULL)
+		return (hostproxy_tcp_open(f, w));
 	af = choose_family(f, f->dst.af);
-	if ((fd = host_socket(af, SOCK_STREAM, IPPROTO_TCP)) == -1)
+	if ((fd = hostfd_new(af, SOCK_STREAM, IPPROTO_TCP)) == -1)
 		return (-1);
-	set_options(fd);
+	hostfd_tcp_options(fd);
 	if (f->target == TARGET_HOST && leave_by(fd, f, af) == -1)
 		return (-1);
 	want_errors(fd, af);
 	f->short_ttl = ttl < TTL_SHORT;
 	if (f->short_ttl) {
 		if (af == 4)
-			set_int(fd, IPPROTO_IP, IP_TTL, ttl);
+			hostfd_set(fd, IPPROTO_IP, IP_TTL, ttl);
 		else
-			set_int(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl);
+			hostfd_set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl);
 	}
 	len = make_dst(f, &ss, f->target == TARGET_LOOPBACK ?
 	    policy_loopback(f->dst.af) : &f->dst, f->dport);
@@ -451,25 +239,7 @@ host_tcp_open(void *arg, struct flow *f, int ttl)
 		errno = save_errno;
 		return (-1);
 	}
-	return (watch(f, fd, EPOLLIN | EPOLLOUT));
-}
-
-/* It is up to the proxy: does it lead further by now? */
-static int
-proxy_connected(struct flow *f)
-{
-	switch (socksdial_step(f->dial, f->fd)) {
-	case 1:
-		socksdial_free(f->dial);
-		f->dial = NULL;
-		/* what comes after its answer is told by nobody else */
-		f->readable = 1;
-		return (1);
-	case -1:
-		f->dial_error = errno;
-		break;
-	}
-	return (0);
+	return (hostfd_attach_or_close(f, fd, EPOLLIN | EPOLLOUT));
 }
 
 /*
@@ -490,16 +260,16 @@ host_connected(void *arg, struct flow *f)
 	    ti.tcpi_state != TCP_CLOSE_WAIT))
 		return (0);
 	if (f->dial != NULL)
-		return (proxy_connected(f));
+		return (hostproxy_connected(f));
 	if (family(f, f->dst.af) == 4) {
 		if (f->short_ttl)
-			set_int(f->fd, IPPROTO_IP, IP_TTL, TTL_DEFAULT);
-		set_int(f->fd, IPPROTO_IP, IP_RECVERR, 0);
+			hostfd_set(f->fd, IPPROTO_IP, IP_TTL, TTL_DEFAULT);
+		hostfd_set(f->fd, IPPROTO_IP, IP_RECVERR, 0);
 	} else {
 		if (f->short_ttl)
-			set_int(f->fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS,
+			hostfd_set(f->fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS,
 			    TTL_DEFAULT);
-		set_int(f->fd, IPPROTO_IPV6, IPV6_RECVERR, 0);
+		hostfd_set(f->fd, IPPROTO_IPV6, IPV6_RECVERR, 0);
 	}
 	return (1);
 }
@@ -511,15 +281,15 @@ watch_udp(struct flow *f, int fd, uint8_t af)
 	want_errors(fd, af);
 	/* what came together is taken together; older kernels do not know */
 	if (offload)
-		set_int(fd, IPPROTO_UDP, UDP_GRO, 1);
+		hostfd_set(fd, IPPROTO_UDP, UDP_GRO, 1);
 	if (af == 4) {
-		set_int(fd, IPPROTO_IP, IP_RECVTOS, 1);
-		set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, MTU_DONT);
+		hostfd_set(fd, IPPROTO_IP, IP_RECVTOS, 1);
+		hostfd_set(fd, IPPROTO_IP, IP_MTU_DISCOVER, MTU_DONT);
 	} else {
-		set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-		set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+		hostfd_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+		hostfd_set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
 	}
-	return (attach(f, fd, EPOLLIN));
+	return (hostfd_attach(f, fd, EPOLLIN));
 }
 
 /*
@@ -537,7 +307,7 @@ host_adopt(void *arg, struct flow *f, int fd)
 	}
 	if (f->type == FLOW_UDP)
 		return (watch_udp(f, fd, f->src.af));
-	return (attach(f, fd, EPOLLIN | EPOLLOUT));
+	return (hostfd_attach(f, fd, EPOLLIN | EPOLLOUT));
 }
 
 /* The guest's own port, if nobody has it here (RFC 4787 4.2.1). */
@@ -557,58 +327,6 @@ keep_port(int fd, uint8_t af, uint16_t port)
 	(void)bind(fd, (struct sockaddr *)&ss, len);
 }
 
-/* Ask a proxy for a port for the mapping's datagrams. */
-static int
-associate(struct flow *f, struct way *w)
-{
-	int	 fd;
-
-	if ((fd = assoc_dial(f->dial, w, engine->now)) == -1)
-		return (dial_failed(w));
-	set_options(fd);
-	/* nothing is sent on it: one that is gone without a word is noticed */
-	set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, ASSOC_IDLE);
-	set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, ASSOC_IDLE * 2000);
-	if (watch_for(f, fd, EPOLLIN | EPOLLOUT) == 0) {
-		/* or it would be looked at only when the guest sends */
-		f->readable = 1;
-		flow_schedule(engine, f, engine->now + ASSOC_DIAL_TIME + 1);
-		return (0);
-	}
-	assoc_end(f->dial, 0);
-	errno = ENOMEM;
-	return (-1);
-}
-
-static int
-open_assoc(struct flow *f, struct way *w)
-{
-	int	 fd, save_errno;
-
-	if ((fd = host_socket(w->c.proxy.af, SOCK_DGRAM, IPPROTO_UDP)) == -1)
-		return (-1);
-	/* the headers make what fits the guest's path longer */
-	if (w->c.proxy.af == 4)
-		set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, MTU_DONT);
-	else
-		set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, MTU_DONT);
-	if ((f->dial = assoc_new(f->peer)) == NULL) {
-		close(fd);
-		errno = ENOMEM;
-		return (-1);
-	}
-	if (attach(f, fd, EPOLLIN) == 0 && associate(f, w) == 0)
-		return (0);
-	save_errno = errno;
-	assoc_free(f->dial);
-	f->dial = NULL;
-	f->fd = -1;
-	close(fd);
-	errno = save_errno;
-	return (-1);
-}
-
 static int
 host_udp_open(void *arg, struct flow *f)
 {
@@ -617,15 +335,15 @@ host_udp_open(void *arg, struct flow *f)
 	uint8_t		 af;
 
 	(void)arg;
-	if ((w = proxy_of(f)) != NULL)
-		return (open_assoc(f, w));
+	if ((w = hostproxy_of(f)) != NULL)
+		return (hostproxy_udp_open(f, w));
 	af = choose_family(f, f->src.af);
-	if ((fd = host_socket(af, SOCK_DGRAM, IPPROTO_UDP)) == -1 ||
+	if ((fd = hostfd_new(af, SOCK_DGRAM, IPPROTO_UDP)) == -1 ||
 	    (f->target == TARGET_HOST && leave_by(fd, f, af) == -1))
 		return (-1);
 	/* before it is bound, or both families would come there */
 	if (af == 6)
-		set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+		hostfd_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	if (f->target == TARGET_HOST && may_keep(f->sport))
 		keep_port(fd, af, f->sport);
 	if (watch_udp(f, fd, af) == 0)
@@ -642,20 +360,20 @@ host_icmp_open(void *arg, struct flow *f)
 
 	(void)arg;
 	/* a ping's own header is another one there, and a proxy has none */
-	if ((f->src.af == 4 && nat64_on()) || proxy_of(f) != NULL) {
+	if ((f->src.af == 4 && nat64_on()) || hostproxy_of(f) != NULL) {
 		errno = ENETUNREACH;
 		return (-1);
 	}
-	fd = host_socket(f->src.af, SOCK_DGRAM,
+	fd = hostfd_new(f->src.af, SOCK_DGRAM,
 	    f->src.af == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 	if (fd == -1 || leave_by(fd, f, f->src.af) == -1)
 		return (-1);
 	want_errors(fd, f->src.af);
 	if (f->src.af == 4)
-		set_int(fd, IPPROTO_IP, IP_RECVTOS, 1);
+		hostfd_set(fd, IPPROTO_IP, IP_RECVTOS, 1);
 	else
-		set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
-	return (watch(f, fd, EPOLLIN));
+		hostfd_set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+	return (hostfd_attach_or_close(f, fd, EPOLLIN));
 }
 
 /* Can ping sockets of this family (4 or 6) be had? */
@@ -664,7 +382,7 @@ hostsock_probe_icmp(int af)
 {
 	int	 fd;
 
-	fd = host_socket((uint8_t)af, SOCK_DGRAM,
+	fd = hostfd_new((uint8_t)af, SOCK_DGRAM,
 	    af == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 	if (fd == -1)
 		return (0);
@@ -679,11 +397,8 @@ host_close(void *arg, struct flow *f, int reset)
 	struct linger	 l = { 1, 0 };
 
 	(void)arg;
-	if (f->type == FLOW_UDP)
-		assoc_free(f->dial);
-	else
-		socksdial_free(f->dial);
-	f->dial = NULL;
+	if (f->dial != NULL)
+		hostproxy_free(f);
 	if (f->fd == -1)
 		return;
 	if (f->target == TARGET_DNS) {
@@ -739,17 +454,9 @@ host_error(void *arg, struct flow *f)
 	(void)arg;
 	if (f->target == TARGET_DNS)
 		return (0);
-	if (f->dial != NULL && f->dial_error != 0)
-		return (f->dial_error);
 	if (getsockopt(f->fd, SOL_SOCKET, SO_ERROR, &e, &len) == -1)
 		e = errno;
-	if (f->dial == NULL || e == 0)
-		return (e);
-	if (socksdial_heard(f->dial))
-		return (e);
-	/* the proxy is not there: that is not the destination's */
-	proxy_failed(f->way_id);
-	return (ENETUNREACH);
+	return (f->dial != NULL ? hostproxy_error(f, e) : e);
 }
 
 static void
@@ -798,7 +505,7 @@ host_errqueue(void *arg, struct flow *f, struct host_error *e)
 	if (f->target == TARGET_DNS)
 		return (-1);
 	if (f->type == FLOW_UDP && f->dial != NULL)
-		return (assoc_lost(f->dial, e));
+		return (hostproxy_lost(f, e));
 	memset(&m, 0, sizeof(m));
 	memset(&ss, 0, sizeof(ss));
 	iov.iov_base = e->data;
@@ -847,20 +554,6 @@ host_local_port(void *arg, struct flow *f)
 }
 
 static void
-put_segment(struct msghdr *m, uint16_t size)
-{
-	struct cmsghdr	*c;
-
-	c = (struct cmsghdr *)((uint8_t *)m->msg_control +
-	    m->msg_controllen);
-	c->cmsg_level = IPPROTO_UDP;
-	c->cmsg_type = UDP_SEGMENT;
-	c->cmsg_len = CMSG_LEN(sizeof(size));
-	memcpy(CMSG_DATA(c), &size, sizeof(size));
-	m->msg_controllen += CMSG_SPACE(sizeof(size));
-}
-
-static void
 put_int(struct msghdr *m, int level, int type, int value)
 {
 	struct cmsghdr	*c;
@@ -872,141 +565,6 @@ put_int(struct msghdr *m, int level, int type, int value)
 	c->cmsg_len = CMSG_LEN(sizeof(value));
 	memcpy(CMSG_DATA(c), &value, sizeof(value));
 	m->msg_controllen += CMSG_SPACE(sizeof(value));
-}
-
-/* It was not there, or is no more: begin anew, but not at once. */
-static int
-associate_again(struct flow *f)
-{
-	struct way	*w;
-
-	if (!assoc_may_dial(f->dial, engine->now)) {
-		errno = assoc_error(f->dial) != 0 ? assoc_error(f->dial) :
-		    EAGAIN;
-		return (-1);
-	}
-	w = egress_by_id(engine, f->way_id);
-	if (w == NULL || w->down_until > engine->now) {
-		errno = ENETUNREACH;
-		return (-1);
-	}
-	if (!egress_takes(engine, w, FLOW_UDP)) {
-		errno = EACCES;
-		return (-1);
-	}
-	return (associate(f, w));
-}
-
-/*
- * The same by a proxy: each has a header in front, and all of a train the same.
- * TTL and what else a header of IP says ends there.
- */
-static ssize_t
-assoc_sendto(struct flow *f, const struct ipaddr *dst, uint16_t port,
-    const struct iovec *iov, int n, const struct dgram_opts *o)
-{
-	_Alignas(struct cmsghdr) uint8_t	 control[CONTROL_LEN];
-	uint8_t					 header[ASSOC_HEADER];
-	struct iovec				 v[2 * ASSOC_TRAIN];
-	struct msghdr				 m;
-	enum assoc_state			 state;
-	size_t					 len, total = 0;
-	ssize_t					 r;
-	int					 i;
-
-	state = assoc_step(f->dial, engine, f->way_id, f->fd);
-	if (state == ASSOC_ENDED) {
-		/* what was held is told about first */
-		if (assoc_unsaid(f->dial)) {
-			errno = assoc_error(f->dial);
-			return (-1);
-		}
-		if (associate_again(f) == -1)
-			return (-1);
-		state = ASSOC_WAIT;
-	}
-	if (n > ASSOC_TRAIN || (n > 1 && (state == ASSOC_WAIT || no_gso))) {
-		errno = EOPNOTSUPP;
-		return (-1);
-	}
-	if (state == ASSOC_WAIT) {
-		if (assoc_hold(f->dial, dst, port, iov) == 0)
-			return ((ssize_t)iov->iov_len);
-		errno = ENOBUFS;
-		return (-1);
-	}
-	assoc_used(f->dial);
-	len = assoc_header(header, dst, port);
-	for (i = 0; i < n; i++) {
-		v[2 * i].iov_base = header;
-		v[2 * i].iov_len = len;
-		v[2 * i + 1] = iov[i];
-		total += len + iov[i].iov_len;
-	}
-	if (n > 1 && total > ASSOC_BYTES) {
-		errno = EOPNOTSUPP;
-		return (-1);
-	}
-	memset(&m, 0, sizeof(m));
-	memset(control, 0, sizeof(control));
-	m.msg_iov = v;
-	m.msg_iovlen = (size_t)n * 2;
-	m.msg_control = control;
-	if (n > 1)
-		put_segment(&m, (uint16_t)(o->segment + len));
-	if (m.msg_controllen == 0)
-		m.msg_control = NULL;
-	r = sendmsg(f->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (r == -1 && errno == EIO && n > 1)
-		no_gso = 1;
-	if (r == -1 && errno == ECONNREFUSED) {
-		/* nobody is at the relay's port any more */
-		assoc_end(f->dial, 0);
-		errno = EAGAIN;
-	}
-	return (r);
-}
-
-static ssize_t
-assoc_recvfrom(struct flow *f, const struct iovec *iov, int n,
-    struct ipaddr *from, uint16_t *port)
-{
-	struct iovec	 v[ASSOC_TRAIN + 2];
-	uint8_t		 header[ASSOC_HEADER];
-	struct msghdr	 m;
-	size_t		 len = assoc_header_len(f->src.af);
-	ssize_t		 r;
-
-	memset(from, 0, sizeof(*from));
-	if (assoc_step(f->dial, engine, f->way_id, f->fd) != ASSOC_UP) {
-		/* what was held then is told about */
-		errno = assoc_unsaid(f->dial) ? assoc_error(f->dial) : EAGAIN;
-		return (-1);
-	}
-	memset(&m, 0, sizeof(m));
-	v[0].iov_base = header;
-	v[0].iov_len = len;
-	memcpy(v + 1, iov, (size_t)n * sizeof(*iov));
-	m.msg_iov = v;
-	m.msg_iovlen = (size_t)n + 1;
-	r = recvmsg(f->fd, &m, MSG_DONTWAIT);
-	/* what was wrong with something sent: what came waits behind it */
-	if (r == -1 && errno != EAGAIN && errno != ECONNREFUSED)
-		r = recvmsg(f->fd, &m, MSG_DONTWAIT);
-	if (r == -1) {
-		if (errno == ECONNREFUSED)
-			assoc_end(f->dial, 0);
-		else
-			assoc_look(f->dial);
-		errno = EAGAIN;
-		return (-1);
-	}
-	/* what makes no sense is from nobody */
-	if ((size_t)r < len || assoc_from(header, len, from, port) == -1) {
-		memset(from, 0, sizeof(*from));
-		return (0);
-	}
-	return (r - (ssize_t)len);
 }
 
 /*
@@ -1027,8 +585,8 @@ host_sendto(void *arg, struct flow *f, const struct ipaddr *dst,
 
 	(void)arg;
 	if (f->dial != NULL)
-		return (assoc_sendto(f, dst, port, iov, n, o));
-	if (n > 1 && o->segment != 0 && no_gso) {
+		return (hostproxy_sendto(f, dst, port, iov, n, o));
+	if (n > 1 && o->segment != 0 && !hostfd_trains()) {
 		errno = EOPNOTSUPP;
 		return (-1);
 	}
@@ -1042,9 +600,9 @@ host_sendto(void *arg, struct flow *f, const struct ipaddr *dst,
 	m.msg_control = control;
 	if (f->df != want + 1) {
 		if (family(f, dst->af) == 4)
-			set_int(f->fd, IPPROTO_IP, IP_MTU_DISCOVER, want);
+			hostfd_set(f->fd, IPPROTO_IP, IP_MTU_DISCOVER, want);
 		else
-			set_int(f->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, want);
+			hostfd_set(f->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, want);
 		f->df = (uint8_t)(want + 1);
 	}
 	if (family(f, dst->af) == 4) {
@@ -1055,10 +613,10 @@ host_sendto(void *arg, struct flow *f, const struct ipaddr *dst,
 		put_int(&m, IPPROTO_IPV6, IPV6_TCLASS, o->tos);
 	}
 	if (o->segment != 0)
-		put_segment(&m, (uint16_t)o->segment);
+		hostfd_segment(&m, (uint16_t)o->segment);
 	r = sendmsg(f->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (r == -1 && o->segment != 0 && errno == EIO)
-		no_gso = 1;
+		hostfd_set_trains(0);
 	return (r);
 }
 
@@ -1076,7 +634,7 @@ host_recvfrom(void *arg, struct flow *f, const struct iovec *iov, int n,
 	(void)arg;
 	memset(o, 0, sizeof(*o));
 	if (f->dial != NULL)
-		return (assoc_recvfrom(f, iov, n, from, port));
+		return (hostproxy_recvfrom(f, iov, n, from, port));
 	memset(&m, 0, sizeof(m));
 	memset(&ss, 0, sizeof(ss));
 	m.msg_name = &ss;

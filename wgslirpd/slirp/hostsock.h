@@ -8,7 +8,7 @@
 #include "net/slirp.h"
 
 /*
- * The real host sockets, of a platform; host_linux.c.
+ * The real host sockets, of a platform; host_linux.c, and hostfd_linux.c below.
  */
 extern const struct host_ops	 hostsock_ops;
 

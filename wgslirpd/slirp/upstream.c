@@ -230,6 +230,21 @@ query_answered(struct query *x, uint8_t *msg, size_t len, uint32_t ttl)
 	query_done(x, msg, len);
 }
 
+/* What came by a stream: it is the answer, or another one is asked. */
+static void
+query_streamed(struct query *x, uint8_t *msg, size_t len)
+{
+	uint32_t	 ttl;
+	ssize_t		 n;
+	int		 tc;
+
+	n = dnsmsg_check(msg, len, &x->q, x->id, &ttl, &tc);
+	if (n == -1 || tc)
+		query_next(x);
+	else
+		query_answered(x, msg, (size_t)n, ttl);
+}
+
 static void
 tcp_read(struct bufferevent *bev, void *arg)
 {
@@ -237,10 +252,7 @@ tcp_read(struct bufferevent *bev, void *arg)
 	struct query	*x = arg;
 	struct evbuffer	*in = bufferevent_get_input(bev);
 	uint8_t		 h[2];
-	uint32_t	 ttl;
 	size_t		 len;
-	ssize_t		 n;
-	int		 tc;
 
 	engine->now = mono_now();
 	if (evbuffer_copyout(in, h, 2) != 2)
@@ -250,11 +262,7 @@ tcp_read(struct bufferevent *bev, void *arg)
 		return;
 	evbuffer_drain(in, 2);
 	evbuffer_remove(in, msg, len);
-	n = dnsmsg_check(msg, len, &x->q, x->id, &ttl, &tc);
-	if (n == -1 || tc)
-		query_next(x);
-	else
-		query_answered(x, msg, (size_t)n, ttl);
+	query_streamed(x, msg, len);
 }
 
 static void
@@ -441,9 +449,6 @@ upstream_part(const struct dot_part *m)
 	static size_t	 len;
 	static uint32_t	 whose;
 	struct query	*x;
-	uint32_t	 ttl;
-	ssize_t		 n;
-	int		 tc;
 
 	/* pieces of one answer come one after the other */
 	if (m->cookie != whose)
@@ -462,11 +467,7 @@ upstream_part(const struct dot_part *m)
 			break;
 	if (x == NULL)
 		return;		/* it came too late */
-	n = dnsmsg_check(msg, len, &x->q, x->id, &ttl, &tc);
-	if (n == -1 || tc)
-		query_next(x);
-	else
-		query_answered(x, msg, (size_t)n, ttl);
+	query_streamed(x, msg, len);
 }
 
 /* What came to our port at the uplink. */

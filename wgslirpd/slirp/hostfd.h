@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef HOSTFD_H
+#define HOSTFD_H
+
+#include <sys/types.h>
+#include <sys/socket.h>
+
+#include <stdint.h>
+
+#include "hostsock.h"
+
+/*
+ * Descriptors of the host layer for Linux.
+ */
+#define MTU_DONT	0	/* from Linux' headers, which libc's exclude */
+#define MTU_DO		2
+#define CONTROL_LEN	256
+
+/* Events go to this engine. */
+int	 hostfd_init(struct slirp *, hostsock_event_fn *);
+
+/* A non-blocking socket of a family, 4 or 6; -1 with errno. */
+int	 hostfd_new(uint8_t, int, int);
+void	 hostfd_set(int, int, int, int);
+
+/* What TCP sockets get by the configuration. */
+void	 hostfd_tcp_options(int);
+
+/*
+ * Have events on a descriptor told to a flow; the same, and it is the flow's own
+ * from then on; the same, and it is closed if that cannot be.  -1 with errno.
+ */
+int	 hostfd_watch(const struct flow *, int, uint32_t);
+int	 hostfd_attach(struct flow *, int, uint32_t);
+int	 hostfd_attach_or_close(struct flow *, int, uint32_t);
+
+/* Are trains cut by the kernel?  They are not once it has said that it cannot. */
+int	 hostfd_trains(void);
+void	 hostfd_set_trains(int);
+
+/* Have it cut what the message has into pieces of so many bytes. */
+void	 hostfd_segment(struct msghdr *, uint16_t);
+
+#endif

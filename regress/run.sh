@@ -105,15 +105,18 @@ count "sim/sim_tcp, a late engine" $f
 # arrives (0.04 of it are headers), what is left to CUBIC beside BBR, and what
 # random loss leaves of the rate
 p=0 f=0
-# shared SENT JAIN CUBIC% Mbit/s CC RTT[,RTT...] ARGUMENTS
-# When BBR looks for more depends on the number that a connection begins with, so
-# that what one run leaves to CUBIC in a short queue is anything from 17 to 36 %:
-# of several round-trip times it is the mean that counts.
+# shared SENT JAIN CUBIC% Mbit/s CC RTT[,...] LOSS RATE QUEUE[,...] ARGUMENTS
+# When BBR looks for more depends on the number that a connection begins with:
+# what one run leaves to CUBIC in a short queue is anything from 17 to 36 %.  So
+# there are several round-trip times, and queues, and the mean is what counts.
 shared() {
-	want="$1 $2 $3 $4" cc=$5 rtts=$6
-	shift 6
+	want="$1 $2 $3 $4" cc=$5 rtts=$6 loss=$7 rate=$8 queues=$9
+	shift 9
 	out=$(for rtt in $(echo "$rtts" | tr , ' '); do
-		regress/sim/sim_tcp.t -g "$cc" "$rtt" "$@"
+		for queue in $(echo "$queues" | tr , ' '); do
+			regress/sim/sim_tcp.t -g "$cc" "$rtt" "$loss" \
+			    "$rate" "$queue" "$@"
+		done
 	done)
 	if echo "$out" | awk -v want="$want" '{
 		split(want, w); jain = 1; last = 100
@@ -138,7 +141,7 @@ shared 1.14 0.9 0 90 bbr 20 0 100 100 20 4
 shared 1.14 0.9 0 90 bbr 20 0 100 100 20 8
 shared 1.14 0.9 0 90 bbr 20 0 100 30 20 8
 shared 1.14 0.9 0 90 bbr 20 0 100 2000 20 4
-shared 1.14 0.75 22 90 bbr,cubic 18,19,20,21,22 0 100 100 60 2
+shared 1.14 0.8 25 90 bbr,cubic 18,19,20,21,22 0 100 90,100,110 60 2
 shared 1.14 0.8 33 90 bbr,cubic 20 0 100 250 60 2
 shared 1.14 0.8 33 90 bbr,cubic 20 0 100 500 60 2
 shared 1.14 0 0 90 bbr 20 10 100 250 20

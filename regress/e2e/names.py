@@ -5,7 +5,7 @@ usage: names.py ADDRESS [mute]
        names.py ADDRESS tls CERTIFICATE KEY
 mute: it hears questions and does not answer.
 tls: on port 853 as well, several questions on a connection, answered in
-reverse, as far as they have come together.
+reverse, as far as they have come together; what begins with drop is not.
 """
 
 import socket
@@ -131,6 +131,8 @@ def serve_tls(addr, fam, cert, key):
                         print('padded to', n % 128, flush=True)
                         data = data[2 + n:]
                     for m in whole:
+                        if b'drop' in m:
+                            continue
                         out = answer(m, 'tls')
                         c.sendall(struct.pack('>H', len(out)) + out)
         except OSError:

@@ -879,6 +879,18 @@ def test_dns_tls(n):
     check(n.call('c', many) == 30, 'at once')
     check('big.test' in asked('big.test', 'TXT'), 'an answer in pieces')
     check(open(log).read().count('tls connection') == 1, 'connections')
+    # what it does not answer takes no place for ever
+
+    def unanswered():
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for t in range(24):
+            for i in range(60 if t in (0, 17) else 0):
+                s.sendto(struct.pack('>6H', i, 0x0100, 1, 0, 0, 0) +
+                         b'\6drop%02d\4test\0\0\1\0\1' % (i + t), (GATE4, 53))
+            check('NXDOMAIN' in dig('@' + GATE4, 'k%d.test' % t), 'keep', t)
+            time.sleep(1)
+    n.call('c', unanswered)
+    check(open(log).read().count('tls connection') == 1, 'connections')
     # the server ends it, and the next question opens it again
     p.kill()
     p.wait()

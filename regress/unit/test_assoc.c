@@ -133,7 +133,7 @@ socket_udp(void)
 	return (fd);
 }
 
-/* What comes before it is up goes when it is, in order, and no more than that. */
+/* What comes before it is up goes when it is, in order, and no more. */
 static void
 held(void **state)
 {

@@ -22,7 +22,8 @@
 #define OUT_MAX		(MAX_ASKED * (2 + DOT_ASK_MAX))
 #define RECORDS		(OUT_MAX + 16384)
 #define HELLO_TIME	4		/* seconds to be connected */
-#define ANSWER_TIME	6		/* for the oldest question */
+#define ANSWER_TIME	6		/* for a question */
+#define LOOK_TIME	1		/* between looks at who waits */
 #define IDLE_TIME	60		/* without one */
 #define ROUNDS		8		/* reads at once */
 
@@ -59,6 +60,7 @@ struct server {
 	size_t			 rawlen;
 	struct asked		 asked[MAX_ASKED];
 	int			 nasked;
+	mono_t			 heard;		/* an answer, when last */
 };
 
 static struct server	*servers[MAX_DOT];
@@ -132,14 +134,36 @@ set_timer(struct server *x, int seconds)
 	event_add(x->timer, &tv);
 }
 
-/* When the oldest question has waited for too long, or there is none. */
 static void
 arm(struct server *x)
 {
 	set_timer(x, x->state != UP ? HELLO_TIME : x->nasked > 0 ?
-	    ANSWER_TIME : IDLE_TIME);
+	    LOOK_TIME : IDLE_TIME);
 }
 
+/*
+ * Give up what has waited for too long: a server may answer some questions and
+ * drop others, which would have all places in the end.  1 if nothing has been
+ * answered since one of them was asked: then it is the connection.
+ */
+static int
+give_up(struct server *x)
+{
+	mono_t	 now = mono_now();
+	int	 i, dead = 0;
+
+	for (i = 0; i < MAX_ASKED; i++) {
+		if (x->asked[i].cookie == 0 ||
+		    now - x->asked[i].at < MONO_SEC(ANSWER_TIME))
+			continue;
+		dead |= x->heard <= x->asked[i].at;
+		fail_one(&x->asked[i]);
+		x->nasked--;
+	}
+	return (dead);
+}
+
+/* There was nothing to do, or it is time to look at who still waits. */
 static void
 timeout(evutil_socket_t fd, short what, void *arg)
 {
@@ -149,7 +173,10 @@ timeout(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (x->state != UP)
 		fail(x, "does not answer");
-	end(x);
+	if (x->state != UP || x->nasked == 0 || give_up(x))
+		end(x);
+	else
+		arm(x);
 }
 
 /* One whole answer, of len bytes. */
@@ -182,8 +209,9 @@ answered(struct server *x, uint8_t *msg, size_t len)
 		    sizeof(m));
 	} while (off < len);
 	a->cookie = 0;
-	x->nasked--;
-	arm(x);
+	x->heard = mono_now();
+	if (--x->nasked == 0)
+		arm(x);
 }
 
 /* What has come in the clear: answers, each behind its length. */
@@ -408,6 +436,7 @@ dot_ask(struct imsg *imsg)
 		return;
 	}
 	a->cookie = m.cookie;
+	a->at = mono_now();
 	memcpy(a->own, m.msg, sizeof(a->own));
 	m.msg[0] = (uint8_t)(a->id >> 8);
 	m.msg[1] = (uint8_t)a->id;

@@ -6,8 +6,8 @@
 #include "proc.h"
 
 /*
- * Questions for names by TLS (RFC 7858), for the slirp engine: one connection to
- * each server, which stays open while it is used, with all questions on it.
+ * Questions for names by TLS (RFC 7858), for the slirp engine: one connection
+ * to each server, which stays open while it is used, with all questions on it.
  */
 void	 dot_stage(struct imsg *);	/* servers, and whom they are trusted by */
 void	 dot_commit(void);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * The derp engine: carries WireGuard's datagrams through DERP relays, for those
- * who only have TCP.  It has the TLS connections and the keys that relays know,
- * which are not those of WireGuard, and sees ciphertext alone.  Because it is the
- * one that speaks TLS it also asks for names by that, what the slirp engine gives
- * it.  It is started only where a relay, or such an upstream, is configured.
+ * The derp engine: carries WireGuard's datagrams through DERP relays, for
+ * those who only have TCP.  It has the TLS connections and the keys that
+ * relays know, which are not those of WireGuard, and sees ciphertext alone.
+ * Because it is the one that speaks TLS it also asks for names by that, what
+ * the slirp engine gives it.  It is started only where a relay, or such an
+ * upstream, is configured.
  */
 
 #include <sys/types.h>

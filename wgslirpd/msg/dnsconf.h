@@ -38,8 +38,8 @@ struct upstream {
 };
 
 /*
- * A question that goes to a server by TLS, which the derp engine speaks, and its
- * answer, which comes in pieces.
+ * A question that goes to a server by TLS, which the derp engine speaks, and
+ * its answer, which comes in pieces.
  */
 #define MAX_DOT		16
 #define DOT_ASK_MAX	512

@@ -6,9 +6,10 @@
 #include "config.h"
 
 /*
- * What wgslirpd.conf(5) says of where guests come out.  A statement is collected
- * first; then it is for everybody, for a peer, or what a name means.  All take
- * the strings that they are given, and return -1 after telling what is wrong.
+ * What wgslirpd.conf(5) says of where guests come out.  A statement is
+ * collected first; then it is for everybody, for a peer, or what a name means.
+ * All take the strings that they are given, and return -1 after telling what
+ * is wrong.
  */
 void	 egress_begin(void);
 int	 egress_name(char *);		/* host, none, or what has this name */

@@ -17,9 +17,9 @@
 #define TRIES		64	/* one beside the other, from any one on */
 
 /*
- * How many a peer has, by its id.  That is what an honest slirp engine is held to;
- * one that was taken over can say that it has given ports back, and keep them:
- * what binds that is the range.
+ * How many a peer has, by its id.  That is what an honest slirp engine is held
+ * to; one that was taken over can say that it has given ports back, and keep
+ * them: what binds that is the range.
  */
 struct holder {
 	TAILQ_ENTRY(holder)	 entry;

@@ -6,8 +6,8 @@
 #include "proc.h"
 
 /*
- * Ports of the host that guests ask for.  The slirp engine speaks for them; what
- * it gets the configuration decides, and how many.
+ * Ports of the host that guests ask for.  The slirp engine speaks for them;
+ * what it gets the configuration decides, and how many.
  */
 void	 ports_ask(struct imsg *);
 void	 ports_give(struct imsg *);

@@ -556,15 +556,7 @@ host_local_port(void *arg, struct flow *f)
 static void
 put_int(struct msghdr *m, int level, int type, int value)
 {
-	struct cmsghdr	*c;
-
-	c = (struct cmsghdr *)((uint8_t *)m->msg_control +
-	    m->msg_controllen);
-	c->cmsg_level = level;
-	c->cmsg_type = type;
-	c->cmsg_len = CMSG_LEN(sizeof(value));
-	memcpy(CMSG_DATA(c), &value, sizeof(value));
-	m->msg_controllen += CMSG_SPACE(sizeof(value));
+	hostfd_control(m, level, type, &value, sizeof(value));
 }
 
 /*
@@ -602,7 +594,8 @@ host_sendto(void *arg, struct flow *f, const struct ipaddr *dst,
 		if (family(f, dst->af) == 4)
 			hostfd_set(f->fd, IPPROTO_IP, IP_MTU_DISCOVER, want);
 		else
-			hostfd_set(f->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, want);
+			hostfd_set(f->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+			    want);
 		f->df = (uint8_t)(want + 1);
 	}
 	if (family(f, dst->af) == 4) {

@@ -28,18 +28,23 @@ void	 hostfd_set(int, int, int, int);
 void	 hostfd_tcp_options(int);
 
 /*
- * Have events on a descriptor told to a flow; the same, and it is the flow's own
- * from then on; the same, and it is closed if that cannot be.  -1 with errno.
+ * Have events on a descriptor told to a flow; the same, and it is the flow's
+ * own from then on; the same, and it is closed if that cannot be.  -1 with
+ * errno.
  */
 int	 hostfd_watch(const struct flow *, int, uint32_t);
 int	 hostfd_attach(struct flow *, int, uint32_t);
 int	 hostfd_attach_or_close(struct flow *, int, uint32_t);
 
-/* Are trains cut by the kernel?  They are not once it has said that it cannot. */
+/* Does the kernel cut trains?  Not once it has said that it cannot. */
 int	 hostfd_trains(void);
 void	 hostfd_set_trains(int);
 
-/* Have it cut what the message has into pieces of so many bytes. */
+/*
+ * One more of a message's control data, of len bytes; the message has room for
+ * it.  The same, that has the kernel cut it into pieces of so many bytes.
+ */
+void	 hostfd_control(struct msghdr *, int, int, const void *, size_t);
 void	 hostfd_segment(struct msghdr *, uint16_t);
 
 #endif

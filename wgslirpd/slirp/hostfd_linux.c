@@ -184,15 +184,22 @@ hostfd_set_trains(int on)
 }
 
 void
-hostfd_segment(struct msghdr *m, uint16_t size)
+hostfd_control(struct msghdr *m, int level, int type, const void *v,
+    size_t len)
 {
 	struct cmsghdr	*c;
 
 	c = (struct cmsghdr *)((uint8_t *)m->msg_control +
 	    m->msg_controllen);
-	c->cmsg_level = IPPROTO_UDP;
-	c->cmsg_type = UDP_SEGMENT;
-	c->cmsg_len = CMSG_LEN(sizeof(size));
-	memcpy(CMSG_DATA(c), &size, sizeof(size));
-	m->msg_controllen += CMSG_SPACE(sizeof(size));
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(c), v, len);
+	m->msg_controllen += CMSG_SPACE(len);
+}
+
+void
+hostfd_segment(struct msghdr *m, uint16_t size)
+{
+	hostfd_control(m, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
 }

@@ -21,7 +21,7 @@
 #include "socksassoc.h"
 #include "socksdial.h"
 
-#define ASSOC_IDLE	30	/* seconds; then a proxy is asked if it is there */
+#define ASSOC_IDLE	30	/* seconds; then: is the proxy there? */
 #define ASSOC_TRAIN	66	/* datagrams at once, by a proxy, */
 #define ASSOC_BYTES	65500	/* and bytes with their headers */
 
@@ -56,8 +56,8 @@ proxy_failed(uint64_t id)
 }
 
 /*
- * A connection to the proxy could not be begun.  That there is no descriptor, or
- * no port left for so many, is not the way's fault.
+ * A connection to the proxy could not be begun.  That there is no descriptor,
+ * or no port left for so many, is not the way's fault.
  */
 static int
 dial_failed(struct way *w)
@@ -190,8 +190,9 @@ associate_again(struct flow *f)
 }
 
 /*
- * The same by a proxy: each has a header in front, and all of a train the same.
- * TTL and what else a header of IP says ends there.
+ * One datagram of a mapping, or a train: each has a header in front, and all
+ * of a train the same.  TTL and what else a header of IP says ends at the
+ * proxy.
  */
 ssize_t
 hostproxy_sendto(struct flow *f, const struct ipaddr *dst, uint16_t port,
@@ -260,6 +261,7 @@ hostproxy_sendto(struct flow *f, const struct ipaddr *dst, uint16_t port,
 	return (r);
 }
 
+/* One datagram for a mapping, without the header that was in front. */
 ssize_t
 hostproxy_recvfrom(struct flow *f, const struct iovec *iov, int n,
     struct ipaddr *from, uint16_t *port)

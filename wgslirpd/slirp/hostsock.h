@@ -25,8 +25,8 @@ void	 hostsock_options(const struct conf_tcp *);
 void	 hostsock_offload(int);
 
 /*
- * Do mappings have the ports that guests send from, if these are free?  Not those
- * from low to high, which are given out.
+ * Do mappings have the ports that guests send from, if these are free?  Not
+ * those from low to high, which are given out.
  */
 void	 hostsock_keep_ports(int, uint16_t, uint16_t);
 

@@ -28,7 +28,8 @@ still_passes(const struct slirp *s, const struct flow *f)
 	int	 local = own_address(s, &f->dst);
 
 	/* of a port that was asked for, those who come are judged */
-	if ((f->via != VIA_GUEST && f->via != VIA_PORT) || f->target == TARGET_DNS || f->kept)
+	if ((f->via != VIA_GUEST && f->via != VIA_PORT) ||
+	    f->target == TARGET_DNS || f->kept)
 		return (1);
 	/* what leads to loopback has to do so still */
 	if (f->target == TARGET_LOOPBACK && !local)

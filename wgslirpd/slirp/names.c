@@ -342,7 +342,8 @@ udp_question(struct slirp *s, struct slirp_peer *p, const struct ipaddr *src,
 	if (r == 0)
 		names_ask(p, &q, 1, udp_done, a);
 	else
-		udp_done(a, UPSTREAM_OUT, dnsmsg_error(&q, error, UPSTREAM_OUT, DNS_MSG_MAX));
+		udp_done(a, UPSTREAM_OUT, dnsmsg_error(&q, error,
+		    UPSTREAM_OUT, DNS_MSG_MAX));
 }
 
 static void
@@ -438,8 +439,8 @@ conn_work(struct conn *c)
 		if (r == 0)
 			names_ask(p, &q, 0, conn_done, c);
 		else
-			conn_done(c, UPSTREAM_OUT, dnsmsg_error(&q, error, UPSTREAM_OUT,
-			    DNS_MSG_MAX));
+			conn_done(c, UPSTREAM_OUT, dnsmsg_error(&q, error,
+			    UPSTREAM_OUT, DNS_MSG_MAX));
 	}
 	/* who does not take answers is not read either */
 	if (c->eof || c->pending >= CONN_QUERIES ||

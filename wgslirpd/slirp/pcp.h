@@ -54,15 +54,15 @@ struct pcp_request {
 };
 
 /*
- * Take a request of len bytes from src apart: 0, a result that is to be answered,
- * or -1 if nothing is.
+ * Take a request of len bytes from src apart: 0, a result that is to be
+ * answered, or -1 if nothing is.
  */
 int	 pcp_parse(const uint8_t *, size_t, const struct ipaddr *,
 	    struct pcp_request *);
 
 /*
- * The answer to it; port and address are the external ones, epoch is in seconds,
- * lifetime that of the mapping, or of the error.  Its length, at most
+ * The answer to it; port and address are the external ones, epoch is in
+ * seconds, lifetime that of the mapping, or of the error.  Its length, at most
  * PCP_ANSWER_MAX; room for a request's bytes is not needed.
  */
 size_t	 pcp_answer(const struct pcp_request *, enum pcp_result, uint32_t,

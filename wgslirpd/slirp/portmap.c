@@ -8,9 +8,9 @@
  * it any more.  This process opens none: the parent does, for peers who may,
  * within a range, and so many for each.
  *
- * What connects to a TCP port goes on into the tunnel, from whoever it is.  A UDP
- * port becomes that of the guest's own mapping, so that what it sends comes from
- * there, too; everybody may send to it.
+ * What connects to a TCP port goes on into the tunnel, from whoever it is.  A
+ * UDP port becomes that of the guest's own mapping, so that what it sends
+ * comes from there, too; everybody may send to it.
  */
 
 #include <sys/types.h>
@@ -121,9 +121,9 @@ expired(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * The way by which the guest leaves, if a port of the host leads back to it: that
- * is at every address, so its way has to be the host's own, and no address of it,
- * no interface, and no other way that the first of several is.
+ * The way by which the guest leaves, if a port of the host leads back to it:
+ * that is at every address, so its way has to be the host's own, and no
+ * address of it, no interface, and no other way that the first of several is.
  */
 static const struct way *
 way_of(const struct slirp_peer *p, uint8_t af)
@@ -279,7 +279,8 @@ ask(const struct mapping *q)
 		answer(q, PCP_NETWORK_FAILURE, 0);
 		return;
 	}
-	if (n >= MAX_PEER_ASKED || nasked == MAX_ASKED || (m = malloc(sizeof(*m))) == NULL) {
+	if (n >= MAX_PEER_ASKED || nasked == MAX_ASKED ||
+	    (m = malloc(sizeof(*m))) == NULL) {
 		answer(q, PCP_NO_RESOURCES, 0);
 		return;
 	}

@@ -20,8 +20,8 @@ int	 service_stage_user(const struct service_user *);
 void	 service_commit(void);
 
 /*
- * The n-th forward, as text, for who looks; -1: there is none, and *n is less by
- * those that there are.
+ * The n-th forward, as text, for who looks; -1: there is none, and *n is less
+ * by those that there are.
  */
 int	 service_forward_at(uint64_t *, char *, size_t, char *, size_t);
 

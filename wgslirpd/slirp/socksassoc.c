@@ -34,7 +34,7 @@ struct held {
 struct socks_assoc {
 	TAILQ_ENTRY(socks_assoc)	 entry;	/* while it has ctl */
 	struct slirp_peer		*peer;
-	struct socks_dial		*dial;	/* NULL: it stands, or has ended */
+	struct socks_dial		*dial;	/* NULL: it stands, or ended */
 	struct ipaddr			 proxy;
 	mono_t				 began;
 	int				 ctl;	/* the connection, or -1 */
@@ -141,9 +141,10 @@ assoc_used(struct socks_assoc *a)
 }
 
 /*
- * Whoever has most of them gives those that he has not used for longest, a few at
- * once, so that nobody keeps others from having any: the mappings stay, and ask
- * for another when they are used.  Who has about as many as anybody gives his own.
+ * Whoever has most of them gives those that he has not used for longest, a few
+ * at once, so that nobody keeps others from having any: the mappings stay, and
+ * ask for another when they are used.  Who has about as many as anybody gives
+ * his own.
  */
 static int
 make_room(struct slirp_peer *p)

@@ -13,10 +13,10 @@
 #include "net/host.h"
 
 /*
- * A mapping of a guest at a SOCKS5 proxy (RFC 1928 7): datagrams go to a port of
- * the proxy, each with a header that says where to, as long as the connection
- * stands on which that port was asked for.  What a guest sends meanwhile is held,
- * a few of them.
+ * A mapping of a guest at a SOCKS5 proxy (RFC 1928 7): datagrams go to a port
+ * of the proxy, each with a header that says where to, as long as the
+ * connection stands on which that port was asked for.  What a guest sends
+ * meanwhile is held, a few of them.
  */
 struct socks_assoc;
 

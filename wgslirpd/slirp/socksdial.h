@@ -15,8 +15,8 @@
 struct socks_dial;
 
 /*
- * Toward an address and port, or, with NULL, for datagrams (UDP ASSOCIATE).  NULL
- * if there is no memory.
+ * Toward an address and port, or, with NULL, for datagrams (UDP ASSOCIATE).
+ * NULL if there is no memory.
  */
 struct socks_dial	*socksdial_new(const struct way *,
 			    const struct ipaddr *, uint16_t);

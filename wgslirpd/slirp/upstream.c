@@ -136,8 +136,8 @@ query_done(struct query *x, const uint8_t *msg, size_t len)
 	while ((w = STAILQ_FIRST(&x->waiters)) != NULL) {
 		STAILQ_REMOVE_HEAD(&x->waiters, entry);
 		if (msg != NULL)
-			n = dnsmsg_answer(msg, len, &w->q, 0, w->udp, UPSTREAM_OUT,
-			    DNS_MSG_MAX);
+			n = dnsmsg_answer(msg, len, &w->q, 0, w->udp,
+			    UPSTREAM_OUT, DNS_MSG_MAX);
 		else
 			n = dnsmsg_error(&w->q, DNS_SERVFAIL, UPSTREAM_OUT,
 			    DNS_MSG_MAX);
@@ -187,8 +187,8 @@ query_next(struct query *x)
 static void
 proxy_gone(struct query *x)
 {
-	if (x->proxy != NULL && (x->dial == NULL || !socksdial_heard(x->dial)) &&
-	    x->bev == NULL)
+	if (x->proxy != NULL && x->bev == NULL &&
+	    (x->dial == NULL || !socksdial_heard(x->dial)))
 		egress_failed(engine, x->proxy);
 }
 
@@ -636,9 +636,9 @@ upstream_set(const char *name)
 }
 
 /*
- * Ask, by a way or (NULL) from here; fn gets the answer, or an error, later or at once, in a buffer with
- * UPSTREAM_ROOM bytes before it.  -1 if that is not possible, and then it is
- * not called.
+ * Ask, by a way or (NULL) from here; fn gets the answer, or an error, later or
+ * at once, in a buffer with UPSTREAM_ROOM bytes before it.  -1 if that is not
+ * possible, and then it is not called.
  */
 int
 upstream_ask(enum upstream_set set, struct way *way,

@@ -195,8 +195,8 @@ input_cookie(struct wg_device *d, const struct wg_cookie *m,
 
 /*
  * The peer whose own key of this side a handshake message is for, by its mac1;
- * NULL: none.  Such a peer is a server whose client we are: it writes from where
- * it is, and strangers cost nothing here.
+ * NULL: none.  Such a peer is a server whose client we are: it writes from
+ * where it is, and strangers cost nothing here.
  */
 static struct wg_peer *
 owned_by(struct wg_device *d, const uint8_t *msg, size_t len,

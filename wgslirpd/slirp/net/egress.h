@@ -47,8 +47,8 @@ struct way	*egress_way(const struct slirp *, const struct conf_egress *);
 /*
  * A mapping of the guest through which it sends to this destination, as the
  * policy of today has let it: by its peer's way, or by one of those that rules
- * have.  NULL if the policy has to be asked; then k and w are what its peer's way
- * makes of them.  of() gives whom a mapping has sent to.
+ * have.  NULL if the policy has to be asked; then k and w are what its peer's
+ * way makes of them.  of() gives whom a mapping has sent to.
  */
 struct flow	*egress_mapping(struct slirp *, const struct ippkt *, uint16_t,
 		    struct remotes *(*)(struct flow *), struct flow_key *,
@@ -64,8 +64,8 @@ struct way	*egress_by_id(const struct slirp *, uint64_t);
 int	 egress_take(const struct slirp *, struct flow *, const struct way *);
 
 /*
- * Does the policy let the guest talk to somebody, by this way and no other?  For
- * who calls at a port of the host.
+ * Does the policy let the guest talk to somebody, by this way and no other?
+ * For who calls at a port of the host.
  */
 int	 egress_leaves_by(const struct slirp *, const struct slirp_peer *,
 	    const struct ipaddr *, const struct ipaddr *, uint8_t, uint16_t,

@@ -89,7 +89,8 @@ error_unreach(struct slirp *s, const struct ippkt *p, uint8_t type,
 	size_t			 len = p->len;
 
 	/* who is behind an uplink is no guest, and we are no router there */
-	if (is_uplink(p->peer) || no_error_about(p) || limit_errors(s, p->peer) == -1)
+	if (is_uplink(p->peer) || no_error_about(p) ||
+	    limit_errors(s, p->peer) == -1)
 		return;
 	if ((src = own_of(s, p->src.af)) == NULL)
 		src = &p->dst;

@@ -223,8 +223,11 @@ echo_flow(struct slirp *s, struct ippkt *p, uint16_t id)
 	uint8_t		 type, code;
 
 	flow_key(&k, p->peer, FLOW_ICMP, &p->src, id, NULL, 0);
-	if ((f = egress_mapping(s, p, 0, remotes_of, &k, &w)) != NULL)
+	if ((f = egress_mapping(s, p, 0, remotes_of, &k, &w)) != NULL) {
+		(void)remotes_note(remotes_of(f), &p->dst, 0,
+		    &f->peer->nremotes);
 		return (f);
+	}
 	if ((v = policy_check(s, p->peer, &p->src, &p->dst, IPPROTO_ICMP, 0,
 	    &by)) != VERDICT_PASS) {
 		error_blocked(s, p, v);
@@ -241,7 +244,7 @@ echo_flow(struct slirp *s, struct ippkt *p, uint16_t id)
 			error_unreach(s, p, type, code, 0);
 		return (NULL);
 	}
-	if ((r = remotes_note(&((struct icmp_flow *)f)->remotes, &p->dst, 0,
+	if ((r = remotes_note(remotes_of(f), &p->dst, 0,
 	    &f->peer->nremotes)) != NULL)
 		r->passed = r->leaves = s->policy;
 	return (f);
@@ -342,15 +345,16 @@ icmp_input(struct slirp *s, struct ippkt *p)
 	o.tos = p->tos;
 	o.df = p->df;
 	o.segment = 0;
-	if (host_of(s, f)->sendto(host_arg(s, f), f, &p->dst, 0, iov, 2, &o) == -1) {
+	if (host_of(s, f)->sendto(host_arg(s, f), f, &p->dst, 0, iov, 2,
+	    &o) == -1) {
 		if (errno == EMSGSIZE) {
 			/* the queued error has the MTU */
 			error_too_big(s, f, p);
 			return;
 		}
 		error_drain(s, f);
-		if (host_of(s, f)->sendto(host_arg(s, f), f, &p->dst, 0, iov, 2, &o) ==
-		    -1) {
+		if (host_of(s, f)->sendto(host_arg(s, f), f, &p->dst, 0, iov,
+		    2, &o) == -1) {
 			uint8_t	 type, code;
 
 			if (error_of_errno(errno, p->src.af, &type,
@@ -388,7 +392,8 @@ icmp_ready(struct slirp *s, struct flow *f)
 	for (i = 0; i < RECV_BUDGET; i++) {
 		iov.iov_base = s->dgram;
 		iov.iov_len = DGRAM_MAX;
-		n = host_of(s, f)->recvfrom(host_arg(s, f), f, &iov, 1, &from, &port, &o);
+		n = host_of(s, f)->recvfrom(host_arg(s, f), f, &iov, 1, &from,
+		    &port, &o);
 		if (n == -1) {
 			if (errno == EAGAIN)
 				return (0);

@@ -486,7 +486,7 @@ names_service(const struct rule *r)
 
 /*
  * What policy_check(), or policy_check_local() if local, would say, without
- * a trace: for what passed once.  by may be NULL, as there.
+ * a trace: for what passed once.  by is as there, and not NULL.
  */
 int
 policy_would_pass_by(const struct slirp *s, const struct slirp_peer *peer,

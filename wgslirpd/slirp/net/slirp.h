@@ -153,7 +153,7 @@ void		 flow_register(struct slirp *, enum flow_proto,
 /* Have what is old looked at, once a second. */
 void		 slirp_house(struct slirp *);
 
-/* What the other side of a flow is reached by: a host's socket, or an uplink. */
+/* What a flow's other side is reached by: a host's socket, or an uplink. */
 static inline const struct host_ops *
 host_of(const struct slirp *s, const struct flow *f)
 {

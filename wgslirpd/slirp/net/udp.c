@@ -239,8 +239,8 @@ send_one(struct slirp *s, struct flow *f, const struct ippkt *p,
 	int	 i;
 
 	for (i = 0; i < 2; i++) {
-		if (host_of(s, f)->sendto(host_arg(s, f), f, dst, dport, iov, 1, o) !=
-		    -1) {
+		if (host_of(s, f)->sendto(host_arg(s, f), f, dst, dport, iov,
+		    1, o) != -1) {
 			note_sent(s, f, iov->iov_len, 1);
 			return;
 		}
@@ -289,8 +289,8 @@ train_flush(struct slirp *s, struct train *t)
 		return;
 	dst = f->target == TARGET_LOOPBACK ? policy_loopback(t->dst.af) :
 	    &t->dst;
-	if (t->n > 1 && host_of(s, f)->sendto(host_arg(s, f), f, dst, t->dport, t->iov,
-	    t->n, &o) != -1)
+	if (t->n > 1 && host_of(s, f)->sendto(host_arg(s, f), f, dst, t->dport,
+	    t->iov, t->n, &o) != -1)
 		note_sent(s, f, t->total, t->n);
 	else {
 		/* each by itself: an error is about one of them */
@@ -390,7 +390,8 @@ local_input(struct slirp *s, struct ippkt *p, uint16_t sport,
 	if (dport == DNS_PORT && s->names != NULL) {
 		/* what is decided upon is copied first */
 		memcpy(s->dgram, data, len);
-		s->names->datagram(s, p->peer, &p->src, sport, &p->dst, s->dgram, len);
+		s->names->datagram(s, p->peer, &p->src, sport, &p->dst,
+		    s->dgram, len);
 		return (0);
 	}
 	if (dport == PCP_PORT && s->pcp != NULL) {
@@ -526,8 +527,7 @@ known_sender(const struct slirp *s, struct udp_flow *u,
 	struct remote	*r;
 	int		 lo = policy_is_loopback(from);
 
-	/* a proxy says whatever it likes about whom it is from */
-	if (from->af != u->f.src.af || port == 0 || own_address(s, from))
+	if (from->af != u->f.src.af)
 		return (0);
 	if (lo) {
 		if ((r = sent_to_gateway(s, u, from->af, port)) != NULL)
@@ -759,8 +759,8 @@ receive(struct slirp *s, struct flow *f, struct arrival *a)
 	/* what is more lies where it would if all were there */
 	iov[a->nslots].iov_base = s->dgram + UDP_HDR + a->nslots * a->size;
 	iov[a->nslots].iov_len = DGRAM_MAX - UDP_HDR - a->nslots * a->size;
-	n = host_of(s, f)->recvfrom(host_arg(s, f), f, iov, (int)a->nslots + 1, &a->from,
-	    &a->port, &a->o);
+	n = host_of(s, f)->recvfrom(host_arg(s, f), f, iov,
+	    (int)a->nslots + 1, &a->from, &a->port, &a->o);
 	if (n == -1)
 		return (-1);
 	a->n = (size_t)n;

@@ -12,8 +12,8 @@ int	 udp_register(struct slirp *);
 
 /*
  * The guest's port is that of a socket, which is bound, as long as the flow is
- * there, and everybody may send to it.  NULL if there is no room; then the socket
- * stays the caller's.
+ * there, and everybody may send to it.  NULL if there is no room; then the
+ * socket stays the caller's.
  */
 struct flow	*udp_pin(struct slirp *, struct slirp_peer *,
 		    const struct ipaddr *, uint16_t, const struct way *, int);

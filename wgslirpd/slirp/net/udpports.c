@@ -54,7 +54,8 @@ udp_ports_of(struct slirp *s, struct udp_ports *u, struct udp_port *p)
 	if (u->byport[six] == NULL && (u->byport[six] = calloc(PORTS,
 	    sizeof(*u->byport[six]))) == NULL)
 		return (0);
-	if ((p->port = host_of(s, p->f)->local_port(host_arg(s, p->f), p->f)) != 0) {
+	p->port = host_of(s, p->f)->local_port(host_arg(s, p->f), p->f);
+	if (p->port != 0) {
 		TAILQ_REMOVE(&u->unknown, p, entry);
 		u->byport[six][p->port] = p->f;
 	}

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Mappings behind an uplink (RFC 4787, 5508): what a guest sends by UDP, and its
- * pings, go into the tunnel to another peer, from this side's own address there,
- * and the answers come back to a port, or an id, of it.  The guest keeps its own
- * port there if nobody else has it.
+ * Mappings behind an uplink (RFC 4787, 5508): what a guest sends by UDP, and
+ * its pings, go into the tunnel to another peer, from this side's own address
+ * there, and the answers come back to a port, or an id, of it.  The guest
+ * keeps its own port there if nobody else has it.
  */
 
 #include <sys/types.h>

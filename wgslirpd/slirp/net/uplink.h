@@ -43,9 +43,9 @@ void	 uplink_error(struct slirp *, const struct ippkt *, int,
 	    const uint8_t *, size_t);
 
 /*
- * A port of ours at the uplink for somebody in this process, 0 if there is none;
- * af is 4 or 6.  uplink_say() sends len bytes from it, with room for a UDP header
- * before them; uplink_unbind() gives it back.
+ * A port of ours at the uplink for somebody in this process, 0 if there is
+ * none; af is 4 or 6.  uplink_say() sends len bytes from it, with room for a
+ * UDP header before them; uplink_unbind() gives it back.
  */
 uint16_t uplink_bind(struct slirp *, struct slirp_peer *, uint8_t, uplink_fn *,
 	    void *);

@@ -205,7 +205,6 @@ find_target(struct slirp *s, const struct tcp_in *in, const struct rule **by)
 	enum verdict		 v;
 
 	*by = NULL;
-
 	if (own_address(s, &p->dst)) {
 		if (in->dport == DNS_PORT && s->names != NULL)
 			return (TARGET_DNS);

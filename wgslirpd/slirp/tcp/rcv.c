@@ -302,7 +302,8 @@ flush_items(struct slirp *s, struct tcpcb *t)
 		iov[n++].iov_len = s->tcp->rxitems[i - 1].len;
 	}
 	do {
-		r = host_of(s, &t->f)->writev(host_arg(s, &t->f), &t->f, iov, n);
+		r = host_of(s, &t->f)->writev(host_arg(s, &t->f), &t->f, iov,
+		    n);
 	} while (r == -1 && errno == EINTR);
 	if (r == -1 && errno != EAGAIN && errno != ENOBUFS) {
 		host_failed(t);
@@ -349,8 +350,8 @@ flush_queue(struct slirp *s, struct tcpcb *t)
 		if (t->f.toward->rate_in != 0 &&
 		    want > rate_burst(t->f.toward->rate_in))
 			want = (uint32_t)rate_burst(t->f.toward->rate_in);
-		r = host_of(s, &t->f)->writev(host_arg(s, &t->f), &t->f, iov, tcp_queue_iov(t->rq,
-		    t->host_nxt, want, iov));
+		r = host_of(s, &t->f)->writev(host_arg(s, &t->f), &t->f, iov,
+		    tcp_queue_iov(t->rq, t->host_nxt, want, iov));
 		if (r == -1 && errno == EINTR)
 			continue;
 		if (r == -1 && errno != EAGAIN && errno != ENOBUFS) {
@@ -368,9 +369,9 @@ flush_queue(struct slirp *s, struct tcpcb *t)
 }
 
 /*
- * What has come in order goes to the other half of a spliced connection, as much
- * as there is and fits.  Returns how much, 0 if there is none, or the peer's
- * rate allows no more now.
+ * What has come in order goes to the other half of a spliced connection, as
+ * much as there is and fits.  Returns how much, 0 if there is none, or the
+ * peer's rate allows no more now.
  */
 ssize_t
 tcp_take(struct slirp *s, struct tcpcb *t, const struct iovec *iov, int n)
@@ -433,7 +434,8 @@ end_host(struct slirp *s, struct tcpcb *t)
 		return;
 	t->fin_done = 1;
 	t->host_nxt++;
-	if (!t->host_dead && host_of(s, &t->f)->shutdown(host_arg(s, &t->f), &t->f) == -1)
+	if (!t->host_dead &&
+	    host_of(s, &t->f)->shutdown(host_arg(s, &t->f), &t->f) == -1)
 		host_failed(t);
 }
 

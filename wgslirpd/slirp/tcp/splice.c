@@ -4,9 +4,10 @@
  * Two connections, each of which is the other's host.
  *
  * What one has received stays in its receive queue until the other has room to
- * send it, and is copied straight into packet slots: there is no buffer between
- * them, and whoever sends too fast finds the window closed.  Memory and turns of
- * both are the guest's, so that none waits for another at the same uplink.
+ * send it, and is copied straight into packet slots: there is no buffer
+ * between them, and whoever sends too fast finds the window closed.  Memory
+ * and turns of both are the guest's, so that none waits for another at the
+ * same uplink.
  *
  * Neither calls into the other: it gets a turn, or is flushed when the batch is
  * over, so that nothing ends while somebody up the stack still uses it.

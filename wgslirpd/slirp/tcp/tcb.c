@@ -93,7 +93,8 @@ tcp_doze_at(const struct slirp *s, const struct tcpcb *t)
 
 	if ((t->state != TCPS_ESTABLISHED && t->state != TCPS_CLOSE_WAIT &&
 	    t->state != TCPS_FIN_WAIT_2) || t->dialing || x->seg_n > 0 ||
-	    t->f.readable || (t->rq != NULL && !tcp_queue_empty(t)) || t->dirty || t->ack_now ||
+	    t->f.readable || (t->rq != NULL && !tcp_queue_empty(t)) ||
+	    t->dirty || t->ack_now ||
 	    t->rst_after || x->t_rexmt != 0 || x->t_persist != 0 ||
 	    x->t_delack != 0 || x->t_pace != 0 || x->t_reo != 0 ||
 	    x->t_tlp != 0 || x->t_rate != 0)

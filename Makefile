@@ -54,8 +54,11 @@ INC_regress/unit =		$(INC_tests)
 
 # What both programs link.
 COMMON =	common/addr.o common/compat/imsg-buffer.o \
-		common/compat/imsg.o common/ctl.o common/key.o common/log.o \
-		common/ometric.o
+		common/compat/imsg.o common/ctl.o common/json.o common/key.o \
+		common/log.o common/ometric.o
+
+# The peers' own files, for whoever makes and changes them.
+PEERDIR =	common/keypair.o common/peerdir.o
 
 # What only the daemon does, from bottom to top.
 BASE =		common/pktq.o common/sandbox_$(PLATFORM).o \
@@ -169,7 +172,7 @@ DERP =		$(DERP_WIRE) wgslirpd/derp/crypto.o wgslirpd/derp/dot.o \
 DAEMON =	$(BASE) $(MSG) $(PROC) $(PARENT) $(WG) $(CRYPTO) $(NET) $(TCP) \
 		$(SLIRP) $(CONTROL) $(DERP)
 
-CTL =		wgslirpctl/command.o wgslirpctl/conn.o wgslirpctl/convert.o \
+CTL =		$(PEERDIR) wgslirpctl/command.o wgslirpctl/conn.o wgslirpctl/convert.o \
 		wgslirpctl/keys.o wgslirpctl/memory.o \
 		wgslirpctl/output.o wgslirpctl/pcap.o wgslirpctl/peer.o \
 		wgslirpctl/qr.o wgslirpctl/restart.o \

@@ -196,6 +196,7 @@ struct ctl_setup {
 	uint16_t	 mtu;
 	uint8_t		 dns;		/* answered at the gateway's address */
 	uint8_t		 naddrs;
+	uint8_t		 files;		/* the daemon may write there itself */
 	struct ipprefix	 addr[CTL_ADDRESSES];	/* of the tunnel */
 };
 

@@ -26,7 +26,8 @@ enum peer_command {
 	PEER_ENABLE,
 	PEER_DISABLE,
 	PEER_DELETE,
-	PEER_RENAME
+	PEER_RENAME,
+	PEER_SET
 };
 
 /* These are the commands, sorted by words; the last has none. */

@@ -4,8 +4,6 @@
 
 #include <sys/types.h>
 
-#include <openssl/evp.h>
-
 #include <ctype.h>
 #include <err.h>
 #include <errno.h>
@@ -15,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "key.h"
+#include "keypair.h"
 #include "keys.h"
 
 static void
@@ -30,29 +28,11 @@ print_key(uint8_t key[KEY_LEN])
 	explicit_bzero(text, sizeof(text));
 }
 
-/* Clamped as X25519 has it, unless it is a preshared key. */
-void
-key_make(uint8_t key[KEY_LEN], int psk)
+static void
+derive(uint8_t public[KEY_LEN], const uint8_t private[KEY_LEN])
 {
-	arc4random_buf(key, KEY_LEN);
-	if (!psk) {
-		key[0] &= 248;
-		key[31] = (key[31] & 127) | 64;
-	}
-}
-
-void
-key_derive(uint8_t public[KEY_LEN], const uint8_t private[KEY_LEN])
-{
-	EVP_PKEY	*pkey;
-	size_t		 len = KEY_LEN;
-
-	pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, private,
-	    KEY_LEN);
-	if (pkey == NULL || EVP_PKEY_get_raw_public_key(pkey, public, &len) !=
-	    1)
+	if (key_derive(public, private) == -1)
 		errx(1, "X25519 is not available");
-	EVP_PKEY_free(pkey);
 }
 
 void
@@ -112,7 +92,7 @@ key_node(const char *file)
 	if (key_read_node(key, fd, &reason) == -1)
 		errx(1, "%s %s", file, reason);
 	close(fd);
-	key_derive(public, key);
+	derive(public, key);
 	explicit_bzero(key, sizeof(key));
 	key_to_node(text, NODE_PUBLIC, public);
 	if (puts(text) == EOF || fflush(stdout) == EOF)
@@ -141,7 +121,7 @@ key_public(void)
 		return (1);
 	}
 	explicit_bzero(buf, sizeof(buf));
-	key_derive(public, key);
+	derive(public, key);
 	explicit_bzero(key, sizeof(key));
 	print_key(public);
 	return (0);

@@ -3,14 +3,6 @@
 #ifndef KEYS_H
 #define KEYS_H
 
-#include "key.h"
-
-/* A new private key, or with 1 a preshared key. */
-void	 key_make(uint8_t [KEY_LEN], int);
-
-/* The public key of a private one; exits if libcrypto has no X25519. */
-void	 key_derive(uint8_t [KEY_LEN], const uint8_t [KEY_LEN]);
-
 /* Print a new private key, or with 1 a preshared key. */
 void	 key_generate(int);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "json.h"
 #include "ometric.h"
 #include "output.h"
 
@@ -361,28 +362,6 @@ const struct output	 output_text = {
 	.tail = text_tail
 };
 
-static void
-json_string(const char *s)
-{
-	putchar('"');
-	for (; *s != '\0'; s++) {
-		if (*s == '"' || *s == '\\')
-			printf("\\%c", *s);
-		else if ((unsigned char)*s < ' ')
-			printf("\\u%04x", (unsigned char)*s);
-		else
-			putchar(*s);
-	}
-	putchar('"');
-}
-
-static void
-json_key(const char *name)
-{
-	json_string(name);
-	putchar(':');
-}
-
 static int	 entries_relays;	/* of what, by the question */
 
 static void
@@ -452,7 +431,7 @@ json_peer(const struct ctl_peer *p, const struct ctl_peerflows *f,
 	json_next();
 	key_to_base64(key, p->public_key);
 	printf("{\"name\":");
-	json_string(p->name);
+	json_string(stdout, p->name);
 	printf(",\"public_key\":\"%s\",\"endpoint\":\"%s\","
 	    "\"allowed_ips\":[", key, endpoint_str(p, buf, sizeof(buf)));
 	for (i = 0; i < n; i++)
@@ -484,7 +463,7 @@ json_flow(const struct ctl_flow *f)
 	json_next();
 	printf("{\"id\":%" PRIu64 ",\"proto\":\"%s\",\"peer\":", f->id,
 	    proto_name(f->proto));
-	json_string(f->peer_name);
+	json_string(stdout, f->peer_name);
 	printf(",\"source\":\"%s\"", ipport_str(&f->src, f->sport, buf,
 	    sizeof(buf)));
 	printf(",\"destination\":\"%s\"", ipport_str(&f->dst, f->dport, buf,
@@ -494,7 +473,7 @@ json_flow(const struct ctl_flow *f)
 	    f->tx_bytes, f->age);
 	if (f->way[0] != '\0') {
 		printf(",\"way\":");
-		json_string(f->way);
+		json_string(stdout, f->way);
 	}
 	printf("}");
 }
@@ -504,7 +483,7 @@ json_counter(const char *name, const char *help, uint64_t v)
 {
 	(void)help;
 	json_next();
-	json_key(name);
+	json_key(stdout, name);
 	printf("%" PRIu64, v);
 }
 
@@ -523,7 +502,7 @@ json_rule(const struct ctl_rule *r)
 	json_next();
 	printf("{\"number\":%" PRIu64 ",\"matches\":%" PRIu64 ",\"rule\":",
 	    r->number, r->matches);
-	json_string(r->text);
+	json_string(stdout, r->text);
 	printf("}");
 }
 
@@ -535,25 +514,25 @@ json_entry(const struct ctl_entry *e)
 	json_next();
 	if (entries_relays) {
 		printf("{\"state\":");
-		json_string(e->kind);
+		json_string(stdout, e->kind);
 		printf(",\"url\":");
-		json_string(e->name);
+		json_string(stdout, e->name);
 		printf(",\"detail\":");
-		json_string(e->value);
+		json_string(stdout, e->value);
 		printf("}");
 		return;
 	}
 	printf("{");
 	if (!is_name) {
 		printf("\"kind\":");
-		json_string(e->kind);
+		json_string(stdout, e->kind);
 		printf(",");
 	}
-	json_key(is_name ? "name" : "address");
-	json_string(e->name);
+	json_key(stdout, is_name ? "name" : "address");
+	json_string(stdout, e->name);
 	printf(",");
-	json_key(is_name ? "address" : "detail");
-	json_string(e->value);
+	json_key(stdout, is_name ? "address" : "detail");
+	json_string(stdout, e->value);
 	printf("}");
 }
 
@@ -562,11 +541,11 @@ json_event(const struct ctl_event *e)
 {
 	printf("{\"time\":%" PRIu64 ".%03u,\"event\":", e->when / 1000,
 	    (unsigned int)(e->when % 1000));
-	json_string(e->kind);
+	json_string(stdout, e->kind);
 	printf(",\"peer\":");
-	json_string(e->peer);
+	json_string(stdout, e->peer);
 	printf(",\"text\":");
-	json_string(e->text);
+	json_string(stdout, e->text);
 	printf(",\"lost\":%u}\n", e->lost);
 }
 

@@ -19,6 +19,7 @@
 
 #include "addr.h"
 #include "convert.h"
+#include "keypair.h"
 #include "keys.h"
 
 #define WORD_LEN	1024

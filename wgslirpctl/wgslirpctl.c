@@ -552,6 +552,10 @@ do_peer(const struct command *c, int argc, char *argv[])
 		conn_open(path);
 		peer_new(argc, argv, json);
 		break;
+	case PEER_SET:
+		conn_open(path);
+		peer_set(argc, argv);
+		break;
 	case PEER_LIST:
 		conn_open(path);
 		peer_list(json);
@@ -680,6 +684,7 @@ static const struct command	 commands[] = {
 	{ "peer new", "NAME [option ...]", 1, 64, do_peer, PEER_NEW },
 	{ "peer qr", "NAME [-o FILE]", 1, 3, do_peer, PEER_QR },
 	{ "peer rename", "NAME NAME", 2, 2, do_peer, PEER_RENAME },
+	{ "peer set", "NAME [option ...]", 1, 64, do_peer, PEER_SET },
 	{ "pubkey", "", 0, 0, do_key, 2 },
 	{ "refresh", "", 0, 0, do_show, CTL_REFRESH },
 	{ "reload", "", 0, 0, do_show, CTL_RELOAD },

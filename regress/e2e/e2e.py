@@ -1063,6 +1063,25 @@ def test_peer_new(n):
         as_owner(n, 'peer', 'rename', 'phone', 'mobile')
         p = n.ctlj('show', 'peers', 'mobile')['peers'][0]
         check(p['latest_handshake'] > 0, 'the session went')
+        # other limits, too; what is refused leaves them as they were
+        as_owner(n, 'peer', 'set', 'mobile', 'quota', '2G', 'rate', 'in',
+                 '1M', 'expires', '2099-01-01')
+        path = os.path.join(top, 'peers.d', 'mobile.conf')
+        with open(path) as f:
+            text = f.read()
+        for bad in (('quota', 'much'), ('expires', 'soon'), ('nothing',)):
+            r = as_owner(n, 'peer', 'set', 'mobile', *bad, ok=False)
+            check(r.returncode == 1, bad, r.stdout)
+        with open(path) as f:
+            check(f.read() == text and text.count('quota') == 1 and
+                  'rate in 1M' in text, text)
+        p = n.ctlj('show', 'peers', 'mobile')['peers'][0]
+        check(p['latest_handshake'] > 0 and p['quota'] == 2 * 10 ** 9 and
+              p['expires'] == '2099-01-01T00:00:00Z', p)
+        as_owner(n, 'peer', 'set', 'mobile', 'quota', 'none', 'expires',
+                 'never')
+        p = n.ctlj('show', 'peers', 'mobile')['peers'][0]
+        check(not p.get('quota') and not p.get('expires'), p)
         as_owner(n, 'peer', 'disable', 'mobile')
         check(n.ctl('show', 'peers', 'mobile', ok=False).returncode == 1,
               'disabled')

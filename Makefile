@@ -28,7 +28,7 @@ CPP_DEFS =	-D_GNU_SOURCE -DLIBBSD_OVERLAY -isystem /usr/include/bsd \
 CFLAGS =	$(OPT) -std=c11 $(WARN) $(HARDEN) $(CPP_DEFS)
 LDFLAGS =	-pie -Wl,-z,relro,-z,now,-z,noexecstack
 
-LIBS_D =	-levent_core -lssl -lcrypto -lsodium -lresolv -lbsd
+LIBS_D =	-levent_core -lhttp_parser -lssl -lcrypto -lsodium -lresolv -lbsd
 LIBS_CTL =	-lcrypto -lqrencode -lpng16 -lbsd
 
 # What the files of a folder may include from elsewhere, in quotes.
@@ -67,8 +67,9 @@ BASE =		common/pktq.o common/sandbox_$(PLATFORM).o \
 
 # What the processes may say to each other, and what each is made of.
 MSG =		wgslirpd/msg/check.o wgslirpd/msg/tcpconf.o
-PROC =		wgslirpd/proc/linkio.o wgslirpd/proc/nap.o wgslirpd/proc/proc.o wgslirpd/proc/tell.o \
-		wgslirpd/proc/trim.o
+PROC =		wgslirpd/proc/linkio.o wgslirpd/proc/nap.o wgslirpd/proc/proc.o \
+		wgslirpd/proc/tell.o wgslirpd/proc/trim.o
+HTTPD =		wgslirpd/proc/httpd.o
 
 PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/config.o wgslirpd/parent/derp.o \
@@ -169,7 +170,7 @@ DERP =		$(DERP_WIRE) wgslirpd/derp/crypto.o wgslirpd/derp/dot.o \
 		wgslirpd/derp/relays.o wgslirpd/derp/state.o \
 		wgslirpd/derp/tls.o
 
-DAEMON =	$(BASE) $(MSG) $(PROC) $(PARENT) $(WG) $(CRYPTO) $(NET) $(TCP) \
+DAEMON =	$(BASE) $(PEERDIR) $(MSG) $(PROC) $(HTTPD) $(PARENT) $(WG) $(CRYPTO) $(NET) $(TCP) \
 		$(SLIRP) $(CONTROL) $(DERP)
 
 CTL =		$(PEERDIR) wgslirpctl/command.o wgslirpctl/conn.o wgslirpctl/convert.o \

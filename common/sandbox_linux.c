@@ -202,6 +202,7 @@ static const struct rule rules_slirp[] = {
 static const struct rule rules_control[] = {
 	{ __NR_accept4, ARG_ANY },	/* clients */
 	{ __NR_getsockopt, ARG_ANY },	/* who is it */
+	{ __NR_getpeername, ARG_ANY },	/* the same, by HTTP */
 	{ __NR_recvfrom, ARG_ANY },	/* HTTP */
 	{ __NR_readv, ARG_ANY },	/* HTTP */
 	{ __NR_writev, ARG_ANY },	/* HTTP */

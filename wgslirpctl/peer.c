@@ -242,7 +242,7 @@ peer_new(int argc, char *argv[], int json)
 }
 
 void
-peer_set(int argc, char *argv[])
+peer_change(int argc, char *argv[])
 {
 	struct peerdir		*p = folder();
 	struct peer_wish	 w;

@@ -11,7 +11,7 @@
  * then nothing has changed.
  */
 void	 peer_new(int, char *[], int);
-void	 peer_set(int, char *[]);
+void	 peer_change(int, char *[]);
 void	 peer_list(int);
 void	 peer_qr(const char *, const char *, int);
 void	 peer_state(const char *, int);

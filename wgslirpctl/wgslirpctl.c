@@ -554,7 +554,7 @@ do_peer(const struct command *c, int argc, char *argv[])
 		break;
 	case PEER_SET:
 		conn_open(path);
-		peer_set(argc, argv);
+		peer_change(argc, argv);
 		break;
 	case PEER_LIST:
 		conn_open(path);

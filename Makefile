@@ -28,8 +28,9 @@ CPP_DEFS =	-D_GNU_SOURCE -DLIBBSD_OVERLAY -isystem /usr/include/bsd \
 CFLAGS =	$(OPT) -std=c11 $(WARN) $(HARDEN) $(CPP_DEFS)
 LDFLAGS =	-pie -Wl,-z,relro,-z,now,-z,noexecstack
 
-LIBS_D =	-levent_core -lhttp_parser -lssl -lcrypto -lsodium -lresolv -lbsd
-LIBS_CTL =	-lcrypto -lqrencode -lpng16 -lbsd
+LIBS_D =	-levent_core -lhttp_parser -lssl -lcrypto -lsodium -lqrencode \
+		-lresolv -lbsd
+LIBS_CTL =	-lcrypto -lsodium -lqrencode -lpng16 -lbsd
 
 # What the files of a folder may include from elsewhere, in quotes.
 INC_wgslirpd/proc =		-iquote wgslirpd/msg
@@ -41,6 +42,8 @@ INC_wgslirpd/slirp/net =	-iquote wgslirpd/msg
 INC_wgslirpd/slirp/tcp =	-iquote wgslirpd/msg -iquote wgslirpd/slirp/net
 INC_wgslirpd/control =		$(INC_process)
 INC_wgslirpd/derp =		$(INC_process)
+INC_wgslirpd/files =		$(INC_process)
+INC_wgslirpd/web =		$(INC_process)
 INC_wgslirp-sync =		$(PQ_CFLAGS)
 # The tests see everything, each with the folder that it is in.
 INC_tests =			-iquote wgslirpd -iquote wgslirpd/msg \
@@ -90,6 +93,7 @@ PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/endpoint.o wgslirpd/parent/guess.o wgslirpd/parent/notify.o \
 		wgslirpd/parent/value.o \
 		wgslirpd/parent/watch.o wgslirpd/parent/watchdog.o \
+		wgslirpd/parent/web.o \
 		wgslirpd/parent/wgset.o
 
 WG =		wgslirpd/crypto/wg/aead.o wgslirpd/crypto/wg/allowedips.o \
@@ -159,7 +163,18 @@ SLIRP =		wgslirpd/slirp/blocklist.o wgslirpd/slirp/config.o wgslirpd/slirp/dnsca
 CONTROL =	wgslirpd/control/ask.o wgslirpd/control/capture.o \
 		wgslirpd/control/client.o \
 		wgslirpd/control/http.o wgslirpd/control/main.o \
-		wgslirpd/control/report.o wgslirpd/control/uapi.o
+		wgslirpd/control/report.o wgslirpd/control/sibling.o \
+		wgslirpd/control/uapi.o
+
+FILES =		wgslirpd/files/main.o
+
+# The page: its texts become one source, byte by byte.
+PAGE =		wgslirpd/web/page/index.html wgslirpd/web/page/page.css \
+		wgslirpd/web/page/page.js wgslirpd/web/page/icon.svg
+WEB =		wgslirpd/web/answer.o wgslirpd/web/api.o wgslirpd/web/auth.o wgslirpd/web/edit.o \
+		wgslirpd/web/events.o wgslirpd/web/history.o \
+		wgslirpd/web/main.o wgslirpd/web/owner.o wgslirpd/web/page.o wgslirpd/web/peers.o \
+		wgslirpd/web/qr.o wgslirpd/web/question.o
 
 DERP_WIRE =	wgslirpd/derp/frame.o wgslirpd/derp/hello.o \
 		wgslirpd/derp/outq.o wgslirpd/derp/routes.o
@@ -171,13 +186,14 @@ DERP =		$(DERP_WIRE) wgslirpd/derp/crypto.o wgslirpd/derp/dot.o \
 		wgslirpd/derp/tls.o
 
 DAEMON =	$(BASE) $(PEERDIR) $(MSG) $(PROC) $(HTTPD) $(PARENT) $(WG) $(CRYPTO) $(NET) $(TCP) \
-		$(SLIRP) $(CONTROL) $(DERP)
+		$(SLIRP) $(CONTROL) $(DERP) $(WEB) $(FILES)
 
 CTL =		$(PEERDIR) wgslirpctl/command.o wgslirpctl/conn.o wgslirpctl/convert.o \
 		wgslirpctl/keys.o wgslirpctl/memory.o \
 		wgslirpctl/output.o wgslirpctl/pcap.o wgslirpctl/peer.o \
 		wgslirpctl/qr.o wgslirpctl/restart.o \
-		wgslirpctl/reverse.o wgslirpctl/top.o wgslirpctl/wgslirpctl.o
+		wgslirpctl/reverse.o wgslirpctl/top.o wgslirpctl/web.o \
+		wgslirpctl/wgslirpctl.o
 
 # What needs libpq is made where that is.
 SYNC =		wgslirp-sync/daemon.o wgslirp-sync/db.o wgslirp-sync/file.o \
@@ -248,6 +264,9 @@ LINK_test_uplink.t =	wgslirpd/slirp/pcp.o $(UNIT_WORLD) -lcmocka -lbsd
 UNIT_PROC =	$(COMMON) $(MSG) $(PROC) common/pktq.o \
 		common/shm_$(PLATFORM).o common/sandbox_$(PLATFORM).o
 LINK_test_proc.t =	$(UNIT_PROC) -levent_core -lcmocka -lbsd
+UNIT_WEB =	$(UNIT_PROC) $(HTTPD) wgslirpd/web/auth.o wgslirpd/web/history.o
+LINK_test_web.t =	$(UNIT_WEB) -levent_core -lhttp_parser -lsodium -lcmocka \
+		-lbsd
 UNIT_UDPIO =	$(UNIT_BASE) wgslirpd/crypto/udpio_$(PLATFORM).o
 UNIT_STEER =	common/addr.o common/key.o common/log.o \
 		wgslirpd/parent/sockopt_$(PLATFORM).o \
@@ -266,7 +285,7 @@ UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 		regress/unit/test_tls.t regress/unit/test_turns.t \
 		regress/unit/test_uplink.t regress/unit/test_assoc.t \
 		regress/unit/test_steer.t regress/unit/test_udpio.t \
-		regress/unit/test_proc.t \
+		regress/unit/test_proc.t regress/unit/test_web.t \
 		regress/unit/test_noise.t regress/unit/test_wg.t \
 		regress/unit/vectors.t
 SIMS =		regress/sim/sim_tcp.t regress/sim/sim_wg.t
@@ -280,7 +299,8 @@ TESTS =		$(UNIT_TESTS) $(SIMS) $(GUEST_T) regress/sim/sim_fail.t \
 OBJS =		$(COMMON) $(DAEMON) $(CTL) $(SYNC)
 TEST_OBJS =	$(TESTS:.t=.o) $(BENCHES:.t=.o) regress/lib/guest.o \
 		regress/lib/queues.o regress/lib/world.o
-GENERATED =	wgslirpd/parent/parse.c wgslirpd/parent/parse.h
+GENERATED =	wgslirpd/parent/parse.c wgslirpd/parent/parse.h \
+		wgslirpd/web/page.c
 
 all: $(PROGS)
 
@@ -380,6 +400,9 @@ wgslirp-sync/wgslirp-sync: $(COMMON) $(SYNC)
 wgslirpd/parent/parse.c: wgslirpd/parent/parse.y
 	$(YACC) -d -o $@ wgslirpd/parent/parse.y
 wgslirpd/parent/parse.o: wgslirpd/parent/parse.c
+wgslirpd/web/page.c: $(PAGE) wgslirpd/web/embed
+	wgslirpd/web/embed $(PAGE) >$@
+wgslirpd/web/page.o: wgslirpd/web/page.c
 
 regress/unit/test_common.t: $(UNIT_COMMON)
 regress/unit/test_config.t: $(UNIT_CONFIG)
@@ -401,6 +424,7 @@ regress/unit/test_noise.t regress/unit/test_wg.t regress/unit/vectors.t \
     regress/bench/herd.t regress/bench/limit.t \
     regress/guest/guest.t: $(UNIT_WG)
 regress/bench/load.t: $(UNIT_LOAD)
+regress/unit/test_web.t: $(UNIT_WEB)
 regress/unit/test_udpio.t: $(UNIT_UDPIO)
 regress/unit/test_steer.t: $(UNIT_STEER)
 regress/unit/test_proc.t: $(UNIT_PROC)

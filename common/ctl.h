@@ -48,6 +48,8 @@ enum ctl_type {
 	CTL_MONITOR,		/* to the control engine: events follow */
 	CTL_PCAP,		/* the same: packets, of a peer or all */
 	CTL_SHOW_DERP,
+	CTL_SHOW_FILES,		/* of the web engine: which peers have one */
+	CTL_EDIT,		/* the same: struct ctl_edit, not a request */
 	CTL_REQUEST_MAX,
 	/* answers */
 	CTL_SUMMARY,
@@ -64,6 +66,7 @@ enum ctl_type {
 	CTL_ENTRY,
 	CTL_EVENT,
 	CTL_PACKET,
+	CTL_CLIENT,		/* what a new peer's client needs, once */
 	CTL_MORE,
 	CTL_END,
 	CTL_OK,
@@ -198,6 +201,33 @@ struct ctl_setup {
 	uint8_t		 naddrs;
 	uint8_t		 files;		/* the daemon may write there itself */
 	struct ipprefix	 addr[CTL_ADDRESSES];	/* of the tunnel */
+};
+
+/* A change of a peer that has a file of its own; unused texts are empty. */
+#define CTL_HOST_LEN	256
+#define CTL_VALUE_LEN	32
+enum ctl_edit_what {
+	EDIT_NEW,
+	EDIT_SET,
+	EDIT_ENABLE,
+	EDIT_DISABLE,
+	EDIT_RENAME,
+	EDIT_DELETE
+};
+struct ctl_edit {
+	uint32_t	 what;		/* enum ctl_edit_what */
+	char		 name[CTL_NAME_LEN];
+	char		 to[CTL_NAME_LEN];	/* its next name */
+	char		 expires[CTL_VALUE_LEN];
+	char		 quota[CTL_VALUE_LEN];
+	char		 rate_in[CTL_VALUE_LEN];
+	char		 rate_out[CTL_VALUE_LEN];
+	char		 host[CTL_HOST_LEN];	/* where clients come to */
+};
+
+#define CTL_CLIENT_LEN	2048
+struct ctl_client {
+	char		 text[CTL_CLIENT_LEN];
 };
 
 struct ctl_process {

@@ -739,8 +739,8 @@ endpoint(struct peerdir *p, const struct peer_wish *w, char *buf, size_t len)
 		return (fail(p, "say how clients reach this host, by \"public "
 		    "endpoint\" in %.120s", p->setup.config));
 	else {
-		snprintf(text, sizeof(text), "clients are told to come to %.100s; "
-		    "if they cannot, set \"public endpoint\" in %.60s", host,
+		snprintf(text, sizeof(text), "clients are told to come to "
+		    "%.100s; if they cannot, set \"public endpoint\" in %.60s", host,
 		    p->setup.config);
 		p->d.warn(p->d.arg, text);
 	}
@@ -1092,6 +1092,7 @@ struct listing {
 	peerdir_fn	*fn;
 	void		*arg;
 	int		 enabled;
+	int		 kept;		/* it is to be said */
 };
 
 static int
@@ -1106,7 +1107,7 @@ list_file(struct peerdir *p, const char *name, void *arg)
 	e.name = name;
 	e.enabled = l->enabled;
 	e.managed = 1;
-	e.kept = exists(p, name, ".client");
+	e.kept = l->kept && exists(p, name, ".client");
 	l->fn(l->arg, &e);
 	return (0);
 }
@@ -1114,7 +1115,7 @@ list_file(struct peerdir *p, const char *name, void *arg)
 int
 peerdir_each(struct peerdir *p, peerdir_fn *fn, void *arg)
 {
-	struct listing		 l = { fn, arg, 0 };
+	struct listing		 l = { fn, arg, 0, 1 };
 	struct peer_listed	 e;
 	size_t			 i;
 
@@ -1142,7 +1143,7 @@ peerdir_each(struct peerdir *p, peerdir_fn *fn, void *arg)
 int
 peerdir_files(struct peerdir *p, peerdir_fn *fn, void *arg)
 {
-	struct listing	 l = { fn, arg, 1 };
+	struct listing	 l = { fn, arg, 1, 0 };
 
 	if (p->fd == -1 || each_file(p, ".conf", list_file, &l) == -1)
 		return (-1);

@@ -91,7 +91,7 @@ int	 peerdir_kept(struct peerdir *, const char *, char **, size_t *);
 /* All peers, those of the daemon first. */
 int	 peerdir_each(struct peerdir *, peerdir_fn *, void *);
 
-/* Those in the folder alone: no peer's prefixes, none without a file. */
+/* The names of those who have a file, and whether they are enabled. */
 int	 peerdir_files(struct peerdir *, peerdir_fn *, void *);
 
 #endif

@@ -10,7 +10,9 @@ enum sandbox_role {
 	SANDBOX_CRYPTO,
 	SANDBOX_SLIRP,
 	SANDBOX_CONTROL,
-	SANDBOX_DERP
+	SANDBOX_DERP,
+	SANDBOX_WEB,
+	SANDBOX_FILES
 };
 
 /* What is in force for a process, for "show processes". */
@@ -22,13 +24,18 @@ struct sandbox_level {
 /* A path that a process may still use, and how. */
 struct sandbox_path {
 	const char	*path;
-	int		 write;		/* 0: read; 1: create and remove */
+	enum {
+		SANDBOX_READ,
+		SANDBOX_SOCKET,		/* remove it, and make another */
+		SANDBOX_EDIT		/* make, write, rename and remove */
+	}		 how;
 };
 
 int	sandbox_hide(void);
 int	sandbox_early(char *, size_t);
 void	sandbox_lock_memory(void);
 int	sandbox_drop(const char *, char *, size_t);
+int	sandbox_drop_here(char *, size_t);
 int	sandbox_enter(enum sandbox_role, const struct sandbox_path *, size_t,
 	    struct sandbox_level *, char *, size_t);
 

@@ -82,6 +82,8 @@ enum arg_check {
 	ARG_RELAY_OPTION,	/* setsockopt: connections to relays */
 	ARG_LISTEN_OPTION,	/* setsockopt: sockets that the parent binds */
 	ARG_IOCTL,		/* queue lengths only */
+	ARG_EDIT,		/* openat: to read, or a new file */
+	ARG_FILE,		/* unlinkat: no folder */
 	ARG_EMPTY,		/* ftruncate: to nothing, and not the log */
 	ARG_ACCEPT,		/* accept4: as handover.c calls it */
 	ARG_SIGNAL_SELF		/* tgkill: abort(3) of this process */
@@ -251,6 +253,39 @@ static const struct rule rules_derp[] = {
 	{ __NR_recvmmsg, ARG_ANY },	/* clients of "relay listen" */
 	{ __NR_sendmmsg, ARG_SENDMMSG },/* the same */
 	{ __NR_pread64, ARG_ANY }	/* files of certificates */
+};
+
+/*
+ * The web engine answers strangers.  It has the sockets that it was given, a
+ * pipe to the control engine, and nothing else.
+ */
+static const struct rule rules_web[] = {
+	{ __NR_accept4, ARG_ANY },	/* clients */
+	{ __NR_getpeername, ARG_ANY },	/* where are they */
+	{ __NR_recvfrom, ARG_ANY },	/* HTTP */
+	{ __NR_readv, ARG_ANY },	/* HTTP */
+	{ __NR_writev, ARG_ANY },	/* HTTP */
+	{ __NR_ioctl, ARG_IOCTL },	/* HTTP: bytes waiting */
+	{ __NR_mlock, ARG_ENOSYS },	/* libsodium, of a password's hash */
+	{ __NR_munlock, ARG_ENOSYS }	/* the same */
+};
+
+/*
+ * The files engine changes the files of peers: it sees no other folder, since
+ * that is its root where it was started as root, and by Landlock everywhere.
+ */
+static const struct rule rules_files[] = {
+	{ __NR_openat, ARG_EDIT },	/* a peer's file, the folder */
+	{ __NR_newfstatat, ARG_ANY },	/* is it there; fstat(2) */
+	{ __NR_getdents64, ARG_ANY },	/* all of them */
+#ifdef __NR_renameat
+	{ __NR_renameat, ARG_ANY },	/* into its place */
+#endif
+	{ __NR_renameat2, ARG_ANY },	/* the same */
+	{ __NR_unlinkat, ARG_FILE },	/* a peer that is gone */
+	{ __NR_fsync, ARG_ANY },	/* before it is counted on */
+	{ __NR_lseek, ARG_ANY },	/* readdir(3) */
+	{ __NR_geteuid, ARG_ANY }	/* whose file it is to be */
 };
 
 /* What may be set on a socket, by level. */
@@ -517,6 +552,19 @@ emit_check(struct prog *p, enum arg_check check)
 		load_arg(p, 1);
 		allow_values(p, ioctls, sizeof(ioctls) / sizeof(ioctls[0]));
 		break;
+	case ARG_EDIT:
+		/* what is there is replaced, and never written to */
+		load_arg(p, 2);
+		AND(p, O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND);
+		JEQ(p, O_RDONLY, 0, 1);
+		RET(p, SECCOMP_RET_ALLOW);
+		JEQ(p, O_WRONLY | O_CREAT | O_EXCL, 0, 1);
+		RET(p, SECCOMP_RET_ALLOW);
+		RET(p, SECCOMP_RET_KILL_PROCESS);
+		break;
+	case ARG_FILE:
+		emit_bits(p, 2, UINT32_MAX, 0);
+		break;
 	case ARG_EMPTY:
 		load_arg(p, 0);
 		emit(p, BPF_JMP | BPF_JGT | BPF_K, 1, 0, STDERR_FILENO);
@@ -590,6 +638,12 @@ seccomp_install(enum sandbox_role role)
 	case SANDBOX_DERP:
 		EMIT(&p, rules_derp);
 		break;
+	case SANDBOX_WEB:
+		EMIT(&p, rules_web);
+		break;
+	case SANDBOX_FILES:
+		EMIT(&p, rules_files);
+		break;
 	}
 	EMIT(&p, rules_common);
 	RET(&p, SECCOMP_RET_KILL_PROCESS);
@@ -607,8 +661,11 @@ seccomp_install(enum sandbox_role role)
 #define FS_RIGHTS_V5	((1ULL << 16) - 1)	/* device ioctl */
 #define FS_READ		(LANDLOCK_ACCESS_FS_READ_FILE | \
 			LANDLOCK_ACCESS_FS_READ_DIR)
-#define FS_WRITE	(LANDLOCK_ACCESS_FS_REMOVE_FILE | \
+#define FS_SOCKET	(LANDLOCK_ACCESS_FS_REMOVE_FILE | \
 			LANDLOCK_ACCESS_FS_MAKE_SOCK)
+#define FS_EDIT		(LANDLOCK_ACCESS_FS_REMOVE_FILE | \
+			LANDLOCK_ACCESS_FS_MAKE_REG | \
+			LANDLOCK_ACCESS_FS_WRITE_FILE)
 
 /* What this system's header may not know yet; the kernel looks at the size. */
 struct ruleset {
@@ -633,6 +690,8 @@ net_refused(enum sandbox_role role)
 	switch (role) {
 	case SANDBOX_CRYPTO:
 	case SANDBOX_CONTROL:
+	case SANDBOX_WEB:
+	case SANDBOX_FILES:
 		return (NET_BIND_TCP | NET_CONNECT_TCP);
 	case SANDBOX_SLIRP:
 	case SANDBOX_DERP:
@@ -673,7 +732,9 @@ landlock_install(enum sandbox_role role, const struct sandbox_path *paths,
 		return (0);
 	for (i = 0; i < npaths; i++) {
 		memset(&beneath, 0, sizeof(beneath));
-		beneath.allowed_access = paths[i].write ? FS_WRITE : FS_READ;
+		beneath.allowed_access = paths[i].how == SANDBOX_READ ?
+		    FS_READ : paths[i].how == SANDBOX_SOCKET ? FS_SOCKET :
+		    FS_READ | FS_EDIT;
 		beneath.parent_fd = open(paths[i].path,
 		    O_PATH | O_CLOEXEC | O_DIRECTORY);
 		if (beneath.parent_fd == -1)
@@ -832,6 +893,36 @@ sandbox_drop(const char *user, char *err, size_t errlen)
 	}
 	if (setresuid(0, 0, 0) != -1 || geteuid() == 0) {
 		snprintf(err, errlen, "still root");
+		return (-1);
+	}
+	/* changing ids made it dumpable again, by the system's default */
+	return (sandbox_early(err, errlen));
+}
+
+/*
+ * The same for a process that has one folder, where it stands: as root it
+ * becomes its root directory, and the process the user that it belongs to.  If
+ * that is root, no capability is left.
+ */
+int
+sandbox_drop_here(char *err, size_t errlen)
+{
+	struct stat	 st;
+
+	if (geteuid() == 0) {
+		/* in a user namespace groups may not be set, nor mean much */
+		if (stat(".", &st) == -1 || chroot(".") == -1 ||
+		    (setgroups(1, &st.st_gid) == -1 && st.st_uid != 0) ||
+		    setresgid(st.st_gid, st.st_gid, st.st_gid) == -1 ||
+		    setresuid(st.st_uid, st.st_uid, st.st_uid) == -1) {
+			snprintf(err, errlen, "cannot lock itself in the "
+			    "folder of the peers' files: %s",
+			    strerror(errno));
+			return (-1);
+		}
+	}
+	if (drop_caps() == -1) {
+		snprintf(err, errlen, "capset: %s", strerror(errno));
 		return (-1);
 	}
 	/* changing ids made it dumpable again, by the system's default */

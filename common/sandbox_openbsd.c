@@ -22,13 +22,17 @@
  * crypto and slirp: recvfd to take sockets and queues; inet to use them.
  * control: unix and inet to accept clients, recvfd for the sockets.
  * derp: inet to connect to relays, recvfd for the files of certificates.
+ * web: inet and unix to accept clients, recvfd for the sockets.
+ * files: rpath, wpath and cpath in the one folder that it has.
  */
 static const char *promises[] = {
 	[SANDBOX_PARENT] = "stdio rpath cpath inet unix route sendfd proc",
 	[SANDBOX_CRYPTO] = "stdio inet recvfd",
 	[SANDBOX_SLIRP] = "stdio inet recvfd",
 	[SANDBOX_CONTROL] = "stdio unix inet recvfd",
-	[SANDBOX_DERP] = "stdio inet recvfd"
+	[SANDBOX_DERP] = "stdio inet recvfd",
+	[SANDBOX_WEB] = "stdio inet unix recvfd",
+	[SANDBOX_FILES] = "stdio rpath wpath cpath"
 };
 
 int
@@ -78,6 +82,25 @@ sandbox_drop(const char *user, char *err, size_t errlen)
 	return (0);
 }
 
+/* The folder where it stands becomes all that there is. */
+int
+sandbox_drop_here(char *err, size_t errlen)
+{
+	struct stat	 st;
+
+	if (geteuid() != 0)
+		return (0);
+	if (stat(".", &st) == -1 || chroot(".") == -1 ||
+	    setgroups(1, &st.st_gid) == -1 ||
+	    setresgid(st.st_gid, st.st_gid, st.st_gid) == -1 ||
+	    setresuid(st.st_uid, st.st_uid, st.st_uid) == -1) {
+		snprintf(err, errlen, "cannot lock itself in the folder of "
+		    "the peers' files: %s", strerror(errno));
+		return (-1);
+	}
+	return (0);
+}
+
 int
 sandbox_enter(enum sandbox_role role, const struct sandbox_path *paths,
     size_t npaths, struct sandbox_level *level, char *err, size_t errlen)
@@ -86,7 +109,8 @@ sandbox_enter(enum sandbox_role role, const struct sandbox_path *paths,
 
 	memset(level, 0, sizeof(*level));
 	for (i = 0; i < npaths; i++) {
-		if (unveil(paths[i].path, paths[i].write ? "rwc" : "r") ==
+		if (unveil(paths[i].path, paths[i].how == SANDBOX_READ ? "r" :
+		    "rwc") ==
 		    -1 && errno != ENOENT) {
 			snprintf(err, errlen, "unveil %s: %s",
 			    paths[i].path, strerror(errno));

@@ -221,6 +221,11 @@ if [ -n "$long" ]; then
 	    "$(tail -n 1 "$t/log")"
 	$python regress/e2e/derp.py >"$t/derp" 2>&1 &
 	derp=$!
+	# a real browser
+	etc/setup browser out >"$t/log" 2>&1 ||
+	    echo "SKIP the page in a browser: $(tail -n 1 "$t/log")"
+	$python regress/e2e/web.py >"$t/web" 2>&1 &
+	web=$!
 fi
 
 if [ -n "$why" ]; then
@@ -273,6 +278,7 @@ if [ -n "$long" ]; then
 	beside router "$router"
 	beside derp "$derp"
 	beside uplink "$uplink"
+	beside web "$web"
 fi
 
 # Linux's own WireGuard, where QEMU and Debian's kernel can be had

@@ -23,6 +23,7 @@
 #include "restart.h"
 #include "top.h"
 #include "version.h"
+#include "web.h"
 
 #define HEALTH_TIME	5	/* seconds for an answer */
 
@@ -576,6 +577,15 @@ do_peer(const struct command *c, int argc, char *argv[])
 	}
 }
 
+static void
+do_web(const struct command *c, int argc, char *argv[])
+{
+	(void)c;
+	(void)argc;
+	(void)argv;
+	web_password();
+}
+
 static int
 show_event(uint32_t type, struct imsg *imsg, void *arg)
 {
@@ -706,6 +716,7 @@ static const struct command	 commands[] = {
 	{ "show summary", "", 0, 0, do_show, CTL_SHOW_SUMMARY },
 	{ "top", "", 0, 0, do_top, 0 },
 	{ "version", "", 0, 0, do_version, 0 },
+	{ "web password", "", 0, 0, do_web, 0 },
 	{ NULL, NULL, 0, 0, NULL, 0 }
 };
 

@@ -28,6 +28,7 @@ $ctl genpsk >"$t/psk"
 K=$(cat "$t/key")
 P=$($ctl genkey | $ctl pubkey)
 Q=$($ctl genkey | $ctl pubkey)
+PW=$(echo "a password" | $ctl web password)
 cp "$t/key" "$t/open.key"
 chmod 644 "$t/open.key"
 echo nonsense >"$t/bad.key"
@@ -232,6 +233,12 @@ table <office> { 198.51.100.0/24 2001:db8::/32 } file "$t/prefixes"
 table <none> { }
 dns listen upstream { 9.9.9.9 2620:fe::fe@5353 } domain "home.arpa"
 metrics listen on 127.0.0.1 port 9586
+web listen on 127.0.0.1 port 8081 allow { 127.0.0.0/8 ::1 }
+web listen on "/run/web/socket"
+web user "alice" password "$PW"
+web user "bob" password "$PW" role view
+web user "carol" role admin
+web trust header "Remote-User" role view from { 127.0.0.1 10.0.0.0/8 }
 forward tcp from 127.0.0.1 port 8080 to 10.77.0.2 port 80
 forward udp from ::1 port 5353 to fd77::2 port 53 allow { ::1 }
 forward tcp from * port 8443 to 10.77.0.2 port 443 allow { 10.0.0.0/8 }
@@ -293,6 +300,12 @@ for w in 'listen on \* port 51820' 'listen on ::1 port 1001' 'mtu 1420' \
     'table <office> { 198.51.100.0/24 2001:db8::/32 } file' \
     'dns listen upstream { 9.9.9.9 2620:fe::fe@5353 } domain "home.arpa"' \
     'metrics listen on 127.0.0.1 port 9586' \
+    'web listen on 127.0.0.1 port 8081 allow { 127.0.0.0/8 ::1/128 }' \
+    'web listen on "/run/web/socket"' \
+    'web user "alice" password redacted role admin' \
+    'web user "bob" password redacted role view' \
+    'web user "carol" role admin' \
+    'web trust header "Remote-User" role view from { 127.0.0.1/32' \
     'forward tcp from 127.0.0.1 port 8080 to 10.77.0.2 port 80$' \
     'forward udp from ::1 port 5353 to fd77::2 port 53 allow { ::1/128 }' \
     'forward tcp from \* port 8443 to 10.77.0.2 port 443 allow' \
@@ -400,6 +413,44 @@ statement "proxy listen on ::1 port 1080 users file \"$t/badusers\"" \
 statement "proxy listen on ::1 port 1080 users file \"$t/nousers\"" \
     "$t/nousers: no users"
 statement 'metrics listen on nowhere port 9586' 'listen on: not an address'
+web='web listen on 127.0.0.1 port 8080'
+statement 'web listen on nowhere port 8080' 'listen on: not an address'
+statement "$web" 'nobody may use the page, add a "web user"'
+statement "$web allow { 10.0.0.0/8 }" 'nobody may use the page'
+statement 'web listen on "run/socket"' 'web listen on: not an address, and not a path that begins with /'
+statement "web listen on \"/$(printf '%0110d' 1)\"" 'web listen on: the path is too long'
+statement 'web user "alice" password "secret"' 'web user: not the hash of a password'
+statement "web user \"alice\" password \"$(echo "$PW" |
+    sed 's/m=65536/m=999999/')\"" 'web user: not the hash of a password'
+statement "web user \"alice\" password \"$(echo "$PW" |
+    sed 's/t=2/t=99/')\"" 'web user: not the hash of a password'
+statement "web user \"alice\" password \"$PW.x\"" 'web user: not the hash of a password'
+statement "web user \"a b\" password \"$PW\"" 'web user: a user'"'"'s name has no spaces'
+statement "web user \"\" password \"$PW\"" 'web user: a user'"'"'s name is too long, or empty'
+statement "web user \"$(printf '%064d' 1)\" password \"$PW\"" \
+    'web user: a user'"'"'s name is too long, or empty'
+statement "web user \"alice\" password \"$PW\" role boss" \
+    'web user: a role is admin or view'
+statement 'web user "alice"' 'a web user without a password needs'
+statement 'web trust header "Remote User" from 10.0.0.1' \
+    'web trust header: not the name of a header'
+statement 'web trust header "Remote-User" from 10.0.0.999' 'from: not'
+statement 'web trust header "Remote-User"' 'web trust header needs addresses'
+refused_line "a user of the page twice" 3 'web user: the same user twice' <<X
+private key "$K"
+web user "alice" password "$PW"
+web user "alice" password "$PW"
+X
+refused_line "two headers" 3 'web trust header: one header is enough' <<X
+private key "$K"
+web trust header "A" from 10.0.0.1
+web trust header "B" from 10.0.0.1
+X
+refused_line "two UNIX sockets" 3 'web listen on: one UNIX socket is enough' <<X
+private key "$K"
+web listen on "/a"
+web listen on "/b"
+X
 refused_line "a port twice" 4 "the same address and port twice" <<X
 private key "$K"
 address 10.77.0.1/24

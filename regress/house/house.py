@@ -35,6 +35,8 @@ FLOORS = {
                        'wgslirpd/slirp/net', 'wgslirpd/slirp/tcp'),
     'wgslirpd/control': ('common', 'wgslirpd/msg', 'wgslirpd/proc'),
     'wgslirpd/derp': ('common', 'wgslirpd/msg', 'wgslirpd/proc'),
+    'wgslirpd/web': ('common', 'wgslirpd/msg', 'wgslirpd/proc'),
+    'wgslirpd/files': ('common', 'wgslirpd/msg', 'wgslirpd/proc'),
     'wgslirpd/parent': ('common', 'wgslirpd/msg', 'wgslirpd/proc'),
     'wgslirpctl': ('common',),
     'wgslirp-sync': ('common',),
@@ -42,7 +44,8 @@ FLOORS = {
 
 # The one door: the program that was executed again becomes a child.
 DOORS = {('wgslirpd/parent/main.o', s) for s in
-         ('crypto_main', 'slirp_main', 'control_main', 'derp_main')}
+         ('crypto_main', 'slirp_main', 'control_main', 'derp_main',
+          'web_main', 'files_main')}
 
 HEADER_LINES = 250
 

@@ -31,12 +31,14 @@
 
 #include "sandbox.h"
 
-#define ALL	0x1f
+#define ALL	0x7f
 #define P	(1 << SANDBOX_PARENT)
 #define C	(1 << SANDBOX_CRYPTO)
 #define S	(1 << SANDBOX_SLIRP)
 #define T	(1 << SANDBOX_CONTROL)
 #define D	(1 << SANDBOX_DERP)
+#define W	(1 << SANDBOX_WEB)
+#define F	(1 << SANDBOX_FILES)
 
 #define KILLED	-1		/* instead of an errno */
 
@@ -74,6 +76,70 @@ t_create(void)
 
 	snprintf(path, sizeof(path), "%s/new", dir);
 	return (open(path, O_RDONLY | O_CREAT, 0600));
+}
+
+static int
+new_file(const char *path)
+{
+	return (open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+}
+
+static int
+t_new_file(void)
+{
+	char	 path[64];
+
+	snprintf(path, sizeof(path), "%s/made", dir);
+	return (new_file(path));
+}
+
+static int
+t_new_elsewhere(void)
+{
+	return (new_file("/tmp/wgslirpd-sandbox.new"));
+}
+
+static int
+t_rename(void)
+{
+	char	 a[64], b[64];
+
+	snprintf(a, sizeof(a), "%s/made", dir);
+	snprintf(b, sizeof(b), "%s/named", dir);
+	return (renameat(AT_FDCWD, a, AT_FDCWD, b));
+}
+
+static int
+t_rename_away(void)
+{
+	char	 a[64];
+
+	snprintf(a, sizeof(a), "%s/named", dir);
+	return (renameat(AT_FDCWD, a, AT_FDCWD, "/tmp/wgslirpd-sandbox.new"));
+}
+
+static int
+t_unlinkat(void)
+{
+	char	 a[64];
+
+	snprintf(a, sizeof(a), "%s/named", dir);
+	return (unlinkat(AT_FDCWD, a, 0));
+}
+
+static int
+t_rmdir(void)
+{
+	return (unlinkat(AT_FDCWD, dir, AT_REMOVEDIR));
+}
+
+static int
+t_open_trunc(void)
+{
+	char	 path[64];
+
+	snprintf(path, sizeof(path), "%s/conf", dir);
+	return (open(path, O_WRONLY | O_TRUNC));
 }
 
 static int
@@ -612,77 +678,84 @@ static const struct testcase {
 	int		 how;		/* KILLED or an errno */
 	int		 allowed;	/* roles */
 } cases[] = {
-	{ "open a file", t_open_read, C | S | T, KILLED, 0 },
+	{ "open a file", t_open_read, C | S | T | W, KILLED, 0 },
 	{ "open a file, derp", t_open_read, D, ENOSYS, 0 },
-	{ "open a file elsewhere", t_open_read, P, EACCES, 0 },
-	{ "open the configuration", t_open_conf, C | S | T, KILLED, P },
+	{ "open a file elsewhere", t_open_read, P | F, EACCES, 0 },
+	{ "open the configuration", t_open_conf, C | S | T | W, KILLED,
+	    P | F },
 	{ "open the configuration, derp", t_open_conf, D, ENOSYS, 0 },
-	{ "open for writing", t_open_write, P | C | S | T, KILLED, 0 },
+	{ "open for writing", t_open_write, P | C | S | T | W | F, KILLED, 0 },
 	{ "open for writing, derp", t_open_write, D, ENOSYS, 0 },
-	{ "create a file", t_create, P | C | S | T, KILLED, 0 },
+	{ "create a file", t_create, P | C | S | T | W | F, KILLED, 0 },
 	{ "create a file, derp", t_create, D, ENOSYS, 0 },
 	{ "execute", t_exec, ALL, KILLED, 0 },
 	{ "fork", t_fork, ALL, KILLED, 0 },
-	{ "TCP socket", t_socket_inet, C | T, KILLED, P | S | D },
-	{ "UDP socket", t_socket_udp6, C | T | D, KILLED, P | S },
+	{ "TCP socket", t_socket_inet, C | T | W | F, KILLED, P | S | D },
+	{ "UDP socket", t_socket_udp6, C | T | D | W | F, KILLED, P | S },
 	{ "raw socket", t_socket_raw, ALL, KILLED, 0 },
 	{ "packet socket", t_socket_packet, ALL, KILLED, 0 },
 	{ "SCTP socket", t_socket_sctp, ALL, KILLED, 0 },
-	{ "UNIX socket", t_socket_unix, C | S | T | D, KILLED, P },
-	{ "bind", t_bind, C | T | D, KILLED, 0 },
-	{ "TCP from an address", t_bind_any, C | T | D, KILLED, S },
+	{ "UNIX socket", t_socket_unix, C | S | T | D | W | F, KILLED, P },
+	{ "bind", t_bind, C | T | D | W | F, KILLED, 0 },
+	{ "TCP from an address", t_bind_any, C | T | D | W | F, KILLED, S },
 	{ "TCP at a port", t_bind_port, S, EACCES, 0 },
-	{ "connect", t_connect, C | T, KILLED, 0 },
-	{ "UDP at a port", t_bind_udp, C | T | D, KILLED, P | S },
-	{ "a port to be called at", t_listen_port, C | S | T | D, KILLED, P },
-	{ "listen", t_listen, C | S | T | D, KILLED, 0 },
-	{ "accept", t_accept, P | C | D, KILLED, 0 },
-	{ "accept who takes over", t_accept_next, C | D, KILLED, P },
-	{ "address of a peer", t_getpeername, P | C | T | D, KILLED, 0 },
+	{ "connect", t_connect, C | T | W | F, KILLED, 0 },
+	{ "UDP at a port", t_bind_udp, C | T | D | W | F, KILLED, P | S },
+	{ "a port to be called at", t_listen_port, C | S | T | D | W | F,
+	    KILLED, P },
+	{ "listen", t_listen, C | S | T | D | W | F, KILLED, 0 },
+	{ "accept", t_accept, P | C | D | F, KILLED, 0 },
+	{ "accept who takes over", t_accept_next, C | D | F, KILLED, P },
+	{ "address of a peer", t_getpeername, P | C | D | F, KILLED, 0 },
 	{ "UNIX socket pair", t_pair_unix, ALL, KILLED, 0 },
 	{ "UNIX datagram pair", t_pair_dgram, ALL, KILLED, 0 },
 	{ "sendto that connects", t_fastopen_sendto, ALL, KILLED, 0 },
 	{ "sendmsg that connects", t_fastopen_sendmsg, ALL, KILLED, 0 },
-	{ "sendto an address", t_sendto_address, C | S | T | D, KILLED, 0 },
+	{ "sendto an address", t_sendto_address, C | S | T | D | W | F, KILLED,
+	    0 },
 	{ "sendmsg", t_sendmsg, 0, 0, ALL },
-	{ "SO_LINGER", t_opt_linger, P | C | T | D, KILLED, S },
-	{ "SO_REUSEADDR", t_opt_reuse, C | S | T | D, KILLED, P },
-	{ "SO_REUSEPORT", t_opt_share, C | S | T | D, KILLED, P },
-	{ "SO_ATTACH_REUSEPORT_CBPF", t_opt_steer, C | S | T | D, KILLED, P },
-	{ "munlock", t_munlock, P | S | T, KILLED, C },
-	{ "munlock, derp", t_munlock, D, ENOSYS, 0 },
-	{ "SO_BINDTOIFINDEX", t_opt_ifindex, P | C | T | D, KILLED, S },
+	{ "SO_LINGER", t_opt_linger, P | C | T | D | W | F, KILLED, S },
+	{ "SO_REUSEADDR", t_opt_reuse, C | S | T | D | W | F, KILLED, P },
+	{ "SO_REUSEPORT", t_opt_share, C | S | T | D | W | F, KILLED, P },
+	{ "SO_ATTACH_REUSEPORT_CBPF", t_opt_steer, C | S | T | D | W | F,
+	    KILLED, P },
+	{ "munlock", t_munlock, P | S | T | F, KILLED, C },
+	{ "munlock, derp", t_munlock, D | W, ENOSYS, 0 },
+	{ "SO_BINDTOIFINDEX", t_opt_ifindex, P | C | T | D | W | F, KILLED, S },
 	{ "SO_BINDTODEVICE", t_opt_device, ALL, KILLED, 0 },
-	{ "TCP_CONGESTION", t_opt_congestion, P | C | T | D, KILLED, S },
-	{ "TCP_USER_TIMEOUT", t_opt_timeout, P | C | T, KILLED, S | D },
-	{ "names of a folder", t_getdents, C | S | T, KILLED, P },
+	{ "TCP_CONGESTION", t_opt_congestion, P | C | T | D | W | F, KILLED,
+	    S },
+	{ "TCP_USER_TIMEOUT", t_opt_timeout, P | C | T | W | F, KILLED, S | D },
+	{ "names of a folder", t_getdents, C | S | T | W, KILLED, P },
 	{ "names of a folder, derp", t_getdents, D, ENOSYS, 0 },
 	{ "TCP_REPAIR", t_opt_repair, ALL, KILLED, 0 },
 	{ "join a group", t_opt_multicast, ALL, KILLED, 0 },
 	{ "socket filter", t_opt_filter, ALL, KILLED, 0 },
-	{ "shutdown", t_shutdown, P | C | T | D, KILLED, 0 },
-	{ "stat a path as fstat does", t_stat_flag, C | S | T | D, ENOSYS, 0 },
+	{ "shutdown", t_shutdown, P | C | T | D | W | F, KILLED, 0 },
+	{ "stat a path as fstat does", t_stat_flag, C | S | T | D | W, ENOSYS,
+	    0 },
 	{ "stat a descriptor", t_fstat, 0, 0, ALL },
 	{ "another socket pair", t_pair_other, ALL, KILLED, 0 },
 	{ "executable memory", t_mmap_exec, ALL, KILLED, 0 },
 	{ "make memory executable", t_mprotect_exec, ALL, KILLED, 0 },
 	{ "memory", t_mmap, 0, 0, ALL },
 	{ "ptrace", t_ptrace, ALL, KILLED, 0 },
-	{ "kill", t_kill_other, C | S | T | D, KILLED, 0 },
+	{ "kill", t_kill_other, C | S | T | D | W | F, KILLED, 0 },
 	{ "signal another process", t_signal_other, ALL, KILLED, 0 },
-	{ "unlink", t_unlink, C | S | T | D, KILLED, 0 },
+	{ "unlink", t_unlink, C | S | T | D | W | F, KILLED, 0 },
 	{ "unlink the configuration", t_unlink, P, EACCES, 0 },
 	{ "chmod", t_chmod, ALL, KILLED, 0 },
 	{ "setuid", t_setuid, ALL, KILLED, 0 },
 	{ "unshare", t_unshare, ALL, KILLED, 0 },
 	{ "mount", t_mount, ALL, KILLED, 0 },
-	{ "stat a path", t_stat, C | S | T | D, ENOSYS, 0 },
+	{ "stat a path", t_stat, C | S | T | D | W, ENOSYS, 0 },
 	{ "stat a path, the parent", t_stat, P, KILLED, 0 },
 	{ "push terminal input", t_ioctl_tty, ALL, KILLED, 0 },
 	{ "empty the log", t_truncate_log, ALL, KILLED, 0 },
 	{ "cut a file", t_truncate_some, ALL, KILLED, 0 },
-	{ "empty a file", t_truncate, P | C | S | D, KILLED, T },
-	{ "ask for a queue length", t_ioctl_len, C | D, KILLED, P | S | T },
+	{ "empty a file", t_truncate, P | C | S | D | W | F, KILLED, T },
+	{ "ask for a queue length", t_ioctl_len, C | D | F, KILLED,
+	    P | S | T | W },
 	{ "signal-driven I/O", t_fcntl_owner, ALL, KILLED, 0 },
 	{ "become dumpable", t_prctl, ALL, KILLED, 0 },
 	{ "io_uring", t_io_uring, ALL, KILLED, 0 },
@@ -691,13 +764,23 @@ static const struct testcase {
 	{ "x32 call", t_x32, ALL, KILLED, 0 },
 #endif
 	{ "sendmmsg that connects", t_fastopen_sendmmsg, ALL, KILLED, 0 },
-	{ "TCP_NOTSENT_LOWAT", t_opt_notsent, P | C | S | T, KILLED, D },
+	{ "TCP_NOTSENT_LOWAT", t_opt_notsent, P | C | S | T | W | F, KILLED,
+	    D },
 	{ "who is it, derp", t_getuid, D, ENOSYS, 0 },
+	{ "a new file", t_new_file, P | C | S | T | W, KILLED, F },
+	{ "a new file, derp", t_new_file, D, ENOSYS, 0 },
+	{ "a new file elsewhere", t_new_elsewhere, F, EACCES, 0 },
+	{ "another name", t_rename, ALL & ~F, KILLED, F },
+	{ "another name elsewhere", t_rename_away, F, EACCES, 0 },
+	{ "a file that goes", t_unlinkat, ALL & ~(F | P), KILLED, F },
+	{ "a folder that goes", t_rmdir, F, KILLED, 0 },
+	{ "cut when opened", t_open_trunc, F, KILLED, 0 },
+	{ "names of the folder", t_getdents, 0, 0, F },
 	{ "randomness", t_random, 0, 0, ALL }
 };
 
 static const char *const	 roles[] = { "parent", "crypto", "slirp",
-				    "control", "derp" };
+				    "control", "derp", "web", "files" };
 
 /* Exit status of the call in a profile: 0 done, 1 to 250 errno, -1 killed. */
 static int
@@ -714,7 +797,8 @@ try(int role, int (*fn)(void), const struct sandbox_path *paths, size_t n)
 		    err, sizeof(err)) == -1)
 			_exit(251);
 		/* 252: this kernel has not what refuses it */
-		if ((level.landlock == 0 && role == SANDBOX_PARENT) ||
+		if ((level.landlock == 0 && (role == SANDBOX_PARENT ||
+		    role == SANDBOX_FILES)) ||
 		    (level.landlock < 4 && fn == t_bind_port))
 			_exit(252);
 		_exit(fn() == -1 ? errno : 0);
@@ -741,18 +825,20 @@ main(void)
 		return (1);
 	close(fd);
 	paths[0].path = dir;
-	paths[0].write = 0;
+	paths[0].how = SANDBOX_READ;
 	inner = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		for (role = 0; role < 5; role++) {
+		for (role = 0; role < 7; role++) {
 			if (cases[i].refused & 1 << role)
 				want = cases[i].how;
 			else if (cases[i].allowed & 1 << role)
 				want = 0;
 			else
 				continue;
+			paths[0].how = role == SANDBOX_FILES ? SANDBOX_EDIT :
+			    SANDBOX_READ;
 			r = try(role, cases[i].fn, paths,
-			    role == SANDBOX_PARENT ? 1 : 0);
+			    role == SANDBOX_PARENT || role == SANDBOX_FILES);
 			if (r == 252 && want == EACCES) {
 				printf("skip sandbox/%s: %s (no Landlock)\n",
 				    roles[role], cases[i].name);

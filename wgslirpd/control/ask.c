@@ -18,6 +18,7 @@ struct question {
 	int			 step;		/* of its route */
 	int			 records;	/* of this portion */
 	struct ctl_request	 req;
+	struct ctl_edit		*edit;		/* instead of that, or NULL */
 	ask_fn			*fn;
 	void			*arg;
 };
@@ -60,6 +61,8 @@ static const struct route	 routes[] = {
 	ONE(CTL_REFRESH, PROC_SLIRP),
 	SHOW(CTL_SHOW_RULES, PROC_SLIRP),
 	ONE(CTL_FLUSH, PROC_SLIRP),
+	SHOW(CTL_SHOW_FILES, PROC_FILES),
+	ONE(CTL_EDIT, PROC_FILES),
 	SHOW(IMSG_UAPI_GET, PROC_CRYPTO)
 };
 
@@ -97,7 +100,9 @@ next_step(struct question *q)
 {
 	const struct route	*r = find_route(q->type);
 
-	while (r->to[q->step] == PROC_DERP && pipes[PROC_DERP].ev == NULL)
+	while ((r->to[q->step] == PROC_DERP ||
+	    r->to[q->step] == PROC_FILES) &&
+	    pipes[r->to[q->step]].ev == NULL)
 		q->step++;
 	return (r->to[q->step] != PROC_MAX);
 }
@@ -109,6 +114,9 @@ send_question(struct question *q)
 	const struct route	*r = find_route(q->type);
 
 	q->records = 0;
+	if (q->edit != NULL)
+		return (imsgev_send(&pipes[r->to[q->step]], r->as[q->step],
+		    q->id, -1, q->edit, sizeof(*q->edit)));
 	return (imsgev_send(&pipes[r->to[q->step]], r->as[q->step], q->id,
 	    -1, &q->req, sizeof(q->req)));
 }
@@ -119,6 +127,7 @@ end(struct question *q, uint32_t type, const void *data, size_t len)
 {
 	TAILQ_REMOVE(&questions, q, entry);
 	q->fn(q->arg, type, data, len);
+	free(q->edit);
 	free(q);
 }
 
@@ -130,8 +139,9 @@ fail(struct question *q)
 	end(q, CTL_FAIL, text, sizeof(text));
 }
 
-struct question *
-ask(uint32_t type, const struct ctl_request *req, ask_fn *fn, void *arg)
+/* With an id that none before it has, and nobody to answer yet. */
+static struct question *
+question_new(uint32_t type, ask_fn *fn, void *arg)
 {
 	struct question	*q;
 
@@ -141,17 +151,49 @@ ask(uint32_t type, const struct ctl_request *req, ask_fn *fn, void *arg)
 		++last_id;
 	q->id = last_id;
 	q->type = type;
-	if (req != NULL)
-		q->req = *req;
-	q->req.cursor = 0;
 	q->fn = fn;
 	q->arg = arg;
+	return (q);
+}
+
+static struct question *
+begin(struct question *q)
+{
 	if (!next_step(q) || send_question(q) == -1) {
+		free(q->edit);
 		free(q);
 		return (NULL);
 	}
 	TAILQ_INSERT_TAIL(&questions, q, entry);
 	return (q);
+}
+
+struct question *
+ask(uint32_t type, const struct ctl_request *req, ask_fn *fn, void *arg)
+{
+	struct question	*q;
+
+	if ((q = question_new(type, fn, arg)) == NULL)
+		return (NULL);
+	if (req != NULL)
+		q->req = *req;
+	q->req.cursor = 0;
+	return (begin(q));
+}
+
+struct question *
+ask_edit(const struct ctl_edit *edit, ask_fn *fn, void *arg)
+{
+	struct question	*q;
+
+	if ((q = question_new(CTL_EDIT, fn, arg)) == NULL)
+		return (NULL);
+	if ((q->edit = malloc(sizeof(*edit))) == NULL) {
+		free(q);
+		return (NULL);
+	}
+	*q->edit = *edit;
+	return (begin(q));
 }
 
 void
@@ -165,6 +207,7 @@ void
 ask_cancel(struct question *q)
 {
 	TAILQ_REMOVE(&questions, q, entry);
+	free(q->edit);
 	free(q);
 }
 
@@ -180,6 +223,8 @@ expected(const struct question *q, uint32_t type)
 
 	if (type == CTL_FAIL)
 		return (1);
+	if (type == CTL_CLIENT)
+		return (q->edit != NULL && q->edit->what == EDIT_NEW);
 	if (r->shows)
 		return (type != CTL_OK);
 	return (type == (last ? CTL_OK : CTL_END));

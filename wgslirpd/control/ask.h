@@ -33,6 +33,9 @@ int		 ask_known(uint32_t);
 struct question	*ask(uint32_t, const struct ctl_request *, ask_fn *, void *);
 void		 ask_next(struct question *);
 
+/* The same for a change of a peer's file: CTL_CLIENT, perhaps, and CTL_OK. */
+struct question	*ask_edit(const struct ctl_edit *, ask_fn *, void *);
+
 /* The asker is gone: fn is not called again. */
 void		 ask_cancel(struct question *);
 

@@ -153,7 +153,7 @@ client_request(struct client *c, struct imsg *imsg)
 		return (0);
 	}
 	/* clients have the control protocol, and nothing else */
-	if (type <= CTL_NONE || !ask_known(type))
+	if (type <= CTL_NONE || type == CTL_EDIT || !ask_known(type))
 		return (-1);
 	if (type == CTL_SHOW_DERP)
 		strlcpy(text, "no derp relay is configured", sizeof(text));
@@ -312,6 +312,13 @@ client_event_all(const struct ctl_event *e)
 		client_send(c, CTL_EVENT, &copy, sizeof(copy));
 		client_arm(c);
 	}
+}
+
+void
+client_keep_watching(void)
+{
+	if (nwatch++ == 0)
+		watch_fn(CLIENT_EVENTS, 1);
 }
 
 /* A packet, for all who capture those of its peer. */

@@ -27,6 +27,9 @@ void	 client_event_all(const struct ctl_event *);
 /* A packet, for those who capture what its peer sends and gets. */
 void	 client_packet_all(const struct ctl_packet *);
 
+/* Events are wanted from now on, whoever watches. */
+void	 client_keep_watching(void);
+
 /* May who has connected this UNIX socket be served? */
 int	 client_may(int);
 

@@ -20,6 +20,7 @@
 #include "log.h"
 #include "report.h"
 #include "set.h"
+#include "sibling.h"
 #include "uapi.h"
 
 static struct {
@@ -63,12 +64,20 @@ engine_msg(struct imsgev *iev, struct imsg *imsg)
 	if (imsg_get_type(imsg) == CTL_EVENT) {
 		imsg_is(imsg, &e, sizeof(e));
 		client_event_all(&e);
+		sibling_event(&co.pipe[PROC_WEB], &e);
 		return;
 	}
 	if (imsg_get_type(imsg) == CTL_PACKET) {
 		imsg_is(imsg, &packet, sizeof(packet));
 		client_packet_all(&packet);
 		capture_packet(&packet);
+		return;
+	}
+	/* what the files engine is asked, and what it asks */
+	if (iev->peer == PROC_WEB || (iev->peer == PROC_FILES &&
+	    (imsg_get_type(imsg) < CTL_REQUEST_MAX ||
+	    imsg_get_type(imsg) == CTL_MORE))) {
+		sibling_msg(iev, imsg);
 		return;
 	}
 	ask_answer(imsg);
@@ -82,10 +91,13 @@ take_pipe(struct imsg *imsg)
 
 	imsg_is(imsg, &who, sizeof(who));
 	fd = imsg_take_fd(imsg);
-	if ((who != PROC_CRYPTO && who != PROC_SLIRP && who != PROC_DERP) ||
-	    co.pipe[who].ev != NULL || imsgev_init(&co.pipe[who], fd,
+	if ((who != PROC_CRYPTO && who != PROC_SLIRP && who != PROC_DERP &&
+	    who != PROC_WEB && who != PROC_FILES) || co.pipe[who].ev != NULL || imsgev_init(&co.pipe[who], fd,
 	    (enum proc_id)who, engine_msg, NULL) == -1)
 		fatalx("bad pipe");
+	/* who does not read what it asked for is not read either */
+	if (who == PROC_WEB || who == PROC_FILES)
+		imsgev_bound(&co.pipe[who], PROC_BACKLOG);
 }
 
 static void
@@ -94,6 +106,8 @@ start(void)
 	client_start(co.fd);
 	if (co.uapi_fd != -1)
 		uapi_start(co.uapi_fd, &co.pipe[PROC_PARENT]);
+	if (co.pipe[PROC_WEB].ev != NULL)
+		client_keep_watching();
 	co.started = 1;
 }
 

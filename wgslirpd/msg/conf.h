@@ -14,6 +14,7 @@
 #include "msg.h"
 #include "relayconf.h"
 #include "tcpconf.h"
+#include "webconf.h"
 
 /*
  * The configuration as the parent sends it to the engines.
@@ -202,7 +203,8 @@ enum service_kind {
 	SERVICE_FORWARD,	/* into the tunnel */
 	SERVICE_PROXY,		/* the same, by SOCKS or HTTP CONNECT */
 	SERVICE_METRICS,	/* of the control engine */
-	SERVICE_RELAY		/* of the derp engine, for clients */
+	SERVICE_RELAY,		/* of the derp engine, for clients */
+	SERVICE_WEB		/* of the web engine */
 };
 
 struct service {

@@ -34,6 +34,8 @@ enum proc_id {
 	PROC_SLIRP,
 	PROC_CONTROL,
 	PROC_DERP,		/* only if a relay is configured */
+	PROC_WEB,		/* only if there is a page */
+	PROC_FILES,		/* and it may change peers' files */
 	PROC_MAX
 };
 
@@ -46,13 +48,16 @@ enum proc_id {
  */
 #define WAY(from, to)	(1ULL << (PROC_##from * PROC_MAX + PROC_##to))
 #define TO_PARENT	(WAY(CRYPTO, PARENT) | WAY(SLIRP, PARENT) | \
-			WAY(CONTROL, PARENT) | WAY(DERP, PARENT))
+			WAY(CONTROL, PARENT) | WAY(DERP, PARENT) | \
+			WAY(WEB, PARENT) | WAY(FILES, PARENT))
 #define TO_CHILDREN	(WAY(PARENT, CRYPTO) | WAY(PARENT, SLIRP) | \
-			WAY(PARENT, CONTROL) | WAY(PARENT, DERP))
+			WAY(PARENT, CONTROL) | WAY(PARENT, DERP) | \
+			WAY(PARENT, WEB) | WAY(PARENT, FILES))
 #define TO_CRYPTO	WAY(PARENT, CRYPTO)
 #define TO_SLIRP	WAY(PARENT, SLIRP)
 #define TO_CONTROL	WAY(PARENT, CONTROL)
 #define TO_DERP		WAY(PARENT, DERP)
+#define TO_WEB		WAY(PARENT, WEB)
 #define TO_ENGINES	(TO_CRYPTO | TO_SLIRP)
 #define NO_FD		0
 #define WITH_FD		1
@@ -101,9 +106,13 @@ enum proc_id {
 	M(IMSG_CONF_TABLE, 0, TO_SLIRP, NO_FD)	/* its prefixes follow */ \
 	M(IMSG_CONF_TABLE_PREFIX, sizeof(struct ipprefix), TO_SLIRP, NO_FD) \
 	M(IMSG_CONF_SERVICE, sizeof(struct service), \
-	    TO_SLIRP | TO_CONTROL | TO_DERP, WITH_FD) \
+	    TO_SLIRP | TO_CONTROL | TO_DERP | TO_WEB, WITH_FD) \
 	M(IMSG_CONF_ALLOW, sizeof(struct ipprefix), \
-	    TO_SLIRP | TO_DERP, NO_FD) \
+	    TO_SLIRP | TO_DERP | TO_WEB, NO_FD) \
+	M(IMSG_CONF_WEB_USER, sizeof(struct web_user), TO_WEB, NO_FD) \
+	M(IMSG_CONF_WEB_TRUST, sizeof(struct web_trust),  /* and prefixes */ \
+	    TO_WEB, NO_FD) \
+	M(IMSG_CONF_WEB_FROM, sizeof(struct ipprefix), TO_WEB, NO_FD) \
 	M(IMSG_CONF_USER, sizeof(struct service_user), TO_SLIRP, NO_FD) \
 	M(IMSG_CONF_UPSTREAM, sizeof(struct upstream), TO_SLIRP, NO_FD) \
 	M(IMSG_CONF_ZONE, sizeof(struct zone_msg), TO_SLIRP, NO_FD) \

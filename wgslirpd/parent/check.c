@@ -22,6 +22,7 @@
 #include "endpoint.h"
 #include "log.h"
 #include "ways.h"
+#include "web.h"
 
 static int
 cmp_name(const void *a, const void *b)
@@ -284,7 +285,7 @@ config_check(struct config *c, char *err, size_t errlen)
 	const struct conf_rule	*r;
 	const char		*what;
 
-	if ((what = derp_check(c)) != NULL)
+	if ((what = derp_check(c)) != NULL || (what = web_check(c)) != NULL)
 		return (what);
 	if (is_sidecar(c)) {
 		/* nobody has it, and nobody will */

@@ -149,7 +149,9 @@ children_start(enum proc_id id, imsgev_fn *fn)
 		fatal("fork");
 	case 0:
 		/* the parent's to remove */
-		env.socket_made = env.uapi_made = 0;
+		env.socket_made = env.uapi_made = env.web_made = 0;
+		if (id == PROC_FILES && chdir(env.files_dir) == -1)
+			fatal("%s", env.files_dir);
 		if (fds[1] == PROC_PARENT_FD) {
 			if (fcntl(fds[1], F_SETFD, 0) == -1)
 				fatal("fcntl");

@@ -37,6 +37,8 @@ config_new(void)
 	TAILQ_INIT(&c->outs);
 	TAILQ_INIT(&c->tables);
 	TAILQ_INIT(&c->services);
+	TAILQ_INIT(&c->web.users);
+	TAILQ_INIT(&c->web.from);
 	TAILQ_INIT(&c->upstreams);
 	TAILQ_INIT(&c->derps);
 	TAILQ_INIT(&c->blocks);
@@ -134,6 +136,7 @@ service_free(struct conf_service *s)
 	}
 	config_free_prefixes(&s->allow);
 	free(s->users_file);
+	free(s->path);
 	free(s->file);
 	free(s);
 }
@@ -141,6 +144,7 @@ service_free(struct conf_service *s)
 static void
 rules_free(struct config *c)
 {
+	struct conf_web_user	*w;
 	struct conf_rule	*r;
 	struct conf_table	*t;
 	struct conf_service	*s;
@@ -161,6 +165,11 @@ rules_free(struct config *c)
 		TAILQ_REMOVE(&c->services, s, entry);
 		service_free(s);
 	}
+	while ((w = TAILQ_FIRST(&c->web.users)) != NULL) {
+		TAILQ_REMOVE(&c->web.users, w, entry);
+		free(w);
+	}
+	config_free_prefixes(&c->web.from);
 }
 
 static void

@@ -11,6 +11,7 @@
 
 #include "addr.h"
 #include "conf.h"
+#include "confweb.h"
 #include "key.h"
 
 #define WGSLIRPD_CONF		"/etc/wgslirpd/wgslirpd.conf"
@@ -25,12 +26,6 @@ struct conf_listen {
 	uint16_t			 port;
 };
 TAILQ_HEAD(conf_listens, conf_listen);
-
-struct conf_prefix {
-	TAILQ_ENTRY(conf_prefix)	 entry;
-	struct ipprefix			 prefix;
-};
-TAILQ_HEAD(conf_prefixes, conf_prefix);
 
 struct conf_table {
 	TAILQ_ENTRY(conf_table)		 entry;
@@ -84,6 +79,7 @@ struct conf_service {
 	struct conf_prefixes		 allow;		/* none: all */
 	TAILQ_HEAD(, conf_user)		 users;
 	char				*users_file;
+	char				*path;		/* a UNIX socket's, or NULL */
 	char				*file;		/* where it is */
 	int				 line;
 };
@@ -184,6 +180,7 @@ struct config {
 	struct conf_rules		 rules;
 	struct conf_tables		 tables;
 	struct conf_services		 services;
+	struct conf_web			 web;
 	struct conf_upstreams		 upstreams;
 	struct conf_derps		 derps;
 	struct conf_derp		*dot;		/* whom TLS of names trusts */

@@ -116,7 +116,7 @@ next_said(evutil_socket_t fd, short what, void *arg)
 	}
 	log_info("another one takes this one's place");
 	/* what was made outside is that one's now */
-	env.socket_made = env.uapi_made = env.door_made = 0;
+	env.socket_made = env.uapi_made = env.door_made = env.web_made = 0;
 	event_del(conn_ev);
 	if (imsg_compose(&ibuf, NEXT_BYE, 0, 0, -1, NULL, 0) == -1 ||
 	    write_all() == -1)
@@ -196,9 +196,20 @@ static void
 add_service(struct service_set *set, int fd)
 {
 	struct sockaddr_storage	 ss;
+	struct sockaddr_un	*sun = (struct sockaddr_un *)&ss;
 	socklen_t		 len = sizeof(ss), tlen = sizeof(int);
 	int			 type;
 
+	memset(&ss, 0, sizeof(ss));
+	if (set->n < 2 * MAX_SERVICES && getsockname(fd,
+	    (struct sockaddr *)&ss, &len) == 0 && ss.ss_family == AF_UNIX) {
+		set->v[set->n].fd = fd;
+		strlcpy(set->v[set->n].path, sun->sun_path,
+		    sizeof(set->v[0].path));
+		set->n++;
+		return;
+	}
+	len = sizeof(ss);
 	if (set->n == 2 * MAX_SERVICES || getsockname(fd,
 	    (struct sockaddr *)&ss, &len) == -1 ||
 	    ipaddr_from_sa(&set->v[set->n].addr, (struct sockaddr *)&ss) ==
@@ -323,6 +334,7 @@ gone(evutil_socket_t fd, short what, void *arg)
 	taken = 0;
 	env.socket_made = env.door_made = 1;
 	env.uapi_made = env.uapi_path[0] != '\0';
+	env.web_made = env.web_path[0] != '\0';
 	log_info("this one has taken its place");
 	ended();
 }

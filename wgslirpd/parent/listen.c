@@ -210,17 +210,39 @@ add_service(struct service_set *set, const struct service_set *old,
 	int	 i, fd = -1;
 
 	for (i = 0; old != NULL && i < old->n; i++)
-		if (old->v[i].proto == s->s.proto &&
+		if (old->v[i].path[0] == '\0' &&
+		    old->v[i].proto == s->s.proto &&
 		    old->v[i].port == s->s.port &&
 		    ipaddr_cmp(&old->v[i].addr, addr) == 0)
 			fd = old->v[i].fd;
 	if (fd == -1 && (fd = bind_socket(s->s.proto == IPPROTO_TCP ?
 	    SOCK_STREAM : SOCK_DGRAM, addr, s->s.port)) == -1)
 		return (-1);
+	set->v[set->n].path[0] = '\0';
 	set->v[set->n].fd = fd;
 	set->v[set->n].addr = *addr;
 	set->v[set->n].port = s->s.port;
 	set->v[set->n].proto = s->s.proto;
+	set->v[set->n++].s = s;
+	return (0);
+}
+
+/* The same by a path.  -1 with a reason. */
+static int
+add_path(struct service_set *set, const struct service_set *old,
+    const struct conf_service *s, char *err, size_t errlen)
+{
+	int	 i, fd = -1;
+
+	for (i = 0; old != NULL && i < old->n; i++)
+		if (strcmp(old->v[i].path, s->path) == 0)
+			fd = old->v[i].fd;
+	if (fd == -1 && (fd = listen_web(s->path, err, errlen)) == -1)
+		return (-1);
+	memset(&set->v[set->n], 0, sizeof(set->v[0]));
+	set->v[set->n].fd = fd;
+	set->v[set->n].proto = s->s.proto;
+	strlcpy(set->v[set->n].path, s->path, sizeof(set->v[0].path));
 	set->v[set->n++].s = s;
 	return (0);
 }
@@ -242,6 +264,16 @@ service_open(const struct config *conf, struct service_set *set,
 
 	set->n = 0;
 	TAILQ_FOREACH(s, &conf->services, entry) {
+		if (s->path != NULL) {
+			char	 why[256];
+
+			if (add_path(set, old, s, why, sizeof(why)) == 0)
+				continue;
+			snprintf(err, errlen, "%s:%d: listen on %s", s->file,
+			    s->line, why);
+			service_close(set, old != NULL ? old : &none);
+			return (-1);
+		}
 		r = add_service(set, old, s, s->s.addr.af != 0 ? &s->s.addr :
 		    &any4);
 		/* a host without IPv6 is no error for "*" */
@@ -380,11 +412,11 @@ listen_activated(struct listen_given *g)
 }
 
 /*
- * The control socket, for its owner only.  A stale one is replaced; one
+ * A UNIX socket, whose mode lacks these bits.  A stale one is replaced; one
  * that answers means that a daemon runs already.
  */
-int
-listen_control(const char *path, char *err, size_t errlen)
+static int
+listen_unix(const char *path, mode_t mask, char *err, size_t errlen)
 {
 	struct sockaddr_un	 sun;
 	struct stat		 st;
@@ -418,7 +450,7 @@ listen_control(const char *path, char *err, size_t errlen)
 		close(fd);
 		return (-1);
 	}
-	old = umask(S_IXUSR | S_IRWXG | S_IRWXO);
+	old = umask(mask);
 	r = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(old);
 	if (r == -1 || listen(fd, 128) == -1) {
@@ -427,4 +459,16 @@ listen_control(const char *path, char *err, size_t errlen)
 		return (-1);
 	}
 	return (fd);
+}
+
+int
+listen_control(const char *path, char *err, size_t errlen)
+{
+	return (listen_unix(path, S_IXUSR | S_IRWXG | S_IRWXO, err, errlen));
+}
+
+int
+listen_web(const char *path, char *err, size_t errlen)
+{
+	return (listen_unix(path, S_IXUSR | S_IXGRP | S_IRWXO, err, errlen));
 }

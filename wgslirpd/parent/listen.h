@@ -3,6 +3,8 @@
 #ifndef LISTEN_H
 #define LISTEN_H
 
+#include <sys/un.h>
+
 #include "config.h"
 
 /* Bound WireGuard sockets, with what they are bound to. */
@@ -22,6 +24,8 @@ struct service_set {
 		struct ipaddr	 addr;
 		uint16_t	 port;
 		uint8_t		 proto;
+		char		 path[sizeof(((struct sockaddr_un *)0)->
+				    sun_path)];	/* of a UNIX socket, or "" */
 		const struct conf_service	*s;
 	}		 v[2 * MAX_SERVICES];
 };
@@ -45,5 +49,7 @@ void	 service_close(struct service_set *, const struct service_set *);
 void	 listen_tune(struct listen_set *, struct listen_set *, int);
 int	 listen_activated(struct listen_given *);
 int	 listen_control(const char *, char *, size_t);
+/* The same, for the page: whoever has the folder's group may connect. */
+int	 listen_web(const char *, char *, size_t);
 
 #endif

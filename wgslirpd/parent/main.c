@@ -49,6 +49,7 @@
 #include "state.h"
 #include "watch.h"
 #include "watchdog.h"
+#include "web.h"
 
 #define HOSTADDR_RETRY	30	/* seconds, whoever tells of changes */
 #define HOSTADDR_AGAIN	100000	/* microseconds between two looks */
@@ -70,7 +71,9 @@ cleanup(void)
 		unlink(env.uapi_path);
 	if (env.door_made)
 		unlink(env.door);
-	env.socket_made = env.uapi_made = env.door_made = 0;
+	if (env.web_made)
+		unlink(env.web_path);
+	env.socket_made = env.uapi_made = env.door_made = env.web_made = 0;
 }
 
 static void
@@ -296,7 +299,7 @@ static struct sandbox_path	 paths[64];
 static size_t			 npaths;
 
 static void
-add_path(const char *file, int write)
+add_path(const char *file, int how)
 {
 	char	*dir, *slash;
 	size_t	 i;
@@ -307,14 +310,14 @@ add_path(const char *file, int write)
 	slash[slash == dir] = '\0';
 	for (i = 0; i < npaths; i++)
 		if (strcmp(paths[i].path, dir) == 0 &&
-		    paths[i].write == write)
+		    (int)paths[i].how == how)
 			break;
 	if (i < npaths || npaths == sizeof(paths) / sizeof(paths[0])) {
 		free(dir);
 		return;
 	}
 	paths[npaths].path = dir;
-	paths[npaths++].write = write;
+	paths[npaths++].how = how;
 }
 
 static void
@@ -324,9 +327,9 @@ add_read_path(const char *file, void *arg)
 
 	(void)arg;
 	if (realpath(file, full) != NULL)
-		add_path(full, 0);
+		add_path(full, SANDBOX_READ);
 	/* a link may lead elsewhere tomorrow: it is read where it is */
-	add_path(file, 0);
+	add_path(file, SANDBOX_READ);
 }
 
 static void
@@ -339,9 +342,11 @@ parent_sandbox(void)
 	if (!env.from_env)
 		lex_paths(add_read_path, NULL);
 	if (env.socket_made || env.replace)
-		add_path(env.socket, 1);
+		add_path(env.socket, SANDBOX_SOCKET);
 	if (env.uapi_made || (env.replace && env.uapi_path[0] != '\0'))
-		add_path(env.uapi_path, 1);
+		add_path(env.uapi_path, SANDBOX_SOCKET);
+	if (env.web_path[0] != '\0')
+		add_path(env.web_path, SANDBOX_SOCKET);
 	if (sandbox_early(err, sizeof(err)) == -1 ||
 	    sandbox_enter(SANDBOX_PARENT, paths, npaths, &env.level, err,
 	    sizeof(err)) == -1)
@@ -365,6 +370,10 @@ run_child(const char *title, int foreground)
 		control_main(foreground);
 	if (strcmp(title, proc_title(PROC_DERP)) == 0)
 		derp_main(foreground);
+	if (strcmp(title, proc_title(PROC_WEB)) == 0)
+		web_main(foreground);
+	if (strcmp(title, proc_title(PROC_FILES)) == 0)
+		files_main(foreground);
 	errx(1, "unknown process %s", title);
 }
 
@@ -415,6 +424,7 @@ open_sockets(void)
 	static struct listen_set	 old;
 	struct listen_given	 given;
 	char			 err[512];
+	int			 i;
 
 	env.control_fd = env.uapi_fd = env.door_fd = -1;
 	env.control_kept = env.uapi_kept = -1;
@@ -433,6 +443,11 @@ open_sockets(void)
 		fatalx("%s", err);
 	listen_close(&old, &env.listens);
 	service_close(&old_services, &env.services);
+	for (i = 0; i < env.services.n; i++)
+		if (env.services.v[i].path[0] != '\0')
+			strlcpy(env.web_path, env.services.v[i].path,
+			    sizeof(env.web_path));
+	env.web_made = env.web_path[0] != '\0' && !env.replace;
 	if (given.control != -1)
 		env.control_fd = given.control;
 	else if (env.control_fd == -1) {
@@ -540,6 +555,23 @@ struct options {
 	int		 noaction;
 };
 
+/* Is this child needed?  Those that are not always are none later, either. */
+static int
+wanted(enum proc_id id)
+{
+	switch (id) {
+	case PROC_DERP:
+		return (derp_needed(env.conf));
+	case PROC_WEB:
+		return (web_needed(env.conf));
+	case PROC_FILES:
+		return (web_needed(env.conf) && !env.from_env &&
+		    env.files_dir[0] != '\0');
+	default:
+		return (1);
+	}
+}
+
 /* Take the command line apart, or exit. */
 static void
 get_options(int argc, char *argv[], struct options *o)
@@ -638,6 +670,8 @@ main(int argc, char *argv[])
 	signal(SIGPIPE, SIG_IGN);
 	open_sockets();
 	open_pcap();
+	if (web_needed(env.conf) && !env.from_env)
+		web_folder(env.conf);
 	if (!env.foreground) {
 		log_init(0);
 		/* relative names of key files stay what they are */
@@ -654,7 +688,7 @@ main(int argc, char *argv[])
 	watch_signal(SIGHUP, sig_hup);
 	atexit(cleanup);
 	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
-		if (i != PROC_DERP || derp_needed(env.conf))
+		if (wanted((enum proc_id)i))
 			children_start((enum proc_id)i, parent_dispatch);
 	/* they read none of it before they are locked in */
 	children_connect(PROC_CONTROL, PROC_CRYPTO);
@@ -666,6 +700,10 @@ main(int argc, char *argv[])
 		children_connect(PROC_SLIRP, PROC_DERP);
 		children_link();
 	}
+	if (env.child[PROC_WEB].on)
+		children_connect(PROC_CONTROL, PROC_WEB);
+	if (env.child[PROC_FILES].on)
+		children_connect(PROC_CONTROL, PROC_FILES);
 	watch_hostaddrs();
 	handover_listen();
 	parent_sandbox();

@@ -31,6 +31,7 @@
 #include "probe.h"
 #include "rulemaker.h"
 #include "value.h"
+#include "web.h"
 
 #define MAX_GIVEN	64
 #define PCP_MAX_DEFAULT	16	/* ports of a peer */
@@ -62,6 +63,8 @@ static int	 option_end(void);
 static int	 gateway_peer(int64_t, const char *, uint16_t);
 static int	 health_option(const char *, const char *, const char *);
 static int	 add_service(enum service_kind, int, char *, int64_t);
+static void	 place_service(void);
+static int	 web_says(const char *, const char *, char *, char *, char *);
 
 %}
 
@@ -74,7 +77,7 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 %token	EGRESS
 %token	ENDPOINT ERROR EXCLUDE EXPIRES NAT64
 %token	FILE_ FILTER FLOWS FORMAT FORWARD FROM
-%token	GATEWAY HEALTH ID
+%token	GATEWAY HEADER HEALTH ID
 %token	IN
 %token	INCLUDE INTERFACE IPS
 %token	KEEPALIVE KEY
@@ -82,19 +85,20 @@ static int	 add_service(enum service_kind, int, char *, int64_t);
 %token	MAX METRICS MTU
 %token	NEW NO NOPRIVATEKEY
 %token	OFFLOAD ON OUT OVERLAY
-%token	PASS PCAP PCP PEER PEERS PERSISTENT PIN PORT PRESHARED PRIVATE
+%token	PASS PASSWORD PCAP PCP PEER PEERS PERSISTENT PIN PORT PRESHARED
+%token	PRIVATE
 %token	PROTO PROXY PUBLIC
 %token	QUICK QUOTA
-%token	RATE REDACTED RELAY RESERVED RETURN_ ROTATE
-%token	SIZE SNAPLEN SOCKS5 SOURCE TABLE TCP TO TOS TTL
+%token	RATE REDACTED RELAY RESERVED RETURN_ ROLE ROTATE
+%token	SIZE SNAPLEN SOCKS5 SOURCE TABLE TCP TO TOS TRUST TTL
 %token	UAPI UDP UPSTREAM USER USERS
 %token	VERBOSE VIA
-%token	WATCH
+%token	WATCH WEB
 %token	YES
 %token	<v.string>	STRING
 %token	<v.number>	NUMBER
 %type	<v.number>	answer lport pcpmax port proto secrets transport yesno
-%type	<v.string>	optword string
+%type	<v.string>	optword role string
 
 %%
 
@@ -107,6 +111,7 @@ grammar		: /* empty */
 		| grammar rule '\n'
 		| grammar service '\n'
 		| grammar table '\n'
+		| grammar web '\n'
 		| grammar error '\n'	{ egress_begin(); }
 		;
 
@@ -1058,6 +1063,62 @@ service		: FORWARD transport FROM STRING PORT NUMBER TO STRING PORT
 		}
 		;
 
+web		: WEB LISTEN ON STRING PORT NUMBER	{
+			if (add_service(SERVICE_WEB, IPPROTO_TCP, $4, $6) ==
+			    -1)
+				YYERROR;
+		} allow
+		| WEB LISTEN ON STRING	{
+			if (web_says("listen on", web_listen(conf, $4,
+			    &service), $4, NULL, NULL) == -1)
+				YYERROR;
+			place_service();
+		}
+		| WEB USER STRING PASSWORD STRING role	{
+			if (web_says("user", web_user(conf, $3, $5, $6), $3,
+			    $5, $6) == -1)
+				YYERROR;
+		}
+		| WEB USER STRING PASSWORD REDACTED role	{
+			if (web_says("user", web_user(conf, $3, NULL, $6), $3,
+			    $6, NULL) == -1)
+				YYERROR;
+			web_hash_gone(conf);
+		}
+		| WEB USER STRING role	{
+			if (web_says("user", web_user(conf, $3, NULL, $4), $3,
+			    $4, NULL) == -1)
+				YYERROR;
+		}
+		| WEB TRUST HEADER STRING role	{
+			if (web_says("trust header", web_trust(conf, $4, $5),
+			    $4, $5, NULL) == -1)
+				YYERROR;
+		} webfrom
+		;
+
+role		: /* empty */		{ $$ = NULL; }
+		| ROLE STRING		{ $$ = $2; }
+		;
+
+webfrom		: /* empty */
+		| FROM webprefix
+		| FROM '{' optnl webprefix_l '}'
+		;
+
+webprefix_l	: webprefix optnl
+		| webprefix_l comma webprefix optnl
+		;
+
+webprefix	: STRING		{
+			struct ipprefix	 p;
+
+			if (get_prefix($1, &p, "from") == -1)
+				YYERROR;
+			config_add_prefix(&conf->web.from, &p);
+		}
+		;
+
 transport	: TCP			{ $$ = IPPROTO_TCP; }
 		| UDP			{ $$ = IPPROTO_UDP; }
 		;
@@ -1294,6 +1355,7 @@ static const struct keyword	 keywords[] = {
 	{ "forward",	FORWARD },
 	{ "from",	FROM },
 	{ "gateway",	GATEWAY },
+	{ "header",	HEADER },
 	{ "health",	HEALTH },
 	{ "id",		ID },
 	{ "in",	IN },
@@ -1316,6 +1378,7 @@ static const struct keyword	 keywords[] = {
 	{ "out",	OUT },
 	{ "overlay",	OVERLAY },
 	{ "pass",	PASS },
+	{ "password",	PASSWORD },
 	{ "pcap",	PCAP },
 	{ "pcp",	PCP },
 	{ "peer",	PEER },
@@ -1335,6 +1398,7 @@ static const struct keyword	 keywords[] = {
 	{ "relay",	RELAY },
 	{ "reserved",	RESERVED },
 	{ "return",	RETURN_ },
+	{ "role",	ROLE },
 	{ "rotate",	ROTATE },
 	{ "size",	SIZE },
 	{ "snaplen",	SNAPLEN },
@@ -1344,6 +1408,7 @@ static const struct keyword	 keywords[] = {
 	{ "tcp",	TCP },
 	{ "to",		TO },
 	{ "tos",	TOS },
+	{ "trust",	TRUST },
 	{ "ttl",	TTL },
 	{ "uapi",	UAPI },
 	{ "udp",	UDP },
@@ -1353,6 +1418,7 @@ static const struct keyword	 keywords[] = {
 	{ "verbose",	VERBOSE },
 	{ "via",	VIA },
 	{ "watch",	WATCH },
+	{ "web",	WEB },
 	{ "yes",	YES }
 };
 
@@ -1547,10 +1613,29 @@ add_service(enum service_kind kind, int proto, char *addr, int64_t port)
 	if (!any)
 		service->s.addr = a;
 	service->s.port = (uint16_t)port;
+	place_service();
+	return (0);
+}
+
+/* Where the last service is, for what may be said of it. */
+static void
+place_service(void)
+{
 	service->line = lex_line();
 	if ((service->file = strdup(lex_file())) == NULL)
 		fatal(NULL);
-	return (0);
+}
+
+/* A line about the page: what is wrong with it, or NULL.  Takes the texts. */
+static int
+web_says(const char *what, const char *why, char *a, char *b, char *c)
+{
+	if (why != NULL)
+		yyerror("web %s: %s", what, why);
+	free(a);
+	freezero(b, b != NULL ? strlen(b) : 0);
+	free(c);
+	return (why != NULL ? -1 : 0);
 }
 
 /*

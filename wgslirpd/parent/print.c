@@ -303,9 +303,15 @@ static void
 print_service(const struct conf_service *s)
 {
 	static const char *const	 kinds[] = { "forward", "proxy",
-					    "metrics", "relay" };
+					    "metrics", "relay", "web" };
 	char				 ip[ADDR_STRLEN], key[NODE_STRLEN];
 
+	if (s->path != NULL) {
+		printf("web listen on ");
+		print_string(s->path);
+		printf("\n");
+		return;
+	}
 	printf("%s %s %s port %u", kinds[s->s.kind],
 	    s->s.kind != SERVICE_FORWARD ? "listen on" :
 	    s->s.proto == IPPROTO_TCP ? "tcp from" : "udp from",
@@ -329,6 +335,32 @@ print_service(const struct conf_service *s)
 		print_prefixes(" allow", &s->allow, 1);
 	else
 		printf("\n");
+}
+
+/* Who may use the page. */
+static void
+print_web(const struct config *c)
+{
+	static const char *const	 roles[] = { "view", "admin" };
+	const struct conf_web_user	*u;
+
+	TAILQ_FOREACH(u, &c->web.users, entry) {
+		printf("web user ");
+		print_string(u->u.name);
+		if (u->redacted || u->u.hash[0] != '\0')
+			printf(" password redacted");
+		printf(" role %s\n", roles[u->u.role]);
+	}
+	if (c->web.trust.header[0] == '\0')
+		return;
+	printf("web trust header ");
+	print_string(c->web.trust.header);
+	if (c->web.trust.role != -1)
+		printf(" role %s", roles[c->web.trust.role]);
+	if (TAILQ_EMPTY(&c->web.from))
+		printf("\n");
+	else
+		print_prefixes(" from", &c->web.from, 1);
 }
 
 /* Whom to ask for the names of a domain, or all (0). */
@@ -493,6 +525,7 @@ print_config(const struct config *c)
 		printf("%s\n", rule_text(r, text, sizeof(text)));
 	TAILQ_FOREACH(s, &c->services, entry)
 		print_service(s);
+	print_web(c);
 	TAILQ_FOREACH(p, &c->peers, entry)
 		print_peer(p);
 }

@@ -29,6 +29,7 @@
 #include "steer.h"
 #include "watch.h"
 #include "watchdog.h"
+#include "web.h"
 
 static void	 reload_next(void);
 static void	 change(void);
@@ -76,6 +77,8 @@ service_owner(const struct conf_service *s)
 		return (PROC_CONTROL);
 	case SERVICE_RELAY:
 		return (PROC_DERP);
+	case SERVICE_WEB:
+		return (PROC_WEB);
 	default:
 		return (PROC_SLIRP);
 	}
@@ -90,13 +93,15 @@ stage(struct config *conf, struct listen_set *set,
 
 	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
 		env.child[i].staged = 0;
-	if (env.child[PROC_DERP].on)
-		imsgev_must(&env.child[PROC_DERP].iev, IMSG_CONF_BEGIN, 0, -1,
-		    &conf->g, sizeof(conf->g));
+	for (i = PROC_DERP; i < PROC_MAX; i++)
+		if (env.child[i].on)
+			imsgev_must(&env.child[i].iev, IMSG_CONF_BEGIN, 0, -1,
+			    &conf->g, sizeof(conf->g));
 	config_send(conf, &env.child[PROC_CRYPTO].iev,
 	    &env.child[PROC_SLIRP].iev, &env.child[PROC_CONTROL].iev);
 	config_send_relays(conf, &env.child[PROC_DERP].iev,
 	    &env.child[PROC_SLIRP].iev);
+	web_send(conf, &env.child[PROC_WEB].iev);
 	send_sockets(set);
 	for (i = 0; i < services->n; i++)
 		config_service_send(services->v[i].s, &services->v[i].addr,
@@ -416,6 +421,15 @@ reload(void)
 	}
 	if (derp_needed(conf) && !env.child[PROC_DERP].on) {
 		reload_fail(conf, "derp: takes a restart to begin with");
+		return;
+	}
+	if (strcmp(web_path(conf), env.web_path) != 0) {
+		reload_fail(conf, "web listen: a UNIX socket takes a restart "
+		    "to change");
+		return;
+	}
+	if (web_needed(conf) && !env.child[PROC_WEB].on) {
+		reload_fail(conf, "web: takes a restart to begin with");
 		return;
 	}
 	if (strcmp(conf->pcap_file != NULL ? conf->pcap_file : "",

@@ -13,9 +13,8 @@
 #include "show.h"
 #include "state.h"
 
-/* A path, from wherever it is seen. */
-static void
-absolute(char out[CTL_PATH_LEN], const char *path)
+void
+show_absolute(char out[CTL_PATH_LEN], const char *path)
 {
 	out[0] = '\0';
 	if (*path != '/' && env.cwd[0] != '\0') {
@@ -35,9 +34,11 @@ show_setup(uint32_t id)
 	memset(&m, 0, sizeof(m));
 	strlcpy(m.cwd, env.cwd, sizeof(m.cwd));
 	if (!env.from_env) {
-		absolute(m.config, env.path);
+		show_absolute(m.config, env.path);
 		if (c->peers_dir != NULL)
-			absolute(m.peers_dir, c->peers_dir);
+			show_absolute(m.peers_dir, c->peers_dir);
+		m.files = env.child[PROC_FILES].on &&
+		    strcmp(m.peers_dir, env.files_dir) == 0;
 	}
 	if (c->public_host != NULL)
 		strlcpy(m.public_host, c->public_host,
@@ -97,7 +98,7 @@ void
 show_interfaces(uint32_t id, const struct ctl_request *req)
 {
 	static const char *const	 kinds[] = { "forward", "proxy",
-					    "metrics", "relay" };
+					    "metrics", "relay", "web" };
 	struct portion			 p = { id, req->cursor, 0 };
 	const struct conf_prefix	*a;
 	const struct service		*s;
@@ -120,6 +121,10 @@ show_interfaces(uint32_t id, const struct ctl_request *req)
 			ipport_str(&s->dst, s->dport, text, sizeof(text));
 		if (s->kind == SERVICE_RELAY)
 			key_to_node(text, NODE_PUBLIC, s->key);
+		if (env.services.v[i].path[0] != '\0') {
+			entry(&p, kinds[s->kind], env.services.v[i].path, "");
+			continue;
+		}
 		listening(&p, kinds[s->kind], s->proto,
 		    &env.services.v[i].addr, s->port, text);
 	}

@@ -53,6 +53,10 @@ struct parent_state {
 				    sun_path)];
 	int			 door_fd;	/* where that one comes */
 	int			 door_made;
+	char			 web_path[sizeof(((struct sockaddr_un *)0)->
+				    sun_path)];	/* of the page, or "" */
+	int			 web_made;
+	char			 files_dir[CTL_PATH_LEN];	/* of peers */
 	int			 replace;	/* the one that runs */
 	int			 activated_udp;
 	int			 from_env;

@@ -58,6 +58,8 @@ struct httpd_socket {
 	int			 fd;
 	struct event		*ev;
 	struct event		*pause;
+	struct ipprefix		*allow;		/* none: everybody */
+	size_t			 nallow;
 };
 TAILQ_HEAD(httpd_sockets, httpd_socket);
 
@@ -436,15 +438,33 @@ make_room(struct httpd *h)
 	return (0);
 }
 
+/* Is this socket for a client from there? */
+static int
+may_come(const struct httpd_socket *s, const struct ipaddr *from)
+{
+	size_t	 i;
+
+	for (i = 0; i < s->nallow; i++)
+		if (ipprefix_match(&s->allow[i], from))
+			return (1);
+	return (s->nallow == 0);
+}
+
 static void
-conn_new(struct httpd *h, int fd)
+conn_new(struct httpd_socket *s, int fd)
 {
 	struct timeval		 tv = { CONN_TIME, 0 };
 	struct sockaddr_storage	 ss;
+	struct httpd		*h = s->h;
 	struct httpd_conn	*c;
+	struct ipaddr		 from;
 	socklen_t		 len = sizeof(ss);
 
-	if ((c = calloc(1, sizeof(*c))) == NULL) {
+	memset(&from, 0, sizeof(from));
+	if (getpeername(fd, (struct sockaddr *)&ss, &len) == 0 &&
+	    ss.ss_family != AF_UNIX)
+		(void)ipaddr_from_sa(&from, (struct sockaddr *)&ss);
+	if (!may_come(s, &from) || (c = calloc(1, sizeof(*c))) == NULL) {
 		close(fd);
 		return;
 	}
@@ -458,9 +478,7 @@ conn_new(struct httpd *h, int fd)
 		free(c);
 		return;
 	}
-	if (getpeername(fd, (struct sockaddr *)&ss, &len) == 0 &&
-	    ss.ss_family != AF_UNIX)
-		(void)ipaddr_from_sa(&c->r.from, (struct sockaddr *)&ss);
+	c->r.from = from;
 	c->h = h;
 	http_parser_init(&c->parser, HTTP_REQUEST);
 	c->parser.data = c;
@@ -489,7 +507,7 @@ accept_client(evutil_socket_t lfd, short what, void *arg)
 		return;
 	}
 	if ((fd = accept_or_pause(lfd, s->ev, s->pause)) != -1)
-		conn_new(h, fd);
+		conn_new(s, fd);
 }
 
 struct httpd *
@@ -525,6 +543,20 @@ httpd_stage(struct httpd *h, int fd)
 	TAILQ_INSERT_TAIL(&h->staged, s, entry);
 }
 
+int
+httpd_allow(struct httpd *h, const struct ipprefix *p)
+{
+	struct httpd_socket	*s = TAILQ_LAST(&h->staged, httpd_sockets);
+	struct ipprefix		*v;
+
+	if (s == NULL || (v = reallocarray(s->allow, s->nallow + 1,
+	    sizeof(*v))) == NULL)
+		return (-1);
+	s->allow = v;
+	s->allow[s->nallow++] = *p;
+	return (0);
+}
+
 void
 httpd_commit(struct httpd *h)
 {
@@ -535,6 +567,7 @@ httpd_commit(struct httpd *h)
 		event_free(s->ev);
 		event_free(s->pause);
 		close(s->fd);
+		free(s->allow);
 		free(s);
 	}
 	TAILQ_CONCAT(&h->sockets, &h->staged, entry);

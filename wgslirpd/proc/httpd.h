@@ -53,6 +53,8 @@ struct httpd_ops {
 /*
  * httpd_new:		NULL if there is no memory
  * httpd_stage:		a socket that listens, which is the server's then
+ * httpd_allow:		the last of those is for clients of this prefix, and of
+ *			others that are said; -1: there is no memory
  * httpd_commit:	those that were staged take the place of the others
  * httpd_user:		data of the user's, NULL at first
  * httpd_answer:	status is "200 OK"; headers, each with its CRLF, or ""
@@ -64,6 +66,7 @@ struct httpd_ops {
  */
 struct httpd	*httpd_new(const struct httpd_ops *);
 void		 httpd_stage(struct httpd *, int);
+int		 httpd_allow(struct httpd *, const struct ipprefix *);
 void		 httpd_commit(struct httpd *);
 void		*httpd_user(struct httpd_conn *);
 void		 httpd_set_user(struct httpd_conn *, void *);
@@ -75,9 +78,9 @@ size_t		 httpd_waiting(struct httpd_conn *);
 void		 httpd_end(struct httpd_conn *);
 
 /*
- * The value of a field of a query or a form (application/x-www-form-urlencoded
- * of the WHATWG's URL standard, 5.1), decoded into buf; NULL if it is not there,
- * comes twice, has a NUL or does not fit.
+ * The value of a field of a query or a form (the WHATWG's URL standard, 5.1:
+ * application/x-www-form-urlencoded), decoded into buf; NULL if it is not
+ * there, comes twice, has a NUL or does not fit.
  */
 const char	*httpd_field(const char *, const char *, char *, size_t);
 

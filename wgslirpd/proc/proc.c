@@ -34,7 +34,9 @@ static const char *const	 titles[PROC_MAX] = {
 	[PROC_CRYPTO] = "crypto",
 	[PROC_SLIRP] = "slirp",
 	[PROC_CONTROL] = "control",
-	[PROC_DERP] = "derp"
+	[PROC_DERP] = "derp",
+	[PROC_WEB] = "web",
+	[PROC_FILES] = "files"
 };
 
 const char *
@@ -293,7 +295,9 @@ limit_memory(enum proc_id id)
 		[PROC_CRYPTO] = 1024,
 		[PROC_SLIRP] = 4096,
 		[PROC_CONTROL] = 256,
-		[PROC_DERP] = 512
+		[PROC_DERP] = 512,
+		[PROC_WEB] = 512,
+		[PROC_FILES] = 256
 	};
 	struct rlimit		 rl;
 
@@ -315,7 +319,7 @@ child_init(enum proc_id id, int foreground, struct imsgev *parent,
 	log_procname(proc_title(id));
 	if (sandbox_early(err, sizeof(err)) == -1)
 		fatalx("%s", err);
-	if (id == PROC_SLIRP || id == PROC_CONTROL)
+	if (id == PROC_SLIRP || id == PROC_CONTROL || id == PROC_WEB)
 		raise_nofile();
 	limit_memory(id);
 	signal(SIGPIPE, SIG_IGN);
@@ -353,7 +357,10 @@ child_ready(struct imsgev *parent, enum sandbox_role role)
 	struct sandbox_level	 level;
 	char			 err[256];
 
-	if (sandbox_enter(role, NULL, 0, &level, err, sizeof(err)) == -1)
+	static const struct sandbox_path	 here = { ".", SANDBOX_EDIT };
+
+	if (sandbox_enter(role, &here, role == SANDBOX_FILES, &level, err,
+	    sizeof(err)) == -1)
 		fatalx("%s", err);
 	imsgev_must(parent, IMSG_READY, 0, -1, &level, sizeof(level));
 }

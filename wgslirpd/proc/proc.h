@@ -73,5 +73,7 @@ void		 crypto_main(int) __attribute__((noreturn));
 void		 slirp_main(int) __attribute__((noreturn));
 void		 control_main(int) __attribute__((noreturn));
 void		 derp_main(int) __attribute__((noreturn));
+void		 web_main(int) __attribute__((noreturn));
+void		 files_main(int) __attribute__((noreturn));
 
 #endif

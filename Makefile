@@ -28,8 +28,7 @@ CPP_DEFS =	-D_GNU_SOURCE -DLIBBSD_OVERLAY -isystem /usr/include/bsd \
 CFLAGS =	$(OPT) -std=c11 $(WARN) $(HARDEN) $(CPP_DEFS)
 LDFLAGS =	-pie -Wl,-z,relro,-z,now,-z,noexecstack
 
-LIBS_D =	-levent_core -lhttp_parser -lssl -lcrypto -lsodium -lqrencode \
-		-lresolv -lbsd
+LIBS_D =	-levent_core -lhttp_parser -lssl -lcrypto -lsodium -lqrencode -lbsd
 LIBS_CTL =	-lcrypto -lsodium -lqrencode -lpng16 -lbsd
 
 # What the files of a folder may include from elsewhere, in quotes.
@@ -138,7 +137,8 @@ TCP =		wgslirpd/slirp/tcp/cc.o wgslirpd/slirp/tcp/cc_bbr.o \
 		wgslirpd/slirp/tcp/tcp.o wgslirpd/slirp/tcp/timewait.o
 
 SLIRP =		wgslirpd/slirp/blocklist.o wgslirpd/slirp/config.o wgslirpd/slirp/dnscache.o \
-		wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/fds.o \
+		wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/dnsrr.o \
+		wgslirpd/slirp/fds.o \
 		wgslirpd/slirp/forward.o wgslirpd/slirp/fwdudp.o \
 		wgslirpd/slirp/health.o \
 		wgslirpd/slirp/host_$(PLATFORM).o \
@@ -226,7 +226,8 @@ UNIT_CONFIG =	common/addr.o common/key.o common/log.o wgslirpd/msg/tcpconf.o \
 		wgslirpd/parent/config.o \
 		wgslirpd/parent/directive.o wgslirpd/parent/endpoint.o
 UNIT_DNS =	common/siphash.o wgslirpd/slirp/blocklist.o \
-		wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/nat64map.o \
+		wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/dnsrr.o \
+		wgslirpd/slirp/nat64map.o \
 		wgslirpd/slirp/resolvconf.o \
 		common/addr.o common/key.o common/log.o
 UNIT_LOAD =	$(UNIT_WG) wgslirpd/slirp/net/cksum.o \

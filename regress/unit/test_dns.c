@@ -4,11 +4,13 @@
 
 #include <arpa/nameser.h>
 
+#include <ctype.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "slirp/blocklist.h"
 #include "slirp/dnsmsg.h"
+#include "slirp/dnsrr.h"
 #include "slirp/nat64map.h"
 #include "slirp/resolvconf.h"
 #include "unit.h"
@@ -748,6 +750,129 @@ test_nat64_errors(void **state)
 	assert_int_equal(e.info, 1460);
 }
 
+/* An answer with aliases and names that lead to each other. */
+static size_t
+tangled(uint8_t *m)
+{
+	static const uint8_t	 alias[] = "\3cdn\7example\3net";
+	static const uint8_t	 soa[] = "\2ns\300\014\4host\300\014"
+				    "\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4"
+				    "\0\0\0\5";
+	struct dns_question	 q;
+	uint8_t			 a[16] = { 0x20, 1, 0xd, 0xb8 };
+	size_t			 n;
+
+	assert_int_equal(dnsmsg_question("www.example.com", 28, &q), 0);
+	n = dnsmsg_upstream(&q, 7, m, 2000) - 11;
+	m[2] |= 0x80;
+	m[7] = 2;
+	m[9] = 1;
+	m[11] = 2;
+	n += put_rr(m + n, ns_t_cname, 300, alias, sizeof(alias));
+	n += put_rr(m + n, ns_t_aaaa, 300, a, sizeof(a));
+	n += put_rr(m + n, ns_t_soa, 60, soa, sizeof(soa) - 1);
+	n += put_rr(m + n, ns_t_a, 60, a, 4);
+	memset(m + n, 0, 11);
+	ns_put16(ns_t_opt, m + n + 1);
+	ns_put16(1232, m + n + 3);
+	return (n + 11);
+}
+
+/* What is read of records and names is what libc reads. */
+static void
+same_records(const uint8_t *m, size_t n)
+{
+	struct dnsrr_walk	 w;
+	struct dnsrr		 r;
+	uint8_t			 name[DNSRR_NAME], theirs[DNSRR_NAME];
+	ns_msg			 msg;
+	ns_rr			 rr;
+	int			 s, i, k, t;
+
+	if (dnsrr_begin(&w, m, n) == -1)
+		return;
+	assert_int_equal(ns_initparse(m, (int)n, &msg), 0);
+	for (s = 1; s <= 3; s++)
+		for (i = 0; i < ns_msg_count(msg, (ns_sect)s); i++) {
+			assert_int_equal(dnsrr_next(&w, &r), 1);
+			assert_int_equal((int)r.section, s - 1);
+			k = dnsrr_name(m, n, r.name, name);
+			if (ns_parserr(&msg, (ns_sect)s, i, &rr) == -1) {
+				assert_int_equal(k, -1);
+				continue;
+			}
+			assert_int_equal(r.type, ns_rr_type(rr));
+			assert_int_equal(r.class, ns_rr_class(rr));
+			assert_int_equal(r.ttl, ns_rr_ttl(rr));
+			assert_int_equal(r.len, ns_rr_rdlen(rr));
+			assert_ptr_equal(m + r.data, ns_rr_rdata(rr));
+			if (k == -1)
+				continue;
+			t = ns_name_unpack(m, m + n, m + r.name, theirs,
+			    sizeof(theirs));
+			assert_int_not_equal(t, -1);
+			for (t = 0; t < k; t++)
+				assert_int_equal(name[t], tolower(theirs[t]));
+		}
+	assert_int_equal(dnsrr_next(&w, &r), 0);
+}
+
+static void
+records(void **state)
+{
+	static uint8_t	 m[2000], copy[2000];
+	uint8_t		 name[DNSRR_NAME];
+	char		 text[DNSRR_TEXT];
+	uint32_t	 x = 12345;
+	size_t		 n = tangled(m), i, k;
+	int		 round;
+
+	(void)state;
+	same_records(m, n);
+	assert_int_equal(dnsmsg_alias(m, n, 0, text, sizeof(text)), 0);
+	assert_string_equal(text, "cdn.example.net");
+	assert_int_equal(dnsmsg_alias(m, n, 1, text, sizeof(text)), -1);
+	/* one that ends too early, or too late, is not whole */
+	for (i = 0; i < n; i++) {
+		struct dnsrr_walk	 w;
+
+		assert_int_equal(dnsrr_begin(&w, m, i), -1);
+	}
+	for (round = 0; round < 200000; round++) {
+		memcpy(copy, m, n);
+		for (k = 0; k < 1 + (size_t)round % 3; k++) {
+			x = x * 1664525 + 1013904223;
+			copy[(x >> 8) % n] = (uint8_t)(round & 1 ? x >> 24 :
+			    copy[(x >> 8) % n] + (x >> 31 ? 1U : 255U));
+		}
+		same_records(copy, n);
+	}
+	/* a pointer to itself, to what follows, and beyond the end */
+	memcpy(copy, "\300\000\300\004\300\377\001a\300\006", 10);
+	assert_int_equal(dnsrr_name(copy, 10, 0, name), -1);
+	assert_int_equal(dnsrr_name(copy, 10, 2, name), -1);
+	assert_int_equal(dnsrr_name(copy, 10, 4, name), -1);
+	assert_int_equal(dnsrr_name(copy, 10, 6, name), -1);
+	/* 255 bytes are a name, more are none */
+	memset(copy, 'x', sizeof(copy));
+	for (i = 0; i < 3 * 64; i += 64)
+		copy[i] = 63;
+	copy[192] = 61;
+	copy[254] = 0;
+	assert_int_equal(dnsrr_name(copy, 300, 0, name), 255);
+	assert_int_equal(dnsrr_skip_name(copy, 300, 0), 255);
+	copy[192] = 62;
+	copy[255] = 0;
+	assert_int_equal(dnsrr_name(copy, 300, 0, name), -1);
+	assert_int_equal(dnsrr_skip_name(copy, 300, 0), 0);
+	/* what is no letter is told by its number */
+	memcpy(copy, "\4a.\0\\\2b_", 9);
+	assert_int_equal(dnsrr_name(copy, 9, 0, name), 9);
+	assert_int_equal(dnsrr_text(name, text, sizeof(text)), 0);
+	assert_string_equal(text, "a\\046\\000\\092.b_");
+	assert_int_equal(dnsrr_text(name, text, 16), -1);
+}
+
 int
 main(void)
 {
@@ -761,6 +886,7 @@ main(void)
 		cmocka_unit_test(answers),
 		cmocka_unit_test(host_names),
 		cmocka_unit_test(aliases),
+		cmocka_unit_test(records),
 		cmocka_unit_test(resolv_conf),
 		cmocka_unit_test(hosts),
 		cmocka_unit_test(junk)

@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * DNS messages (RFC 1035, 2308, 6891), read with libc's parser.  The
+ * DNS messages (RFC 1035, 2308, 6891).  The
  * OPT record is between two neighbours only, so the guest's never goes
  * upstream and the upstream's never to the guest.
  */
 
 #include <sys/types.h>
-#include <netinet/in.h>
-#include <arpa/nameser.h>
 
 #include <ctype.h>
-#include <resolv.h>
-#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "dnsmsg.h"
+#include "dnsrr.h"
 
 #define TTL_MAX		86400
 #define TTL_NEGATIVE	3600	/* RFC 2308 5 */
 #define OPT_LEN		11
 #define DO_BIT		0x8000
+#define OPCODE_QUERY	0
+#define TYPE_SOA	6
+#define TYPE_OPT	41
 #define PADDING		128	/* questions are as long as a multiple */
 #define OPTION_PADDING	12	/* RFC 7830 */
 #define MAX_ALIASES	16	/* from a name to its address */
@@ -47,7 +46,7 @@ plain_name(const uint8_t *msg, size_t len, size_t off)
 	size_t	 n = 0;
 
 	while (off + n < len && msg[off + n] != 0) {
-		if (msg[off + n] > NS_MAXLABEL)
+		if (msg[off + n] > DNSRR_LABEL)
 			return (0);
 		n += 1U + msg[off + n];
 		if (n >= DNS_NAME_MAX)
@@ -58,19 +57,16 @@ plain_name(const uint8_t *msg, size_t len, size_t off)
 
 /* Take over what the guest's OPT record says. */
 static void
-parse_opt(ns_msg *m, struct dns_question *q)
+parse_opt(struct dnsrr_walk *w, struct dns_question *q)
 {
-	ns_rr	 rr;
-	int	 i;
+	struct dnsrr	 rr;
 
-	for (i = 0; i < ns_msg_count(*m, ns_s_ar); i++) {
-		if (ns_parserr(m, ns_s_ar, i, &rr) == -1)
-			return;
-		if (ns_rr_type(rr) != ns_t_opt)
+	while (dnsrr_next(w, &rr)) {
+		if (rr.section != DNSRR_ADDITIONAL || rr.type != TYPE_OPT)
 			continue;
 		q->edns = 1;
-		q->dnssec = (ns_rr_ttl(rr) & DO_BIT) != 0;
-		q->size = ns_rr_class(rr);
+		q->dnssec = (rr.ttl & DO_BIT) != 0;
+		q->size = rr.class;
 		if (q->size < DNS_UDP_MIN)
 			q->size = DNS_UDP_MIN;
 		if (q->size > DNS_UDP_OURS)
@@ -83,8 +79,8 @@ int
 dnsmsg_parse(const uint8_t *msg, size_t len, struct dns_question *q,
     int *error)
 {
-	ns_msg	 m;
-	size_t	 n;
+	struct dnsrr_walk	 w;
+	size_t			 n;
 
 	memset(q, 0, sizeof(*q));
 	*error = DNS_FORMERR;
@@ -96,20 +92,20 @@ dnsmsg_parse(const uint8_t *msg, size_t len, struct dns_question *q,
 	q->ad = msg[3] >> 5 & 1;
 	q->cd = msg[3] >> 4 & 1;
 	q->size = DNS_UDP_MIN;
-	if (q->opcode != ns_o_query) {
+	if (q->opcode != OPCODE_QUERY) {
 		*error = DNS_NOTIMP;
 		return (1);
 	}
 	if ((msg[4] << 8 | msg[5]) != 1 ||
 	    (n = plain_name(msg, len, DNS_HDR)) == 0 ||
-	    DNS_HDR + n + 4 > len || ns_initparse(msg, (int)len, &m) == -1)
+	    DNS_HDR + n + 4 > len || dnsrr_begin(&w, msg, len) == -1)
 		return (1);
 	q->namelen = (uint8_t)n;
 	memcpy(q->name, msg + DNS_HDR, n);
 	q->type = (uint16_t)(msg[DNS_HDR + n] << 8 | msg[DNS_HDR + n + 1]);
 	q->class = (uint16_t)(msg[DNS_HDR + n + 2] << 8 |
 	    msg[DNS_HDR + n + 3]);
-	parse_opt(&m, q);
+	parse_opt(&w, q);
 	return (0);
 }
 
@@ -138,7 +134,7 @@ static size_t
 put_opt(uint8_t *p, int dnssec)
 {
 	memset(p, 0, OPT_LEN);
-	put_u16(p + 1, ns_t_opt);
+	put_u16(p + 1, TYPE_OPT);
 	put_u16(p + 3, DNS_UDP_OURS);
 	if (dnssec)
 		put_u16(p + 7, DO_BIT);
@@ -194,22 +190,19 @@ dnsmsg_padded(const struct dns_question *q, uint16_t id, uint8_t *p,
 
 /* How long a negative answer may be kept (RFC 2308 5). */
 static uint32_t
-negative_ttl(ns_msg *m)
+negative_ttl(const struct dnsrr_walk *records)
 {
-	ns_rr		 rr;
-	const uint8_t	*min;
-	uint32_t	 ttl;
-	int		 i;
+	struct dnsrr_walk	 w = *records;
+	struct dnsrr		 rr;
+	uint32_t		 ttl;
 
-	for (i = 0; i < ns_msg_count(*m, ns_s_ns); i++) {
-		if (ns_parserr(m, ns_s_ns, i, &rr) == -1)
-			break;
-		if (ns_rr_type(rr) != ns_t_soa || ns_rr_rdlen(rr) < 22)
+	while (dnsrr_next(&w, &rr)) {
+		if (rr.section != DNSRR_AUTHORITY || rr.type != TYPE_SOA ||
+		    rr.len < 22)
 			continue;
-		min = ns_rr_rdata(rr) + ns_rr_rdlen(rr) - 4;
-		ttl = ns_get32(min);
-		if (ns_rr_ttl(rr) < ttl)
-			ttl = ns_rr_ttl(rr);
+		ttl = dns_u32(w.msg + rr.data + rr.len - 4);
+		if (rr.ttl < ttl)
+			ttl = rr.ttl;
 		return (ttl < TTL_NEGATIVE ? ttl : TTL_NEGATIVE);
 	}
 	return (0);
@@ -220,37 +213,32 @@ negative_ttl(ns_msg *m)
  * is stored; records begin at end.  -1 if the message is malformed.
  */
 static int
-scan_records(ns_msg *m, size_t end, uint32_t *ttl, size_t *opt, int *nopt,
-    int *extended)
+scan_records(const struct dnsrr_walk *records, size_t end, uint32_t *ttl,
+    size_t *opt, unsigned int *nopt, int *extended)
 {
-	static const ns_sect	 sections[] = { ns_s_an, ns_s_ns, ns_s_ar };
-	ns_rr			 rr;
-	int			 i, k;
+	struct dnsrr_walk	 w = *records;
+	struct dnsrr		 rr;
 
 	*ttl = TTL_MAX;
 	*opt = 0;
-	*nopt = *extended = 0;
-	for (k = 0; k < 3; k++)
-		for (i = 0; i < ns_msg_count(*m, sections[k]); i++) {
-			if (ns_parserr(m, sections[k], i, &rr) == -1)
+	*nopt = 0;
+	*extended = 0;
+	while (dnsrr_next(&w, &rr)) {
+		if (rr.type == TYPE_OPT) {
+			/* a code that does not fit the header */
+			if (rr.ttl >> 24 != 0)
+				*extended = 1;
+			/* its name is the root: one byte */
+			*opt = rr.data - OPT_LEN;
+			if (rr.section != DNSRR_ADDITIONAL || *opt != end)
 				return (-1);
-			if (ns_rr_type(rr) == ns_t_opt) {
-				/* a code that does not fit the header */
-				if (ns_rr_ttl(rr) >> 24 != 0)
-					*extended = 1;
-				/* its name is the root: one byte */
-				*opt = (size_t)(ns_rr_rdata(rr) -
-				    ns_msg_base(*m)) - OPT_LEN;
-				if (k != 2 || *opt != end)
-					return (-1);
-				*nopt = ns_msg_count(*m, ns_s_ar) - i;
-				return (0);
-			}
-			end = (size_t)(ns_rr_rdata(rr) - ns_msg_base(*m)) +
-			    ns_rr_rdlen(rr);
-			if (ns_rr_ttl(rr) < *ttl)
-				*ttl = ns_rr_ttl(rr);
+			*nopt = rr.left;
+			return (0);
 		}
+		end = rr.data + rr.len;
+		if (rr.ttl < *ttl)
+			*ttl = rr.ttl;
+	}
 	return (0);
 }
 
@@ -258,13 +246,14 @@ ssize_t
 dnsmsg_check(uint8_t *msg, size_t len, const struct dns_question *q,
     uint16_t id, uint32_t *ttl, int *tc)
 {
-	ns_msg	 m;
-	size_t	 opt;
-	int	 nopt, rcode, ar, extended;
+	struct dnsrr_walk	 w;
+	size_t			 opt;
+	unsigned int		 nopt;
+	int			 rcode, extended;
 
 	if (len < DNS_HDR + q->namelen + 4U || len > DNS_MSG_MAX ||
 	    (msg[0] << 8 | msg[1]) != id || !(msg[2] & 0x80) ||
-	    (msg[2] >> 3 & 15) != ns_o_query ||
+	    (msg[2] >> 3 & 15) != OPCODE_QUERY ||
 	    (msg[4] << 8 | msg[5]) != 1 ||
 	    plain_name(msg, len, DNS_HDR) != q->namelen ||
 	    !same_name(msg + DNS_HDR, q->name, q->namelen) ||
@@ -277,24 +266,23 @@ dnsmsg_check(uint8_t *msg, size_t len, const struct dns_question *q,
 	*ttl = 0;
 	if (*tc)
 		return ((ssize_t)len);
-	if (ns_initparse(msg, (int)len, &m) == -1 ||
-	    scan_records(&m, DNS_HDR + q->namelen + 4U, ttl, &opt, &nopt,
+	if (dnsrr_begin(&w, msg, len) == -1 ||
+	    scan_records(&w, DNS_HDR + q->namelen + 4U, ttl, &opt, &nopt,
 	    &extended) == -1)
 		return (-1);
 	if (extended)
 		msg[3] = (uint8_t)((msg[3] & 0xf0) | DNS_SERVFAIL);
 	rcode = msg[3] & 15;
 	if (rcode == DNS_NXDOMAIN || (rcode == DNS_NOERROR &&
-	    ns_msg_count(m, ns_s_an) == 0)) {
+	    dnsrr_count(msg, DNSRR_ANSWER) == 0)) {
 		/* an alias on the way may live shorter */
-		if (negative_ttl(&m) < *ttl)
-			*ttl = negative_ttl(&m);
+		if (negative_ttl(&w) < *ttl)
+			*ttl = negative_ttl(&w);
 	} else if (rcode != DNS_NOERROR)
 		*ttl = 0;
 	if (opt != 0) {
 		/* with whatever follows it, which nobody has to have */
-		ar = ns_msg_count(m, ns_s_ar) - nopt;
-		put_u16(msg + 10, (unsigned int)ar);
+		put_u16(msg + 10, dnsrr_count(msg, DNSRR_ADDITIONAL) - nopt);
 		len = opt;
 	}
 	return ((ssize_t)len);
@@ -304,22 +292,13 @@ dnsmsg_check(uint8_t *msg, size_t len, const struct dns_question *q,
 static void
 age_records(uint8_t *msg, size_t len, uint32_t age)
 {
-	static const ns_sect	 sections[] = { ns_s_an, ns_s_ns, ns_s_ar };
-	ns_msg			 m;
-	ns_rr			 rr;
-	uint8_t			*p;
-	int			 i, k;
+	struct dnsrr_walk	 w;
+	struct dnsrr		 rr;
 
-	if (age == 0 || ns_initparse(msg, (int)len, &m) == -1)
+	if (age == 0 || dnsrr_begin(&w, msg, len) == -1)
 		return;
-	for (k = 0; k < 3; k++)
-		for (i = 0; i < ns_msg_count(m, sections[k]); i++) {
-			if (ns_parserr(&m, sections[k], i, &rr) == -1)
-				return;
-			p = msg + (ns_rr_rdata(rr) - ns_msg_base(m)) - 6;
-			put_u32(p, ns_rr_ttl(rr) > age ?
-			    ns_rr_ttl(rr) - age : 0);
-		}
+	while (dnsrr_next(&w, &rr))
+		put_u32(msg + rr.data - 6, rr.ttl > age ? rr.ttl - age : 0);
 }
 
 /* Append an OPT record if who asked has one. */
@@ -411,12 +390,12 @@ size_t
 dnsmsg_pointer(const struct dns_question *q, const char *name, uint32_t ttl,
     uint8_t *p, size_t room)
 {
-	uint8_t	 wire[NS_MAXCDNAME];
+	uint8_t	 wire[DNSRR_NAME];
 	size_t	 n = DNS_HDR + q->namelen + 4U, k;
+	int	 len = dnsrr_put_host(name, wire);
 
-	if (ns_name_pton(name, wire, sizeof(wire)) == -1 ||
-	    (k = plain_name(wire, sizeof(wire), 0)) == 0 ||
-	    n + 12 + k > room)
+	k = len != -1 ? (size_t)len : 0;
+	if (k == 0 || n + 12 + k > room)
 		return (dnsmsg_error(q, DNS_SERVFAIL, p, room));
 	(void)dnsmsg_error(q, DNS_NOERROR, p, room);
 	p[2] |= 4;
@@ -454,37 +433,29 @@ dnsmsg_text(const struct dns_question *q, char *buf, size_t len)
 int
 dnsmsg_question(const char *host, uint16_t type, struct dns_question *q)
 {
-	size_t	 i, k, n = strlen(host);
+	int	 n;
 
 	memset(q, 0, sizeof(*q));
-	if (!host_name_ok(host))
+	if ((n = dnsrr_put_host(host, q->name)) == -1)
 		return (-1);
-	if (host[n - 1] == '.')
-		n--;
 	q->type = type;
 	q->class = DNS_CLASS_IN;
 	q->rd = 1;
-	for (i = 0; i < n; i = k + 1) {
-		for (k = i; k < n && host[k] != '.'; k++)
-			q->name[k + 1] = (uint8_t)host[k];
-		q->name[i] = (uint8_t)(k - i);
-	}
-	q->name[n + 1] = 0;
-	q->namelen = (uint8_t)(n + 2);
+	q->namelen = (uint8_t)n;
 	return (0);
 }
 
 /* Take over a record's address if it is of the question's type. */
 static int
-record_address(const ns_rr *rr, const struct dns_question *q,
-    struct ipaddr *a)
+record_address(const uint8_t *msg, const struct dnsrr *rr,
+    const struct dns_question *q, struct ipaddr *a)
 {
-	if (ns_rr_type(*rr) != q->type || ns_rr_class(*rr) != q->class)
+	if (rr->type != q->type || rr->class != q->class)
 		return (0);
-	if (q->type == DNS_TYPE_A && ns_rr_rdlen(*rr) == 4)
-		ipaddr_from4(a, ns_rr_rdata(*rr));
-	else if (q->type == DNS_TYPE_AAAA && ns_rr_rdlen(*rr) == 16)
-		ipaddr_from6(a, ns_rr_rdata(*rr));
+	if (q->type == DNS_TYPE_A && rr->len == 4)
+		ipaddr_from4(a, msg + rr->data);
+	else if (q->type == DNS_TYPE_AAAA && rr->len == 16)
+		ipaddr_from6(a, msg + rr->data);
 	else
 		return (0);
 	return (1);
@@ -494,33 +465,36 @@ int
 dnsmsg_addresses(const uint8_t *msg, size_t len,
     const struct dns_question *q, struct ipaddr *a, size_t max)
 {
-	ns_msg	 m;
-	ns_rr	 rr;
-	char	 owner[NS_MAXDNAME], next[NS_MAXDNAME];
-	size_t	 n = 0;
-	int	 i, hops, moved = 1;
+	struct dnsrr_walk	 records, w;
+	struct dnsrr		 rr;
+	uint8_t			 owner[DNSRR_NAME], name[DNSRR_NAME];
+	uint8_t			 next[DNSRR_NAME];
+	size_t			 n = 0;
+	int			 hops, moved = 1, k, olen, nlen = 0;
 
 	if (len < DNS_HDR || (msg[3] & 15) != DNS_NOERROR ||
-	    ns_initparse(msg, (int)len, &m) == -1 ||
-	    ns_name_ntop(q->name, owner, sizeof(owner)) == -1)
+	    dnsrr_begin(&records, msg, len) == -1 ||
+	    (olen = dnsrr_name(q->name, q->namelen, 0, owner)) == -1)
 		return (-1);
 	/* records may come in any order: from alias to alias, to the end */
 	for (hops = 0; moved && hops < MAX_ALIASES; hops++) {
 		moved = 0;
-		for (i = 0; i < ns_msg_count(m, ns_s_an); i++) {
-			if (ns_parserr(&m, ns_s_an, i, &rr) == -1)
+		w = records;
+		while (dnsrr_next(&w, &rr) && rr.section == DNSRR_ANSWER) {
+			if ((k = dnsrr_name(msg, len, rr.name, name)) == -1)
 				return (-1);
-			if (strcasecmp(ns_rr_name(rr), owner) != 0)
+			if (k != olen || memcmp(name, owner, (size_t)k) != 0)
 				continue;
-			if (ns_rr_type(rr) == DNS_TYPE_CNAME && !moved &&
-			    ns_name_uncompress(msg, msg + len,
-			    ns_rr_rdata(rr), next, sizeof(next)) != -1)
+			if (rr.type == DNS_TYPE_CNAME && !moved &&
+			    (nlen = dnsrr_name(msg, len, rr.data, next)) != -1)
 				moved = 1;
-			else if (n < max && record_address(&rr, q, &a[n]))
+			else if (n < max && record_address(msg, &rr, q, &a[n]))
 				n++;
 		}
-		if (moved)
-			strlcpy(owner, next, sizeof(owner));
+		if (moved) {
+			memcpy(owner, next, (size_t)nlen);
+			olen = nlen;
+		}
 	}
 	return ((int)n);
 }
@@ -528,27 +502,18 @@ dnsmsg_addresses(const uint8_t *msg, size_t len,
 int
 dnsmsg_alias(const uint8_t *msg, size_t len, int n, char *buf, size_t room)
 {
-	ns_msg	 m;
-	ns_rr	 rr;
-	char	 next[NS_MAXDNAME];
-	size_t	 k;
-	int	 i;
+	struct dnsrr_walk	 w;
+	struct dnsrr		 rr;
+	uint8_t			 next[DNSRR_NAME];
 
-	if (len < DNS_HDR || ns_initparse(msg, (int)len, &m) == -1)
+	if (len < DNS_HDR || dnsrr_begin(&w, msg, len) == -1)
 		return (-1);
-	for (i = 0; i < ns_msg_count(m, ns_s_an); i++) {
-		if (ns_parserr(&m, ns_s_an, i, &rr) == -1)
-			return (-1);
-		if (ns_rr_type(rr) != DNS_TYPE_CNAME || n-- > 0)
+	while (dnsrr_next(&w, &rr) && rr.section == DNSRR_ANSWER) {
+		if (rr.type != DNS_TYPE_CNAME || n-- > 0)
 			continue;
-		if (ns_name_uncompress(msg, msg + len, ns_rr_rdata(rr), next,
-		    sizeof(next)) == -1 || strlcpy(buf, next, room) >= room)
+		if (dnsrr_name(msg, len, rr.data, next) == -1)
 			return (-1);
-		for (k = 0; buf[k] != '\0'; k++)
-			buf[k] = (char)tolower((unsigned char)buf[k]);
-		if (k > 0 && buf[k - 1] == '.')
-			buf[k - 1] = '\0';
-		return (0);
+		return (dnsrr_text(next, buf, room));
 	}
 	return (-1);
 }

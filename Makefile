@@ -330,6 +330,14 @@ FIRST =		1
 sim: $(SIMS)
 	for s in $(SIMS); do $$s $(FIRST) $(SEEDS) || exit 1; done
 
+# other machines: built with Debian's cross compilers, run by an emulator
+cross:
+	./etc/setup cross || true
+	regress/cross/cross.sh out/cross
+
+print-units:
+	@echo $(UNIT_TESTS)
+
 # two peers and a relay in ordinary processes, as an ordinary user
 demo-derp:
 	./etc/setup build
@@ -377,7 +385,8 @@ clean:
 	rm -f $(PROGS) $(OBJS) $(OBJS:.o=.d) $(TESTS) $(BENCHES) \
 	    $(TEST_OBJS) $(TEST_OBJS:.o=.d) $(GENERATED)
 
-.PHONY: all run check tests bench sim demo-derp install deb clean
+.PHONY: all run check tests bench sim cross print-units demo-derp install \
+    deb clean
 
 # A second "make" finds nothing to do: these are no intermediate files.
 .PRECIOUS: $(TEST_OBJS)

@@ -281,6 +281,16 @@ if [ -n "$long" ]; then
 	beside web "$web"
 fi
 
+# another machine, by its compiler and an emulator
+if etc/setup cross >"$t/log" 2>&1; then
+	regress/cross/cross.sh out/cross >"$t/out" 2>&1
+	status=$?
+	grep -v passed "$t/out"
+	count "another machine" $status
+else
+	echo "SKIP another machine: $(tail -n 1 "$t/log")"
+fi
+
 # Linux's own WireGuard, where QEMU and Debian's kernel can be had
 kernel=regress/e2e/kernel
 if [ -n "$why" ] || ! unshare -Urnm true 2>/dev/null; then

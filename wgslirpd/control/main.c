@@ -160,9 +160,6 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_CONF_END:
 		imsgev_must(iev, IMSG_STAGED, 0, -1, NULL, 0);
 		break;
-	case IMSG_PING:
-		imsgev_must(iev, IMSG_PONG, 0, -1, NULL, 0);
-		break;
 	case IMSG_CONF_COMMIT:
 		http_commit();
 		report_set(co.staged.report, co.staged.report_json);

@@ -233,9 +233,6 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_SET_END:
 		change_input(imsg);
 		break;
-	case IMSG_PING:
-		imsgev_must(&ce.parent, IMSG_PONG, 0, -1, NULL, 0);
-		break;
 	case IMSG_CONF_COMMIT:
 		if (!ce.staging)
 			bad_imsg("parent", type);

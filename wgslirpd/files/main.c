@@ -149,9 +149,6 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_CONF_COMMIT:
 		imsgev_must(iev, IMSG_COMMITTED, 0, -1, NULL, 0);
 		break;
-	case IMSG_PING:
-		imsgev_must(iev, IMSG_PONG, 0, -1, NULL, 0);
-		break;
 	case IMSG_START:
 		break;
 	default:

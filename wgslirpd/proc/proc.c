@@ -412,6 +412,9 @@ child_common(struct imsgev *parent, struct imsg *imsg)
 		imsg_is(imsg, &v, sizeof(v));
 		log_setverbose(v);
 		break;
+	case IMSG_PING:
+		imsgev_must(parent, IMSG_PONG, 0, -1, NULL, 0);
+		break;
 	default:
 		bad_imsg(proc_title(parent->peer), imsg_get_type(imsg));
 	}

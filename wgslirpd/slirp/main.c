@@ -303,9 +303,6 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		portmap_opened(&port, type == IMSG_PORT ? imsg_take_fd(imsg) :
 		    -1);
 		break;
-	case IMSG_PING:
-		imsgev_must(&se.parent, IMSG_PONG, 0, -1, NULL, 0);
-		break;
 	case IMSG_CONF_COMMIT:
 		if (!se.staging)
 			bad_imsg("parent", type);

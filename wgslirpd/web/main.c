@@ -116,9 +116,6 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		events_check();
 		imsgev_must(iev, IMSG_COMMITTED, 0, -1, NULL, 0);
 		break;
-	case IMSG_PING:
-		imsgev_must(iev, IMSG_PONG, 0, -1, NULL, 0);
-		break;
 	case IMSG_START:
 		peers_init(events_tick);
 		break;

@@ -50,6 +50,7 @@ enum ctl_type {
 	CTL_SHOW_DERP,
 	CTL_SHOW_FILES,		/* of the web engine: which peers have one */
 	CTL_EDIT,		/* the same: struct ctl_edit, not a request */
+	CTL_NEXT,		/* of a sibling: more (0), or no more (1) */
 	CTL_REQUEST_MAX,
 	/* answers */
 	CTL_SUMMARY,

@@ -19,9 +19,8 @@
 
 #define MAX_TRIES	(1U << 17)	/* addresses looked at */
 #define MAX_FILE	65536
-#define MAX_OFF		(64U << 20)	/* bytes, of all that are disabled */
 #define RETRIES		50		/* while a reload is under way */
-#define FILE_LEN	(CTL_NAME_LEN + 16)	/* a name and its end */
+#define FILE_LEN	(CTL_NAME_LEN + 32)	/* a name and its end */
 
 struct known {
 	char		 name[CTL_NAME_LEN];
@@ -129,6 +128,13 @@ grow(struct peerdir *p, void *v, size_t n, size_t *cap, size_t size)
 	return (w);
 }
 
+static int
+prefix_ok(const struct ipprefix *p)
+{
+	return ((p->addr.af == 4 || p->addr.af == 6) &&
+	    p->len <= ipaddr_bits(&p->addr));
+}
+
 void
 peerdir_record(struct peerdir *p, uint32_t type, const void *data, size_t len)
 {
@@ -143,6 +149,9 @@ peerdir_record(struct peerdir *p, uint32_t type, const void *data, size_t len)
 		p->setup.public_host[sizeof(p->setup.public_host) - 1] = '\0';
 	} else if (type == CTL_SUMMARY && len == sizeof(p->summary))
 		memcpy(&p->summary, data, sizeof(p->summary));
+	else if (type == CTL_AIP && len == sizeof(*a) &&
+	    !prefix_ok(&a->prefix))
+		return;
 	else if (type == CTL_PEER && len == sizeof(*c)) {
 		p->peer = grow(p, p->peer, p->npeers, &p->cap,
 		    sizeof(*p->peer));
@@ -386,7 +395,7 @@ rename_file(struct peerdir *p, const char *name, const char *end,
 	char	 a[FILE_LEN], b[FILE_LEN];
 
 	if (renameat(p->fd, file_of(a, name, end), p->fd, file_of(b, to,
-	    to_end)) == -1)
+	    to_end)) == -1 || fsync(p->fd) == -1)
 		return (fail_file(p, a));
 	return (0);
 }
@@ -409,12 +418,14 @@ static int
 write_file(struct peerdir *p, const char *name, const char *end,
     const char *text)
 {
-	char	 file[FILE_LEN], tmp[FILE_LEN + 4];
+	char	 file[FILE_LEN], tmp[FILE_LEN];
 	size_t	 len = strlen(text);
 	int	 fd, ok;
 
 	file_of(file, name, end);
-	snprintf(tmp, sizeof(tmp), "%s.tmp", file);
+	/* somebody else may be writing the same */
+	snprintf(tmp, sizeof(tmp), "%.*s.%d.tmp", CTL_NAME_LEN + 12, file,
+	    (int)getpid());
 	(void)unlinkat(p->fd, tmp, 0);
 	if ((fd = openat(p->fd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 	    0600)) == -1)
@@ -422,7 +433,7 @@ write_file(struct peerdir *p, const char *name, const char *end,
 	ok = give_away(p, fd, p->fd) == 0 &&
 	    write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
 	if (close(fd) == -1 || !ok ||
-	    renameat(p->fd, tmp, p->fd, file) == -1) {
+	    renameat(p->fd, tmp, p->fd, file) == -1 || fsync(p->fd) == -1) {
 		fail_file(p, file);
 		(void)unlinkat(p->fd, tmp, 0);
 		return (-1);
@@ -444,6 +455,20 @@ reload(struct peerdir *p)
 	return (r);
 }
 
+/*
+ * The same when something was taken back that the daemon may have read by now:
+ * what went wrong stays what is told.
+ */
+static void
+reload_back(struct peerdir *p)
+{
+	char	 why[CTL_TEXT_LEN];
+
+	strlcpy(why, p->err, sizeof(why));
+	(void)reload(p);
+	strlcpy(p->err, why, sizeof(p->err));
+}
+
 /* ---- addresses */
 
 static void
@@ -456,32 +481,77 @@ add_one(struct ipaddr *a)
 			break;
 }
 
-static int
-in_use(const struct peerdir *p, const struct ipaddr *a, const char *others)
-{
-	char	 text[ADDR_STRLEN];
-	size_t	 i, k;
+/* Addresses that somebody has, from lo to hi. */
+struct range {
+	struct ipaddr	 lo;
+	struct ipaddr	 hi;	/* once sorted: the highest up to here */
+};
+struct used {
+	struct range	*v;
+	size_t		 n;
+	size_t		 cap;
+};
 
-	for (i = 0; i < p->setup.naddrs; i++)
-		if (ipaddr_cmp(&p->setup.addr[i].addr, a) == 0)
-			return (1);
-	for (i = 0; i < p->npeers; i++)
-		for (k = 0; k < p->peer[i].naips; k++)
-			/* a default route is not a place */
-			if (p->peer[i].aip[k].len >= 8 &&
-			    ipprefix_match(&p->peer[i].aip[k], a))
-				return (1);
-	/* as files have it: " address/length " */
-	ipaddr_str(a, text + 1, sizeof(text) - 2);
-	text[0] = ' ';
-	strlcat(text, "/", sizeof(text));
-	return (strstr(others, text) != NULL);
+static void
+use(struct peerdir *p, struct used *u, const struct ipprefix *prefix)
+{
+	struct ipprefix	 net = *prefix;
+	struct range	*r;
+	int		 i;
+
+	u->v = grow(p, u->v, u->n, &u->cap, sizeof(*u->v));
+	if (p->nomem)
+		return;
+	ipprefix_mask(&net);
+	r = &u->v[u->n++];
+	r->lo = r->hi = net.addr;
+	for (i = net.len; i < ipaddr_bits(&net.addr); i++)
+		r->hi.a[i / 8] |= (uint8_t)(0x80 >> i % 8);
+}
+
+static int
+cmp_range(const void *a, const void *b)
+{
+	return (ipaddr_cmp(&((const struct range *)a)->lo,
+	    &((const struct range *)b)->lo));
+}
+
+/* In order of their beginnings, each with the highest end so far. */
+static void
+sort_used(struct used *u)
+{
+	size_t	 i;
+
+	if (u->n == 0)
+		return;
+	qsort(u->v, u->n, sizeof(*u->v), cmp_range);
+	for (i = 1; i < u->n; i++)
+		if (u->v[i].lo.af == u->v[i - 1].lo.af &&
+		    ipaddr_cmp(&u->v[i].hi, &u->v[i - 1].hi) < 0)
+			u->v[i].hi = u->v[i - 1].hi;
+}
+
+static int
+in_use(const struct used *u, const struct ipaddr *a)
+{
+	size_t	 lo = 0, hi = u->n, mid;
+
+	/* the last that begins at the address or before it */
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (ipaddr_cmp(&u->v[mid].lo, a) <= 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return (lo > 0 && u->v[lo - 1].lo.af == a->af &&
+	    ipaddr_cmp(&u->v[lo - 1].hi, a) >= 0);
 }
 
 /* The next address that nobody has, of the gateway's network. */
 static int
-free_address(const struct peerdir *p, const struct ipprefix *net,
-    const char *others, struct ipaddr *out)
+free_address(const struct ipprefix *net, const struct used *u,
+    struct ipaddr *out)
 {
 	struct ipprefix	 all = *net, end = *net;
 	struct ipaddr	 a;
@@ -500,7 +570,7 @@ free_address(const struct peerdir *p, const struct ipprefix *net,
 			if (!ipprefix_match(&all, &end.addr))
 				return (-1);
 		}
-		if (!in_use(p, &a, others)) {
+		if (!in_use(u, &a)) {
 			*out = a;
 			return (0);
 		}
@@ -598,19 +668,22 @@ text_ok(struct peerdir *p, struct text *t)
 	return (fail(p, "out of memory"));
 }
 
+/* Whatever is a prefix in the file of one who is disabled is in use. */
 static int
-add_disabled(struct peerdir *p, const char *name, void *arg)
+use_disabled(struct peerdir *p, const char *name, void *arg)
 {
-	struct text	*t = arg;
-	char		 file[FILE_LEN], *s;
-	int		 r;
+	struct ipprefix	 prefix;
+	char		 file[FILE_LEN], *text, *next, *word;
 
-	if ((s = read_file(p, file_of(file, name, ".conf.off"))) == NULL)
-		return (-1);
-	r = t->len > MAX_OFF || text_add(t, s) == -1 ?
-	    fail(p, "too many peers are disabled") : 0;
-	freezero(s, MAX_FILE + 1);
-	return (r);
+	if ((text = read_file(p, file_of(file, name, ".conf.off"))) == NULL) {
+		p->d.warn(p->d.arg, p->err);
+		return (0);
+	}
+	for (next = text; (word = strsep(&next, " \t\n,{}\"")) != NULL; )
+		if (ipprefix_parse(&prefix, word) == 0 && prefix.len >= 8)
+			use(p, arg, &prefix);
+	freezero(text, MAX_FILE + 1);
+	return (p->nomem ? fail(p, "out of memory") : 0);
 }
 
 /* ---- a new peer */
@@ -664,11 +737,36 @@ check_free(struct peerdir *p, const struct ipprefix *want)
 	return (0);
 }
 
+/* All addresses that somebody has. */
+static int
+all_used(struct peerdir *p, struct used *u)
+{
+	struct ipprefix	 own;
+	size_t		 i, k;
+
+	for (i = 0; i < p->setup.naddrs; i++) {
+		own = p->setup.addr[i];
+		own.len = (uint8_t)ipaddr_bits(&own.addr);
+		use(p, u, &own);
+	}
+	for (i = 0; i < p->npeers; i++)
+		for (k = 0; k < p->peer[i].naips; k++)
+			/* a default route is not a place */
+			if (p->peer[i].aip[k].len >= 8)
+				use(p, u, &p->peer[i].aip[k]);
+	if (each_file(p, ".conf.off", use_disabled, u) == -1)
+		return (-1);
+	if (p->nomem)
+		return (fail(p, "out of memory"));
+	sort_used(u);
+	return (0);
+}
+
 static int
 choose_addresses(struct peerdir *p, struct peer_wish *w)
 {
 	struct ipaddr	 a;
-	struct text	 others = { NULL, 0 };
+	struct used	 u = { NULL, 0, 0 };
 	int		 i, r, have[2] = { 0, 0 };
 
 	for (i = 0; i < w->naips; i++)
@@ -676,18 +774,17 @@ choose_addresses(struct peerdir *p, struct peer_wish *w)
 			return (-1);
 	if (w->naips > 0)
 		return (0);
-	r = each_file(p, ".conf.off", add_disabled, &others);
+	r = all_used(p, &u);
 	for (i = 0; r == 0 && i < p->setup.naddrs; i++) {
 		if (have[p->setup.addr[i].addr.af == 6]++ ||
-		    free_address(p, &p->setup.addr[i], others.s != NULL ?
-		    others.s : "", &a) == -1)
+		    free_address(&p->setup.addr[i], &u, &a) == -1)
 			continue;
 		w->aip[w->naips].addr = a;
 		w->aip[w->naips++].len = a.af == 4 ? 32 : 128;
 	}
 	if (r == 0 && w->naips == 0)
 		r = fail(p, "no free address: name one by \"allowed ips\"");
-	text_free(&others);
+	free(u.v);
 	return (r);
 }
 
@@ -740,8 +837,8 @@ endpoint(struct peerdir *p, const struct peer_wish *w, char *buf, size_t len)
 		    "endpoint\" in %.120s", p->setup.config));
 	else {
 		snprintf(text, sizeof(text), "clients are told to come to "
-		    "%.100s; if they cannot, set \"public endpoint\" in %.60s", host,
-		    p->setup.config);
+		    "%.100s; if they cannot, set \"public endpoint\" in "
+		    "%.60s", host, p->setup.config);
 		p->d.warn(p->d.arg, text);
 	}
 	if (ipaddr_parse(&a, host) == 0)
@@ -949,6 +1046,7 @@ peerdir_state(struct peerdir *p, const char *name, int on)
 	if (reload(p) == 0)
 		return (0);
 	rename_back(p, name, ends[!off], name, ends[off]);
+	reload_back(p);
 	return (-1);
 }
 
@@ -963,6 +1061,7 @@ peerdir_delete(struct peerdir *p, const char *name)
 		return (-1);
 	if (!off && reload(p) == -1) {
 		rename_back(p, name, ".gone", name, ends[off]);
+		reload_back(p);
 		return (-1);
 	}
 	remove_file(p, name, ".gone");
@@ -970,28 +1069,65 @@ peerdir_delete(struct peerdir *p, const char *name)
 	return (0);
 }
 
-/* Write another text for a peer, perhaps under another name, and reload. */
+/* Another text for a peer, or the one before if the daemon does not like it. */
 static int
-replace(struct peerdir *p, const char *name, const char *to, int off,
+replace(struct peerdir *p, const char *name, int off, const char *old,
     const char *text)
 {
-	if (rename_file(p, name, ends[off], name, ".gone") == -1)
+	char	 why[CTL_TEXT_LEN];
+
+	if (write_file(p, name, ends[off], text) == -1)
 		return (-1);
-	if (write_file(p, to, ends[off], text) == -1 ||
-	    (!off && reload(p) == -1)) {
-		remove_file(p, to, ends[off]);
-		rename_back(p, name, ".gone", name, ends[off]);
-		return (-1);
+	if (off || reload(p) == 0)
+		return (0);
+	strlcpy(why, p->err, sizeof(why));
+	if (write_file(p, name, ends[off], old) == -1)
+		p->d.warn(p->d.arg, p->err);
+	strlcpy(p->err, why, sizeof(p->err));
+	reload_back(p);
+	return (-1);
+}
+
+/* Where a line begins with this, or NULL. */
+static const char *
+find_line(const char *text, const char *head)
+{
+	size_t	 n = strlen(head);
+
+	for (; *text != '\0'; text += *text == '\n') {
+		if (strncmp(text + strspn(text, " \t"), head, n) == 0)
+			return (text + strspn(text, " \t"));
+		text += strcspn(text, "\n");
 	}
-	remove_file(p, name, ".gone");
-	return (0);
+	return (NULL);
+}
+
+/*
+ * The file gets its next name, and then its next text: at no time is the peer
+ * in two files, or in none.
+ */
+static int
+rename_to(struct peerdir *p, const char *old, const char *new, int off,
+    const char *old_text, const char *text)
+{
+	if (rename_file(p, old, ends[off], new, ends[off]) == -1)
+		return (-1);
+	if (replace(p, new, off, old_text, text) == 0 &&
+	    (off || ask_peers(p) == -1 || known(p, new)))
+		return (0);
+	if (!off && p->err[0] == '\0')
+		fail(p, "the daemon did not find \"%s\"", new);
+	rename_back(p, new, ends[off], old, ends[off]);
+	reload_back(p);
+	return (-1);
 }
 
 int
 peerdir_rename(struct peerdir *p, const char *old, const char *new)
 {
 	struct text	 t = { NULL, 0 };
-	char		 head[CTL_NAME_LEN + 16], file[FILE_LEN], *text, *at;
+	const char	*at;
+	char		 head[CTL_NAME_LEN + 16], file[FILE_LEN], *text;
 	int		 off, r;
 
 	if (check_name(p, old) == -1 || check_name(p, new) == -1 ||
@@ -1003,13 +1139,14 @@ peerdir_rename(struct peerdir *p, const char *old, const char *new)
 	if ((text = read_file(p, file_of(file, old, ends[off]))) == NULL)
 		return (-1);
 	snprintf(head, sizeof(head), "peer \"%s\"", old);
-	if ((at = strstr(text, head)) == NULL)
+	if ((at = find_line(text, head)) == NULL)
 		r = fail(p, "%s: it does not say %s", file, head);
 	else {
 		add(&t, "%.*speer \"%s\"%s", (int)(at - text), text, new,
 		    at + strlen(head));
-		r = text_ok(p, &t) == -1 ? -1 : replace(p, old, new, off,
-		    t.s);
+		p->err[0] = '\0';
+		r = text_ok(p, &t) == -1 ? -1 : rename_to(p, old, new, off,
+		    text, t.s);
 	}
 	if (r == 0 && exists(p, old, ".client"))
 		rename_back(p, old, ".client", new, ".client");
@@ -1080,7 +1217,7 @@ peerdir_set(struct peerdir *p, const struct peer_wish *w)
 		return (-1);
 	r = other_values(p, w, text, &t);
 	if (r == 0)
-		r = replace(p, w->name, w->name, off, t.s);
+		r = replace(p, w->name, off, text, t.s);
 	freezero(text, MAX_FILE + 1);
 	text_free(&t);
 	return (r);

@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
@@ -187,6 +188,53 @@ def session_calls():
     out['out'] = [s, 'Max-Age=0' in h['set-cookie'],
                   a.ask('GET', 'summary')[0], b.ask('GET', 'summary')[0]]
     return out
+
+
+def crowded_out():
+    """Somebody else logs in again and again, and listens as often as he can."""
+    a = ready(Page('alice'))
+    for _ in range(20):
+        time.sleep(0.26)
+        b = Page('bob')
+    resource.setrlimit(resource.RLIMIT_NOFILE, (8192, 8192))
+    req = b'GET /api/v1/stream HTTP/1.1\r\nHost: x\r\nCookie: %s\r\n\r\n'
+    ss, got = [], []
+    for cookie, count in ((b.cookie, 1002), (a.cookie, 1)):
+        for i in range(count):
+            s = socket.create_connection(('127.0.0.1', PORT), 10)
+            s.sendall(req % cookie.encode())
+            ss.append(s)
+            got.append(int(s.recv(12)[9:12]))
+    return a.ask('GET', 'summary')[0], got.count(503), got[-1]
+
+
+def test_crowded_out(n):
+    """One user does not end the sessions of another, nor take all streams."""
+    check(on_page(n, crowded_out) == (200, 2, 200), 'crowded out')
+
+
+def reset_calls():
+    """Gone before it is accepted: from nowhere, and not from a UNIX socket."""
+    body = b'user=alice&password=wrong'
+    raw = b'POST /api/v1/session HTTP/1.1\r\nHost: x\r\nRemote-User: alice' \
+        b'\r\nX-Forwarded-For: 203.0.113.77\r\nContent-Length: %d\r\n\r\n' \
+        % len(body) + body
+    for _ in range(300):
+        s = socket.create_connection(('127.0.0.1', PORT), 5)
+        s.sendall(raw)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                     struct.pack('ii', 1, 0))
+        s.close()
+    time.sleep(0.5)
+
+
+def test_reset(n):
+    """A connection that is reset at once is nobody's."""
+    n.again('web trust header "Remote-User" from 10.0.0.0/8\n')
+    on_page(n, reset_calls)
+    check('203.0.113.77' not in n.logtext() and
+          'UNIX socket' not in n.logtext(), n.logtext()[-300:])
+    n.again()
 
 
 def wrong_calls():
@@ -440,6 +488,38 @@ def edit_calls(host):
     return out, conf
 
 
+def many_files(count):
+    a = ready(Page('alice'))
+    v = a.get('peers?state=disabled&limit=1')
+    on = a.get('peers?limit=1')
+    return v['matched'], on['matched'], a.ask('GET', 'peers/Anna%20B')[0], \
+        a.ask('POST', 'peers', {'name': 'one'})[1]
+
+
+def test_many_files(n):
+    """More files than fit one message, and names that are no file's."""
+    for on, off in ((65, 0), (0, 65), (130, 140)):
+        n.fresh()
+        top = os.path.join(n.folder(), 'peers.d')
+        os.mkdir(top)
+        for i in range(on + off):
+            with open(os.path.join(top, 'f%d.conf%s' % (
+                    i, '.off' if i >= on else '')), 'w') as f:
+                f.write('peer "f%d" {\n\tpublic key "%s"\n\tallowed ips { '
+                        '10.77.1.%d/32 }\n}\n' % (i, n.ctl(
+                            'genkey').stdout.strip() if i < on else 'x', i))
+        if n.owner is not None:
+            for x in [''] + os.listdir(top):
+                os.chown(os.path.join(top, x), n.owner, n.owner)
+        os.chmod(top, 0o700)
+        n.again('peer "Anna B" { public key "%s"\nallowed ips { 10.88.0.1 } '
+                '}\n' % n.pub('x'))
+        v = on_page(n, many_files, on)
+        check(v[:3] == (off, 2 + on + off, 200) and 'config' in v[3], v)
+    n.fresh()
+    n.again()
+
+
 def many_edits():
     a = ready(Page('alice'))
     got = [None] * 12
@@ -556,10 +636,12 @@ def figures():
 
 def end_flow():
     a = ready(Page('alice'))
+    if a.get('flows?peer=somebody')['flows']:
+        raise Failure('flows of others')
     flows = [f for f in a.get('flows?peer=laptop')['flows']
              if f['proto'] == 'tcp' and f['state'] == 'established' and
              f['destination'].endswith(':%d' % server.ECHO)]
-    return flows, a.ask('DELETE', 'flows/%d' % flows[0]['id'])[0], \
+    return flows, a.ask('DELETE', 'flows/' + flows[0]['id'])[0], \
         a.ask('DELETE', 'flows/0')[0], a.ask('DELETE', 'flows/x')[0]
 
 
@@ -839,7 +921,15 @@ def in_browser(n, shots):
               'the curve', 30)
         axe(b, 'a peer', faults)
         b.shot(os.path.join(shots, 'peer.png'))
-        # an end date that is over, and it bites
+        # a quota, and nothing else changes; an end date that is over bites
+        b.click('#peer details summary')
+        b.write('#set-quota', '5G')
+        b.click('#peer details form button')
+        until(lambda: 'Quota' in b.text('#facts'), 'the quota')
+        check('Ends' not in b.text('#facts') and pings(n, 'd', addr),
+              b.text('#facts'))
+        until(lambda: not b.js('return document.querySelector('
+                               '"#peer details").open'), 'it is drawn anew')
         b.click('#peer details summary')
         b.js('document.getElementById("set-expires").value = "2020-01-01"')
         b.click('#peer details form button')
@@ -932,8 +1022,8 @@ def test_browser(n):
 
 
 TESTS = [test_login, test_sessions, test_reload_users, test_proxy, test_nginx,
-         test_take_over, test_edit,
-         test_no_folder, test_as_root, test_shows, test_junk, test_crowd,
+         test_take_over, test_reset, test_crowded_out, test_edit,
+         test_many_files, test_no_folder, test_as_root, test_shows, test_junk, test_crowd,
          test_guessing, test_browser]
 
 

@@ -121,7 +121,7 @@ histories(void **state)
 
 	(void)state;
 	assert_non_null(s);
-	/* 1000 bytes from 95 to 115: 10 s steps, of which 100 to 110 has half */
+	/* 1000 bytes from 95 to 115: half of them from 100 to 110 */
 	series_add(s, 95, 115, 1000, 2000);
 	assert_int_equal(read_ring(s, HISTORY_MINUTES, 125, "rx", v, 300),
 	    90);
@@ -342,6 +342,7 @@ proxies(void **state)
 	r.header[AUTH_USER] = "alice";
 	assert_int_equal(auth_who(&r, &w), -1);
 	from(NULL);
+	r.local = 1;
 	r.header[AUTH_USER] = "alice";
 	assert_int_equal(auth_who(&r, &w), 0);
 	/* without a role nobody else is let in; without trust nobody */

@@ -296,7 +296,7 @@ http_stage(int fd)
 
 	if (server == NULL && (server = httpd_new(&ops)) == NULL)
 		fatal(NULL);
-	httpd_stage(server, fd);
+	httpd_stage(server, fd, 0);
 }
 
 void

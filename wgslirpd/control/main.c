@@ -75,8 +75,7 @@ engine_msg(struct imsgev *iev, struct imsg *imsg)
 	}
 	/* what the files engine is asked, and what it asks */
 	if (iev->peer == PROC_WEB || (iev->peer == PROC_FILES &&
-	    (imsg_get_type(imsg) < CTL_REQUEST_MAX ||
-	    imsg_get_type(imsg) == CTL_MORE))) {
+	    imsg_get_type(imsg) < CTL_REQUEST_MAX)) {
 		sibling_msg(iev, imsg);
 		return;
 	}

@@ -40,6 +40,14 @@ refuse(struct imsgev *iev, uint32_t id)
 	say(iev, id, CTL_FAIL, text, sizeof(text));
 }
 
+static void
+forget(struct asked *a)
+{
+	TAILQ_REMOVE(&all, a, entry);
+	nall--;
+	free(a);
+}
+
 /* A record of the answer, or its end, on its way to the sibling. */
 static void
 record(void *arg, uint32_t type, const void *data, size_t len)
@@ -55,9 +63,7 @@ record(void *arg, uint32_t type, const void *data, size_t len)
 	say(a->iev, a->id, type, data, len);
 	if (type != CTL_END && type != CTL_OK && type != CTL_FAIL)
 		return;
-	TAILQ_REMOVE(&all, a, entry);
-	nall--;
-	free(a);
+	forget(a);
 }
 
 static void
@@ -101,6 +107,8 @@ question(struct imsgev *iev, struct imsg *imsg)
 	a->id = id;
 	if (type == CTL_EDIT) {
 		imsg_is(imsg, &edit, sizeof(edit));
+		if (edit.what > EDIT_DELETE)
+			bad_imsg(proc_title(iev->peer), type);
 		a->q = ask_edit(&edit, record, a);
 	} else {
 		imsg_is(imsg, &req, sizeof(req));
@@ -116,21 +124,34 @@ question(struct imsgev *iev, struct imsg *imsg)
 	nall++;
 }
 
+/* It has taken a portion. */
+static void
+next(struct imsgev *iev, struct imsg *imsg)
+{
+	struct ctl_request	 req;
+	struct asked		*a;
+
+	imsg_is(imsg, &req, sizeof(req));
+	/* its question may have ended meanwhile */
+	if ((a = find(iev, imsg_get_id(imsg))) == NULL)
+		return;
+	if (!a->more)
+		bad_imsg(proc_title(iev->peer), CTL_NEXT);
+	a->more = 0;
+	if (req.arg == 0) {
+		ask_next(a->q);
+		return;
+	}
+	ask_cancel(a->q);
+	forget(a);
+}
+
 void
 sibling_msg(struct imsgev *iev, struct imsg *imsg)
 {
-	struct asked	*a;
-	uint32_t	 type = imsg_get_type(imsg);
-
-	switch (type) {
-	case CTL_MORE:
-		/* its question may have ended meanwhile */
-		if ((a = find(iev, imsg_get_id(imsg))) == NULL)
-			break;
-		if (!a->more)
-			bad_imsg(proc_title(iev->peer), type);
-		a->more = 0;
-		ask_next(a->q);
+	switch (imsg_get_type(imsg)) {
+	case CTL_NEXT:
+		next(iev, imsg);
 		break;
 	case CTL_SHOW_PROCESSES:
 		show_processes(iev, imsg_get_id(imsg));

@@ -9,8 +9,8 @@
 /*
  * Processes of the daemon that are clients of this one, by the control
  * protocol: the web and the files engine.  Each of their questions has an id;
- * a portion of the answer ends with CTL_MORE, which they send back when they
- * want the next one.
+ * where a portion of the answer ends with CTL_MORE they send CTL_NEXT, whose
+ * argument is 0 for the next portion and 1 to hear no more.
  */
 
 /* One of their messages; iev is the pipe that it came by. */

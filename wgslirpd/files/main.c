@@ -63,7 +63,8 @@ take_job(struct imsg *imsg)
 	struct ctl_request	 req;
 	struct job		*j;
 
-	if (njobs == MAX_WAITING || (j = calloc(1, sizeof(*j))) == NULL) {
+	if ((njobs >= MAX_WAITING && imsg_get_type(imsg) == CTL_EDIT) ||
+	    (j = calloc(1, sizeof(*j))) == NULL) {
 		fail(imsg_get_id(imsg), "too many changes at once");
 		return;
 	}
@@ -75,14 +76,14 @@ take_job(struct imsg *imsg)
 		imsg_is(imsg, &req, sizeof(req));
 	j->cursor = j->type == CTL_EDIT ? 0 : req.cursor;
 	STAILQ_INSERT_TAIL(&jobs, j, entry);
-	njobs++;
+	njobs += j->type == CTL_EDIT;
 }
 
 /* A part of the answer to what was asked here. */
 static void
 take_answer(struct imsg *imsg)
 {
-	struct ctl_more		 more = { 0 };
+	struct ctl_request	 req;
 	struct ibuf		 buf;
 	uint32_t		 type = imsg_get_type(imsg);
 
@@ -90,8 +91,9 @@ take_answer(struct imsg *imsg)
 		return;		/* it came too late */
 	switch (type) {
 	case CTL_MORE:
-		imsgev_must(&control, CTL_MORE, asked.id, -1, &more,
-		    sizeof(more));
+		memset(&req, 0, sizeof(req));
+		imsgev_must(&control, CTL_NEXT, asked.id, -1, &req,
+		    sizeof(req));
 		break;
 	case CTL_FAIL:
 		imsg_is(imsg, asked.text, sizeof(asked.text));
@@ -363,7 +365,7 @@ files_main(int foreground)
 			continue;
 		}
 		STAILQ_REMOVE_HEAD(&jobs, entry);
-		njobs--;
+		njobs -= j->type == CTL_EDIT;
 		if (j->type == CTL_EDIT)
 			edit(j);
 		else

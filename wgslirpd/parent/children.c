@@ -150,7 +150,7 @@ children_start(enum proc_id id, imsgev_fn *fn)
 	case 0:
 		/* the parent's to remove */
 		env.socket_made = env.uapi_made = env.web_made = 0;
-		if (id == PROC_FILES && chdir(env.files_dir) == -1)
+		if (id == PROC_FILES && fchdir(env.files_fd) == -1)
 			fatal("%s", env.files_dir);
 		if (fds[1] == PROC_PARENT_FD) {
 			if (fcntl(fds[1], F_SETFD, 0) == -1)
@@ -163,6 +163,8 @@ children_start(enum proc_id id, imsgev_fn *fn)
 		fatal("exec %s", path);
 	}
 	close(fds[1]);
+	if (id == PROC_FILES)
+		close(env.files_fd);
 	env.child[id].pid = pid;
 	env.child[id].on = 1;
 	if (imsgev_init(&env.child[id].iev, fds[0], id, fn, NULL) == -1)

@@ -728,14 +728,16 @@ lex_include(const char *name)
 	if (base != NULL)
 		*base++ = '\0';
 	l = find_names(base != NULL ? path : ".", base != NULL ? base : path);
-	if (pattern_dir == NULL && base != NULL)
+	/* a folder where every file is read is none for peers' */
+	if (pattern_dir == NULL && base != NULL && strlen(base) > 5 &&
+	    strcmp(base + strlen(base) - 5, ".conf") == 0)
 		pattern_dir = path;
 	else
 		free(path);
 	return (l == NULL ? -1 : next_name(l));
 }
 
-/* The folder of the first include with a pattern, or NULL. */
+/* The folder of the first include with a pattern of *.conf, or NULL. */
 const char *
 lex_pattern_dir(void)
 {

@@ -57,6 +57,7 @@ struct parent_state {
 				    sun_path)];	/* of the page, or "" */
 	int			 web_made;
 	char			 files_dir[CTL_PATH_LEN];	/* of peers */
+	int			 files_fd;	/* until it is given */
 	int			 replace;	/* the one that runs */
 	int			 activated_udp;
 	int			 from_env;

@@ -7,7 +7,6 @@
 #include <netinet/in.h>
 
 #include <ctype.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,7 +171,8 @@ web_check(const struct config *c)
 	}
 	if (c->web.trust.header[0] != '\0') {
 		if (TAILQ_EMPTY(&c->web.from) && *web_path(c) == '\0')
-			return ("web trust header needs addresses to come from");
+			return ("web trust header needs addresses to come "
+			    "from");
 		may = 1;
 	}
 	if (!may && web_needed(c))
@@ -201,23 +201,30 @@ web_send(const struct config *c, struct imsgev *web)
 		    sizeof(p->prefix));
 }
 
-/* A new folder belongs to whom the one above belongs to. */
+/*
+ * Open the folder, or a new one, which belongs to whom the one above belongs
+ * to.  -1 with errno.
+ */
 static int
-make(const char *path)
+open_folder(const char *path)
 {
 	char		 up[CTL_PATH_LEN], *slash;
 	struct stat	 st;
+	int		 fd, made;
 
-	if (mkdir(path, 0700) == -1)
-		return (errno == EEXIST ? 0 : -1);
-	if (geteuid() != 0)
-		return (0);
+	made = mkdir(path, 0700) == 0;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC |
+	    (made ? O_NOFOLLOW : 0));
+	if (fd == -1 || !made || geteuid() != 0)
+		return (fd);
 	strlcpy(up, path, sizeof(up));
-	if ((slash = strrchr(up, '/')) == NULL)
-		return (0);
-	slash[slash == up] = '\0';
-	return (stat(up, &st) == -1 ? -1 : lchown(path, st.st_uid,
-	    st.st_gid));
+	if ((slash = strrchr(up, '/')) != NULL)
+		slash[slash == up] = '\0';
+	if (stat(up, &st) == -1 || fchown(fd, st.st_uid, st.st_gid) == -1) {
+		close(fd);
+		return (-1);
+	}
+	return (fd);
 }
 
 void
@@ -225,25 +232,28 @@ web_folder(const struct config *c)
 {
 	char		 path[CTL_PATH_LEN];
 	struct stat	 st;
+	int		 fd;
 
 	if (c->peers_dir == NULL)
 		return;
 	show_absolute(path, c->peers_dir);
-	if (path[0] != '/' || make(path) == -1) {
+	if (path[0] != '/' || (fd = open_folder(path)) == -1) {
 		log_warn("%s: the page cannot change peers", path);
 		return;
 	}
 	/* root would give its rights to whoever can write there */
-	if (stat(path, &st) == -1 || !S_ISDIR(st.st_mode) ||
-	    st.st_mode & (S_IWGRP | S_IWOTH)) {
+	if (fstat(fd, &st) == -1 || st.st_mode & (S_IWGRP | S_IWOTH)) {
 		log_warnx("%s: not a folder that only its owner can write: "
 		    "the page cannot change peers", path);
+		close(fd);
 		return;
 	}
 	/* it may be another user's, or on something that is read-only */
-	if (access(path, R_OK | W_OK | X_OK) == -1) {
+	if (faccessat(fd, ".", R_OK | W_OK | X_OK, AT_EACCESS) == -1) {
 		log_warn("%s: the page cannot change peers", path);
+		close(fd);
 		return;
 	}
+	env.files_fd = fd;
 	strlcpy(env.files_dir, path, sizeof(env.files_dir));
 }

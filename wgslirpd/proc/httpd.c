@@ -23,7 +23,8 @@
 #define MAX_URL		2048
 #define NAME_LEN	32		/* longest name that is wanted */
 #define VALUE_LEN	2048
-#define CONN_TIME	20		/* seconds, all in all */
+#define CONN_TIME	20		/* seconds for a request, or to read */
+#define WORK_TIME	120		/* for what it takes to answer */
 #define ASK_TIME	MONO_SEC(1)	/* if others wait for the place */
 #define READ_TIME	MONO_SEC(5)
 
@@ -56,6 +57,7 @@ struct httpd_socket {
 	TAILQ_ENTRY(httpd_socket)	 entry;
 	struct httpd		*h;
 	int			 fd;
+	int			 local;
 	struct event		*ev;
 	struct event		*pause;
 	struct ipprefix		*allow;		/* none: everybody */
@@ -113,6 +115,14 @@ httpd_set_user(struct httpd_conn *c, void *user)
 }
 
 static void
+set_time(struct httpd_conn *c, time_t seconds)
+{
+	struct timeval	 tv = { seconds, 0 };
+
+	event_add(c->timer, &tv);
+}
+
+static void
 put(struct httpd_conn *c, const void *data, size_t len)
 {
 	/* out of memory: the client sees an end without an answer */
@@ -124,6 +134,8 @@ httpd_answer(struct httpd_conn *c, const char *status, const char *headers,
     const void *body, size_t len)
 {
 	c->answered = 1;
+	c->since = mono_now();
+	set_time(c, CONN_TIME);
 	bufferevent_disable(c->bev, EV_READ);
 	(void)evbuffer_add_printf(bufferevent_get_output(c->bev),
 	    "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %zu\r\n"
@@ -331,6 +343,8 @@ request(struct httpd_conn *c)
 	if ((q = strchr(c->url, '?')) != NULL)
 		*q++ = '\0';
 	c->r.query = q != NULL ? q : c->url + strlen(c->url);
+	/* what others have to do for it may take its time */
+	set_time(c, WORK_TIME);
 	c->h->ops.request(c, &c->r);
 }
 
@@ -418,7 +432,8 @@ resume(evutil_socket_t fd, short what, void *arg)
 
 /*
  * Of those who had their time the oldest has to go, one that has not even
- * asked before one that is slow to take its answer.  -1: wait a moment.
+ * asked before one that is slow to take its answer, and none whose answer is
+ * being made.  -1: wait a moment.
  */
 static int
 make_room(struct httpd *h)
@@ -429,7 +444,8 @@ make_room(struct httpd *h)
 	TAILQ_FOREACH(c, &h->conns, entry) {
 		if (!c->asked && now - c->since >= ASK_TIME)
 			break;
-		if (slow == NULL && now - c->since >= READ_TIME)
+		if (slow == NULL && c->answered &&
+		    now - c->since >= READ_TIME)
 			slow = c;
 	}
 	if (c == NULL && (c = slow) == NULL)
@@ -450,10 +466,29 @@ may_come(const struct httpd_socket *s, const struct ipaddr *from)
 	return (s->nallow == 0);
 }
 
+/* One address has half of the places, so that nobody has all of them. */
+static int
+has_many(const struct httpd *h, const struct ipaddr *from)
+{
+	const struct httpd_conn	*c;
+	int			 n = 0;
+
+	TAILQ_FOREACH(c, &h->conns, entry)
+		n += ipaddr_cmp(&c->r.from, from) == 0;
+	return (n >= h->ops.max_conns / 2);
+}
+
+static int
+is_loopback(const struct ipaddr *a)
+{
+	static const struct ipaddr	 lo6 = { .af = 6, .a = { [15] = 1 } };
+
+	return ((a->af == 4 && a->a[0] == 127) || ipaddr_cmp(a, &lo6) == 0);
+}
+
 static void
 conn_new(struct httpd_socket *s, int fd)
 {
-	struct timeval		 tv = { CONN_TIME, 0 };
 	struct sockaddr_storage	 ss;
 	struct httpd		*h = s->h;
 	struct httpd_conn	*c;
@@ -461,10 +496,15 @@ conn_new(struct httpd_socket *s, int fd)
 	socklen_t		 len = sizeof(ss);
 
 	memset(&from, 0, sizeof(from));
-	if (getpeername(fd, (struct sockaddr *)&ss, &len) == 0 &&
-	    ss.ss_family != AF_UNIX)
-		(void)ipaddr_from_sa(&from, (struct sockaddr *)&ss);
-	if (!may_come(s, &from) || (c = calloc(1, sizeof(*c))) == NULL) {
+	/* one that is gone already is from nowhere, and is no local one */
+	if (!s->local && (getpeername(fd, (struct sockaddr *)&ss, &len) ==
+	    -1 || ipaddr_from_sa(&from, (struct sockaddr *)&ss) == -1 ||
+	    !may_come(s, &from) || (!is_loopback(&from) &&
+	    has_many(h, &from)))) {
+		close(fd);
+		return;
+	}
+	if ((c = calloc(1, sizeof(*c))) == NULL) {
 		close(fd);
 		return;
 	}
@@ -479,6 +519,7 @@ conn_new(struct httpd_socket *s, int fd)
 		return;
 	}
 	c->r.from = from;
+	c->r.local = s->local;
 	c->h = h;
 	http_parser_init(&c->parser, HTTP_REQUEST);
 	c->parser.data = c;
@@ -486,7 +527,7 @@ conn_new(struct httpd_socket *s, int fd)
 	bufferevent_setwatermark(c->bev, EV_READ, 0, MAX_HEAD);
 	bufferevent_disable(c->bev, EV_WRITE);
 	bufferevent_enable(c->bev, EV_READ);
-	event_add(c->timer, &tv);
+	set_time(c, CONN_TIME);
 	c->since = mono_now();
 	TAILQ_INSERT_TAIL(&h->conns, c, entry);
 	h->nconns++;
@@ -527,7 +568,7 @@ httpd_new(const struct httpd_ops *ops)
 }
 
 void
-httpd_stage(struct httpd *h, int fd)
+httpd_stage(struct httpd *h, int fd, int local)
 {
 	struct httpd_socket	*s;
 
@@ -535,6 +576,7 @@ httpd_stage(struct httpd *h, int fd)
 		fatal(NULL);
 	s->h = h;
 	s->fd = fd;
+	s->local = local;
 	s->pause = evtimer_new(evbase, resume, s);
 	s->ev = event_new(evbase, fd, EV_READ | EV_PERSIST, accept_client,
 	    s);
@@ -586,14 +628,14 @@ digit(char c)
 
 /* Decode what stands up to end; -1 if it cannot be, or does not fit. */
 static int
-decode(const char *s, const char *end, char *buf, size_t len)
+decode(const char *s, const char *end, int form, char *buf, size_t len)
 {
 	size_t	 n = 0;
 	int	 c;
 
 	for (; s < end; s++) {
 		c = (unsigned char)*s;
-		if (c == '+')
+		if (c == '+' && form)
 			c = ' ';
 		else if (c == '%') {
 			if (end - s < 3 || digit(s[1]) == -1 ||
@@ -611,6 +653,12 @@ decode(const char *s, const char *end, char *buf, size_t len)
 }
 
 const char *
+httpd_decode(const char *s, char *buf, size_t len)
+{
+	return (decode(s, s + strlen(s), 0, buf, len) == -1 ? NULL : buf);
+}
+
+const char *
 httpd_field(const char *form, const char *name, char *buf, size_t len)
 {
 	const char	*s, *end, *found = NULL;
@@ -620,7 +668,8 @@ httpd_field(const char *form, const char *name, char *buf, size_t len)
 		end = s + strcspn(s, "&");
 		if (strncmp(s, name, n) != 0 || s[n] != '=')
 			continue;
-		if (found != NULL || decode(s + n + 1, end, buf, len) == -1)
+		if (found != NULL || decode(s + n + 1, end, 1, buf,
+		    len) == -1)
 			return (NULL);
 		found = buf;
 	}

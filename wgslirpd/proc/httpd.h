@@ -33,7 +33,8 @@ struct httpd_request {
 	const char		*header[HTTPD_WANTED];	/* NULL: it has none */
 	char			*body;	/* with a NUL behind it */
 	size_t			 bodylen;
-	struct ipaddr		 from;	/* af 0: by a UNIX socket */
+	struct ipaddr		 from;
+	int			 local;	/* by a UNIX socket: from nowhere */
 };
 
 /*
@@ -52,7 +53,8 @@ struct httpd_ops {
 
 /*
  * httpd_new:		NULL if there is no memory
- * httpd_stage:		a socket that listens, which is the server's then
+ * httpd_stage:		a socket that listens, which is the server's then; 1: it
+ *			is a UNIX socket
  * httpd_allow:		the last of those is for clients of this prefix, and of
  *			others that are said; -1: there is no memory
  * httpd_commit:	those that were staged take the place of the others
@@ -65,7 +67,7 @@ struct httpd_ops {
  * httpd_end:		end a connection, now
  */
 struct httpd	*httpd_new(const struct httpd_ops *);
-void		 httpd_stage(struct httpd *, int);
+void		 httpd_stage(struct httpd *, int, int);
 int		 httpd_allow(struct httpd *, const struct ipprefix *);
 void		 httpd_commit(struct httpd *);
 void		*httpd_user(struct httpd_conn *);
@@ -76,6 +78,9 @@ int		 httpd_stream(struct httpd_conn *, const char *);
 void		 httpd_send(struct httpd_conn *, const void *, size_t);
 size_t		 httpd_waiting(struct httpd_conn *);
 void		 httpd_end(struct httpd_conn *);
+
+/* A part of a path, decoded; NULL where a field would be. */
+const char	*httpd_decode(const char *, char *, size_t);
 
 /*
  * The value of a field of a query or a form (the WHATWG's URL standard, 5.1:

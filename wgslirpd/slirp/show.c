@@ -26,6 +26,8 @@
 #include "tell.h"
 #include "tunnelnames.h"
 
+#define MAX_LOOKED	4096	/* flows, for a portion of those of a peer */
+
 static void
 send_flow(struct imsgev *iev, uint32_t id, const struct flow *f)
 {
@@ -58,18 +60,21 @@ show_flows(struct imsgev *iev, uint32_t id, const struct ctl_request *req)
 	struct ctl_more	 more;
 	struct flow	*f;
 	uint64_t	 at = req->cursor;
-	int		 left = CTL_PORTION;
+	int		 left = CTL_PORTION, looked = 0;
 
 	for (more.cursor = at; (f = table_next(&se.s, &at)) != NULL;
 	    more.cursor = at) {
-		if (left-- == 0) {
+		if (left == 0 || looked++ == MAX_LOOKED) {
 			imsgev_send(iev, CTL_MORE, id, -1, &more,
 			    sizeof(more));
 			return;
 		}
 		/* the guest's half stands for both */
-		if (f->via != VIA_INSIDE)
-			send_flow(iev, id, f);
+		if (f->via == VIA_INSIDE || (req->name[0] != '\0' &&
+		    strcmp(f->peer->name, req->name) != 0))
+			continue;
+		send_flow(iev, id, f);
+		left--;
 	}
 	imsgev_send(iev, CTL_END, id, -1, NULL, 0);
 }

@@ -462,7 +462,8 @@ get(struct httpd_conn *c, struct httpd_request *r, const char *what,
 	else if (strcmp(what, "peers") == 0)
 		show_peers(c, r->query);
 	else if (strncmp(what, "peers/", 6) == 0) {
-		if ((p = peers_find(what + 6)) == NULL)
+		if (httpd_decode(what + 6, buf, sizeof(buf)) == NULL ||
+		    (p = peers_find(buf)) == NULL)
 			not_found(c);
 		else
 			show_peer(c, p);
@@ -483,6 +484,8 @@ static void
 change(struct httpd_conn *c, const struct httpd_request *r, const char *what,
     const struct auth_who *w)
 {
+	char	 buf[TEXT_LEN];
+
 	if (!auth_csrf_ok(r, w)) {
 		answer_error(c, "403 Forbidden", "X-CSRF-Token is not that of "
 		    "the session");
@@ -497,8 +500,9 @@ change(struct httpd_conn *c, const struct httpd_request *r, const char *what,
 		    "more");
 	else if (strcmp(what, "peers") == 0 && r->method == HTTPD_POST)
 		change_peer(c, r, NULL);
-	else if (strncmp(what, "peers/", 6) == 0)
-		change_peer(c, r, what + 6);
+	else if (strncmp(what, "peers/", 6) == 0 &&
+	    httpd_decode(what + 6, buf, sizeof(buf)) != NULL)
+		change_peer(c, r, buf);
 	else if (strncmp(what, "flows/", 6) == 0 &&
 	    r->method == HTTPD_DELETE)
 		kill_flow(c, what + 6);

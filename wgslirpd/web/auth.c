@@ -15,6 +15,7 @@
 
 #define COOKIE		"wgslirpd"
 #define MAX_SESSIONS	256
+#define MAX_PER_USER	16
 #define MAX_FROM	256	/* prefixes of proxies */
 #define IDLE_TIME	MONO_SEC(12 * 3600)	/* without a request */
 #define WHOLE_TIME	MONO_SEC(7 * 86400)
@@ -163,7 +164,7 @@ is_proxy(const struct httpd_request *r)
 
 	if (now.trust.header[0] == '\0')
 		return (0);
-	if (r->from.af == 0)
+	if (r->local)
 		return (1);
 	for (i = 0; i < now.nfrom; i++)
 		if (ipprefix_match(&now.from[i], &r->from))
@@ -366,16 +367,28 @@ cookie_header(const struct httpd_request *r, const char *value, long age,
 	    proto != NULL && strcmp(proto, "https") == 0 ? "; Secure" : "");
 }
 
-/* A new one, in the place of the one that was seen least recently. */
+/*
+ * A new one, in the place of the one that was seen least recently: of the same
+ * user, if he has many, so that nobody ends those of others.
+ */
 static struct session *
 session_new(const char *name)
 {
-	struct session	*s = &sessions[0];
-	size_t		 i;
+	struct session	*s = &sessions[0], *own = NULL;
+	int		 i, n = 0;
 
-	for (i = 1; i < MAX_SESSIONS; i++)
+	for (i = 0; i < MAX_SESSIONS; i++) {
 		if (sessions[i].seen < s->seen)
 			s = &sessions[i];
+		if (sessions[i].since == 0 ||
+		    strcmp(sessions[i].name, name) != 0)
+			continue;
+		n++;
+		if (own == NULL || sessions[i].seen < own->seen)
+			own = &sessions[i];
+	}
+	if (n >= MAX_PER_USER)
+		s = own;
 	randombytes_buf(s->token, sizeof(s->token));
 	strlcpy(s->name, name, sizeof(s->name));
 	s->since = s->seen = mono_now();

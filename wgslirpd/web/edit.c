@@ -165,7 +165,7 @@ put_flow(FILE *f, const struct ctl_flow *flow)
 
 	c.peer_name[sizeof(c.peer_name) - 1] = c.way[sizeof(c.way) - 1] =
 	    c.state[sizeof(c.state) - 1] = '\0';
-	fprintf(f, "{\"id\":%" PRIu64 ",\"proto\":\"%s\",\"peer\":", c.id,
+	fprintf(f, "{\"id\":\"%" PRIu64 "\",\"proto\":\"%s\",\"peer\":", c.id,
 	    c.proto == IPPROTO_TCP ? "tcp" : c.proto == IPPROTO_UDP ? "udp" :
 	    "icmp");
 	json_string(f, c.peer_name);
@@ -228,13 +228,17 @@ shown(void *arg, uint32_t type, const void *data, size_t len)
 		return;
 	}
 	if (type == CTL_END) {
-		fprintf(m->t.f, "],\"more\":%s}\n", m->n > MAX_FLOWS ?
-		    "true" : "false");
+		fprintf(m->t.f, "],\"more\":false}\n");
 		finish(m, NULL);
 		return;
 	}
-	if (m->n++ >= MAX_FLOWS)
+	if (m->n++ == MAX_FLOWS) {
+		/* nobody reads more */
+		question_cancel(m->id);
+		fprintf(m->t.f, "],\"more\":true}\n");
+		finish(m, NULL);
 		return;
+	}
 	if (m->n > 1)
 		putc(',', m->t.f);
 	switch (type) {

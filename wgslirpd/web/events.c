@@ -13,9 +13,9 @@
 #include "owner.h"
 #include "peers.h"
 
-#define KEPT		200		/* of the daemon's */
+#define KEPT		150		/* of the daemon's, */
+#define KEPT_BLOCKED	50		/* and of those that guests can make */
 #define MAX_MOVED	200		/* peers in a tick */
-#define MAX_BEHIND	65536		/* bytes that wait for a stream */
 #define MAX_STALL	MONO_SEC(60)	/* so long, and it is ended */
 
 struct stream {
@@ -26,8 +26,16 @@ struct stream {
 	mono_t			 behind;	/* since then, or 0 */
 };
 
-static struct ctl_event		 kept[KEPT];
-static size_t			 nkept;		/* in all */
+/* The last ones of a kind: n in all, of which there is room for some. */
+struct ring {
+	struct ctl_event	*v;
+	size_t			 size;
+	size_t			 n;
+};
+static struct ctl_event		 kept[KEPT], kept_blocked[KEPT_BLOCKED];
+static struct ring		 rings[2] = { { kept, KEPT, 0 },
+				    { kept_blocked, KEPT_BLOCKED, 0 } };
+static int			 nview;		/* who only look */
 static TAILQ_HEAD(, stream)	 streams = TAILQ_HEAD_INITIALIZER(streams);
 
 static void
@@ -37,6 +45,7 @@ end_stream(struct httpd_conn *c, void *user)
 
 	(void)c;
 	TAILQ_REMOVE(&streams, s, entry);
+	nview -= s->who.role == WEB_VIEW;
 	free(s);
 }
 
@@ -54,7 +63,8 @@ send_all(const char *text, size_t len)
 			httpd_end(s->c);
 			continue;
 		}
-		if (httpd_waiting(s->c) <= MAX_BEHIND) {
+		/* who has not read the last has no use for the next */
+		if (httpd_waiting(s->c) == 0) {
 			s->behind = 0;
 			httpd_send(s->c, text, len);
 			continue;
@@ -106,8 +116,12 @@ put_log(FILE *f, const void *arg)
 void
 events_take(const struct ctl_event *e)
 {
-	struct ctl_event	*k = &kept[nkept++ % KEPT];
+	struct ring		*r;
+	struct ctl_event	*k;
 
+	/* guests can make many of these, and push nothing else out */
+	r = &rings[strncmp(e->kind, "blocked", sizeof(e->kind)) == 0];
+	k = &r->v[r->n++ % r->size];
 	*k = *e;
 	k->kind[sizeof(k->kind) - 1] = k->peer[sizeof(k->peer) - 1] =
 	    k->text[sizeof(k->text) - 1] = '\0';
@@ -173,12 +187,14 @@ events_stream(struct httpd_conn *c, const struct auth_who *who,
 	size_t		 len = 0;
 	FILE		*f;
 
-	if ((s = calloc(1, sizeof(*s))) == NULL) {
+	if ((who->role == WEB_VIEW && nview >= EVENTS_MAX_VIEW) ||
+	    (s = calloc(1, sizeof(*s))) == NULL) {
 		httpd_answer(c, "503 Service Unavailable", headers, NULL, 0);
 		return;
 	}
 	s->c = c;
 	s->who = *who;
+	nview += who->role == WEB_VIEW;
 	TAILQ_INSERT_TAIL(&streams, s, entry);
 	if (owner_set(c, s, end_stream) == -1) {
 		end_stream(c, s);
@@ -200,16 +216,36 @@ events_stream(struct httpd_conn *c, const struct auth_who *who,
 	free(text);
 }
 
+/* The one before the i-th from the end; NULL: there is none. */
+static const struct ctl_event *
+newest(const struct ring *r, size_t i)
+{
+	if (i >= r->n || i >= r->size)
+		return (NULL);
+	return (&r->v[(r->n - 1 - i) % r->size]);
+}
+
 void
 events_json(FILE *f)
 {
-	size_t	 i, n = nkept < KEPT ? nkept : KEPT;
+	const struct ctl_event	*a, *b;
+	size_t			 i = 0, k = 0;
 
 	putc('[', f);
-	for (i = 0; i < n; i++) {
-		if (i > 0)
+	for (;;) {
+		a = newest(&rings[0], i);
+		b = newest(&rings[1], k);
+		if (a == NULL && b == NULL)
+			break;
+		if (i + k > 0)
 			putc(',', f);
-		put_event(f, &kept[(nkept - 1 - i) % KEPT]);
+		if (b == NULL || (a != NULL && a->when >= b->when)) {
+			put_event(f, a);
+			i++;
+		} else {
+			put_event(f, b);
+			k++;
+		}
 	}
 	putc(']', f);
 }

@@ -9,6 +9,9 @@
 #include "ctl.h"
 #include "httpd.h"
 
+/* Streams of users who only look; some are left for the others. */
+#define EVENTS_MAX_VIEW	1000
+
 /*
  * What happens, as it happens: server-sent events (HTML, 9.2).  All who listen
  * get the same text, which is made once; who is too slow for it misses some.

@@ -8,6 +8,7 @@
  */
 
 #include <sys/types.h>
+#include <sys/resource.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@
 #include "question.h"
 
 #define MAX_CONNS	64
-#define MAX_STREAMS	1100
+#define MAX_STREAMS	1100		/* see events.h, too */
 #define MAX_BODY	8192
 
 static struct imsgev	 parent, control;
@@ -72,7 +73,8 @@ stage(struct imsg *imsg)
 		imsg_is(imsg, &service, sizeof(service));
 		if (service.kind != SERVICE_WEB)
 			bad_imsg("parent", IMSG_CONF_SERVICE);
-		httpd_stage(server, imsg_take_fd(imsg));
+		/* a UNIX socket has no port */
+		httpd_stage(server, imsg_take_fd(imsg), service.port == 0);
 		break;
 	case IMSG_CONF_ALLOW:
 		imsg_is(imsg, &prefix, sizeof(prefix));
@@ -127,11 +129,16 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 void
 web_main(int foreground)
 {
-	static const struct httpd_ops	 ops = { auth_wanted, api_request,
-					    owner_closed, MAX_CONNS,
-					    MAX_STREAMS, MAX_BODY };
+	struct httpd_ops	 ops = { auth_wanted, api_request,
+				    owner_closed, MAX_CONNS, MAX_STREAMS,
+				    MAX_BODY };
+	struct rlimit		 rl;
 
 	child_init(PROC_WEB, foreground, &parent, parent_msg);
+	/* there are descriptors for others, too */
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur <
+	    MAX_STREAMS + 4 * MAX_CONNS)
+		ops.max_streams = (int)(rl.rlim_cur / 2);
 	auth_init();
 	if ((server = httpd_new(&ops)) == NULL)
 		fatal(NULL);

@@ -16,8 +16,10 @@
 
 #define LOOKED_AT	2		/* seconds between pictures */
 #define ALONE		10
+#define MOST		60
 #define WANTED_TIME	MONO_SEC(15)	/* after the last who looked */
 #define COST		50		/* times what it took, at least */
+#define PATIENCE	60		/* seconds for a picture */
 #define ONLINE		180		/* seconds since a handshake */
 
 struct picture {
@@ -51,7 +53,9 @@ static struct file	*files, *new_files;
 static size_t		 nfiles, nnew_files, capnew;
 static uint32_t		*byname;	/* of those shown, in this order */
 static struct series	*total;
-static struct event	*timer;
+static struct event	*timer, *patience;
+static uint32_t		 asked;		/* the question, or 0 */
+static int		 files_failed;
 static mono_t		 begun, wanted_until;
 static size_t		 under_way;	/* parts that were asked for */
 static int		 failed, again;
@@ -157,9 +161,13 @@ record(void *arg, uint32_t type, const void *data, size_t len)
 		break;
 	case CTL_FAIL:
 		/* without the folder it is a picture, too */
-		failed = parts[under_way - 1] != CTL_SHOW_FILES;
+		if (parts[under_way - 1] == CTL_SHOW_FILES)
+			files_failed = 1;
+		else
+			failed = 1;
 		/* FALLTHROUGH */
 	case CTL_END:
+		asked = 0;
 		step();
 		break;
 	}
@@ -335,15 +343,14 @@ compare_all(double from, double to)
 	free(old);
 }
 
-/* The order of names, for who looks for one. */
+/* The order of names, for who looks for one; v has room for all. */
 static void
-index_names(void)
+index_names(uint32_t *v)
 {
 	size_t	 i;
 
 	free(byname);
-	if ((byname = calloc(shown.n + 1, sizeof(*byname))) == NULL)
-		fatal(NULL);
+	byname = v;
 	for (i = 0; i < shown.n; i++)
 		byname[i] = (uint32_t)i;
 	qsort(byname, shown.n, sizeof(*byname), cmp_index);
@@ -352,6 +359,9 @@ index_names(void)
 static void
 use_files(void)
 {
+	/* those that were known, if they cannot be told now */
+	if (files_failed)
+		return;
 	free(files);
 	files = new_files;
 	nfiles = nnew_files;
@@ -367,6 +377,7 @@ complete(void)
 {
 	double		 from = (double)shown.at / 1e9, to, rx, tx;
 	struct picture	 old;
+	uint32_t	*v;
 	size_t		 i;
 	int		 named;
 
@@ -376,9 +387,15 @@ complete(void)
 	if (taken.nflows > 0)
 		qsort(taken.flows, taken.nflows, sizeof(*taken.flows),
 		    cmp_flows);
-	compare_all(from, to);
-	if (failed)
+	if ((v = calloc(taken.n + nfiles + 1, sizeof(*v))) == NULL) {
+		failed = 1;
 		return;
+	}
+	compare_all(from, to);
+	if (failed) {
+		free(v);
+		return;
+	}
 	if (shown.at != 0) {
 		rx = more(shown.summary.rx_bytes, taken.summary.rx_bytes);
 		tx = more(shown.summary.tx_bytes, taken.summary.tx_bytes);
@@ -386,14 +403,16 @@ complete(void)
 		taken.tx_rate = to > from ? tx / (to - from) : 0;
 		series_add(total, from, to, rx, tx);
 	}
+	/* what there is no memory for is not shown; the rest is */
 	add_disabled();
+	failed = 0;
 	named = !same_names(&shown, &taken);
 	for (i = 0; i < shown.n; i++)
 		series_free(shown.peer[i].series);
 	old = shown;
 	shown = taken;
 	taken = old;
-	index_names();
+	index_names(v);
 	changed_fn(named);
 }
 
@@ -410,10 +429,12 @@ step(void)
 		/* who cannot change files has none to tell of */
 		if (type == CTL_SHOW_FILES && !taken.setup.files)
 			continue;
-		if (question(type, 0, NULL, record, NULL) != 0)
+		asked = question(type, 0, NULL, record, NULL);
+		if (asked != 0)
 			return;
 		failed = 1;
 	}
+	event_del(patience);
 	if (!failed)
 		complete();
 	under_way = 0;
@@ -422,6 +443,8 @@ step(void)
 	    MONO_SEC(ALONE);
 	if (wait < cost * COST)
 		wait = cost * COST;
+	if (wait > MONO_SEC(MOST))
+		wait = MONO_SEC(MOST);
 	if (shown.at == 0)
 		wait = MONO_SEC(1);
 	if (again)
@@ -435,6 +458,8 @@ step(void)
 static void
 begin(evutil_socket_t fd, short what, void *arg)
 {
+	static const struct timeval	 tv = { PATIENCE, 0 };
+
 	(void)fd;
 	(void)what;
 	(void)arg;
@@ -446,6 +471,22 @@ begin(evutil_socket_t fd, short what, void *arg)
 	taken.online = 0;
 	taken.rx_rate = taken.tx_rate = 0;
 	nnew_files = 0;
+	files_failed = 0;
+	event_add(patience, &tv);
+	step();
+}
+
+/* It does not end: begin anew. */
+static void
+give_up(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (asked != 0)
+		question_cancel(asked);
+	asked = 0;
+	failed = 1;
 	step();
 }
 
@@ -454,6 +495,8 @@ peers_again(void)
 {
 	static const struct timeval	 at_once = { 0, 0 };
 
+	if (timer == NULL)
+		return;		/* it has not begun */
 	if (under_way)
 		again = 1;
 	else
@@ -466,7 +509,7 @@ peers_wanted(void)
 	static const struct timeval	 soon = { 0, 100000 };
 	mono_t				 t = mono_now();
 
-	if (t >= wanted_until && !under_way)
+	if (timer != NULL && t >= wanted_until && !under_way)
 		event_add(timer, &soon);
 	wanted_until = t + WANTED_TIME;
 }
@@ -478,6 +521,7 @@ peers_init(void (*changed)(int))
 
 	changed_fn = changed;
 	if ((total = series_new()) == NULL ||
+	    (patience = evtimer_new(evbase, give_up, NULL)) == NULL ||
 	    (timer = evtimer_new(evbase, begin, NULL)) == NULL ||
 	    event_add(timer, &at_once) == -1)
 		fatal(NULL);

@@ -79,10 +79,18 @@ question_cancel(uint32_t id)
 			q->fn = NULL;
 }
 
+static void
+forget(struct question *q)
+{
+	TAILQ_REMOVE(&all, q, entry);
+	nall--;
+	free(q);
+}
+
 void
 question_answer(struct imsg *imsg)
 {
-	struct ctl_more	 more = { 0 };
+	struct ctl_request	 req;
 	struct question	*q;
 	struct ibuf	 buf;
 	const void	*data = NULL;
@@ -95,8 +103,11 @@ question_answer(struct imsg *imsg)
 	if (q == NULL)
 		bad_imsg("control", type);
 	if (type == CTL_MORE) {
-		imsgev_must(control, CTL_MORE, q->id, -1, &more,
-		    sizeof(more));
+		memset(&req, 0, sizeof(req));
+		req.arg = q->fn == NULL;
+		imsgev_must(control, CTL_NEXT, q->id, -1, &req, sizeof(req));
+		if (q->fn == NULL)
+			forget(q);
 		return;
 	}
 	if (len > 0) {
@@ -109,9 +120,7 @@ question_answer(struct imsg *imsg)
 			q->fn(q->arg, type, data, len);
 		return;
 	}
-	TAILQ_REMOVE(&all, q, entry);
-	nall--;
 	if (q->fn != NULL)
 		q->fn(q->arg, type, data, len);
-	free(q);
+	forget(q);
 }

@@ -21,7 +21,10 @@ uint32_t	 question(uint32_t, uint64_t, const char *, question_fn *,
 		    void *);
 uint32_t	 question_edit(const struct ctl_edit *, question_fn *, void *);
 
-/* Whoever asked is gone: fn is not called again. */
+/*
+ * Whoever asked is gone, or has enough: fn is not called again, and no other
+ * portion is asked for.
+ */
 void		 question_cancel(uint32_t);
 
 /* A part of an answer. */

@@ -101,7 +101,7 @@ async function ask(path, method = 'GET', form = null) {
 		throw new Error('The gateway does not answer.');
 	}
 	const data = await answer.json().catch(() => ({}));
-	if (answer.status === 401 && path !== 'session')
+	if (answer.status === 401 && path !== 'session' && state.me)
 		showLogin();
 	if (!answer.ok)
 		throw Object.assign(new Error(data.error || answer.statusText), { status: answer.status });
@@ -151,6 +151,8 @@ async function showApp() {
 
 // Both the summary and the list; a gateway that has just begun is asked again.
 async function refresh() {
+	if (!state.me)
+		return;
 	try {
 		state.summary = await ask('summary');
 	} catch (err) {
@@ -186,17 +188,30 @@ function stopStream() {
 function startStream() {
 	stopStream();
 	const s = state.stream = new EventSource('/api/v1/stream');
-	s.addEventListener('open', () => { $('lost').hidden = true; });
+	s.addEventListener('open', async () => {
+		if (!$('lost').hidden) {
+			const me = await ask('session').catch(() => null);
+			if (me)
+				state.me = me;
+			refresh();
+		}
+		$('lost').hidden = true;
+	});
 	s.addEventListener('error', async () => {
 		if (state.stream !== s)
 			return;
 		$('lost').hidden = false;
 		// it may be the session that has ended, and not the connection
 		const me = await ask('session').catch(err => err.status === 401 ? null : undefined);
+		if (state.stream !== s)
+			return;
 		if (me === null)
 			showLogin();
-		else if (me && s.readyState === EventSource.CLOSED && state.stream === s)
-			setTimeout(startStream, 3000);
+		else if (s.readyState === EventSource.CLOSED)
+			setTimeout(() => { if (state.stream === s) startStream(); }, 3000);
+		// after a restart the token is another one
+		if (me)
+			state.me = me;
 	});
 	s.addEventListener('tick', e => tick(JSON.parse(e.data)));
 	// all who look hear of it at the same time, and do not come at the same time
@@ -330,6 +345,8 @@ function drawCurve(figure, peer) {
 		if (!figure.isConnected || !state.me || (peer && (!state.peer || state.peer.name !== peer)))
 			return;
 		const h = await ask('history?' + new URLSearchParams({ span: pick.value, peer: peer || '' })).catch(() => null);
+		clearTimeout(figure.timer);
+		figure.timer = setTimeout(draw, h ? Math.min(h.step, 60) * 1000 : 10000);
 		if (!h || !figure.isConnected)
 			return;
 		const max = Math.max(...h.rx, ...h.tx, 1), n = h.rx.length - 1;
@@ -338,8 +355,6 @@ function drawCurve(figure, peer) {
 		box.replaceChildren(svg('svg', { viewBox: '0 0 300 60', preserveAspectRatio: 'none', role: 'img',
 		    'aria-label': 'Rates, ' + spans[pick.value] + ', ' + most.textContent },
 		    svg('path', { class: 'down', d: path(h.tx) }), svg('path', { class: 'up', d: path(h.rx) })));
-		clearTimeout(figure.timer);
-		figure.timer = setTimeout(draw, Math.min(h.step, 60) * 1000);
 	};
 	pick.addEventListener('change', draw);
 	clearTimeout(figure.timer);
@@ -420,7 +435,7 @@ async function showFlows() {
 	        onclick: () => act(() => ask('flows/' + f.id, 'DELETE').then(showFlows)) }, 'End')) : null));
 	box.replaceChildren(el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Flows' },
 	    el('table', {}, el('thead', {}, el('tr', {}, ...head)), el('tbody', {}, ...rows))),
-	    el('p', { class: 'hint' }, list.more || list.flows.length > 200 ? 'There are more; these are the largest.' : ''));
+	    el('p', { class: 'hint' }, list.more || list.flows.length > 200 ? 'There are more.' : ''));
 }
 
 // Something that may fail, and then says why.
@@ -448,7 +463,12 @@ function actions(p) {
 	const form = el('form', { onsubmit: e => {
 		e.preventDefault();
 		act(async () => {
-			const f = { action: 'set', expires: expires.value || 'never', quota: quota.value.trim() || 'none' };
+			// what was not touched stays as it is, to the second
+			const f = { action: 'set' };
+			if (expires.value !== expires.defaultValue)
+				f.expires = expires.value ? expires.value + 'T23:59:59Z' : 'never';
+			if (quota.value !== quota.defaultValue)
+				f.quota = quota.value.trim() || 'none';
 			if (rates.value.trim() !== '')
 				f.rate_in = f.rate_out = rates.value.trim();
 			await change(f);
@@ -595,11 +615,13 @@ function table(heads, rows, empty) {
 }
 
 const eventRow = e => [when(e.when / 1000), e.kind, e.peer || '–', e.text];
-let events = [];
+let events = [], drawing = null;
 function addEvent(e) {
 	events.unshift(e);
 	events.length = Math.min(events.length, 200);
-	showTab('events', events);
+	// many may come at once
+	if (!drawing)
+		drawing = setTimeout(() => { drawing = null; if (state.tab === 'events') showTab('events', events); }, 500);
 }
 
 const tabs = {

@@ -51,6 +51,8 @@ INC_tests =			-iquote wgslirpd -iquote wgslirpd/msg \
 INC_regress/bench =		$(INC_tests)
 INC_regress/guest =		$(INC_tests) $(LWIP_CFLAGS)
 INC_regress/lib =		$(INC_tests)
+INC_regress/libressl =		-isystem regress/libressl/include \
+				-iquote wgslirpd -iquote wgslirpd/crypto/wg
 INC_regress/sim =		$(INC_tests)
 INC_regress/unit =		$(INC_tests)
 
@@ -95,13 +97,19 @@ PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/web.o \
 		wgslirpd/parent/wgset.o
 
-WG =		wgslirpd/crypto/wg/aead.o wgslirpd/crypto/wg/allowedips.o \
+# openssl or libressl: whose libcrypto it is
+CRYPTO_LIB =	openssl
+WG_libressl =	common/blake2s.o
+WG_REST =	wgslirpd/crypto/wg/allowedips.o \
 		wgslirpd/crypto/wg/cookie.o wgslirpd/crypto/wg/device.o \
 		wgslirpd/crypto/wg/identity.o wgslirpd/crypto/wg/index.o \
+		wgslirpd/crypto/wg/kdf.o \
 		wgslirpd/crypto/wg/limit.o wgslirpd/crypto/wg/noise.o \
 		wgslirpd/crypto/wg/output.o wgslirpd/crypto/wg/overlay.o \
 		wgslirpd/crypto/wg/peer.o wgslirpd/crypto/wg/replay.o \
 		wgslirpd/crypto/wg/timers.o
+WG =		wgslirpd/crypto/wg/aead_$(CRYPTO_LIB).o $(WG_$(CRYPTO_LIB)) \
+		$(WG_REST)
 
 CRYPTO =	wgslirpd/crypto/around.o \
 		wgslirpd/crypto/change.o wgslirpd/crypto/clock.o \
@@ -275,6 +283,11 @@ UNIT_STEER =	common/addr.o common/key.o common/log.o \
 LINK_test_steer.t =	$(UNIT_STEER) -lcmocka -lbsd
 LINK_test_udpio.t =	$(UNIT_UDPIO) -lcmocka -lbsd
 LINK_test_noise.t =	$(UNIT_WG) -lcmocka -lcrypto -lbsd
+# The same with LibreSSL's interface, over a stand-in that libsodium is below.
+UNIT_LIBRESSL =	$(UNIT_BASE) common/blake2s.o $(WG_REST) \
+		regress/libressl/aead.o regress/libressl/libressl.o
+LINK_test_libressl.t =	$(UNIT_LIBRESSL) -lsodium -lcmocka -lbsd
+LINK_test_blake2s.t =	common/blake2s.o -lcrypto -lcmocka -lbsd
 LINK_test_wg.t =	$(UNIT_WG) -lcmocka -lcrypto -lbsd
 LINK_vectors.t =	$(UNIT_WG) -lcrypto -lbsd
 
@@ -288,6 +301,7 @@ UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 		regress/unit/test_steer.t regress/unit/test_udpio.t \
 		regress/unit/test_proc.t regress/unit/test_web.t \
 		regress/unit/test_noise.t regress/unit/test_wg.t \
+		regress/unit/test_blake2s.t regress/unit/test_libressl.t \
 		regress/unit/vectors.t
 SIMS =		regress/sim/sim_tcp.t regress/sim/sim_wg.t
 BENCHES =	regress/bench/bench_wg.t regress/bench/flood.t \
@@ -299,6 +313,7 @@ TESTS =		$(UNIT_TESTS) $(SIMS) $(GUEST_T) regress/sim/sim_fail.t \
 
 OBJS =		$(COMMON) $(DAEMON) $(CTL) $(SYNC)
 TEST_OBJS =	$(TESTS:.t=.o) $(BENCHES:.t=.o) regress/lib/guest.o \
+		regress/libressl/aead.o regress/libressl/libressl.o \
 		regress/lib/queues.o regress/lib/world.o
 GENERATED =	wgslirpd/parent/parse.c wgslirpd/parent/parse.h \
 		wgslirpd/web/page.c
@@ -434,6 +449,8 @@ regress/unit/test_noise.t regress/unit/test_wg.t regress/unit/vectors.t \
     regress/bench/herd.t regress/bench/limit.t \
     regress/guest/guest.t: $(UNIT_WG)
 regress/bench/load.t: $(UNIT_LOAD)
+regress/unit/test_blake2s.t: common/blake2s.o
+regress/unit/test_libressl.t: $(UNIT_LIBRESSL)
 regress/unit/test_web.t: $(UNIT_WEB)
 regress/unit/test_udpio.t: $(UNIT_UDPIO)
 regress/unit/test_steer.t: $(UNIT_STEER)

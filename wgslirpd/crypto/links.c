@@ -3,7 +3,6 @@
 #include <sys/types.h>
 
 #include <endian.h>
-#include <openssl/crypto.h>
 #include <string.h>
 #include <time.h>
 
@@ -243,7 +242,7 @@ derive(uint8_t gateway, uint8_t key[KEY_LEN], uint8_t psk[KEY_LEN])
 		fatalx("libcrypto");
 	key[0] &= 248;
 	key[31] = (key[31] & 127) | 64;
-	OPENSSL_cleanse(unused, sizeof(unused));
+	explicit_bzero(unused, sizeof(unused));
 }
 
 static void
@@ -263,8 +262,8 @@ add_link(const struct conf_link *c)
 	    psk)) == NULL)
 		fatalx("gateway peer");
 	noise_local_clear(&local);
-	OPENSSL_cleanse(key, sizeof(key));
-	OPENSSL_cleanse(psk, sizeof(psk));
+	explicit_bzero(key, sizeof(key));
+	explicit_bzero(psk, sizeof(psk));
 	wg_peer_set_endpoint(l->peer, (struct sockaddr *)&l->ss);
 	wg_peer_keepalive(dev, l->peer, KEEPALIVE, mono_now());
 	links_number++;
@@ -302,8 +301,8 @@ links_set(const struct conf_links *c)
 	derive(self, key, psk);
 	if (wg_device_set_key(dev, key) == -1)
 		fatalx("gateway peer: key");
-	OPENSSL_cleanse(key, sizeof(key));
-	OPENSSL_cleanse(psk, sizeof(psk));
+	explicit_bzero(key, sizeof(key));
+	explicit_bzero(psk, sizeof(psk));
 	dev->raw = 1;
 	dev->mtu = ce.dev->mtu;
 	for (i = 0; i < conf.n; i++)

@@ -5,10 +5,13 @@
 
 #include <sys/types.h>
 
+#include <endian.h>
 #include <stdint.h>
+#include <string.h>
 
 #define AEAD_KEY_LEN	32
 #define AEAD_TAG_LEN	16
+#define AEAD_NONCE_LEN	12
 #define XAEAD_NONCE_LEN	24
 #define HASH_LEN	32
 #define MAC_LEN		16
@@ -17,7 +20,22 @@
 struct aead_key;	/* one key in one direction, ready to use */
 struct dh_key;		/* X25519 private key with its public key */
 
+/*
+ * Once, before the sandbox: NULL, or why the library cannot be used.  The
+ * second is a part of it.
+ */
 const char	*aead_init(void);
+const char	*aead_library(void);
+
+/* RFC 8439 2.8: four zeros and the counter. */
+static inline void
+aead_nonce(uint8_t nonce[AEAD_NONCE_LEN], uint64_t counter)
+{
+	memset(nonce, 0, 4);
+	counter = htole64(counter);
+	memcpy(nonce + 4, &counter, 8);
+}
+
 void		 aead_direct(int);	/* for tests: 0 is by EVP only */
 
 struct aead_key	*aead_key_seal(const uint8_t [AEAD_KEY_LEN]);
@@ -46,6 +64,8 @@ int		 hash_blake2s(uint8_t [HASH_LEN], const void *, size_t,
 		    const void *, size_t);
 int		 mac_blake2s(uint8_t [MAC_LEN], const void *, size_t,
 		    const void *, size_t);
+int		 hmac_blake2s(uint8_t [HASH_LEN], const uint8_t [HASH_LEN],
+		    const void *, size_t, const void *, size_t);
 int		 kdf(uint8_t *, uint8_t *, uint8_t *,
 		    const uint8_t [HASH_LEN], const void *, size_t);
 

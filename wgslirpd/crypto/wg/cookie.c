@@ -13,8 +13,6 @@
 #include <endian.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "addr.h"
 #include "cookie.h"
 

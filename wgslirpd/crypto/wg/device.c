@@ -19,8 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "device.h"
 #include "output.h"
 #include "overlay.h"
@@ -131,12 +129,12 @@ input_initiation(struct wg_device *d, struct wg_peer *own,
 	    (p->last_initiation != 0 &&
 	    now - p->last_initiation < INITIATION_INTERVAL) ||
 	    noise_consume_initiation(&p->noise, m, &o) == -1) {
-		OPENSSL_cleanse(&o, sizeof(o));
+		explicit_bzero(&o, sizeof(o));
 		d->count.wg_drop_handshake++;
 		return;
 	}
 	if (p->cut) {
-		OPENSSL_cleanse(&o, sizeof(o));
+		explicit_bzero(&o, sizeof(o));
 		d->count.wg_drop_cut++;
 		return;
 	}
@@ -659,13 +657,13 @@ wg_device_free(struct wg_device *d)
 	aip_free(&d->aips);
 	aip_free(&d->excludes);
 	noise_local_clear(&d->local);
-	OPENSSL_cleanse(&d->checker, sizeof(d->checker));
+	explicit_bzero(&d->checker, sizeof(d->checker));
 	free(d->pending);
 	free(d->byid);
 	free(d->bykey);
 	free(d->byindex);
 	free(d->byname);
-	OPENSSL_cleanse(&d->names, sizeof(d->names));
+	explicit_bzero(&d->names, sizeof(d->names));
 	free(d);
 }
 

@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 
-#include <openssl/crypto.h>
-
 #include "identity.h"
 
 struct wg_identity *
@@ -25,7 +23,7 @@ wg_identity_new(const uint8_t private[KEY_LEN])
 int
 wg_identity_is(const struct wg_identity *id, const uint8_t private[KEY_LEN])
 {
-	return (CRYPTO_memcmp(private, id->local.private, KEY_LEN) == 0);
+	return (ct_equal(private, id->local.private, KEY_LEN));
 }
 
 void

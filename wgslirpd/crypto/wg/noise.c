@@ -14,8 +14,6 @@
 #include <endian.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "noise.h"
 
 #define TAI64_BASE	0x400000000000000aULL	/* 2^62 + 10 */
@@ -63,7 +61,7 @@ mix_key(uint8_t ck[HASH_LEN], uint8_t *key, const void *in, size_t len)
 
 	memcpy(old, ck, sizeof(old));
 	r = kdf(ck, key, NULL, old, in, len);
-	OPENSSL_cleanse(old, sizeof(old));
+	explicit_bzero(old, sizeof(old));
 	return (r);
 }
 
@@ -76,7 +74,7 @@ mix_dh(uint8_t ck[HASH_LEN], uint8_t *key, const struct dh_key *dh,
 
 	if (dh_derive(dh, public, shared) == 0)
 		r = mix_key(ck, key, shared, sizeof(shared));
-	OPENSSL_cleanse(shared, sizeof(shared));
+	explicit_bzero(shared, sizeof(shared));
 	return (r);
 }
 
@@ -91,8 +89,8 @@ mix_psk(uint8_t ck[HASH_LEN], uint8_t h[HASH_LEN], uint8_t key[32],
 	r = kdf(ck, tau, key, old, psk, KEY_LEN);
 	if (r == 0)
 		r = mix_hash(h, tau, sizeof(tau));
-	OPENSSL_cleanse(old, sizeof(old));
-	OPENSSL_cleanse(tau, sizeof(tau));
+	explicit_bzero(old, sizeof(old));
+	explicit_bzero(tau, sizeof(tau));
 	return (r);
 }
 
@@ -140,7 +138,7 @@ void
 noise_local_clear(struct noise_local *l)
 {
 	dh_free(l->key);
-	OPENSSL_cleanse(l, sizeof(*l));
+	explicit_bzero(l, sizeof(*l));
 }
 
 /* Forget everything that the handshake in progress has collected. */
@@ -149,9 +147,9 @@ noise_handshake_clear(struct noise_remote *r)
 {
 	dh_free(r->hs_e);
 	r->hs_e = NULL;
-	OPENSSL_cleanse(r->hs_ck, sizeof(r->hs_ck));
-	OPENSSL_cleanse(r->hs_hash, sizeof(r->hs_hash));
-	OPENSSL_cleanse(r->hs_remote_e, sizeof(r->hs_remote_e));
+	explicit_bzero(r->hs_ck, sizeof(r->hs_ck));
+	explicit_bzero(r->hs_hash, sizeof(r->hs_hash));
+	explicit_bzero(r->hs_remote_e, sizeof(r->hs_remote_e));
 	r->remote_index = 0;
 	r->state = NOISE_ZEROED;
 }
@@ -165,7 +163,7 @@ void
 noise_remote_rekey(const struct noise_local *l, struct noise_remote *r)
 {
 	noise_handshake_clear(r);
-	OPENSSL_cleanse(r->ss, sizeof(r->ss));
+	explicit_bzero(r->ss, sizeof(r->ss));
 	r->ss_valid = l->key != NULL &&
 	    dh_derive(l->key, r->public, r->ss) == 0;
 }
@@ -234,8 +232,8 @@ noise_create_initiation(const struct noise_local *l, struct noise_remote *r,
 	ok = 0;
  done:
 	dh_free(e);
-	OPENSSL_cleanse(ck, sizeof(ck));
-	OPENSSL_cleanse(key, sizeof(key));
+	explicit_bzero(ck, sizeof(ck));
+	explicit_bzero(key, sizeof(key));
 	return (ok);
 }
 
@@ -256,8 +254,8 @@ noise_open_initiation(const struct noise_local *l,
 	    sizeof(m->static_box), o->public) == 0)
 		r = 0;
 	else
-		OPENSSL_cleanse(o, sizeof(*o));
-	OPENSSL_cleanse(key, sizeof(key));
+		explicit_bzero(o, sizeof(*o));
+	explicit_bzero(key, sizeof(key));
 	return (r);
 }
 
@@ -287,8 +285,8 @@ noise_consume_initiation(struct noise_remote *r,
 	r->state = NOISE_CONSUMED_INITIATION;
 	ok = 0;
  done:
-	OPENSSL_cleanse(key, sizeof(key));
-	OPENSSL_cleanse(o, sizeof(*o));
+	explicit_bzero(key, sizeof(key));
+	explicit_bzero(o, sizeof(*o));
 	return (ok);
 }
 
@@ -323,8 +321,8 @@ noise_create_response(struct noise_remote *r,
 	ok = 0;
  done:
 	dh_free(e);
-	OPENSSL_cleanse(ck, sizeof(ck));
-	OPENSSL_cleanse(key, sizeof(key));
+	explicit_bzero(ck, sizeof(ck));
+	explicit_bzero(key, sizeof(key));
 	return (ok);
 }
 
@@ -353,8 +351,8 @@ noise_consume_response(const struct noise_local *l, struct noise_remote *r,
 	r->state = NOISE_CONSUMED_RESPONSE;
 	ok = 0;
  done:
-	OPENSSL_cleanse(ck, sizeof(ck));
-	OPENSSL_cleanse(key, sizeof(key));
+	explicit_bzero(ck, sizeof(ck));
+	explicit_bzero(key, sizeof(key));
 	return (ok);
 }
 

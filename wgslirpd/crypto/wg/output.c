@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "output.h"
 
 #define TOS_HANDSHAKE		0x88	/* AF41, as Linux does */
@@ -74,7 +72,7 @@ initiate(struct wg_device *d, struct wg_peer *p, const struct wg_endpoint *ep,
 	d->ops->random(d->arg, e, sizeof(e));
 	ok = noise_create_initiation(wg_local(d, p), &p->noise, tai, e,
 	    p->hs_index.index, &m);
-	OPENSSL_cleanse(e, sizeof(e));
+	explicit_bzero(e, sizeof(e));
 	if (ok == -1 || cookie_sign(&p->cookie, &m, sizeof(m), now) == -1)
 		return (-1);
 	if (wg_send_message(d, ep, p->reserved, &m, sizeof(m)) == 0)
@@ -188,7 +186,7 @@ wg_send_response(struct wg_device *d, struct wg_peer *p, mono_t now)
 	p->indexed = 1;
 	d->ops->random(d->arg, e, sizeof(e));
 	ok = noise_create_response(&p->noise, e, p->hs_index.index, &m);
-	OPENSSL_cleanse(e, sizeof(e));
+	explicit_bzero(e, sizeof(e));
 	if (ok == -1 || cookie_sign(&p->cookie, &m, sizeof(m), now) == -1 ||
 	    wg_session_derive(d, p, now) == -1) {
 		wg_handshake_forget(p);

@@ -18,8 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "peer.h"
 
 #define MIN_BUCKETS	64
@@ -394,7 +392,7 @@ wg_session_derive(struct wg_device *d, struct wg_peer *p, mono_t now)
 	if (noise_derive(&p->noise, &k) == -1 ||
 	    (kp->send = aead_key_seal(k.send)) == NULL ||
 	    (kp->recv = aead_key_open(k.recv)) == NULL) {
-		OPENSSL_cleanse(&k, sizeof(k));
+		explicit_bzero(&k, sizeof(k));
 		aead_key_free(kp->send);
 		freezero(kp, sizeof(*kp));
 		return (-1);
@@ -402,7 +400,7 @@ wg_session_derive(struct wg_device *d, struct wg_peer *p, mono_t now)
 	kp->birth = now;
 	kp->remote_index = k.remote_index;
 	kp->initiator = (uint8_t)k.initiator;
-	OPENSSL_cleanse(&k, sizeof(k));
+	explicit_bzero(&k, sizeof(k));
 	replay_init(&kp->replay);
 
 	/* the index moves from the handshake to the keypair */

@@ -12,12 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "keypair.h"
 #include "peerdir.h"
 
-#define MAX_TRIES	(1U << 17)	/* addresses looked at */
+#define OLD_FILE	600		/* seconds: nobody writes it any more */
 #define MAX_FILE	65536
 #define RETRIES		50		/* while a reload is under way */
 #define FILE_LEN	(CTL_NAME_LEN + 32)	/* a name and its end */
@@ -199,7 +200,10 @@ check_setup(struct peerdir *p)
 	struct stat	 sb;
 	size_t		 i;
 
-	if (p->setup.naddrs > CTL_ADDRESSES)
+	for (i = 0; i < p->setup.naddrs && i < CTL_ADDRESSES; i++)
+		if (!prefix_ok(&p->setup.addr[i]))
+			break;
+	if (i < p->setup.naddrs)
 		return (fail(p, "the daemon is of another version"));
 	if (*host != '\0' && ipaddr_parse(&a, host) == -1 &&
 	    !host_name_ok(host))
@@ -395,8 +399,10 @@ rename_file(struct peerdir *p, const char *name, const char *end,
 	char	 a[FILE_LEN], b[FILE_LEN];
 
 	if (renameat(p->fd, file_of(a, name, end), p->fd, file_of(b, to,
-	    to_end)) == -1 || fsync(p->fd) == -1)
+	    to_end)) == -1)
 		return (fail_file(p, a));
+	/* not every system can; it has its name all the same */
+	(void)fsync(p->fd);
 	return (0);
 }
 
@@ -433,11 +439,12 @@ write_file(struct peerdir *p, const char *name, const char *end,
 	ok = give_away(p, fd, p->fd) == 0 &&
 	    write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
 	if (close(fd) == -1 || !ok ||
-	    renameat(p->fd, tmp, p->fd, file) == -1 || fsync(p->fd) == -1) {
+	    renameat(p->fd, tmp, p->fd, file) == -1) {
 		fail_file(p, file);
 		(void)unlinkat(p->fd, tmp, 0);
 		return (-1);
 	}
+	(void)fsync(p->fd);
 	return (0);
 }
 
@@ -531,7 +538,8 @@ sort_used(struct used *u)
 			u->v[i].hi = u->v[i - 1].hi;
 }
 
-static int
+/* Up to which address somebody has this one; NULL: nobody. */
+static const struct ipaddr *
 in_use(const struct used *u, const struct ipaddr *a)
 {
 	size_t	 lo = 0, hi = u->n, mid;
@@ -544,8 +552,10 @@ in_use(const struct used *u, const struct ipaddr *a)
 		else
 			hi = mid;
 	}
-	return (lo > 0 && u->v[lo - 1].lo.af == a->af &&
-	    ipaddr_cmp(&u->v[lo - 1].hi, a) >= 0);
+	if (lo == 0 || u->v[lo - 1].lo.af != a->af ||
+	    ipaddr_cmp(&u->v[lo - 1].hi, a) < 0)
+		return (NULL);
+	return (&u->v[lo - 1].hi);
 }
 
 /* The next address that nobody has, of the gateway's network. */
@@ -553,13 +563,15 @@ static int
 free_address(const struct ipprefix *net, const struct used *u,
     struct ipaddr *out)
 {
-	struct ipprefix	 all = *net, end = *net;
-	struct ipaddr	 a;
-	uint32_t	 i;
+	struct ipprefix		 all = *net, end = *net;
+	const struct ipaddr	*hi;
+	struct ipaddr		 a;
+	size_t			 i;
 
 	ipprefix_mask(&all);
 	a = all.addr;
-	for (i = 0; i < MAX_TRIES; i++) {
+	/* each turn is past one range that is in use */
+	for (i = 0; i <= u->n; i++) {
 		add_one(&a);
 		if (!ipprefix_match(&all, &a))
 			return (-1);
@@ -570,10 +582,11 @@ free_address(const struct ipprefix *net, const struct used *u,
 			if (!ipprefix_match(&all, &end.addr))
 				return (-1);
 		}
-		if (!in_use(u, &a)) {
+		if ((hi = in_use(u, &a)) == NULL) {
 			*out = a;
 			return (0);
 		}
+		a = *hi;
 	}
 	return (-1);
 }
@@ -584,7 +597,7 @@ each_file(struct peerdir *p, const char *end, int (*fn)(struct peerdir *,
     const char *, void *), void *arg)
 {
 	struct dirent	*e;
-	char		 name[CTL_NAME_LEN];
+	char		 name[FILE_LEN];
 	size_t		 n, m = strlen(end);
 	DIR		*d;
 	int		 fd, r = 0;
@@ -675,6 +688,8 @@ use_disabled(struct peerdir *p, const char *name, void *arg)
 	struct ipprefix	 prefix;
 	char		 file[FILE_LEN], *text, *next, *word;
 
+	if (!peerdir_name_ok(name))
+		return (0);		/* nor can it be enabled */
 	if ((text = read_file(p, file_of(file, name, ".conf.off"))) == NULL) {
 		p->d.warn(p->d.arg, p->err);
 		return (0);
@@ -684,6 +699,21 @@ use_disabled(struct peerdir *p, const char *name, void *arg)
 			use(p, arg, &prefix);
 	freezero(text, MAX_FILE + 1);
 	return (p->nomem ? fail(p, "out of memory") : 0);
+}
+
+/* What somebody was writing who has not come to the end of it. */
+static int
+sweep(struct peerdir *p, const char *name, void *arg)
+{
+	struct stat	 sb;
+	char		 file[2 * FILE_LEN];
+
+	(void)arg;
+	snprintf(file, sizeof(file), "%s.tmp", name);
+	if (fstatat(p->fd, file, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(sb.st_mode) && time(NULL) - sb.st_mtime > OLD_FILE)
+		(void)unlinkat(p->fd, file, 0);
+	return (0);
 }
 
 /* ---- a new peer */
@@ -988,6 +1018,7 @@ peerdir_add(struct peerdir *p, const struct peer_wish *wish,
 
 	if (check_wish(p, &w) == -1 || learn(p, 1) == -1)
 		return (-1);
+	(void)each_file(p, ".tmp", sweep, NULL);
 	if (known(p, w.name))
 		return (fail(p, "there is a peer \"%s\" already", w.name));
 	if (exists(p, w.name, ".conf") || exists(p, w.name, ".conf.off"))
@@ -1069,21 +1100,28 @@ peerdir_delete(struct peerdir *p, const char *name)
 	return (0);
 }
 
+/* What was there before; what went wrong stays what is told. */
+static void
+write_back(struct peerdir *p, const char *name, int off, const char *text)
+{
+	char	 why[CTL_TEXT_LEN];
+
+	strlcpy(why, p->err, sizeof(why));
+	if (write_file(p, name, ends[off], text) == -1)
+		p->d.warn(p->d.arg, p->err);
+	strlcpy(p->err, why, sizeof(p->err));
+}
+
 /* Another text for a peer, or the one before if the daemon does not like it. */
 static int
 replace(struct peerdir *p, const char *name, int off, const char *old,
     const char *text)
 {
-	char	 why[CTL_TEXT_LEN];
-
 	if (write_file(p, name, ends[off], text) == -1)
 		return (-1);
 	if (off || reload(p) == 0)
 		return (0);
-	strlcpy(why, p->err, sizeof(why));
-	if (write_file(p, name, ends[off], old) == -1)
-		p->d.warn(p->d.arg, p->err);
-	strlcpy(p->err, why, sizeof(p->err));
+	write_back(p, name, off, old);
 	reload_back(p);
 	return (-1);
 }
@@ -1112,13 +1150,17 @@ rename_to(struct peerdir *p, const char *old, const char *new, int off,
 {
 	if (rename_file(p, old, ends[off], new, ends[off]) == -1)
 		return (-1);
-	if (replace(p, new, off, old_text, text) == 0 &&
-	    (off || ask_peers(p) == -1 || known(p, new)))
-		return (0);
-	if (!off && p->err[0] == '\0')
-		fail(p, "the daemon did not find \"%s\"", new);
+	if (replace(p, new, off, old_text, text) == 0) {
+		if (off || ask_peers(p) == -1 || known(p, new))
+			return (0);
+		/* a pattern that the next name does not match */
+		fail(p, "the daemon did not find \"%s\": is it not to be "
+		    "called so?", new);
+		write_back(p, new, off, old_text);
+	}
 	rename_back(p, new, ends[off], old, ends[off]);
-	reload_back(p);
+	if (!off)
+		reload_back(p);
 	return (-1);
 }
 
@@ -1144,7 +1186,6 @@ peerdir_rename(struct peerdir *p, const char *old, const char *new)
 	else {
 		add(&t, "%.*speer \"%s\"%s", (int)(at - text), text, new,
 		    at + strlen(head));
-		p->err[0] = '\0';
 		r = text_ok(p, &t) == -1 ? -1 : rename_to(p, old, new, off,
 		    text, t.s);
 	}

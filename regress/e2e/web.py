@@ -97,7 +97,8 @@ class Web(Net):
                 os.chown(top, self.owner, self.owner)
         return top
 
-    def page(self, extra='', files=True, users=True, listen=True):
+    def page(self, extra='', files=True, users=True, listen=True,
+             address=True):
         """A configuration with a page, and the two users."""
         text = ''
         if listen:
@@ -109,7 +110,9 @@ class Web(Net):
         if files:
             text += 'include "%s/peers.d/*.conf"\n' \
                 'public endpoint "10.9.1.1"\n' % self.folder()
-        return self.conf(extra=text + extra)
+        text = self.conf(extra=text + extra)
+        return text if address else re.sub(r'address \{ 10.77.*?\}\n', '',
+                                           text)
 
     def again(self, *args, **kw):
         """Start anew with a page, and wait until it shows something."""
@@ -494,6 +497,31 @@ def many_files(count):
     on = a.get('peers?limit=1')
     return v['matched'], on['matched'], a.ask('GET', 'peers/Anna%20B')[0], \
         a.ask('POST', 'peers', {'name': 'one'})[1]
+
+
+def odd_calls(_):
+    a = ready(Page('alice'))
+    s, v, _ = a.ask('POST', 'peers', {'name': 'wg-a'})
+    wait_for(lambda: a.ask('GET', 'peers/wg-a')[0] == 200, 5, 'wg-a')
+    return v['config'], a.ask('POST', 'peers/wg-a', {
+        'action': 'rename', 'to': 'b'})[0], a.ask('GET', 'peers/wg-a')[0], \
+        a.ask('POST', 'peers/wg-a', {'action': 'rename', 'to': 'wg-b'})[0]
+
+
+def test_odd_folder(n):
+    """A pattern that not every name matches; a network that is half used."""
+    n.fresh()
+    n.again('address 10.64.0.1/10\npeer "big" { public key "%s"\n'
+            'allowed ips { 10.64.0.0/14 10.76.0.0/14 } }\n'
+            'include "%s/peers.d/wg-*.conf"\npublic endpoint "10.9.1.1"\n' % (
+                n.pub('x'), n.folder()), files=False, address=False)
+    conf, *codes = on_page(n, odd_calls, None)
+    check('Address = 10.68.0.0/32' in conf, conf)
+    check(codes == [409, 200, 200], codes)
+    check(os.listdir(os.path.join(n.folder(), 'peers.d')) == ['wg-b.conf'],
+          os.listdir(os.path.join(n.folder(), 'peers.d')))
+    n.fresh()
+    n.again()
 
 
 def test_many_files(n):
@@ -910,8 +938,8 @@ def in_browser(n, shots):
         until(lambda: b.text('#made-state') == 'It is connected.',
               'that it is connected')
         b.click('#made [data-close]')
-        check(b.js('return document.getElementById("config").textContent') ==
-              '', 'the key stays in the page')
+        until(lambda: b.js('return document.getElementById("config")'
+                           '.textContent') == '', 'the key to go')
         until(lambda: 'online' in b.text('#peers tr:nth-child(2)'), 'online')
         # the curve of the phone
         n.call('d', traffic, SERVER4)
@@ -1023,7 +1051,7 @@ def test_browser(n):
 
 TESTS = [test_login, test_sessions, test_reload_users, test_proxy, test_nginx,
          test_take_over, test_reset, test_crowded_out, test_edit,
-         test_many_files, test_no_folder, test_as_root, test_shows, test_junk, test_crowd,
+         test_many_files, test_odd_folder, test_no_folder, test_as_root, test_shows, test_junk, test_crowd,
          test_guessing, test_browser]
 
 

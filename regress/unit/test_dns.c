@@ -865,6 +865,18 @@ records(void **state)
 	copy[255] = 0;
 	assert_int_equal(dnsrr_name(copy, 300, 0, name), -1);
 	assert_int_equal(dnsrr_skip_name(copy, 300, 0), 0);
+	/* names as peers have them, and none */
+	assert_int_equal(dnsrr_put_name("my-phone--old-.wg.", name), 19);
+	assert_memory_equal(name, "\016my-phone--old-\2wg", 19);
+	assert_int_equal(dnsrr_put_host("my-phone--old-.wg.", name), -1);
+	assert_int_equal(dnsrr_put_host("phone.wg", name), 10);
+	assert_int_equal(dnsrr_put_name("", name), -1);
+	assert_int_equal(dnsrr_put_name(".", name), -1);
+	assert_int_equal(dnsrr_put_name("a..b", name), -1);
+	memset(text, 'a', 64);
+	text[64] = '\0';
+	assert_int_equal(dnsrr_put_name(text, name), -1);
+	assert_int_equal(dnsrr_put_name(text + 1, name), 65);
 	/* what is no letter is told by its number */
 	memcpy(copy, "\4a.\0\\\2b_", 9);
 	assert_int_equal(dnsrr_name(copy, 9, 0, name), 9);

@@ -292,7 +292,7 @@ void
 http_stage(int fd)
 {
 	static const struct httpd_ops	 ops = { wanted, request, closed,
-					    MAX_CONNS, 0, 0 };
+					    NULL, MAX_CONNS, 0, 0 };
 
 	if (server == NULL && (server = httpd_new(&ops)) == NULL)
 		fatal(NULL);

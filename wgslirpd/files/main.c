@@ -87,8 +87,16 @@ take_answer(struct imsg *imsg)
 	struct ibuf		 buf;
 	uint32_t		 type = imsg_get_type(imsg);
 
-	if (asked.done || imsg_get_id(imsg) != asked.id)
-		return;		/* it came too late */
+	if (asked.done || imsg_get_id(imsg) != asked.id) {
+		/* it came too late, and nothing more is wanted */
+		if (type == CTL_MORE) {
+			memset(&req, 0, sizeof(req));
+			req.arg = 1;
+			imsgev_must(&control, CTL_NEXT, imsg_get_id(imsg), -1,
+			    &req, sizeof(req));
+		}
+		return;
+	}
 	switch (type) {
 	case CTL_MORE:
 		memset(&req, 0, sizeof(req));

@@ -58,6 +58,7 @@ struct httpd_socket {
 	struct httpd		*h;
 	int			 fd;
 	int			 local;
+	int			 held;		/* accepted, without a place */
 	struct event		*ev;
 	struct event		*pause;
 	struct ipprefix		*allow;		/* none: everybody */
@@ -420,6 +421,8 @@ conn_timeout(evutil_socket_t fd, short what, void *arg)
 
 /* ---- sockets that listen */
 
+static int	 place(struct httpd_socket *, int);
+
 static void
 resume(evutil_socket_t fd, short what, void *arg)
 {
@@ -427,6 +430,8 @@ resume(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (s->held != -1 && place(s, s->held) == -1)
+		return;
 	event_add(s->ev, NULL);
 }
 
@@ -454,7 +459,7 @@ make_room(struct httpd *h)
 	return (0);
 }
 
-/* Is this socket for a client from there? */
+/* Is this socket for a client from there, or has it enough of them? */
 static int
 may_come(const struct httpd_socket *s, const struct ipaddr *from)
 {
@@ -486,24 +491,33 @@ is_loopback(const struct ipaddr *a)
 	return ((a->af == 4 && a->a[0] == 127) || ipaddr_cmp(a, &lo6) == 0);
 }
 
-static void
-conn_new(struct httpd_socket *s, int fd)
+/* Where a client is; -1 if it is nobody's that is served. */
+static int
+where_from(const struct httpd_socket *s, int fd, struct ipaddr *from)
 {
 	struct sockaddr_storage	 ss;
-	struct httpd		*h = s->h;
-	struct httpd_conn	*c;
-	struct ipaddr		 from;
 	socklen_t		 len = sizeof(ss);
 
-	memset(&from, 0, sizeof(from));
+	memset(from, 0, sizeof(*from));
+	if (s->local)
+		return (0);
 	/* one that is gone already is from nowhere, and is no local one */
-	if (!s->local && (getpeername(fd, (struct sockaddr *)&ss, &len) ==
-	    -1 || ipaddr_from_sa(&from, (struct sockaddr *)&ss) == -1 ||
-	    !may_come(s, &from) || (!is_loopback(&from) &&
-	    has_many(h, &from)))) {
-		close(fd);
-		return;
-	}
+	if (getpeername(fd, (struct sockaddr *)&ss, &len) == -1 ||
+	    ipaddr_from_sa(from, (struct sockaddr *)&ss) == -1 ||
+	    !may_come(s, from))
+		return (-1);
+	if (is_loopback(from) || (s->h->ops.proxy != NULL &&
+	    s->h->ops.proxy(from)))
+		return (0);
+	return (has_many(s->h, from) ? -1 : 0);
+}
+
+static void
+conn_new(struct httpd_socket *s, int fd, const struct ipaddr *from)
+{
+	struct httpd		*h = s->h;
+	struct httpd_conn	*c;
+
 	if ((c = calloc(1, sizeof(*c))) == NULL) {
 		close(fd);
 		return;
@@ -518,7 +532,7 @@ conn_new(struct httpd_socket *s, int fd)
 		free(c);
 		return;
 	}
-	c->r.from = from;
+	c->r.from = *from;
 	c->r.local = s->local;
 	c->h = h;
 	http_parser_init(&c->parser, HTTP_REQUEST);
@@ -533,22 +547,40 @@ conn_new(struct httpd_socket *s, int fd)
 	h->nconns++;
 }
 
+/*
+ * Serve a client, if there is a place or one can be made.  -1: it is held until
+ * there is, and nobody else is accepted meanwhile.
+ */
+static int
+place(struct httpd_socket *s, int fd)
+{
+	struct timeval	 soon = { 0, 50000 };
+	struct ipaddr	 from;
+
+	s->held = -1;
+	if (where_from(s, fd, &from) == -1) {
+		close(fd);
+		return (0);
+	}
+	if (s->h->nconns >= s->h->ops.max_conns && make_room(s->h) == -1) {
+		s->held = fd;
+		event_del(s->ev);
+		event_add(s->pause, &soon);
+		return (-1);
+	}
+	conn_new(s, fd, &from);
+	return (0);
+}
+
 static void
 accept_client(evutil_socket_t lfd, short what, void *arg)
 {
 	struct httpd_socket	*s = arg;
-	struct httpd		*h = s->h;
-	struct timeval		 soon = { 0, 50000 };
 	int			 fd;
 
 	(void)what;
-	if (h->nconns >= h->ops.max_conns && make_room(h) == -1) {
-		event_del(s->ev);
-		event_add(s->pause, &soon);
-		return;
-	}
 	if ((fd = accept_or_pause(lfd, s->ev, s->pause)) != -1)
-		conn_new(s, fd);
+		(void)place(s, fd);
 }
 
 struct httpd *
@@ -577,6 +609,7 @@ httpd_stage(struct httpd *h, int fd, int local)
 	s->h = h;
 	s->fd = fd;
 	s->local = local;
+	s->held = -1;
 	s->pause = evtimer_new(evbase, resume, s);
 	s->ev = event_new(evbase, fd, EV_READ | EV_PERSIST, accept_client,
 	    s);
@@ -608,6 +641,8 @@ httpd_commit(struct httpd *h)
 		TAILQ_REMOVE(&h->sockets, s, entry);
 		event_free(s->ev);
 		event_free(s->pause);
+		if (s->held != -1)
+			close(s->held);
 		close(s->fd);
 		free(s->allow);
 		free(s);

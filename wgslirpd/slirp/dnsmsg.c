@@ -392,7 +392,7 @@ dnsmsg_pointer(const struct dns_question *q, const char *name, uint32_t ttl,
 {
 	uint8_t	 wire[DNSRR_NAME];
 	size_t	 n = DNS_HDR + q->namelen + 4U, k;
-	int	 len = dnsrr_put_host(name, wire);
+	int	 len = dnsrr_put_name(name, wire);
 
 	k = len != -1 ? (size_t)len : 0;
 	if (k == 0 || n + 12 + k > room)

@@ -162,21 +162,27 @@ dnsrr_text(const uint8_t *name, char *buf, size_t room)
 }
 
 int
-dnsrr_put_host(const char *host, uint8_t out[DNSRR_NAME])
+dnsrr_put_name(const char *text, uint8_t out[DNSRR_NAME])
 {
-	size_t	 i, k, n = strlen(host);
+	size_t	 i, k, n = strlen(text);
 
-	if (!host_name_ok(host))
-		return (-1);
-	if (host[n - 1] == '.')
+	if (n > 0 && text[n - 1] == '.')
 		n--;
-	if (n + 2 > DNSRR_NAME)
+	if (n == 0 || n + 2 > DNSRR_NAME)
 		return (-1);
-	for (i = 0; i < n; i = k + 1) {
-		for (k = i; k < n && host[k] != '.'; k++)
-			out[k + 1] = (uint8_t)host[k];
+	for (i = 0; i <= n; i = k + 1) {
+		for (k = i; k < n && text[k] != '.'; k++)
+			out[k + 1] = (uint8_t)text[k];
+		if (k == i || k - i > DNSRR_LABEL)
+			return (-1);
 		out[i] = (uint8_t)(k - i);
 	}
 	out[n + 1] = 0;
 	return ((int)n + 2);
+}
+
+int
+dnsrr_put_host(const char *host, uint8_t out[DNSRR_NAME])
+{
+	return (host_name_ok(host) ? dnsrr_put_name(host, out) : -1);
 }

@@ -54,8 +54,9 @@ struct dnsrr_walk {
  * dnsrr_text:		such a name as text, without a dot at its end; what is
  *			no letter, digit, "-" or "_" within a label is written
  *			as in RFC 1035 5.1, "\ddd"; -1 if it does not fit
- * dnsrr_put_host:	the opposite, for the name of a host: its length; -1 if
- *			it is none
+ * dnsrr_put_name:	the opposite, of a text without escapes: its length; -1
+ *			if a label, or all of it, is too long or empty
+ * dnsrr_put_host:	the same, if it is the name of a host
  */
 int	 dnsrr_begin(struct dnsrr_walk *, const uint8_t *, size_t);
 int	 dnsrr_next(struct dnsrr_walk *, struct dnsrr *);
@@ -64,6 +65,7 @@ size_t	 dnsrr_skip_name(const uint8_t *, size_t, size_t);
 int	 dnsrr_name(const uint8_t *, size_t, size_t,
 	    uint8_t [DNSRR_NAME]);
 int	 dnsrr_text(const uint8_t *, char *, size_t);
+int	 dnsrr_put_name(const char *, uint8_t [DNSRR_NAME]);
 int	 dnsrr_put_host(const char *, uint8_t [DNSRR_NAME]);
 
 static inline uint16_t

@@ -156,20 +156,24 @@ make_csrf(struct auth_who *w)
 	sodium_bin2hex(w->csrf, sizeof(w->csrf), h, sizeof(h));
 }
 
+int
+auth_is_proxy(const struct ipaddr *a)
+{
+	size_t	 i;
+
+	for (i = 0; i < now.nfrom; i++)
+		if (ipprefix_match(&now.from[i], a))
+			return (1);
+	return (0);
+}
+
 /* Is this from a proxy that is believed? */
 static int
 is_proxy(const struct httpd_request *r)
 {
-	size_t	 i;
-
 	if (now.trust.header[0] == '\0')
 		return (0);
-	if (r->local)
-		return (1);
-	for (i = 0; i < now.nfrom; i++)
-		if (ipprefix_match(&now.from[i], &r->from))
-			return (1);
-	return (0);
+	return (r->local || auth_is_proxy(&r->from));
 }
 
 static int

@@ -50,6 +50,9 @@ void	 auth_commit(void);
 /* Who has sent this?  -1: nobody who is known. */
 int	 auth_who(const struct httpd_request *, struct auth_who *);
 
+/* Is there a proxy at this address, for many users? */
+int	 auth_is_proxy(const struct ipaddr *);
+
 /* Is it still so?  0 when the session is over, or the user is gone. */
 int	 auth_still(const struct auth_who *);
 

@@ -16,6 +16,7 @@
 #define KEPT		150		/* of the daemon's, */
 #define KEPT_BLOCKED	50		/* and of those that guests can make */
 #define MAX_MOVED	200		/* peers in a tick */
+#define MAX_BEHIND	16384		/* bytes that wait for a stream */
 #define MAX_STALL	MONO_SEC(60)	/* so long, and it is ended */
 
 struct stream {
@@ -35,8 +36,15 @@ struct ring {
 static struct ctl_event		 kept[KEPT], kept_blocked[KEPT_BLOCKED];
 static struct ring		 rings[2] = { { kept, KEPT, 0 },
 				    { kept_blocked, KEPT_BLOCKED, 0 } };
-static int			 nview;		/* who only look */
+static int			 nview, max_view;	/* who only look */
 static TAILQ_HEAD(, stream)	 streams = TAILQ_HEAD_INITIALIZER(streams);
+
+void
+events_init(int max)
+{
+	/* some are left for the others */
+	max_view = max - max / EVENTS_LEFT;
+}
 
 static void
 end_stream(struct httpd_conn *c, void *user)
@@ -63,8 +71,8 @@ send_all(const char *text, size_t len)
 			httpd_end(s->c);
 			continue;
 		}
-		/* who has not read the last has no use for the next */
-		if (httpd_waiting(s->c) == 0) {
+		/* several may come before the first of them is sent */
+		if (httpd_waiting(s->c) <= MAX_BEHIND) {
 			s->behind = 0;
 			httpd_send(s->c, text, len);
 			continue;
@@ -187,7 +195,7 @@ events_stream(struct httpd_conn *c, const struct auth_who *who,
 	size_t		 len = 0;
 	FILE		*f;
 
-	if ((who->role == WEB_VIEW && nview >= EVENTS_MAX_VIEW) ||
+	if ((who->role == WEB_VIEW && nview >= max_view) ||
 	    (s = calloc(1, sizeof(*s))) == NULL) {
 		httpd_answer(c, "503 Service Unavailable", headers, NULL, 0);
 		return;

@@ -9,8 +9,8 @@
 #include "ctl.h"
 #include "httpd.h"
 
-/* Streams of users who only look; some are left for the others. */
-#define EVENTS_MAX_VIEW	1000
+/* Of all streams one in so many is not for users who only look. */
+#define EVENTS_LEFT	11
 
 /*
  * What happens, as it happens: server-sent events (HTML, 9.2).  All who listen
@@ -20,6 +20,9 @@
  *	peers	there are others, or other names: fetch the list again
  *	log	one of the daemon's events
  */
+
+/* At most so many streams. */
+void	 events_init(int);
 
 /* One of the daemon's. */
 void	 events_take(const struct ctl_event *);

@@ -130,8 +130,8 @@ void
 web_main(int foreground)
 {
 	struct httpd_ops	 ops = { auth_wanted, api_request,
-				    owner_closed, MAX_CONNS, MAX_STREAMS,
-				    MAX_BODY };
+				    owner_closed, auth_is_proxy, MAX_CONNS,
+				    MAX_STREAMS, MAX_BODY };
 	struct rlimit		 rl;
 
 	child_init(PROC_WEB, foreground, &parent, parent_msg);
@@ -139,6 +139,7 @@ web_main(int foreground)
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur <
 	    MAX_STREAMS + 4 * MAX_CONNS)
 		ops.max_streams = (int)(rl.rlim_cur / 2);
+	events_init(ops.max_streams);
 	auth_init();
 	if ((server = httpd_new(&ops)) == NULL)
 		fatal(NULL);

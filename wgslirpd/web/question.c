@@ -93,6 +93,8 @@ question_answer(struct imsg *imsg)
 	struct ctl_request	 req;
 	struct question	*q;
 	struct ibuf	 buf;
+	question_fn	*fn;
+	void		*arg;
 	const void	*data = NULL;
 	uint32_t	 type = imsg_get_type(imsg);
 	size_t		 len = imsg_get_len(imsg);
@@ -120,7 +122,10 @@ question_answer(struct imsg *imsg)
 			q->fn(q->arg, type, data, len);
 		return;
 	}
-	if (q->fn != NULL)
-		q->fn(q->arg, type, data, len);
+	/* its place is free for the next one */
+	fn = q->fn;
+	arg = q->arg;
 	forget(q);
+	if (fn != NULL)
+		fn(arg, type, data, len);
 }

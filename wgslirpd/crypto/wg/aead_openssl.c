@@ -308,8 +308,8 @@ direct_open(void *ctx, const uint8_t nonce[AEAD_NONCE_LEN], const uint8_t *in,
 	params[0] = OSSL_PARAM_construct_octet_string(
 	    OSSL_CIPHER_PARAM_AEAD_TAG, tag, sizeof(tag));
 	params[1] = OSSL_PARAM_construct_end();
-	if (direct.open_init(ctx, NULL, 0, nonce, AEAD_NONCE_LEN, params) != 1 ||
-	    (len > 0 && direct.update(ctx, out, &n, len, in, len) != 1) ||
+	if (direct.open_init(ctx, NULL, 0, nonce, AEAD_NONCE_LEN, params) !=
+	    1 || (len > 0 && direct.update(ctx, out, &n, len, in, len) != 1) ||
 	    direct.final(ctx, out + len, &n, 0) != 1)
 		return (-1);
 	return (0);

@@ -506,8 +506,8 @@ where_from(const struct httpd_socket *s, int fd, struct ipaddr *from)
 	    ipaddr_from_sa(from, (struct sockaddr *)&ss) == -1 ||
 	    !may_come(s, from))
 		return (-1);
-	if (is_loopback(from) || (s->h->ops.proxy != NULL &&
-	    s->h->ops.proxy(from)))
+	if (is_loopback(from) || (s->h->ops.exempt != NULL &&
+	    s->h->ops.exempt(from)))
 		return (0);
 	return (has_many(s->h, from) ? -1 : 0);
 }

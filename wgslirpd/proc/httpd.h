@@ -46,7 +46,7 @@ struct httpd_ops {
 	const char *const	*wanted;
 	void	 (*request)(struct httpd_conn *, struct httpd_request *);
 	void	 (*closed)(struct httpd_conn *, void *);
-	int	 (*proxy)(const struct ipaddr *);	/* it has many; NULL */
+	int	 (*exempt)(const struct ipaddr *);	/* it has many; NULL */
 	int	 max_conns;	/* that wait for an answer, */
 	int	 max_streams;	/* or stay */
 	size_t	 max_body;

@@ -558,8 +558,10 @@ def test_by_name(n):
             GUEST4, peer='endpoint "%s" port 51820\n'
             'persistent keepalive 1' % name),
             hosts={RELAY: '10.6.0.2', 'client.test': '10.9.0.2'})
-        # one that the gateway began, and not the client
-        wait_for(lambda: n.counter('wg_rx_responses') > 0, 40,
+        # one that the gateway began, and not the client; a response to one
+        # that it has begun anew since then is none
+        wait_for(lambda: n.counter('wg_rx_responses') > 0 and
+                 n.peer()['latest_handshake'] > 0, 40,
                  'a handshake with ' + name)
         check(n.peer()['endpoint'] == n.node['side'], n.peer())
     # a reload that takes the relay away leaves the other way

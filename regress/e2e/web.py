@@ -958,6 +958,8 @@ def in_browser(n, shots):
               b.text('#facts'))
         until(lambda: not b.js('return document.querySelector('
                                '"#peer details").open'), 'it is drawn anew')
+        check(b.js('return document.getElementById("set-quota").value') ==
+              '5G', 'as it was written')
         b.click('#peer details summary')
         b.js('document.getElementById("set-expires").value = "2020-01-01"')
         b.click('#peer details form button')

@@ -453,11 +453,19 @@ function day(seconds) {
 	return seconds ? new Date(seconds * 1000).toISOString().slice(0, 10) : '';
 }
 
+// A number of bytes as it is written in a configuration, exactly.
+function written(n) {
+	for (const [unit, size] of [['T', 1e12], ['G', 1e9], ['M', 1e6], ['K', 1e3]])
+		if (n % size === 0)
+			return n / size + unit;
+	return String(n);
+}
+
 function actions(p) {
 	const path = 'peers/' + encodeURIComponent(p.name);
 	const change = form => ask(path, 'POST', form);
 	const expires = el('input', { id: 'set-expires', type: 'date', value: day(p.expires) });
-	const quota = el('input', { id: 'set-quota', placeholder: 'any; 10G', value: p.quota ? String(p.quota) : '' });
+	const quota = el('input', { id: 'set-quota', placeholder: 'any; 10G', value: p.quota ? written(p.quota) : '' });
 	const rates = el('input', { id: 'set-rate', placeholder: 'as it is; 10M, or none' });
 	const name = el('input', { id: 'set-name', value: p.name, maxlength: 63, pattern: '[A-Za-z0-9_][A-Za-z0-9._\\-]*', required: true });
 	const form = el('form', { onsubmit: e => {

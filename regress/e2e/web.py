@@ -438,10 +438,12 @@ def test_nginx(n):
     if n.owner is not None:
         for f in ('', '/key', '/cert', '/conf'):
             os.chown(top + f, n.owner, n.owner)
+    # in a namespace of a user's there is nobody to become
+    alone = ' master_process off; user root;' if n.owner is None else ''
     ps = [n.spawn('g', [sys.executable, '-c', IDP]),
           n.spawn('g', [nginx, '-p', top, '-c', top + '/conf', '-g',
-                        'daemon off;'], log=os.path.join(n.dir, 'nginx.log'),
-                  uid=n.owner)]
+                        'daemon off;' + alone],
+                  log=os.path.join(n.dir, 'nginx.log'), uid=n.owner)]
     try:
         out, who, stream = on_page(n, nginx_calls)
     finally:

@@ -474,6 +474,36 @@ emit_options(struct prog *p, const struct option *o, size_t n)
 	RET(p, SECCOMP_RET_KILL_PROCESS);
 }
 
+/* openat(2): to read, or a new file. */
+static void
+emit_edit(struct prog *p)
+{
+	/* what is there is replaced, and never written to */
+	load_arg(p, 2);
+	AND(p, O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND);
+	JEQ(p, O_RDONLY, 0, 1);
+	RET(p, SECCOMP_RET_ALLOW);
+	JEQ(p, O_WRONLY | O_CREAT | O_EXCL, 0, 1);
+	RET(p, SECCOMP_RET_ALLOW);
+	RET(p, SECCOMP_RET_KILL_PROCESS);
+}
+
+/* ftruncate(2): to nothing, and not the log. */
+static void
+emit_empty(struct prog *p)
+{
+	load_arg(p, 0);
+	emit(p, BPF_JMP | BPF_JGT | BPF_K, 1, 0, STDERR_FILENO);
+	RET(p, SECCOMP_RET_KILL_PROCESS);
+	load_arg_high(p, 1);
+	JEQ(p, 0, 1, 0);
+	RET(p, SECCOMP_RET_KILL_PROCESS);
+	load_arg(p, 1);
+	JEQ(p, 0, 1, 0);
+	RET(p, SECCOMP_RET_KILL_PROCESS);
+	RET(p, SECCOMP_RET_ALLOW);
+}
+
 static void
 emit_check(struct prog *p, enum arg_check check)
 {
@@ -553,29 +583,13 @@ emit_check(struct prog *p, enum arg_check check)
 		allow_values(p, ioctls, sizeof(ioctls) / sizeof(ioctls[0]));
 		break;
 	case ARG_EDIT:
-		/* what is there is replaced, and never written to */
-		load_arg(p, 2);
-		AND(p, O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND);
-		JEQ(p, O_RDONLY, 0, 1);
-		RET(p, SECCOMP_RET_ALLOW);
-		JEQ(p, O_WRONLY | O_CREAT | O_EXCL, 0, 1);
-		RET(p, SECCOMP_RET_ALLOW);
-		RET(p, SECCOMP_RET_KILL_PROCESS);
+		emit_edit(p);
 		break;
 	case ARG_FILE:
 		emit_bits(p, 2, UINT32_MAX, 0);
 		break;
 	case ARG_EMPTY:
-		load_arg(p, 0);
-		emit(p, BPF_JMP | BPF_JGT | BPF_K, 1, 0, STDERR_FILENO);
-		RET(p, SECCOMP_RET_KILL_PROCESS);
-		load_arg_high(p, 1);
-		JEQ(p, 0, 1, 0);
-		RET(p, SECCOMP_RET_KILL_PROCESS);
-		load_arg(p, 1);
-		JEQ(p, 0, 1, 0);
-		RET(p, SECCOMP_RET_KILL_PROCESS);
-		RET(p, SECCOMP_RET_ALLOW);
+		emit_empty(p);
 		break;
 	case ARG_ACCEPT:
 		emit_bits(p, 3, UINT32_MAX, SOCK_CLOEXEC | SOCK_NONBLOCK);

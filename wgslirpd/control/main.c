@@ -90,8 +90,9 @@ take_pipe(struct imsg *imsg)
 
 	imsg_is(imsg, &who, sizeof(who));
 	fd = imsg_take_fd(imsg);
-	if ((who != PROC_CRYPTO && who != PROC_SLIRP && who != PROC_DERP &&
-	    who != PROC_WEB && who != PROC_FILES) || co.pipe[who].ev != NULL || imsgev_init(&co.pipe[who], fd,
+	/* to everybody but the parent and itself */
+	if (who == PROC_PARENT || who == PROC_CONTROL || who >= PROC_MAX ||
+	    co.pipe[who].ev != NULL || imsgev_init(&co.pipe[who], fd,
 	    (enum proc_id)who, engine_msg, NULL) == -1)
 		fatalx("bad pipe");
 	/* who does not read what it asked for is not read either */
@@ -155,9 +156,6 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		if (service.kind != SERVICE_METRICS)
 			bad_imsg("parent", IMSG_CONF_SERVICE);
 		http_stage(imsg_take_fd(imsg));
-		break;
-	case IMSG_CONF_END:
-		imsgev_must(iev, IMSG_STAGED, 0, -1, NULL, 0);
 		break;
 	case IMSG_CONF_COMMIT:
 		http_commit();

@@ -150,9 +150,6 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_CONF_ALLOW:
 		local_stage(imsg);
 		break;
-	case IMSG_CONF_END:
-		imsgev_must(iev, IMSG_STAGED, 0, -1, NULL, 0);
-		break;
 	case IMSG_CONF_COMMIT:
 		commit();
 		break;

@@ -153,9 +153,6 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_CONF_BEGIN:
 		imsg_is(imsg, &g, sizeof(g));
 		break;
-	case IMSG_CONF_END:
-		imsgev_must(iev, IMSG_STAGED, 0, -1, NULL, 0);
-		break;
 	case IMSG_CONF_COMMIT:
 		imsgev_must(iev, IMSG_COMMITTED, 0, -1, NULL, 0);
 		break;

@@ -412,6 +412,10 @@ child_common(struct imsgev *parent, struct imsg *imsg)
 		imsg_is(imsg, &v, sizeof(v));
 		log_setverbose(v);
 		break;
+	case IMSG_CONF_END:
+		/* whoever has more to do for it, does that itself */
+		imsgev_must(parent, IMSG_STAGED, 0, -1, NULL, 0);
+		break;
 	case IMSG_PING:
 		imsgev_must(parent, IMSG_PONG, 0, -1, NULL, 0);
 		break;

@@ -379,9 +379,13 @@ index_names(void **state)
 	assert_true(same <= 2);
 }
 
-/* A gateway that was started again offers the session that it has lost. */
-static void
-device_offers(void **state)
+/*
+ * A gateway that was started again offers the session that it has lost.  Returns
+ * 0 if the new session has the old one's index, of the 64 that a peer has in a
+ * while: what is replayed is no stranger's then.
+ */
+static int
+offers(void)
 {
 	static struct side	 a, b;
 	struct wg_endpoint	 nowhere;
@@ -391,7 +395,6 @@ device_offers(void **state)
 	struct ipprefix		 p;
 	int			 i;
 
-	(void)state;
 	two_devices(&a, &b, now);
 	make_packet(pkt, "10.0.0.1", "10.0.0.2");
 	wg_output(a.dev, a.peer, pkt, 100, 0, now);
@@ -420,6 +423,11 @@ device_offers(void **state)
 	wg_output(a.dev, a.peer, pkt, 100, 0, now);
 	carry(&a, &b, now);
 	assert_int_equal(b.delivered, 3);
+	if (memcmp(old + 4, &b.peer->current->index.index, 4) == 0) {
+		wg_device_free(a.dev);
+		wg_device_free(b.dev);
+		return (0);
+	}
 	/* a replay beside a session that lives: nothing */
 	memset(&nowhere, 0, sizeof(nowhere));
 	nowhere.remote.sin.sin_family = AF_INET;
@@ -461,6 +469,18 @@ device_offers(void **state)
 	assert_true(b.dev->count.wg_tx_offers <= 11);
 	wg_device_free(a.dev);
 	wg_device_free(b.dev);
+	return (1);
+}
+
+static void
+device_offers(void **state)
+{
+	int	 i;
+
+	(void)state;
+	for (i = 0; i < 20 && !offers(); i++)
+		continue;
+	assert_true(i < 20);
 }
 
 /* A quota and an end: no session, no handshake, until there is more. */

@@ -66,11 +66,13 @@ enum arg_check {
 	ARG_ANY,
 	ARG_EPERM,		/* refuse politely */
 	ARG_ENOSYS,		/* pretend the kernel is older */
+	ARG_KILL,		/* what other processes are refused politely */
 	ARG_TCP_SOCKET,		/* IPv4/IPv6, stream */
 	ARG_INET_SOCKET,	/* IPv4/IPv6, stream or datagram, no raw */
 	ARG_PARENT_SOCKET,	/* the same, and unix and netlink */
 	ARG_NO_EXEC,		/* mmap, mprotect: never executable */
 	ARG_READONLY,		/* openat: O_RDONLY only */
+	ARG_OLD_READONLY,	/* open: the same */
 	ARG_FCNTL,		/* to look, and close-on-exec */
 	ARG_PARENT_FCNTL,	/* the same, duplication, non-blocking */
 	ARG_STAT_FD,		/* newfstatat: as fstat(2) calls it */
@@ -83,6 +85,7 @@ enum arg_check {
 	ARG_LISTEN_OPTION,	/* setsockopt: sockets that the parent binds */
 	ARG_IOCTL,		/* queue lengths only */
 	ARG_EDIT,		/* openat: to read, or a new file */
+	ARG_OLD_EDIT,		/* open: the same */
 	ARG_FILE,		/* unlinkat: no folder */
 	ARG_EMPTY,		/* ftruncate: to nothing, and not the log */
 	ARG_ACCEPT,		/* accept4: as handover.c calls it */
@@ -135,6 +138,13 @@ static const struct rule rules_common[] = {
 	{ __NR_fstat, ARG_ANY },	/* queue size, stdio */
 	{ __NR_newfstatat, ARG_ENOSYS },/* a path can be looked at by it,
 					   whatever its flags say */
+#ifdef __NR_stat
+	{ __NR_stat, ARG_ENOSYS },	/* the same, by musl */
+	{ __NR_lstat, ARG_ENOSYS },	/* the same */
+#endif
+#ifdef __NR_accept
+	{ __NR_accept, ARG_ENOSYS },	/* musl, after an odd accept4 */
+#endif
 	{ __NR_exit, ARG_ANY },		/* the end */
 	{ __NR_exit_group, ARG_ANY },	/* the end */
 	{ __NR_rseq, ARG_ENOSYS },	/* libc probe */
@@ -148,8 +158,17 @@ static const struct rule rules_common[] = {
 static const struct rule rules_parent[] = {
 	{ __NR_fcntl, ARG_PARENT_FCNTL },/* sockets for children */
 	{ __NR_newfstatat, ARG_STAT_FD },/* fstat(2): key files, stdio */
+#ifdef __NR_stat
+	{ __NR_stat, ARG_KILL },
+	{ __NR_lstat, ARG_KILL },
+#endif
 	{ __NR_openat, ARG_READONLY },	/* configuration, key files */
+#ifdef __NR_open
+	{ __NR_open, ARG_OLD_READONLY },/* the same, by musl */
+#endif
 	{ __NR_pread64, ARG_ANY },	/* is it a file of certificates */
+	{ __NR_readv, ARG_ANY },	/* stdio, by musl */
+	{ __NR_writev, ARG_ANY },	/* the same */
 	{ __NR_lseek, ARG_ANY },	/* stdio */
 	{ __NR_getdents64, ARG_ANY },	/* include with a pattern */
 	{ __NR_socket, ARG_PARENT_SOCKET },/* listen, syslog, interfaces */
@@ -276,7 +295,14 @@ static const struct rule rules_web[] = {
  */
 static const struct rule rules_files[] = {
 	{ __NR_openat, ARG_EDIT },	/* a peer's file, the folder */
+#ifdef __NR_open
+	{ __NR_open, ARG_OLD_EDIT },	/* the same, by musl */
+#endif
 	{ __NR_newfstatat, ARG_ANY },	/* is it there; fstat(2) */
+#ifdef __NR_stat
+	{ __NR_stat, ARG_ANY },		/* the same, by musl */
+	{ __NR_lstat, ARG_ANY },	/* the same */
+#endif
 	{ __NR_getdents64, ARG_ANY },	/* all of them */
 #ifdef __NR_renameat
 	{ __NR_renameat, ARG_ANY },	/* into its place */
@@ -474,12 +500,12 @@ emit_options(struct prog *p, const struct option *o, size_t n)
 	RET(p, SECCOMP_RET_KILL_PROCESS);
 }
 
-/* openat(2): to read, or a new file. */
+/* openat(2), or open(2), whose flags come earlier: to read, or a new file. */
 static void
-emit_edit(struct prog *p)
+emit_edit(struct prog *p, int flags)
 {
 	/* what is there is replaced, and never written to */
-	load_arg(p, 2);
+	load_arg(p, flags);
 	AND(p, O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND);
 	JEQ(p, O_RDONLY, 0, 1);
 	RET(p, SECCOMP_RET_ALLOW);
@@ -520,6 +546,9 @@ emit_check(struct prog *p, enum arg_check check)
 		break;
 	case ARG_ENOSYS:
 		RET(p, SECCOMP_RET_ERRNO | ENOSYS);
+		break;
+	case ARG_KILL:
+		RET(p, SECCOMP_RET_KILL_PROCESS);
 		break;
 	case ARG_TCP_SOCKET:
 		emit_tcp_socket(p);
@@ -563,6 +592,9 @@ emit_check(struct prog *p, enum arg_check check)
 	case ARG_READONLY:
 		emit_bits(p, 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
 		break;
+	case ARG_OLD_READONLY:
+		emit_bits(p, 1, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
+		break;
 	case ARG_FCNTL:
 		load_arg(p, 1);
 		allow_values(p, fcntls, sizeof(fcntls) / sizeof(fcntls[0]));
@@ -583,7 +615,10 @@ emit_check(struct prog *p, enum arg_check check)
 		allow_values(p, ioctls, sizeof(ioctls) / sizeof(ioctls[0]));
 		break;
 	case ARG_EDIT:
-		emit_edit(p);
+		emit_edit(p, 2);
+		break;
+	case ARG_OLD_EDIT:
+		emit_edit(p, 1);
 		break;
 	case ARG_FILE:
 		emit_bits(p, 2, UINT32_MAX, 0);

@@ -6,15 +6,23 @@
 
 PREFIX =	/usr/local
 SBINDIR =	$(PREFIX)/sbin
-MANDIR =	$(PREFIX)/share/man
+MANDIR_linux =	$(PREFIX)/share/man
+MANDIR_openbsd =	$(PREFIX)/man
+MANDIR =	$(MANDIR_$(PLATFORM))
 SYSCONFDIR =	/etc
+RCDIR =		/etc/rc.d
 UNITDIR =	$(PREFIX)/lib/systemd/system
 USERUNITDIR =	$(PREFIX)/lib/systemd/user
 BASHDIR =	$(PREFIX)/share/bash-completion/completions
 
 CC =		cc
-YACC =		byacc
+YACC_linux =	byacc
+YACC_openbsd =	yacc
+YACC =		$(YACC_$(PLATFORM))
 PLATFORM !=	uname -s | tr A-Z a-z
+
+# of the parser generator's making, and no fault of the grammar's
+WARN_parse.o =	-Wno-unused-but-set-variable
 
 WARN =		-Wall -Wextra -Werror -Wshadow -Wpointer-arith \
 		-Wstrict-prototypes -Wmissing-prototypes \
@@ -23,13 +31,23 @@ WARN =		-Wall -Wextra -Werror -Wshadow -Wpointer-arith \
 HARDEN =	-fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
 		-fno-strict-aliasing
 OPT =		-O2 -g
-CPP_DEFS =	-D_GNU_SOURCE -DLIBBSD_OVERLAY -isystem /usr/include/bsd \
+# What a system needs beside the language, and what it has in its libc.
+DEFS_linux =	-D_GNU_SOURCE -DLIBBSD_OVERLAY -isystem /usr/include/bsd \
 		-Icommon/compat
+DEFS_openbsd =	-isystem /usr/local/include
+CPP_DEFS =	$(DEFS_$(PLATFORM))
+IMSG_linux =	common/compat/imsg-buffer.o common/compat/imsg.o
+LIBC_linux =	-lbsd
+LIBC_openbsd =	-lutil
+LIBC =		$(LIBC_$(PLATFORM))
 CFLAGS =	$(OPT) -std=c11 $(WARN) $(HARDEN) $(CPP_DEFS)
-LDFLAGS =	-pie -Wl,-z,relro,-z,now,-z,noexecstack
+LDFLAGS_openbsd =	-L/usr/local/lib
+LDFLAGS =	-pie -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS_$(PLATFORM))
 
-LIBS_D =	-levent_core -lhttp_parser -lssl -lcrypto -lsodium -lqrencode -lbsd
-LIBS_CTL =	-lcrypto -lsodium -lqrencode -lpng16 -lbsd
+LIBS_D =	-levent_core -lhttp_parser -lssl -lcrypto -lsodium -lqrencode $(LIBC)
+# where libpng is a static library, what it needs too
+LIBS_PNG =	-lpng16
+LIBS_CTL =	-lcrypto -lsodium -lqrencode $(LIBS_PNG) $(LIBC)
 
 # What the files of a folder may include from elsewhere, in quotes.
 INC_wgslirpd/proc =		-iquote wgslirpd/msg
@@ -57,8 +75,7 @@ INC_regress/sim =		$(INC_tests)
 INC_regress/unit =		$(INC_tests)
 
 # What both programs link.
-COMMON =	common/addr.o common/compat/imsg-buffer.o \
-		common/compat/imsg.o common/ctl.o common/json.o common/key.o \
+COMMON =	common/addr.o $(IMSG_$(PLATFORM)) common/ctl.o common/json.o common/key.o \
 		common/log.o common/ometric.o
 
 # The peers' own files, for whoever makes and changes them.
@@ -72,6 +89,7 @@ BASE =		common/pktq.o common/sandbox_$(PLATFORM).o \
 # What the processes may say to each other, and what each is made of.
 MSG =		wgslirpd/msg/check.o wgslirpd/msg/tcpconf.o
 PROC =		wgslirpd/proc/linkio.o wgslirpd/proc/nap.o wgslirpd/proc/proc.o \
+		wgslirpd/proc/tcpopt_$(PLATFORM).o \
 		wgslirpd/proc/tell.o wgslirpd/proc/trim.o
 HTTPD =		wgslirpd/proc/httpd.o
 
@@ -88,7 +106,7 @@ PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/reload.o \
 		wgslirpd/parent/rulemaker.o \
 		wgslirpd/parent/rules.o wgslirpd/parent/send.o \
-		wgslirpd/parent/show.o \
+		wgslirpd/parent/self_$(PLATFORM).o wgslirpd/parent/show.o \
 		wgslirpd/parent/sockopt_$(PLATFORM).o \
 		wgslirpd/parent/steer_$(PLATFORM).o \
 		wgslirpd/parent/endpoint.o wgslirpd/parent/guess.o wgslirpd/parent/notify.o \
@@ -98,7 +116,9 @@ PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/wgset.o
 
 # openssl or libressl: whose libcrypto it is
-CRYPTO_LIB =	openssl
+CRYPTO_linux =	openssl
+CRYPTO_openbsd =	libressl
+CRYPTO_LIB =	$(CRYPTO_$(PLATFORM))
 WG_libressl =	common/blake2s.o
 WG_REST =	wgslirpd/crypto/wg/allowedips.o \
 		wgslirpd/crypto/wg/cookie.o wgslirpd/crypto/wg/device.o \
@@ -149,9 +169,9 @@ SLIRP =		wgslirpd/slirp/blocklist.o wgslirpd/slirp/config.o wgslirpd/slirp/dnsca
 		wgslirpd/slirp/fds.o \
 		wgslirpd/slirp/forward.o wgslirpd/slirp/fwdudp.o \
 		wgslirpd/slirp/health.o \
-		wgslirpd/slirp/host_$(PLATFORM).o \
+		wgslirpd/slirp/hostflow.o \
 		wgslirpd/slirp/hostfd_$(PLATFORM).o \
-		wgslirpd/slirp/hostproxy_$(PLATFORM).o \
+		wgslirpd/slirp/hostproxy.o wgslirpd/slirp/hostsock.o \
 		wgslirpd/slirp/httpconnect.o \
 		wgslirpd/slirp/judge.o wgslirpd/slirp/listener.o \
 		wgslirpd/slirp/lookup.o \
@@ -199,6 +219,7 @@ DAEMON =	$(BASE) $(PEERDIR) $(MSG) $(PROC) $(HTTPD) $(PARENT) $(WG) $(CRYPTO) $(
 CTL =		$(PEERDIR) wgslirpctl/command.o wgslirpctl/conn.o wgslirpctl/convert.o \
 		wgslirpctl/keys.o wgslirpctl/memory.o \
 		wgslirpctl/output.o wgslirpctl/pcap.o wgslirpctl/peer.o \
+		wgslirpctl/procinfo_$(PLATFORM).o \
 		wgslirpctl/qr.o wgslirpctl/restart.o \
 		wgslirpctl/reverse.o wgslirpctl/top.o wgslirpctl/web.o \
 		wgslirpctl/wgslirpctl.o
@@ -215,7 +236,7 @@ SYNC_PROG !=	pkg-config --exists libpq 2>/dev/null && \
 		    echo wgslirp-sync/wgslirp-sync || true
 PQ_CFLAGS !=	pkg-config --cflags-only-I libpq 2>/dev/null | \
 		    sed 's/-I/-isystem /g'
-LIBS_SYNC =	-lpq -lbsd
+LIBS_SYNC =	-lpq $(LIBC)
 
 PROGS =		wgslirpd/wgslirpd wgslirpctl/wgslirpctl $(SYNC_PROG)
 
@@ -232,7 +253,8 @@ UNIT_WORLD =	regress/lib/guest.o regress/lib/world.o $(UNIT_SLIRP)
 UNIT_SIM =	regress/lib/queues.o $(UNIT_SLIRP)
 UNIT_CONFIG =	common/addr.o common/key.o common/log.o wgslirpd/msg/tcpconf.o \
 		wgslirpd/parent/config.o \
-		wgslirpd/parent/directive.o wgslirpd/parent/endpoint.o
+		wgslirpd/parent/directive.o wgslirpd/parent/endpoint.o \
+		wgslirpd/parent/localaddrs_$(PLATFORM).o
 UNIT_DNS =	common/siphash.o wgslirpd/slirp/blocklist.o \
 		wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/dnsrr.o \
 		wgslirpd/slirp/nat64map.o \
@@ -241,55 +263,55 @@ UNIT_DNS =	common/siphash.o wgslirpd/slirp/blocklist.o \
 UNIT_LOAD =	$(UNIT_WG) wgslirpd/slirp/net/cksum.o \
 		wgslirpd/crypto/udpio_$(PLATFORM).o
 
-LINK_bench_wg.t =	$(UNIT_WG) -lcrypto -lbsd
-LINK_guest.t =		$(UNIT_WG) -llwip -lcrypto -lbsd
-LINK_flood.t =		$(UNIT_WG) -lcrypto -lbsd
-LINK_herd.t =		$(UNIT_WG) -lcrypto -lbsd
-LINK_limit.t =		$(UNIT_WG) -lcrypto -lbsd
-LINK_load.t =		$(UNIT_LOAD) -lcrypto -lbsd
-LINK_relay.t =		-lbsd
-LINK_sim_fail.t =	$(UNIT_WG) -lcrypto -lbsd
-LINK_sim_many.t =	$(UNIT_SIM) -lbsd
-LINK_sim_tcp.t =	$(UNIT_SIM) -lbsd
-LINK_sim_wg.t =		$(UNIT_WG) -lcrypto -lbsd
-LINK_test_common.t =	$(UNIT_COMMON) -lcmocka -lbsd
-LINK_test_config.t =	$(UNIT_CONFIG) -lcmocka -lbsd
+LINK_bench_wg.t =	$(UNIT_WG) -lcrypto $(LIBC)
+LINK_guest.t =		$(UNIT_WG) -llwip -lcrypto $(LIBC)
+LINK_flood.t =		$(UNIT_WG) -lcrypto $(LIBC)
+LINK_herd.t =		$(UNIT_WG) -lcrypto $(LIBC)
+LINK_limit.t =		$(UNIT_WG) -lcrypto $(LIBC)
+LINK_load.t =		$(UNIT_LOAD) -lcrypto $(LIBC)
+LINK_relay.t =		$(LIBC)
+LINK_sim_fail.t =	$(UNIT_WG) -lcrypto $(LIBC)
+LINK_sim_many.t =	$(UNIT_SIM) $(LIBC)
+LINK_sim_tcp.t =	$(UNIT_SIM) $(LIBC)
+LINK_sim_wg.t =		$(UNIT_WG) -lcrypto $(LIBC)
+LINK_test_common.t =	$(UNIT_COMMON) -lcmocka $(LIBC)
+LINK_test_config.t =	$(UNIT_CONFIG) -lcmocka $(LIBC)
 UNIT_DERP =	common/addr.o common/key.o common/siphash.o $(DERP_WIRE)
-LINK_test_derp.t =	$(UNIT_DERP) -lsodium -lcmocka -lbsd
+LINK_test_derp.t =	$(UNIT_DERP) -lsodium -lcmocka $(LIBC)
 UNIT_TLS =	common/addr.o common/key.o wgslirpd/derp/tls.o
-LINK_test_tls.t =	$(UNIT_TLS) -lssl -lcrypto -lcmocka -lbsd
-LINK_test_dns.t =	$(UNIT_DNS) -lcmocka -lresolv -lbsd
+LINK_test_tls.t =	$(UNIT_TLS) -lssl -lcrypto -lcmocka $(LIBC)
+LINK_test_dns.t =	$(UNIT_DNS) -lcmocka -lresolv $(LIBC)
 LINK_test_msg.t =	$(MSG) -lcmocka
-LINK_test_router.t =	$(UNIT_WORLD) -lcmocka -lbsd
+LINK_test_router.t =	$(UNIT_WORLD) -lcmocka $(LIBC)
 LINK_test_sandbox.t =	common/sandbox_$(PLATFORM).o
-LINK_test_slirp.t =	$(UNIT_WORLD) -lcmocka -lbsd
-LINK_test_tcp.t =	$(UNIT_WORLD) -lcmocka -lbsd
-LINK_test_ip.t =	$(UNIT_WORLD) -lcmocka -lbsd
-LINK_test_life.t =	$(UNIT_WORLD) -lcmocka -lbsd
-LINK_test_turns.t =	$(UNIT_WORLD) -lcmocka -lbsd
+LINK_test_slirp.t =	$(UNIT_WORLD) -lcmocka $(LIBC)
+LINK_test_tcp.t =	$(UNIT_WORLD) -lcmocka $(LIBC)
+LINK_test_ip.t =	$(UNIT_WORLD) -lcmocka $(LIBC)
+LINK_test_life.t =	$(UNIT_WORLD) -lcmocka $(LIBC)
+LINK_test_turns.t =	$(UNIT_WORLD) -lcmocka $(LIBC)
 LINK_test_assoc.t =	wgslirpd/slirp/socksassoc.o wgslirpd/slirp/socksdial.o \
-		$(UNIT_WORLD) -lcmocka -lbsd
-LINK_test_uplink.t =	wgslirpd/slirp/pcp.o $(UNIT_WORLD) -lcmocka -lbsd
+		$(UNIT_WORLD) -lcmocka $(LIBC)
+LINK_test_uplink.t =	wgslirpd/slirp/pcp.o $(UNIT_WORLD) -lcmocka $(LIBC)
 UNIT_PROC =	$(COMMON) $(MSG) $(PROC) common/pktq.o \
 		common/shm_$(PLATFORM).o common/sandbox_$(PLATFORM).o
-LINK_test_proc.t =	$(UNIT_PROC) -levent_core -lcmocka -lbsd
+LINK_test_proc.t =	$(UNIT_PROC) -levent_core -lcmocka $(LIBC)
 UNIT_WEB =	$(UNIT_PROC) $(HTTPD) wgslirpd/web/auth.o wgslirpd/web/history.o
 LINK_test_web.t =	$(UNIT_WEB) -levent_core -lhttp_parser -lsodium -lcmocka \
-		-lbsd
+		$(LIBC)
 UNIT_UDPIO =	$(UNIT_BASE) wgslirpd/crypto/udpio_$(PLATFORM).o
 UNIT_STEER =	common/addr.o common/key.o common/log.o \
 		wgslirpd/parent/sockopt_$(PLATFORM).o \
 		wgslirpd/parent/steer_$(PLATFORM).o
-LINK_test_steer.t =	$(UNIT_STEER) -lcmocka -lbsd
-LINK_test_udpio.t =	$(UNIT_UDPIO) -lcmocka -lbsd
-LINK_test_noise.t =	$(UNIT_WG) -lcmocka -lcrypto -lbsd
+LINK_test_steer.t =	$(UNIT_STEER) -lcmocka $(LIBC)
+LINK_test_udpio.t =	$(UNIT_UDPIO) -lcmocka $(LIBC)
+LINK_test_noise.t =	$(UNIT_WG) -lcmocka -lcrypto $(LIBC)
 # The same with LibreSSL's interface, over a stand-in that libsodium is below.
 UNIT_LIBRESSL =	$(UNIT_BASE) common/blake2s.o $(WG_REST) \
 		regress/libressl/aead.o regress/libressl/libressl.o
-LINK_test_libressl.t =	$(UNIT_LIBRESSL) -lsodium -lcmocka -lbsd
-LINK_test_blake2s.t =	common/blake2s.o -lcrypto -lcmocka -lbsd
-LINK_test_wg.t =	$(UNIT_WG) -lcmocka -lcrypto -lbsd
-LINK_vectors.t =	$(UNIT_WG) -lcrypto -lbsd
+LINK_test_libressl.t =	$(UNIT_LIBRESSL) -lsodium -lcmocka $(LIBC)
+LINK_test_blake2s.t =	common/blake2s.o -lcrypto -lcmocka $(LIBC)
+LINK_test_wg.t =	$(UNIT_WG) -lcmocka -lcrypto $(LIBC)
+LINK_vectors.t =	$(UNIT_WG) -lcrypto $(LIBC)
 
 UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 		regress/unit/test_derp.t regress/unit/test_dns.t \
@@ -345,10 +367,16 @@ FIRST =		1
 sim: $(SIMS)
 	for s in $(SIMS); do $$s $(FIRST) $(SEEDS) || exit 1; done
 
-# other machines: built with Debian's cross compilers, run by an emulator
+# other machines, systems and libraries of C, as far as they can be had
 cross:
 	./etc/setup cross || true
 	regress/cross/cross.sh out/cross
+	regress/cross/musl.sh out/cross
+	regress/cross/zig.sh out/cross
+
+# what is the same on every system
+print-portable:
+	@echo $(WG) $(NET) $(TCP) $(MSG) $(DERP_WIRE)
 
 print-units:
 	@echo $(UNIT_TESTS)
@@ -361,7 +389,9 @@ demo-derp:
 	@./etc/setup derper out || true
 	@python3 regress/guest/demo.py
 
-install: all
+install: install-programs install-$(PLATFORM)
+
+install-programs: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 \
 	    $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(SYSCONFDIR)/wgslirpd
 	install -m 755 $(PROGS) $(DESTDIR)$(SBINDIR)
@@ -370,6 +400,17 @@ install: all
 	install -m 644 man/wgslirpd.conf.5 $(DESTDIR)$(MANDIR)/man5
 	test -z "$(SYNC_PROG)" || \
 	    install -m 644 man/wgslirp-sync.8 $(DESTDIR)$(MANDIR)/man8
+	test -f $(DESTDIR)$(SYSCONFDIR)/wgslirpd/wgslirpd.conf || \
+	    install -m 600 etc/wgslirpd.conf \
+	    $(DESTDIR)$(SYSCONFDIR)/wgslirpd/wgslirpd.conf
+
+install-openbsd:
+	install -d $(DESTDIR)$(RCDIR)
+	sed 's|$${TRUEPREFIX}|$(PREFIX)|' etc/openbsd/pkg/wgslirpd.rc \
+	    >$(DESTDIR)$(RCDIR)/wgslirpd
+	chmod 555 $(DESTDIR)$(RCDIR)/wgslirpd
+
+install-linux:
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(USERUNITDIR) \
 	    $(DESTDIR)$(PREFIX)/lib/sysusers.d \
 	    $(DESTDIR)$(PREFIX)/lib/sysctl.d $(DESTDIR)$(BASHDIR)
@@ -387,9 +428,6 @@ install: all
 	    $(DESTDIR)$(PREFIX)/lib/sysctl.d/60-wgslirpd.conf
 	wgslirpctl/wgslirpctl completion bash \
 	    >$(DESTDIR)$(BASHDIR)/wgslirpctl
-	test -f $(DESTDIR)$(SYSCONFDIR)/wgslirpd/wgslirpd.conf || \
-	    install -m 600 etc/wgslirpd.conf \
-	    $(DESTDIR)$(SYSCONFDIR)/wgslirpd/wgslirpd.conf
 
 # a package for this Debian, in out/
 deb: all
@@ -400,15 +438,17 @@ clean:
 	rm -f $(PROGS) $(OBJS) $(OBJS:.o=.d) $(TESTS) $(BENCHES) \
 	    $(TEST_OBJS) $(TEST_OBJS:.o=.d) $(GENERATED)
 
-.PHONY: all run check tests bench sim cross print-units demo-derp install \
-    deb clean
+.PHONY: all run check tests bench sim cross print-portable print-units \
+    demo-derp install install-programs install-linux install-openbsd deb \
+    clean
 
 # A second "make" finds nothing to do: these are no intermediate files.
 .PRECIOUS: $(TEST_OBJS)
 
 .SUFFIXES: .c .o .t
 .c.o:
-	$(CC) $(CFLAGS) -MMD -MP -iquote common $(INC_$(@D)) -c -o $@ $<
+	$(CC) $(CFLAGS) $(WARN_$(@F)) -MMD -MP -iquote common $(INC_$(@D)) -c \
+	    -o $@ $<
 .o.t:
 	$(CC) $(LDFLAGS) -o $@ $< $(LINK_$(@F))
 

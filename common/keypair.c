@@ -2,7 +2,7 @@
 
 #include <sys/types.h>
 
-#include <openssl/evp.h>
+#include <sodium.h>
 
 #include <stdlib.h>
 
@@ -22,14 +22,5 @@ key_make(uint8_t key[KEY_LEN], int psk)
 int
 key_derive(uint8_t public[KEY_LEN], const uint8_t private[KEY_LEN])
 {
-	EVP_PKEY	*pkey;
-	size_t		 len = KEY_LEN;
-	int		 ok;
-
-	pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, private,
-	    KEY_LEN);
-	ok = pkey != NULL && EVP_PKEY_get_raw_public_key(pkey, public,
-	    &len) == 1;
-	EVP_PKEY_free(pkey);
-	return (ok ? 0 : -1);
+	return (crypto_scalarmult_base(public, private));
 }

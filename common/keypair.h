@@ -8,7 +8,7 @@
 /* A new private key, or with 1 a preshared key. */
 void	 key_make(uint8_t [KEY_LEN], int);
 
-/* The public key of a private one.  -1 if libcrypto has no X25519. */
+/* The public key of a private one.  -1 if that is no key. */
 int	 key_derive(uint8_t [KEY_LEN], const uint8_t [KEY_LEN]);
 
 #endif

@@ -99,6 +99,7 @@ log_write(int pri, const char *line)
 		syslog(pri, "%s", line);
 }
 
+__attribute__((__format__(printf, 4, 0)))
 static void
 vlog(int pri, const char *prefix, int err, const char *fmt, va_list ap)
 {

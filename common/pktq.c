@@ -354,8 +354,8 @@ forget(struct pktq *q, uint32_t from, uint32_t end)
 	uint32_t	 i;
 
 	/* it reads as zeros then, here and there */
-	if (madvise(pktq_slot(q, from), (size_t)(end - from) *
-	    PKTQ_SLOT_SIZE, MADV_REMOVE) == -1)
+	if (shm_forget(pktq_slot(q, from), (size_t)(end - from) *
+	    PKTQ_SLOT_SIZE) == -1)
 		return (-1);
 	for (i = from; i < end; i++)
 		if (q->state[i] & SLOT_TOUCHED) {

@@ -11,6 +11,12 @@
  */
 int	shm_area(size_t);
 int	shm_check(int, size_t);
+
+/*
+ * Give the system what so many bytes of an area's whole pages hold: they read
+ * as zeros then, for everybody.  -1 if it cannot.
+ */
+int	shm_forget(void *, size_t);
 int	bell_create(int [2]);
 void	bell_drain(int);
 void	heap_trim(void);

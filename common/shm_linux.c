@@ -56,6 +56,12 @@ shm_check(int fd, size_t size)
 	return (0);
 }
 
+int
+shm_forget(void *p, size_t len)
+{
+	return (madvise(p, len, MADV_REMOVE));
+}
+
 /* fds[0] becomes readable when fds[1] is written to. */
 int
 bell_create(int fds[2])

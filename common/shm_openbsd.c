@@ -44,6 +44,16 @@ shm_check(int fd, size_t size)
 	return (0);
 }
 
+/* Only whole areas can be given back here. */
+int
+shm_forget(void *p, size_t len)
+{
+	(void)p;
+	(void)len;
+	errno = EOPNOTSUPP;
+	return (-1);
+}
+
 int
 bell_create(int fds[2])
 {

@@ -281,14 +281,16 @@ if [ -n "$long" ]; then
 	beside web "$web"
 fi
 
-# another machine, by its compiler and an emulator
+# another machine, by its compiler and an emulator; another libc; other systems
 if etc/setup cross >"$t/log" 2>&1; then
-	regress/cross/cross.sh out/cross >"$t/out" 2>&1
-	status=$?
-	grep -v passed "$t/out"
-	count "another machine" $status
+	for c in cross musl zig; do
+		regress/cross/$c.sh out/cross >"$t/out" 2>&1
+		status=$?
+		grep -v passed "$t/out"
+		count "cross/$c" $status
+	done
 else
-	echo "SKIP another machine: $(tail -n 1 "$t/log")"
+	echo "SKIP other machines: $(tail -n 1 "$t/log")"
 fi
 
 # Linux's own WireGuard, where QEMU and Debian's kernel can be had

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * What the processes hold.  Linux tells everybody how many pages are resident
- * and how many of them are shared, with files or with the other processes: the
- * program itself, libraries, and the packet queues.
+ * What the processes hold: how many pages are resident and, where the system
+ * tells it, how many of them are shared, with files or with the other
+ * processes: the program itself, libraries, and the packet queues.
  */
 
 #include <sys/types.h>
@@ -15,6 +15,7 @@
 
 #include "conn.h"
 #include "memory.h"
+#include "procinfo.h"
 
 #define SLOT	2048			/* bytes of a packet in the queue */
 
@@ -38,30 +39,12 @@ take(uint32_t type, struct imsg *imsg, void *arg)
 	return (0);
 }
 
-/* Bytes that are resident, and of them shared; -1: that is not known here. */
-static int
-resident(int32_t pid, uint64_t *rss, uint64_t *shared)
-{
-	char		 path[64];
-	uint64_t	 page = (uint64_t)sysconf(_SC_PAGESIZE);
-	FILE		*f;
-	int		 n;
-
-	snprintf(path, sizeof(path), "/proc/%d/statm", pid);
-	if ((f = fopen(path, "r")) == NULL)
-		return (-1);
-	n = fscanf(f, "%*u %" SCNu64 " %" SCNu64, rss, shared);
-	fclose(f);
-	*rss *= page;
-	*shared *= page;
-	return (n == 2 ? 0 : -1);
-}
-
 static void
 show_one(const struct ctl_process *p, int json, int first)
 {
 	uint64_t	 rss = 0, shared = 0;
-	int		 known = resident(p->pid, &rss, &shared) == 0;
+	int		 known = procinfo_memory(p->pid, &rss,
+			    &shared) == 0;
 
 	if (json) {
 		printf("%s{\"title\":\"%s\",\"pid\":%d", first ? "" : ",",

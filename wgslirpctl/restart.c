@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "conn.h"
+#include "procinfo.h"
 #include "restart.h"
 
 #define MAX_ARGS	64
@@ -62,26 +63,16 @@ take(uint32_t type, struct imsg *imsg, void *arg)
 static void
 check_parent(void)
 {
-	char		 path[64], line[256];
-	unsigned int	 uid = UINT_MAX;
-	ssize_t		 n;
-	FILE		*f;
+	uid_t	 uid;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)rs.parent);
-	if ((f = fopen(path, "r")) == NULL)
-		err(1, "%s", path);
-	while (fgets(line, sizeof(line), f) != NULL)
-		if (sscanf(line, "Uid: %u", &uid) == 1)
-			break;
-	fclose(f);
+	if (procinfo_owner(rs.parent, &uid) == -1)
+		err(1, "process %d", (int)rs.parent);
 	if (uid != geteuid() || conn_owner() != geteuid())
 		errx(1, "the daemon is another user's");
 	/* as the kernel has it, where that may be read */
-	snprintf(path, sizeof(path), "/proc/%d/cwd", (int)rs.parent);
-	if ((n = readlink(path, rs.cwd, sizeof(rs.cwd) - 1)) > 0)
-		rs.cwd[n] = '\0';
-	else if (geteuid() == 0)
-		err(1, "%s", path);
+	if (procinfo_cwd(rs.parent, rs.cwd, sizeof(rs.cwd)) == -1 &&
+	    geteuid() == 0)
+		err(1, "folder of process %d", (int)rs.parent);
 }
 
 static void
@@ -100,15 +91,12 @@ make_args(void)
 			 v[] = "-v";
 	const char	*base;
 	char		*old[MAX_ARGS], *p;
-	char		 path[64];
 	ssize_t		 len;
-	int		 fd, ch, n = 0;
+	int		 ch, n = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)rs.parent);
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1 ||
-	    (len = read(fd, rs.line, sizeof(rs.line) - 1)) <= 0)
-		err(1, "%s", path);
-	close(fd);
+	len = procinfo_args(rs.parent, rs.line, sizeof(rs.line));
+	if (len == -1)
+		err(1, "words of process %d", (int)rs.parent);
 	for (p = rs.line; p < rs.line + len && n < MAX_ARGS - 1;
 	    p += strlen(p) + 1)
 		old[n++] = p;

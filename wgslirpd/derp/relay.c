@@ -25,6 +25,7 @@
 
 #include "relay.h"
 #include "state.h"
+#include "tcpopt.h"
 #include "tell.h"
 
 #define CONNECT_TIME	4000	/* ms for one of several addresses */
@@ -591,18 +592,11 @@ writable(evutil_socket_t fd, short what, void *arg)
 static void
 tune(int fd)
 {
-	int	 on = 1, lowat = NOTSENT, timeout = SEND_TIMEOUT;
+	int	 on = 1;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-#ifdef TCP_NOTSENT_LOWAT
-	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof(lowat));
-#endif
-#ifdef TCP_USER_TIMEOUT
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout,
-	    sizeof(timeout));
-#endif
-	(void)lowat;
-	(void)timeout;
+	tcpopt_lowat(fd, NOTSENT);
+	tcpopt_timeout(fd, SEND_TIMEOUT);
 }
 
 static void

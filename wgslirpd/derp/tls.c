@@ -187,7 +187,7 @@ pin_ok(struct tls *t)
 
 	if (!t->c->pinned)
 		return (1);
-	if ((x = SSL_get1_peer_certificate(t->ssl)) == NULL)
+	if ((x = SSL_get_peer_certificate(t->ssl)) == NULL)
 		return (0);
 	len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
 	ok = len > 0 && EVP_Digest(der, (size_t)len, md, &n, EVP_sha256(),

@@ -9,8 +9,6 @@
 #include <sys/queue.h>
 #include <netinet/in.h>
 
-#include <openssl/evp.h>
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +18,7 @@
 #include "check.h"
 #include "derp.h"
 #include "endpoint.h"
+#include "keypair.h"
 #include "log.h"
 #include "ways.h"
 #include "web.h"
@@ -416,19 +415,14 @@ static void
 warn_own_key(const struct config *c)
 {
 	const struct conf_peer	*p;
-	EVP_PKEY		*k;
 	uint8_t			 public[KEY_LEN];
-	size_t			 len = KEY_LEN;
 
-	if (!c->check_only || c->key_from == SECRET_REDACTED)
+	if (!c->check_only || c->key_from == SECRET_REDACTED ||
+	    key_derive(public, c->key) == -1)
 		return;
-	k = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, c->key,
-	    KEY_LEN);
-	if (k != NULL && EVP_PKEY_get_raw_public_key(k, public, &len) == 1)
-		TAILQ_FOREACH(p, &c->peers, entry)
-			if (memcmp(p->public, public, KEY_LEN) == 0)
-				warn_peer(p, "has this gateway's own key");
-	EVP_PKEY_free(k);
+	TAILQ_FOREACH(p, &c->peers, entry)
+		if (memcmp(p->public, public, KEY_LEN) == 0)
+			warn_peer(p, "has this gateway's own key");
 }
 
 /* Does one side of a rule name all that the other one does? */

@@ -21,6 +21,7 @@
 #include "link.h"
 #include "log.h"
 #include "pktq.h"
+#include "self.h"
 #include "shm.h"
 #include "state.h"
 
@@ -106,22 +107,6 @@ children_died(evutil_socket_t sig, short what, void *arg)
 	}
 }
 
-/* Path of this program, to execute it again. */
-static const char *
-self_path(void)
-{
-	static char	 path[1024];
-	ssize_t		 n;
-
-	n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	if (n > 0) {
-		path[n] = '\0';
-		if (access(path, X_OK) == 0)
-			return (path);
-	}
-	return (env.argv0);
-}
-
 /*
  * Execute this program again as one of the children: a fresh address
  * space that never held the configuration.  fn gets what it says.
@@ -131,7 +116,7 @@ children_start(enum proc_id id, imsgev_fn *fn)
 {
 	static char	*const	 no_env[] = { NULL };
 	const char	*args[6];
-	const char	*path = self_path();
+	const char	*path = self_path(env.argv0);
 	int		 fds[2], n = 0;
 	pid_t		 pid;
 

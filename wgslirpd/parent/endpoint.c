@@ -9,9 +9,6 @@
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <net/if.h>
-#ifdef __linux__
-#include <netpacket/packet.h>
-#endif
 #include <netinet/in.h>
 
 #include <ifaddrs.h>
@@ -19,24 +16,8 @@
 #include <string.h>
 
 #include "endpoint.h"
+#include "localaddrs.h"
 #include "log.h"
-
-/* The number that an entry of the list has for its interface, or 0. */
-static uint32_t
-ifa_scope(const struct ifaddrs *i)
-{
-	if (i->ifa_addr == NULL)
-		return (0);
-#ifdef __linux__
-	if (i->ifa_addr->sa_family == AF_PACKET)
-		return ((uint32_t)((const struct sockaddr_ll *)
-		    (const void *)i->ifa_addr)->sll_ifindex);
-#endif
-	if (i->ifa_addr->sa_family == AF_INET6)
-		return (((const struct sockaddr_in6 *)
-		    (const void *)i->ifa_addr)->sin6_scope_id);
-	return (0);
-}
 
 int
 scope_find(const char *name, uint32_t *scope)
@@ -51,7 +32,8 @@ scope_find(const char *name, uint32_t *scope)
 		return (-1);
 	for (i = ifs; i != NULL; i = i->ifa_next)
 		if (strcmp(i->ifa_name, name) == 0 &&
-		    (*scope = ifa_scope(i)) != 0)
+		    i->ifa_addr != NULL &&
+		    (*scope = localaddrs_scope(i->ifa_addr)) != 0)
 			break;
 	freeifaddrs(ifs);
 	return (i == NULL ? -1 : 0);

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
+#include <netpacket/packet.h>
 
 #include <errno.h>
 #include <ifaddrs.h>
@@ -236,5 +238,17 @@ localaddrs_list(localaddrs_fn *fn, void *arg)
 		log_warnx("this system does not tell its local routes: only "
 		    "the addresses of interfaces are closed to guests");
 	table = NEVER;
+	return (0);
+}
+
+uint32_t
+localaddrs_scope(const struct sockaddr *sa)
+{
+	if (sa->sa_family == AF_PACKET)
+		return ((uint32_t)((const struct sockaddr_ll *)
+		    (const void *)sa)->sll_ifindex);
+	if (sa->sa_family == AF_INET6)
+		return (((const struct sockaddr_in6 *)
+		    (const void *)sa)->sin6_scope_id);
 	return (0);
 }

@@ -8,7 +8,9 @@
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <net/if.h>
+#include <net/if_dl.h>
 #include <net/route.h>
+#include <netinet/in.h>
 
 #include <ifaddrs.h>
 #include <string.h>
@@ -66,5 +68,17 @@ localaddrs_list(localaddrs_fn *fn, void *arg)
 			take(i->ifa_broadaddr, fn, arg);
 	}
 	freeifaddrs(ifs);
+	return (0);
+}
+
+uint32_t
+localaddrs_scope(const struct sockaddr *sa)
+{
+	if (sa->sa_family == AF_LINK)
+		return (((const struct sockaddr_dl *)
+		    (const void *)sa)->sdl_index);
+	if (sa->sa_family == AF_INET6)
+		return (((const struct sockaddr_in6 *)
+		    (const void *)sa)->sin6_scope_id);
 	return (0);
 }

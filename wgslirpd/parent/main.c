@@ -44,6 +44,7 @@
 #include "print.h"
 #include "proc.h"
 #include "reload.h"
+#include "self.h"
 #include "send.h"
 #include "show.h"
 #include "state.h"
@@ -486,31 +487,6 @@ open_sockets(void)
 	env.uapi_made = 1;
 }
 
-#ifdef __GLIBC__
-/*
- * The dynamic linker binds libc's own calls when they are first made, and
- * keeps the vector registers on the stack meanwhile, with whatever strlen(3) or
- * memcpy(3) has left there: a key, after which the stack cannot be searched.
- * So everything is bound before there is one; that takes an environment
- * variable that the program was started with.
- */
-static void
-bind_all(char *argv[])
-{
-	char	 path[PATH_MAX];
-	ssize_t	 n;
-
-	if (getenv("LD_BIND_NOW") != NULL)
-		return;
-	n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	if (n <= 0 || setenv("LD_BIND_NOW", "1", 1) == -1)
-		return;
-	path[n] = '\0';
-	execv(path, argv);
-	/* a binary that was replaced, say: it is safe as it is, but for that */
-}
-#endif
-
 /* A file for captures; the control engine empties it when it begins. */
 static int
 open_capture(const char *path)
@@ -639,9 +615,7 @@ main(int argc, char *argv[])
 
 	if (sandbox_hide() == -1)
 		err(1, "cannot hide this process's memory");
-#ifdef __GLIBC__
-	bind_all(argv);
-#endif
+	self_bind(argv);
 	get_options(argc, argv, &o);
 	if (o.title != NULL)
 		run_child(o.title, env.foreground);

@@ -10,4 +10,7 @@
 /* A WireGuard socket of the family; offload: have the kernel join and cut. */
 void	 sockopt_wireguard(int, int, int);
 
+/* Can an ordinary user have a socket leave by one interface? */
+int	 sockopt_interfaces(void);
+
 #endif

@@ -38,3 +38,9 @@ sockopt_wireguard(int fd, int family, int offload)
 		    IPV6_PMTUDISC_DONT);
 	}
 }
+
+int
+sockopt_interfaces(void)
+{
+	return (1);
+}

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "endpoint.h"
+#include "sockopt.h"
 #include "ways.h"
 
 #define WAY_INDEX_NONE	1
@@ -53,6 +54,9 @@ number(struct config *c, struct conf_out *o, uint32_t *n, char *err,
 
 	if (o == NULL || o->nrefs > 0)
 		return (NULL);
+	if (o->ifname[0] != '\0' && !sockopt_interfaces())
+		return (out_error(o, "this system has no way out by interface",
+		    o->ifname, err, errlen));
 	if (o->ifname[0] != '\0' && scope_find(o->ifname,
 	    &o->way.ifindex) == -1)
 		return (out_error(o, "no interface", o->ifname, err, errlen));

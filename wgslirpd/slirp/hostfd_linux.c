@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Descriptors of the host layer: how they are made and watched, and what they
- * are set to.
+ * Descriptors of the host layer, for Linux: events by epoll(7), ICMP errors by
+ * the sockets' error queues, trains by UDP_SEGMENT and UDP_GRO.
  */
 
 #include <sys/types.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
@@ -21,9 +22,11 @@
 #include "proc.h"
 
 #define EVENTS		64	/* taken at a time */
+#define MTU_DONT	0	/* from Linux' headers, which libc's exclude */
+#define MTU_DO		2
 
 static struct slirp	*engine;
-static hostsock_event_fn	*tell;
+static hostfd_event_fn	*tell;
 static int		 flows_ep = -1;
 static int		 no_gso;	/* no trains of datagrams */
 
@@ -57,7 +60,7 @@ flows_event(evutil_socket_t fd, short what, void *arg)
 }
 
 int
-hostfd_init(struct slirp *s, hostsock_event_fn *fn)
+hostfd_init(struct slirp *s, hostfd_event_fn *fn)
 {
 	struct event	*ev;
 
@@ -87,12 +90,16 @@ hostfd_new(uint8_t af, int type, int proto)
 
 /* Have what happens on a descriptor told to a flow, which owns it. */
 int
-hostfd_watch(const struct flow *f, int fd, uint32_t events)
+hostfd_watch(const struct flow *f, int fd, int events)
 {
 	struct epoll_event	 ev;
 
 	memset(&ev, 0, sizeof(ev));
-	ev.events = events | EPOLLET;
+	ev.events = EPOLLET;
+	if (events & HOST_READ)
+		ev.events |= EPOLLIN;
+	if (events & HOST_WRITE)
+		ev.events |= EPOLLOUT;
 	ev.data.u64 = flow_id(f);
 	if (epoll_ctl(flows_ep, EPOLL_CTL_ADD, fd, &ev) == -1) {
 		errno = ENOMEM;
@@ -101,74 +108,144 @@ hostfd_watch(const struct flow *f, int fd, uint32_t events)
 	return (0);
 }
 
-/* Watch a socket for the flow, which owns the descriptor from then on. */
 int
-hostfd_attach(struct flow *f, int fd, uint32_t events)
+hostfd_congestion(int fd, const char *name)
 {
-	if (hostfd_watch(f, fd, events) == -1)
-		return (-1);
-	f->fd = fd;
-	return (0);
-}
-
-/* The same; on failure the descriptor is closed. */
-int
-hostfd_attach_or_close(struct flow *f, int fd, uint32_t events)
-{
-	if (hostfd_attach(f, fd, events) == 0)
-		return (0);
-	close(fd);
-	errno = ENOMEM;
-	return (-1);
-}
-
-static struct conf_tcp	 opts;		/* as configured */
-
-/* The congestion control toward hosts; -1: the kernel has it not, for us. */
-static int
-set_congestion(int fd, uint8_t cc)
-{
-	const char	*name = tcpconf_host_cc[cc];
-
 	return (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name,
 	    (socklen_t)strlen(name)));
 }
 
-/* What TCP sockets get that are opened from now on. */
-void
-hostsock_options(const struct conf_tcp *c)
+int
+hostfd_ping(uint8_t af)
 {
-	int	 fd;
+	return (hostfd_new(af, SOCK_DGRAM,
+	    af == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6));
+}
 
-	if (c->host_cc != 0 && c->host_cc != opts.host_cc &&
-	    (fd = hostfd_new(4, SOCK_STREAM, IPPROTO_TCP)) != -1) {
-		if (set_congestion(fd, c->host_cc) == -1)
-			log_warnx("upstream congestion %s: this kernel does "
-			    "not let us; the system's is used",
-			    tcpconf_host_cc[c->host_cc]);
-		close(fd);
-	}
-	opts = *c;
+/* An ordinary user may, as long as it is bound to none. */
+int
+hostfd_interface(int fd, uint32_t ifindex)
+{
+	return (setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &ifindex,
+	    sizeof(ifindex)));
 }
 
 void
-hostfd_tcp_options(int fd)
+hostfd_port_late(int fd)
 {
-	hostfd_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	/* a server that is gone would be the guest's connection for ever */
-	if (opts.host_idle != 0) {
-		hostfd_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-		hostfd_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)opts.host_idle);
-	}
-	if (opts.host_timeout != 0)
-		hostfd_set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
-		    (int)opts.host_timeout * 1000);
-	if (opts.rcvbuf != 0)
-		hostfd_set(fd, SOL_SOCKET, SO_RCVBUF, (int)opts.rcvbuf);
-	if (opts.sndbuf != 0)
-		hostfd_set(fd, SOL_SOCKET, SO_SNDBUF, (int)opts.sndbuf);
-	if (opts.host_cc != 0)
-		(void)set_congestion(fd, opts.host_cc);
+	hostfd_set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+}
+
+int
+hostfd_is_up(int fd)
+{
+	struct tcp_info	 ti;
+	socklen_t	 len = sizeof(ti);
+
+	return (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &ti, &len) == 0 &&
+	    (ti.tcpi_state == TCP_ESTABLISHED ||
+	    ti.tcpi_state == TCP_CLOSE_WAIT));
+}
+
+void
+hostfd_want_errors(int fd, uint8_t af, int on)
+{
+	if (af == 4)
+		hostfd_set(fd, IPPROTO_IP, IP_RECVERR, on);
+	else
+		hostfd_set(fd, IPPROTO_IPV6, IPV6_RECVERR, on);
+}
+
+static void
+read_extended(struct cmsghdr *c, struct host_error *e)
+{
+	struct sock_extended_err	 ee;
+	struct sockaddr_storage		 ss;
+	size_t				 n;
+
+	if (c->cmsg_len < CMSG_LEN(sizeof(ee)))
+		return;
+	memcpy(&ee, CMSG_DATA(c), sizeof(ee));
+	e->error = (int)ee.ee_errno;
+	e->info = ee.ee_info;
+	e->type = ee.ee_type;
+	e->code = ee.ee_code;
+	if (ee.ee_origin == SO_EE_ORIGIN_ICMP)
+		e->af = 4;
+	else if (ee.ee_origin == SO_EE_ORIGIN_ICMP6)
+		e->af = 6;
+	else
+		return;
+	e->icmp = 1;
+	/* the offender's address follows */
+	n = c->cmsg_len - CMSG_LEN(sizeof(ee));
+	if (n > sizeof(ss))
+		n = sizeof(ss);
+	memset(&ss, 0, sizeof(ss));
+	memcpy(&ss, CMSG_DATA(c) + sizeof(ee), n);
+	(void)ipaddr_from_sa(&e->offender, (struct sockaddr *)&ss);
+}
+
+int
+hostfd_error(int fd, struct host_error *e)
+{
+	_Alignas(struct cmsghdr) uint8_t	 control[CONTROL_LEN];
+	struct sockaddr_storage			 ss;
+	struct msghdr				 m;
+	struct cmsghdr				*c;
+	struct iovec				 iov;
+	ssize_t					 n;
+
+	memset(e, 0, sizeof(*e));
+	memset(&m, 0, sizeof(m));
+	memset(&ss, 0, sizeof(ss));
+	iov.iov_base = e->data;
+	iov.iov_len = sizeof(e->data);
+	m.msg_iov = &iov;
+	m.msg_iovlen = 1;
+	m.msg_name = &ss;
+	m.msg_namelen = sizeof(ss);
+	m.msg_control = control;
+	m.msg_controllen = sizeof(control);
+	if ((n = recvmsg(fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT)) == -1)
+		return (-1);
+	e->datalen = (size_t)n;
+	if (ipaddr_from_sa(&e->dst, (struct sockaddr *)&ss) == 0)
+		e->dport = sa_port((struct sockaddr *)&ss);
+	for (c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c))
+		if ((c->cmsg_level == IPPROTO_IP &&
+		    c->cmsg_type == IP_RECVERR) ||
+		    (c->cmsg_level == IPPROTO_IPV6 &&
+		    c->cmsg_type == IPV6_RECVERR))
+			read_extended(c, e);
+	return (0);
+}
+
+void
+hostfd_want_tos(int fd, uint8_t af)
+{
+	if (af == 4)
+		hostfd_set(fd, IPPROTO_IP, IP_RECVTOS, 1);
+	else
+		hostfd_set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+}
+
+/* Older kernels do not know. */
+void
+hostfd_want_trains(int fd)
+{
+	hostfd_set(fd, IPPROTO_UDP, UDP_GRO, 1);
+}
+
+void
+hostfd_fragments(int fd, uint8_t af, int may)
+{
+	if (af == 4)
+		hostfd_set(fd, IPPROTO_IP, IP_MTU_DISCOVER,
+		    may ? MTU_DONT : MTU_DO);
+	else
+		hostfd_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+		    may ? MTU_DONT : MTU_DO);
 }
 
 int
@@ -183,8 +260,8 @@ hostfd_set_trains(int on)
 	no_gso = !on;
 }
 
-void
-hostfd_control(struct msghdr *m, int level, int type, const void *v,
+static void
+put(struct msghdr *m, int level, int type, const void *v,
     size_t len)
 {
 	struct cmsghdr	*c;
@@ -201,5 +278,38 @@ hostfd_control(struct msghdr *m, int level, int type, const void *v,
 void
 hostfd_segment(struct msghdr *m, uint16_t size)
 {
-	hostfd_control(m, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
+	put(m, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
+}
+
+void
+hostfd_put_header(int fd, struct msghdr *m, uint8_t af, int ttl, int tos)
+{
+	(void)fd;
+	if (af == 4) {
+		put(m, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
+		put(m, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+	} else {
+		put(m, IPPROTO_IPV6, IPV6_HOPLIMIT, &ttl, sizeof(ttl));
+		put(m, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+	}
+}
+
+void
+hostfd_get_header(struct msghdr *m, struct dgram_opts *o)
+{
+	struct cmsghdr	*c;
+	int		 v;
+
+	for (c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)
+			o->tos = *CMSG_DATA(c);
+		else if (c->cmsg_level == IPPROTO_IPV6 &&
+		    c->cmsg_type == IPV6_TCLASS)
+			memcpy(&o->tos, CMSG_DATA(c), sizeof(o->tos));
+		else if (c->cmsg_level == IPPROTO_UDP &&
+		    c->cmsg_type == UDP_GRO) {
+			memcpy(&v, CMSG_DATA(c), sizeof(v));
+			o->segment = v > 0 ? (size_t)v : 0;
+		}
+	}
 }

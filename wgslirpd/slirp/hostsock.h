@@ -5,18 +5,15 @@
 
 #include <stdint.h>
 
-#include "net/slirp.h"
+#include "hostfd.h"
 
 /*
- * The real host sockets, of a platform; host_linux.c, and hostfd_linux.c below.
+ * The real host sockets: hostsock.c, and hostfd below.
  */
 extern const struct host_ops	 hostsock_ops;
 
-/* What happened (HOST_READ and so on) on the socket of the flow with an id. */
-typedef void	 hostsock_event_fn(struct slirp *, uint64_t, int);
-
 /* Events are delivered to this engine.  -1 if they cannot be. */
-int	 hostsock_init(struct slirp *, hostsock_event_fn *);
+int	 hostsock_init(struct slirp *, hostfd_event_fn *);
 
 /* Buffers of TCP sockets that are opened from now on; 0: the system's. */
 void	 hostsock_options(const struct conf_tcp *);

@@ -19,7 +19,7 @@ static struct stream {
 	struct bufferevent	*other;		/* NULL: it is gone */
 	struct slirp		*engine;
 	struct slirp_peer	*peer;
-	hostsock_event_fn	*tell;
+	hostfd_event_fn	*tell;
 	uint64_t		 flow;
 	int			 eof;
 } streams[MAX_STREAMS];
@@ -58,7 +58,7 @@ ended(struct bufferevent *bev, short what, void *arg)
 }
 
 int
-memstream_open(struct slirp *s, hostsock_event_fn *tell, struct flow *f,
+memstream_open(struct slirp *s, hostfd_event_fn *tell, struct flow *f,
     struct bufferevent **other)
 {
 	struct bufferevent	*pair[2];
@@ -100,7 +100,7 @@ memstream_open(struct slirp *s, hostsock_event_fn *tell, struct flow *f,
 static struct bufferevent	*kept;
 
 int
-memstream_keep(struct slirp *s, hostsock_event_fn *tell, struct flow *f)
+memstream_keep(struct slirp *s, hostfd_event_fn *tell, struct flow *f)
 {
 	return (memstream_open(s, tell, f, &kept));
 }

@@ -8,7 +8,7 @@
 
 #include <event2/bufferevent.h>
 
-#include "hostsock.h"
+#include "hostfd.h"
 
 /*
  * What stands for a flow's host socket where its other end is in this
@@ -18,10 +18,10 @@
  * memstream_open() returns a number for the flow's f->fd, and the other end,
  * which is the caller's; -1 with errno.  The rest is as for sockets.
  */
-int	 memstream_open(struct slirp *, hostsock_event_fn *, struct flow *,
+int	 memstream_open(struct slirp *, hostfd_event_fn *, struct flow *,
 	    struct bufferevent **);
 /* The same; the other end is kept until memstream_kept() takes it. */
-int	 memstream_keep(struct slirp *, hostsock_event_fn *, struct flow *);
+int	 memstream_keep(struct slirp *, hostfd_event_fn *, struct flow *);
 struct bufferevent	*memstream_kept(void);
 ssize_t	 memstream_readv(int, const struct iovec *, int);
 ssize_t	 memstream_writev(int, const struct iovec *, int);

@@ -7,7 +7,6 @@
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 
 #include <errno.h>
 #include <string.h>
@@ -18,8 +17,10 @@
 #include "proc.h"
 #include "socks.h"
 #include "socksudp.h"
+#include "tcpopt.h"
 
 #define MAX_ASSOCS	64	/* UDP associations */
+#define CONTROL_IDLE	60	/* seconds; then: is the client there? */
 
 #define SOCKS_CONNECT	1
 #define SOCKS_ASSOCIATE	3
@@ -136,11 +137,7 @@ password(struct proxy *x)
 static int
 watch_control(struct proxy *x)
 {
-	int	 on = 1, idle = 60;
-
-	(void)setsockopt(x->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	(void)setsockopt(x->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle,
-	    sizeof(idle));
+	tcpopt_keepalive(x->fd, CONTROL_IDLE);
 	event_del(x->ev);
 	event_assign(x->ev, evbase, x->fd, EV_READ | EV_PERSIST,
 	    event_get_callback(x->ev), x);

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 
+/*
+ * The flows' host sockets, as the engine wants them; what of it systems do
+ * differently is below, in hostfd.
+ */
+
 #include <sys/types.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <linux/errqueue.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <netinet/udp.h>
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "hostfd.h"
+#include "hostflow.h"
 #include "hostproxy.h"
 #include "hostsock.h"
 #include "memstream.h"
@@ -22,31 +23,24 @@
 
 #define TTL_SHORT	32	/* a guest that traces, not one that talks */
 
+#define DF_CLEAR	1	/* what the flow's socket has; 0: not known */
+#define DF_SET		2
+
 #define PORT_KEPT	1024	/* and above: nobody else's by right */
 
 static struct slirp	*engine;
-static hostsock_event_fn	*tell;
+static hostfd_event_fn	*tell;
 static int		 offload = 1;	/* it is wanted */
 static int		 keep_ports;	/* mappings have guests' own */
 static uint16_t		 not_low, not_high;	/* but not these */
 
 int
-hostsock_init(struct slirp *s, hostsock_event_fn *fn)
+hostsock_init(struct slirp *s, hostfd_event_fn *fn)
 {
 	engine = s;
 	tell = fn;
 	hostproxy_init(s);
 	return (hostfd_init(s, fn));
-}
-
-/* ICMP errors are queued, not only turned into errno. */
-static void
-want_errors(int fd, uint8_t af)
-{
-	if (af == 4)
-		hostfd_set(fd, IPPROTO_IP, IP_RECVERR, 1);
-	else
-		hostfd_set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
 }
 
 /* Can this port of a guest be one of the host? */
@@ -68,7 +62,7 @@ set_egress(int fd, const struct flow *f, uint8_t af)
 	const struct ipaddr		*mine[MAX_SOURCES];
 	struct sockaddr_storage		 ss;
 	socklen_t			 len;
-	uint32_t			 n = 0, ifindex;
+	uint32_t			 n = 0;
 	uint64_t			 turn;
 	uint16_t			 port;
 	int				 i;
@@ -76,10 +70,7 @@ set_egress(int fd, const struct flow *f, uint8_t af)
 	if (f->way >= engine->conf.nways)
 		return (0);
 	e = &engine->conf.ways[f->way].c;
-	/* an ordinary user may, as long as it is bound to none */
-	ifindex = e->ifindex;
-	if (ifindex != 0 && setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX,
-	    &ifindex, sizeof(ifindex)) == -1) {
+	if (e->ifindex != 0 && hostfd_interface(fd, e->ifindex) == -1) {
 		if (errno == ENODEV)
 			egress_failed(engine, &engine->conf.ways[f->way]);
 		errno = ENETUNREACH;
@@ -92,7 +83,7 @@ set_egress(int fd, const struct flow *f, uint8_t af)
 			mine[n++] = &e->source[i];
 	/* the port is found when it is known where to */
 	if (af == 4)
-		hostfd_set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+		hostfd_port_late(fd);
 	if (n == 0) {
 		errno = ENETUNREACH;
 		return (-1);
@@ -127,6 +118,12 @@ leave_by(int fd, const struct flow *f, uint8_t af)
 	close(fd);
 	errno = save_errno;
 	return (-1);
+}
+
+void
+hostsock_options(const struct conf_tcp *c)
+{
+	hostflow_options(c);
 }
 
 /* May the kernel cut trains of datagrams, and join those that come? */
@@ -219,10 +216,10 @@ host_tcp_open(void *arg, struct flow *f, int ttl)
 	af = choose_family(f, f->dst.af);
 	if ((fd = hostfd_new(af, SOCK_STREAM, IPPROTO_TCP)) == -1)
 		return (-1);
-	hostfd_tcp_options(fd);
+	hostflow_tcp_options(fd);
 	if (f->target == TARGET_HOST && leave_by(fd, f, af) == -1)
 		return (-1);
-	want_errors(fd, af);
+	hostfd_want_errors(fd, af, 1);
 	f->short_ttl = ttl < TTL_SHORT;
 	if (f->short_ttl) {
 		if (af == 4)
@@ -239,7 +236,7 @@ host_tcp_open(void *arg, struct flow *f, int ttl)
 		errno = save_errno;
 		return (-1);
 	}
-	return (hostfd_attach_or_close(f, fd, EPOLLIN | EPOLLOUT));
+	return (hostflow_attach_or_close(f, fd, HOST_READ | HOST_WRITE));
 }
 
 /*
@@ -249,28 +246,22 @@ host_tcp_open(void *arg, struct flow *f, int ttl)
 static int
 host_connected(void *arg, struct flow *f)
 {
-	struct tcp_info	 ti;
-	socklen_t	 len = sizeof(ti);
+	uint8_t	 af;
 
 	(void)arg;
 	if (f->target == TARGET_DNS)
 		return (1);
-	if (getsockopt(f->fd, IPPROTO_TCP, TCP_INFO, &ti, &len) == -1 ||
-	    (ti.tcpi_state != TCP_ESTABLISHED &&
-	    ti.tcpi_state != TCP_CLOSE_WAIT))
+	if (!hostfd_is_up(f->fd))
 		return (0);
 	if (f->dial != NULL)
 		return (hostproxy_connected(f));
-	if (family(f, f->dst.af) == 4) {
-		if (f->short_ttl)
-			hostfd_set(f->fd, IPPROTO_IP, IP_TTL, TTL_DEFAULT);
-		hostfd_set(f->fd, IPPROTO_IP, IP_RECVERR, 0);
-	} else {
-		if (f->short_ttl)
-			hostfd_set(f->fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS,
-			    TTL_DEFAULT);
-		hostfd_set(f->fd, IPPROTO_IPV6, IPV6_RECVERR, 0);
-	}
+	af = family(f, f->dst.af);
+	if (f->short_ttl && af == 4)
+		hostfd_set(f->fd, IPPROTO_IP, IP_TTL, TTL_DEFAULT);
+	else if (f->short_ttl)
+		hostfd_set(f->fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS,
+		    TTL_DEFAULT);
+	hostfd_want_errors(f->fd, af, 0);
 	return (1);
 }
 
@@ -278,18 +269,16 @@ host_connected(void *arg, struct flow *f)
 static int
 watch_udp(struct flow *f, int fd, uint8_t af)
 {
-	want_errors(fd, af);
-	/* what came together is taken together; older kernels do not know */
+	hostfd_want_errors(fd, af, 1);
+	/* what came together is taken together */
 	if (offload)
-		hostfd_set(fd, IPPROTO_UDP, UDP_GRO, 1);
-	if (af == 4) {
-		hostfd_set(fd, IPPROTO_IP, IP_RECVTOS, 1);
-		hostfd_set(fd, IPPROTO_IP, IP_MTU_DISCOVER, MTU_DONT);
-	} else {
+		hostfd_want_trains(fd);
+	hostfd_want_tos(fd, af);
+	if (af == 4)
+		hostfd_fragments(fd, af, 1);
+	else
 		hostfd_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-		hostfd_set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
-	}
-	return (hostfd_attach(f, fd, EPOLLIN));
+	return (hostflow_attach(f, fd, HOST_READ));
 }
 
 /*
@@ -307,7 +296,7 @@ host_adopt(void *arg, struct flow *f, int fd)
 	}
 	if (f->type == FLOW_UDP)
 		return (watch_udp(f, fd, f->src.af));
-	return (hostfd_attach(f, fd, EPOLLIN | EPOLLOUT));
+	return (hostflow_attach(f, fd, HOST_READ | HOST_WRITE));
 }
 
 /* The guest's own port, if nobody has it here (RFC 4787 4.2.1). */
@@ -364,16 +353,12 @@ host_icmp_open(void *arg, struct flow *f)
 		errno = ENETUNREACH;
 		return (-1);
 	}
-	fd = hostfd_new(f->src.af, SOCK_DGRAM,
-	    f->src.af == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+	fd = hostfd_ping(f->src.af);
 	if (fd == -1 || leave_by(fd, f, f->src.af) == -1)
 		return (-1);
-	want_errors(fd, f->src.af);
-	if (f->src.af == 4)
-		hostfd_set(fd, IPPROTO_IP, IP_RECVTOS, 1);
-	else
-		hostfd_set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
-	return (hostfd_attach_or_close(f, fd, EPOLLIN));
+	hostfd_want_errors(fd, f->src.af, 1);
+	hostfd_want_tos(fd, f->src.af);
+	return (hostflow_attach_or_close(f, fd, HOST_READ));
 }
 
 /* Can ping sockets of this family (4 or 6) be had? */
@@ -382,9 +367,7 @@ hostsock_probe_icmp(int af)
 {
 	int	 fd;
 
-	fd = hostfd_new((uint8_t)af, SOCK_DGRAM,
-	    af == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
-	if (fd == -1)
+	if ((fd = hostfd_ping((uint8_t)af)) == -1)
 		return (0);
 	close(fd);
 	return (1);
@@ -459,74 +442,18 @@ host_error(void *arg, struct flow *f)
 	return (f->dial != NULL ? hostproxy_error(f, e) : e);
 }
 
-static void
-read_extended(struct cmsghdr *c, struct host_error *e)
-{
-	struct sock_extended_err	 ee;
-	struct sockaddr_storage		 ss;
-	size_t				 n;
-
-	if (c->cmsg_len < CMSG_LEN(sizeof(ee)))
-		return;
-	memcpy(&ee, CMSG_DATA(c), sizeof(ee));
-	e->error = (int)ee.ee_errno;
-	e->info = ee.ee_info;
-	e->type = ee.ee_type;
-	e->code = ee.ee_code;
-	if (ee.ee_origin == SO_EE_ORIGIN_ICMP)
-		e->af = 4;
-	else if (ee.ee_origin == SO_EE_ORIGIN_ICMP6)
-		e->af = 6;
-	else
-		return;
-	e->icmp = 1;
-	/* the offender's address follows */
-	n = c->cmsg_len - CMSG_LEN(sizeof(ee));
-	if (n > sizeof(ss))
-		n = sizeof(ss);
-	memset(&ss, 0, sizeof(ss));
-	memcpy(&ss, CMSG_DATA(c) + sizeof(ee), n);
-	(void)ipaddr_from_sa(&e->offender, (struct sockaddr *)&ss);
-}
-
 /* Take one error from the socket's queue.  -1 if there is none. */
 static int
 host_errqueue(void *arg, struct flow *f, struct host_error *e)
 {
-	_Alignas(struct cmsghdr) uint8_t	 control[CONTROL_LEN];
-	struct sockaddr_storage			 ss;
-	struct msghdr				 m;
-	struct cmsghdr				*c;
-	struct iovec				 iov;
-	ssize_t					 n;
-
 	(void)arg;
 	memset(e, 0, sizeof(*e));
 	if (f->target == TARGET_DNS)
 		return (-1);
 	if (f->type == FLOW_UDP && f->dial != NULL)
 		return (hostproxy_lost(f, e));
-	memset(&m, 0, sizeof(m));
-	memset(&ss, 0, sizeof(ss));
-	iov.iov_base = e->data;
-	iov.iov_len = sizeof(e->data);
-	m.msg_iov = &iov;
-	m.msg_iovlen = 1;
-	m.msg_name = &ss;
-	m.msg_namelen = sizeof(ss);
-	m.msg_control = control;
-	m.msg_controllen = sizeof(control);
-	if ((n = recvmsg(f->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT)) == -1)
+	if (hostfd_error(f->fd, e) == -1)
 		return (-1);
-	e->datalen = (size_t)n;
-	if (ipaddr_from_sa(&e->dst, (struct sockaddr *)&ss) == 0)
-		e->dport = sa_port((struct sockaddr *)&ss);
-	for (c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c))
-		if ((c->cmsg_level == IPPROTO_IP &&
-		    c->cmsg_type == IP_RECVERR) ||
-		    (c->cmsg_level == IPPROTO_IPV6 &&
-		    c->cmsg_type == IPV6_RECVERR))
-			read_extended(c, e);
 	if (f->via64)
 		nat64_error(e);
 	return (0);
@@ -553,12 +480,6 @@ host_local_port(void *arg, struct flow *f)
 	return (0);
 }
 
-static void
-put_int(struct msghdr *m, int level, int type, int value)
-{
-	hostfd_control(m, level, type, &value, sizeof(value));
-}
-
 /*
  * One datagram, or a train of them; df: the path must not fragment it.  A
  * kernel that cannot cut trains says so with an error, and is not asked
@@ -571,9 +492,8 @@ host_sendto(void *arg, struct flow *f, const struct ipaddr *dst,
 	_Alignas(struct cmsghdr) uint8_t	 control[CONTROL_LEN];
 	struct sockaddr_storage			 ss;
 	struct msghdr				 m;
-	int					 want = o->df ? MTU_DO :
-						    MTU_DONT;
 	ssize_t					 r;
+	uint8_t					 af;
 
 	(void)arg;
 	if (f->dial != NULL)
@@ -590,21 +510,12 @@ host_sendto(void *arg, struct flow *f, const struct ipaddr *dst,
 	m.msg_iov = (struct iovec *)(uintptr_t)iov;
 	m.msg_iovlen = (size_t)n;
 	m.msg_control = control;
-	if (f->df != want + 1) {
-		if (family(f, dst->af) == 4)
-			hostfd_set(f->fd, IPPROTO_IP, IP_MTU_DISCOVER, want);
-		else
-			hostfd_set(f->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
-			    want);
-		f->df = (uint8_t)(want + 1);
+	af = family(f, dst->af);
+	if (f->df != (o->df ? DF_SET : DF_CLEAR)) {
+		hostfd_fragments(f->fd, af, !o->df);
+		f->df = o->df ? DF_SET : DF_CLEAR;
 	}
-	if (family(f, dst->af) == 4) {
-		put_int(&m, IPPROTO_IP, IP_TTL, o->ttl);
-		put_int(&m, IPPROTO_IP, IP_TOS, o->tos);
-	} else {
-		put_int(&m, IPPROTO_IPV6, IPV6_HOPLIMIT, o->ttl);
-		put_int(&m, IPPROTO_IPV6, IPV6_TCLASS, o->tos);
-	}
+	hostfd_put_header(f->fd, &m, af, o->ttl, o->tos);
 	if (o->segment != 0)
 		hostfd_segment(&m, (uint16_t)o->segment);
 	r = sendmsg(f->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -620,9 +531,7 @@ host_recvfrom(void *arg, struct flow *f, const struct iovec *iov, int n,
 	_Alignas(struct cmsghdr) uint8_t	 control[CONTROL_LEN];
 	struct sockaddr_storage			 ss;
 	struct msghdr				 m;
-	struct cmsghdr				*c;
 	ssize_t					 r;
-	int					 v;
 
 	(void)arg;
 	memset(o, 0, sizeof(*o));
@@ -643,18 +552,7 @@ host_recvfrom(void *arg, struct flow *f, const struct iovec *iov, int n,
 	if (f->via64)
 		(void)nat64_from(from, from);
 	*port = sa_port((struct sockaddr *)&ss);
-	for (c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c)) {
-		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)
-			o->tos = *CMSG_DATA(c);
-		else if (c->cmsg_level == IPPROTO_IPV6 &&
-		    c->cmsg_type == IPV6_TCLASS)
-			memcpy(&o->tos, CMSG_DATA(c), sizeof(o->tos));
-		else if (c->cmsg_level == IPPROTO_UDP &&
-		    c->cmsg_type == UDP_GRO) {
-			memcpy(&v, CMSG_DATA(c), sizeof(v));
-			o->segment = v > 0 ? (size_t)v : 0;
-		}
-	}
+	hostfd_get_header(&m, o);
 	return (r);
 }
 

@@ -5,21 +5,20 @@
  */
 
 #include <sys/types.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "hostfd.h"
+#include "hostflow.h"
 #include "hostproxy.h"
 #include "net/egress.h"
 #include "net/table.h"
 #include "socksassoc.h"
 #include "socksdial.h"
+#include "tcpopt.h"
 
 #define ASSOC_IDLE	30	/* seconds; then: is the proxy there? */
 #define ASSOC_TRAIN	66	/* datagrams at once, by a proxy, */
@@ -86,14 +85,14 @@ hostproxy_tcp_open(struct flow *f, struct way *w)
 
 	if ((fd = socksdial_connect(w)) == -1)
 		return (dial_failed(w));
-	hostfd_tcp_options(fd);
+	hostflow_tcp_options(fd);
 	if ((f->dial = socksdial_new(w, &f->dst, f->dport)) == NULL) {
 		close(fd);
 		errno = ENOMEM;
 		return (-1);
 	}
 	/* on failure the flow is closed, and what it had given back */
-	return (hostfd_attach_or_close(f, fd, EPOLLIN | EPOLLOUT));
+	return (hostflow_attach_or_close(f, fd, HOST_READ | HOST_WRITE));
 }
 
 /* It is up to the proxy: does it lead further by now? */
@@ -122,12 +121,11 @@ associate(struct flow *f, struct way *w)
 
 	if ((fd = assoc_dial(f->dial, w, engine->now)) == -1)
 		return (dial_failed(w));
-	hostfd_tcp_options(fd);
+	hostflow_tcp_options(fd);
 	/* nothing is sent on it: one that is gone without a word is noticed */
-	hostfd_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	hostfd_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, ASSOC_IDLE);
-	hostfd_set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, ASSOC_IDLE * 2000);
-	if (hostfd_watch(f, fd, EPOLLIN | EPOLLOUT) == 0) {
+	tcpopt_keepalive(fd, ASSOC_IDLE);
+	tcpopt_timeout(fd, ASSOC_IDLE * 2000);
+	if (hostfd_watch(f, fd, HOST_READ | HOST_WRITE) == 0) {
 		/* or it would be looked at only when the guest sends */
 		f->readable = 1;
 		flow_schedule(engine, f, engine->now + ASSOC_DIAL_TIME + 1);
@@ -146,16 +144,13 @@ hostproxy_udp_open(struct flow *f, struct way *w)
 	if ((fd = hostfd_new(w->c.proxy.af, SOCK_DGRAM, IPPROTO_UDP)) == -1)
 		return (-1);
 	/* the headers make what fits the guest's path longer */
-	if (w->c.proxy.af == 4)
-		hostfd_set(fd, IPPROTO_IP, IP_MTU_DISCOVER, MTU_DONT);
-	else
-		hostfd_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, MTU_DONT);
+	hostfd_fragments(fd, w->c.proxy.af, 1);
 	if ((f->dial = assoc_new(f->peer)) == NULL) {
 		close(fd);
 		errno = ENOMEM;
 		return (-1);
 	}
-	if (hostfd_attach(f, fd, EPOLLIN) == 0 && associate(f, w) == 0)
+	if (hostflow_attach(f, fd, HOST_READ) == 0 && associate(f, w) == 0)
 		return (0);
 	save_errno = errno;
 	assoc_free(f->dial);

@@ -67,7 +67,9 @@ INC_tests =			-iquote wgslirpd -iquote wgslirpd/msg \
 				-iquote wgslirpd/proc -iquote wgslirpd/slirp/net \
 				-iquote regress/lib
 INC_regress/bench =		$(INC_tests)
+INC_regress/fuzz =		$(INC_tests)
 INC_regress/guest =		$(INC_tests) $(LWIP_CFLAGS)
+INC_regress/hostile =	$(INC_tests)
 INC_regress/lib =		$(INC_tests)
 INC_regress/libressl =		-isystem regress/libressl/include \
 				-iquote wgslirpd -iquote wgslirpd/crypto/wg
@@ -313,6 +315,21 @@ LINK_test_blake2s.t =	common/blake2s.o -lcrypto -lcmocka $(LIBC)
 LINK_test_wg.t =	$(UNIT_WG) -lcmocka -lcrypto $(LIBC)
 LINK_vectors.t =	$(UNIT_WG) -lcrypto $(LIBC)
 
+# The fuzzers: with a driver of ours, or with libFuzzer's.
+FUZZ_DRIVER =	regress/fuzz/driver.o
+LINK_fuzz_wire.t =	$(FUZZ_DRIVER) $(UNIT_WG) -lcrypto $(LIBC)
+LINK_fuzz_inner.t =	$(FUZZ_DRIVER) $(UNIT_WORLD) -lcmocka $(LIBC)
+LINK_fuzz_queue.t =	$(FUZZ_DRIVER) common/pktq.o common/shm_$(PLATFORM).o \
+			common/log.o $(LIBC)
+LINK_fuzz_names.t =	$(FUZZ_DRIVER) $(UNIT_DNS) $(LIBC)
+LINK_fuzz_small.t =	$(FUZZ_DRIVER) wgslirpd/slirp/pcp.o \
+			wgslirpd/slirp/socksassoc.o \
+			wgslirpd/slirp/socksdial.o $(DERP_WIRE) \
+			$(UNIT_SLIRP) -lsodium $(LIBC)
+FUZZERS =	regress/fuzz/fuzz_inner.t regress/fuzz/fuzz_names.t \
+		regress/fuzz/fuzz_queue.t regress/fuzz/fuzz_small.t \
+		regress/fuzz/fuzz_wire.t
+
 UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 		regress/unit/test_derp.t regress/unit/test_dns.t \
 		regress/unit/test_msg.t regress/unit/test_router.t \
@@ -326,15 +343,25 @@ UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 		regress/unit/test_blake2s.t regress/unit/test_libressl.t \
 		regress/unit/vectors.t
 SIMS =		regress/sim/sim_tcp.t regress/sim/sim_wg.t
+# The daemon, of which one process was taken over.
+WRAPPED =	-Wl,--wrap=crypto_main,--wrap=slirp_main \
+		-Wl,--wrap=control_main,--wrap=derp_main \
+		-Wl,--wrap=web_main,--wrap=files_main \
+		-Wl,--wrap=imsgbuf_init,--wrap=pktq_attach_producer \
+		-Wl,--wrap=pktq_attach_consumer
+LINK_hostile.t =	$(WRAPPED) $(COMMON) $(DAEMON) $(LIBS_D)
+
 BENCHES =	regress/bench/bench_wg.t regress/bench/flood.t \
 		regress/bench/herd.t regress/bench/limit.t \
 		regress/bench/load.t
 TESTS =		$(UNIT_TESTS) $(SIMS) $(GUEST_T) regress/sim/sim_fail.t \
 		regress/sim/sim_many.t \
-		regress/sandbox/test_sandbox.t regress/e2e/relay.t
+		regress/sandbox/test_sandbox.t regress/e2e/relay.t \
+		regress/hostile/hostile.t
 
 OBJS =		$(COMMON) $(DAEMON) $(CTL) $(SYNC)
-TEST_OBJS =	$(TESTS:.t=.o) $(BENCHES:.t=.o) regress/lib/guest.o \
+TEST_OBJS =	$(TESTS:.t=.o) $(BENCHES:.t=.o) $(FUZZERS:.t=.o) \
+		regress/fuzz/driver.o regress/lib/guest.o \
 		regress/libressl/aead.o regress/libressl/libressl.o \
 		regress/lib/queues.o regress/lib/world.o
 GENERATED =	wgslirpd/parent/parse.c wgslirpd/parent/parse.h \
@@ -377,6 +404,15 @@ cross:
 # what is the same on every system
 print-portable:
 	@echo $(WG) $(NET) $(TCP) $(MSG) $(DERP_WIRE)
+
+# what is hostile, with sanitizers: "make fuzz T=3600", for each of the fuzzers
+T =		60
+fuzz:
+	./etc/setup fuzz || true
+	regress/fuzz/fuzz.sh out/fuzz $(T)
+
+print-fuzzers:
+	@echo $(FUZZERS)
 
 print-units:
 	@echo $(UNIT_TESTS)
@@ -438,7 +474,8 @@ clean:
 	rm -f $(PROGS) $(OBJS) $(OBJS:.o=.d) $(TESTS) $(BENCHES) \
 	    $(TEST_OBJS) $(TEST_OBJS:.o=.d) $(GENERATED)
 
-.PHONY: all run check tests bench sim cross print-portable print-units \
+.PHONY: all run check tests bench sim cross fuzz print-fuzzers \
+    print-portable print-units \
     demo-derp install install-programs install-linux install-openbsd deb \
     clean
 
@@ -495,6 +532,14 @@ regress/unit/test_web.t: $(UNIT_WEB)
 regress/unit/test_udpio.t: $(UNIT_UDPIO)
 regress/unit/test_steer.t: $(UNIT_STEER)
 regress/unit/test_proc.t: $(UNIT_PROC)
+$(FUZZERS): $(FUZZ_DRIVER)
+regress/fuzz/fuzz_wire.t: $(UNIT_WG)
+regress/fuzz/fuzz_inner.t: $(UNIT_WORLD)
+regress/fuzz/fuzz_queue.t: common/pktq.o common/shm_$(PLATFORM).o common/log.o
+regress/fuzz/fuzz_names.t: $(UNIT_DNS)
+regress/fuzz/fuzz_small.t: wgslirpd/slirp/pcp.o wgslirpd/slirp/socksassoc.o \
+    wgslirpd/slirp/socksdial.o $(DERP_WIRE) $(UNIT_SLIRP)
+regress/hostile/hostile.t: $(COMMON) $(DAEMON)
 regress/sandbox/test_sandbox.t: common/sandbox_$(PLATFORM).o
 
 -include $(OBJS:.o=.d) $(TEST_OBJS:.o=.d)

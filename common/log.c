@@ -112,11 +112,13 @@ vlog(int pri, const char *prefix, int err, const char *fmt, va_list ap)
 	    *procname != '\0' ? ": " : "", prefix);
 	if (n > 0)
 		len = strnlen(line, sizeof(line));
-	n = vsnprintf(line + len, sizeof(line) - len, fmt, ap);
+	/* fatal(NULL), as errc(3) has it: the error alone */
+	n = fmt == NULL ? 0 : vsnprintf(line + len, sizeof(line) - len, fmt,
+	    ap);
 	len = strnlen(line, sizeof(line));
 	if (n >= 0 && err != 0 && len < sizeof(line) - 1)
-		snprintf(line + len, sizeof(line) - len, ": %s",
-		    strerror(err));
+		snprintf(line + len, sizeof(line) - len, "%s%s",
+		    fmt == NULL ? "" : ": ", strerror(err));
 	for (i = 0; line[i] != '\0'; i++)
 		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
 			line[i] = '?';

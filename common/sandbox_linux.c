@@ -39,6 +39,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -987,6 +988,12 @@ sandbox_enter(enum sandbox_role role, const struct sandbox_path *paths,
     size_t npaths, struct sandbox_level *level, char *err, size_t errlen)
 {
 	memset(level, 0, sizeof(*level));
+	/* none lives on without the parent; changing the user would undo it */
+	if (role != SANDBOX_PARENT && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0,
+	    0) == -1) {
+		snprintf(err, errlen, "prctl: %s", strerror(errno));
+		return (-1);
+	}
 	level->landlock = (uint8_t)landlock_install(role, paths, npaths);
 	if (seccomp_install(role) == -1) {
 		snprintf(err, errlen, "seccomp: %s", strerror(errno));

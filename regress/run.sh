@@ -5,9 +5,9 @@
 cd "$(dirname "$0")/.." || exit 1
 t=$(mktemp -d) || exit 1
 trap '[ -z "$long" ] || kill "$long" "$paths" "$router" "$many" "$derp" \
-    "$uplink" 2>/dev/null
+    "$uplink" "$hostile" 2>/dev/null
     rm -rf "$t"' EXIT
-pass=0 fail=0 long= paths= router= many= derp= uplink=
+pass=0 fail=0 long= paths= router= many= derp= uplink= hostile=
 
 python=/usr/bin/python3
 [ -x "$python" ] || python=python3
@@ -28,6 +28,8 @@ if [ -z "$why" ] && unshare -Urnm true 2>/dev/null; then
 	paths=$!
 	$python regress/e2e/router.py >"$t/router" 2>&1 &
 	router=$!
+	$python regress/e2e/hostile.py >"$t/hostile" 2>&1 &
+	hostile=$!
 fi
 
 # count NAME STATUS: add the last line of its output, which it must have
@@ -279,7 +281,19 @@ if [ -n "$long" ]; then
 	beside derp "$derp"
 	beside uplink "$uplink"
 	beside web "$web"
+	beside hostile "$hostile"
+	# alone: what an honest guest notices
+	$python regress/e2e/faults.py >"$t/out" 2>&1
+	status=$?
+	grep -Ev '^ok|passed' "$t/out"
+	count e2e/faults $status
 fi
+
+# what is hostile, and all of the above that has no sandbox, with sanitizers
+regress/fuzz/fuzz.sh out/asan 3 tests >"$t/out" 2>&1
+status=$?
+grep -v passed "$t/out"
+count "sanitizers and fuzzers" $status
 
 # another machine, by its compiler and an emulator; another libc; other systems
 if etc/setup cross >"$t/log" 2>&1; then

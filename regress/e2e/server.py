@@ -2,6 +2,7 @@
 """Services of the server host, each on a port of its own."""
 
 import hashlib
+import resource
 import select
 import socket
 import struct
@@ -224,7 +225,21 @@ def stream(s):
     threading.Thread(target=go, daemon=True).start()
 
 
+def serve_one(s, u, w, t, socks):
+    if s is w or s is t:
+        (whoami if s is w else stream)(s)
+    elif s is u:
+        b, a, back = receive(u)
+        u.sendmsg([b], back, 0, a)
+    else:
+        c, _ = s.accept()
+        threading.Thread(target=serve, args=(socks[s], c),
+                         daemon=True).start()
+
+
 def main():
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     socks = {}
     for port, fn in SERVICES.items():
         s = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
@@ -243,16 +258,10 @@ def main():
     while True:
         r, _, _ = select.select(list(socks) + [u, w, t], [], [])
         for s in r:
-            if s is w or s is t:
-                (whoami if s is w else stream)(s)
-                continue
-            if s is u:
-                b, a, back = receive(u)
-                u.sendmsg([b], back, 0, a)
-                continue
-            c, _ = s.accept()
-            threading.Thread(target=serve, args=(socks[s], c),
-                             daemon=True).start()
+            try:
+                serve_one(s, u, w, t, socks)
+            except (OSError, ValueError, RuntimeError):
+                pass            # what a flood of anything brings
 
 
 if __name__ == '__main__':

@@ -31,6 +31,22 @@
 
 struct parent_state	 env;
 
+/*
+ * At once: whoever has taken one of them over need not notice that its pipes are
+ * closed.
+ */
+void
+children_kill(void)
+{
+	int	 i;
+
+	for (i = PROC_CRYPTO; i < PROC_MAX; i++) {
+		if (env.child[i].pid > 0)
+			kill(env.child[i].pid, SIGKILL);
+		env.child[i].pid = 0;
+	}
+}
+
 /* End every child that is left and go, without waiting for ever. */
 void
 children_stop(int status)
@@ -59,9 +75,7 @@ children_stop(int status)
 			break;
 		poll(NULL, 0, 10);
 	}
-	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
-		if (env.child[i].pid > 0)
-			kill(env.child[i].pid, SIGKILL);
+	children_kill();
 	if (status == 0)
 		log_info("stopped");
 	exit(status);
@@ -117,7 +131,7 @@ children_start(enum proc_id id, imsgev_fn *fn)
 	static char	*const	 no_env[] = { NULL };
 	const char	*args[6];
 	const char	*path = self_path(env.argv0);
-	int		 fds[2], n = 0;
+	int		 fds[2], n = 0, i;
 	pid_t		 pid;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
@@ -135,6 +149,8 @@ children_start(enum proc_id id, imsgev_fn *fn)
 	case 0:
 		/* the parent's to remove */
 		env.socket_made = env.uapi_made = env.web_made = 0;
+		for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+			env.child[i].pid = 0;
 		if (id == PROC_FILES && fchdir(env.files_fd) == -1)
 			fatal("%s", env.files_dir);
 		if (fds[1] == PROC_PARENT_FD) {

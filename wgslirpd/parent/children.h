@@ -8,6 +8,7 @@
 
 #include "proc.h"
 
+void		 children_kill(void);
 void		 children_stop(int);
 void		 children_died(evutil_socket_t, short, void *);
 void		 children_start(enum proc_id, imsgev_fn *);

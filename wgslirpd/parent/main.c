@@ -75,6 +75,7 @@ cleanup(void)
 	if (env.web_made)
 		unlink(env.web_path);
 	env.socket_made = env.uapi_made = env.door_made = env.web_made = 0;
+	children_kill();
 }
 
 static void

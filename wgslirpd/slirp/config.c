@@ -48,7 +48,9 @@ static STAILQ_HEAD(, staged_name)	 names = STAILQ_HEAD_INITIALIZER(names);
 #define MAX_HOSTADDRS	(1 << 20)	/* prefixes */
 
 static struct addr_table		*hostaddrs;	/* being collected */
+static struct addr_table		*spare;		/* of before */
 static size_t				 nhostaddrs;
+static int				 too_many;	/* of them, for us */
 
 /* Pass an endpoint that was resolved to the crypto engine. */
 static void
@@ -188,13 +190,22 @@ good_prefix(const struct ipprefix *p)
 	    p->len <= ipaddr_bits(&p->addr));
 }
 
+/*
+ * They change while guests are served, who may have taken all the memory: the
+ * set that was in force before the one that is now has room for as many.
+ */
 void
 slirp_config_begin_hostaddrs(void)
 {
-	policy_set_free(hostaddrs);
-	if ((hostaddrs = policy_set_new()) == NULL)
+	if (hostaddrs == NULL) {
+		hostaddrs = spare;
+		spare = NULL;
+	}
+	if (hostaddrs == NULL && (hostaddrs = policy_set_new()) == NULL)
 		fatal(NULL);
+	policy_set_clear(hostaddrs);
 	nhostaddrs = 0;
+	too_many = 0;
 }
 
 void
@@ -205,9 +216,9 @@ slirp_config_add_hostaddr(struct imsg *imsg)
 	imsg_is(imsg, &p, sizeof(p));
 	if (hostaddrs == NULL || !good_prefix(&p))
 		bad_imsg("parent", IMSG_CONF_HOSTADDR);
-	if (nhostaddrs++ < MAX_HOSTADDRS &&
+	if (++nhostaddrs > MAX_HOSTADDRS ||
 	    policy_set_add(hostaddrs, &p) == -1)
-		fatal(NULL);
+		too_many = 1;
 }
 
 /* What was collected is what the host has; flows that led there end. */
@@ -218,20 +229,20 @@ slirp_config_swap_hostaddrs(void)
 
 	if (hostaddrs == NULL)
 		bad_imsg("parent", IMSG_HOSTADDRS_END);
-	if (nhostaddrs > MAX_HOSTADDRS) {
+	if (too_many) {
 		/* some of them would be open to guests */
 		if (se.s.hostaddrs == NULL)
-			fatalx("the host has %zu local prefixes, %d are "
-			    "possible", nhostaddrs, MAX_HOSTADDRS);
-		log_warnx("the host has %zu local prefixes, %d are possible: "
-		    "those of before stay", nhostaddrs, MAX_HOSTADDRS);
-		policy_set_free(hostaddrs);
+			fatalx("the host has %zu local prefixes, for which "
+			    "there is no room", nhostaddrs);
+		log_warnx("the host has %zu local prefixes, for which there "
+		    "is no room: those of before stay", nhostaddrs);
+		spare = hostaddrs;
 		hostaddrs = NULL;
 		return;
 	}
 	policy_set_sort(hostaddrs);
 	same = policy_set_same(hostaddrs, se.s.hostaddrs);
-	policy_set_free(se.s.hostaddrs);
+	spare = se.s.hostaddrs;
 	se.s.hostaddrs = hostaddrs;
 	hostaddrs = NULL;
 	if (!same)

@@ -274,6 +274,13 @@ policy_set_same(const struct addr_table *a, const struct addr_table *b)
 	    memcmp(a->v, b->v, na * sizeof(*a->v)) == 0));
 }
 
+/* It is empty then, and has the room that it had. */
+void
+policy_set_clear(struct addr_table *t)
+{
+	t->n = 0;
+}
+
 void
 policy_set_free(struct addr_table *t)
 {

@@ -25,6 +25,7 @@ int		 policy_set_add(struct addr_table *,
 void		 policy_set_sort(struct addr_table *);
 int		 policy_set_same(const struct addr_table *,
 		    const struct addr_table *);
+void		 policy_set_clear(struct addr_table *);
 void		 policy_set_free(struct addr_table *);
 int		 policy_table_new(struct slirp_conf *);
 int		 policy_table_add(struct slirp_conf *,

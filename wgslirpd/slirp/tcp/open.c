@@ -127,6 +127,20 @@ learn_syn(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
 	path_recall(s, t);
 }
 
+/* With a reset, unless guests are to hear nothing; in: the SYN, if at hand. */
+static void
+refuse(struct slirp *s, struct tcpcb *t, const struct tcp_in *in)
+{
+	if (s->conf.tcp.signal == SIGNAL_NONE)
+		return;
+	if (in != NULL)
+		tcp_reply_rst(s, in);
+	else {
+		t->snd_nxt = 0;
+		tcp_send_rst(s, t);
+	}
+}
+
 /*
  * The host connect failed: tell the guest what it has to know.
  */
@@ -150,14 +164,7 @@ connect_failed(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 	case ECONNREFUSED:
 	case ECONNRESET:
 		s->count.tcp_refused++;
-		if (s->conf.tcp.signal == SIGNAL_NONE)
-			break;
-		if (in != NULL)
-			tcp_reply_rst(s, in);
-		else {
-			t->snd_nxt = 0;
-			tcp_send_rst(s, t);
-		}
+		refuse(s, t, in);
 		break;
 	case ETIMEDOUT:
 		s->count.tcp_timeouts++;
@@ -189,6 +196,8 @@ connect_failed(struct slirp *s, struct tcpcb *t, const struct tcp_in *in,
 		s->count.tcp_local_errors++;
 		if (log_allow(&s->loglimit, s->now))
 			log_warnx("tcp connect: %s", strerror(error));
+		/* not left to wait for what this host has not */
+		refuse(s, t, in);
 		break;
 	}
 	tcp_free(s, t, 0);

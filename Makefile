@@ -411,6 +411,10 @@ fuzz:
 	./etc/setup fuzz || true
 	regress/fuzz/fuzz.sh out/fuzz $(T)
 
+# mixed traffic, and then: is everything back?
+soak: all
+	python3 regress/e2e/soak.py $(T)
+
 print-fuzzers:
 	@echo $(FUZZERS)
 
@@ -474,7 +478,7 @@ clean:
 	rm -f $(PROGS) $(OBJS) $(OBJS:.o=.d) $(TESTS) $(BENCHES) \
 	    $(TEST_OBJS) $(TEST_OBJS:.o=.d) $(GENERATED)
 
-.PHONY: all run check tests bench sim cross fuzz print-fuzzers \
+.PHONY: all run check tests bench sim cross fuzz soak print-fuzzers \
     print-portable print-units \
     demo-derp install install-programs install-linux install-openbsd deb \
     clean

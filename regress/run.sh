@@ -170,6 +170,11 @@ status=$?
 grep -v passed "$t/out"
 count "house, the walls" $status
 
+regress/house/analyze.sh out/analyze >"$t/out" 2>&1
+status=$?
+grep -v passed "$t/out"
+count "house, an analyzer" $status
+
 regress/house/bmake.sh >"$t/out" 2>&1
 status=$?
 grep -v passed "$t/out"

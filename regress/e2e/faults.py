@@ -591,10 +591,12 @@ TESTS = [test_slow_readers, test_inner_junk, test_outer_junk, test_fragments,
 class Two(Net):
     """With a second peer, and all that answers guests."""
 
+    more_conf = ''
+
     def conf(self, extra='', peer_extra='', pub=None):
         return super().conf(
             extra + 'dns listen\nmetrics listen on 127.0.0.1 port 9586\n'
-            'pcp port 40000:40100\n', peer_extra, pub) + \
+            'pcp port 40000:40100\n' + self.more_conf, peer_extra, pub) + \
             'peer "second" {\n\tpublic key "%s"\n' \
             '\tallowed ips { 10.77.0.3/32 fd77::3/128 }\n}\n' % self.pub('x')
 

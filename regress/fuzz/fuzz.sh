@@ -42,7 +42,7 @@ if [ -n "$what" ]; then
 fi
 # shellcheck disable=SC2086
 if ! make -s -j2 "$@" $fuzzers $units ${what:+regress/sim/sim_tcp.t \
-    regress/sim/sim_wg.t} >"$dir/log" 2>&1; then
+    regress/sim/sim_wg.t wgslirpd/wgslirpd wgslirpctl/wgslirpctl} >"$dir/log" 2>&1; then
 	grep -E 'error|undefined' "$dir/log" | head -n 5
 	echo "FAIL fuzz: does not build"
 	echo "0 passed, 1 failed"
@@ -78,6 +78,8 @@ done
 if [ -n "$what" ]; then
 	run "sanitized sim_tcp" timeout 900 regress/sim/sim_tcp.t 1 60
 	run "sanitized sim_wg" timeout 900 regress/sim/sim_wg.t 1 6
+	run text /usr/bin/python3 \
+	    "$top/regress/fuzz/text.py" . "$seconds"
 fi
 for f in $fuzzers; do
 	n=${f##*/fuzz_}

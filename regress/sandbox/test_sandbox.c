@@ -698,6 +698,90 @@ t_bpf(void)
 }
 
 #if defined(__x86_64__)
+/* Calls that no process has a use for, by their numbers alone. */
+static int
+t_vm_readv(void)
+{
+	return ((int)syscall(SYS_process_vm_readv, getpid(), NULL, 0UL, NULL,
+	    0UL, 0UL));
+}
+
+static int
+t_pidfd(void)
+{
+	return ((int)syscall(SYS_pidfd_open, 1, 0));
+}
+
+static int
+t_pidfd_getfd(void)
+{
+	return ((int)syscall(SYS_pidfd_getfd, -1, 0, 0));
+}
+
+static int
+t_perf(void)
+{
+	return ((int)syscall(SYS_perf_event_open, NULL, 0, 0, -1, 0UL));
+}
+
+static int
+t_userfaultfd(void)
+{
+	return ((int)syscall(SYS_userfaultfd, 0));
+}
+
+static int
+t_memfd(void)
+{
+	return ((int)syscall(SYS_memfd_create, "x", 0));
+}
+
+static int
+t_execveat(void)
+{
+	return ((int)syscall(SYS_execveat, -1, "", NULL, NULL, 0));
+}
+
+static int
+t_clone3(void)
+{
+	return ((int)syscall(SYS_clone3, NULL, 0UL));
+}
+
+static int
+t_keyctl(void)
+{
+	return ((int)syscall(SYS_keyctl, 0, 0, 0, 0, 0));
+}
+
+static int
+t_setns(void)
+{
+	return ((int)syscall(SYS_setns, -1, 0));
+}
+
+/* To live on when the parent is gone. */
+static int
+t_orphan(void)
+{
+	return (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0));
+}
+
+/* open(2) by its number in another architecture's table. */
+static int
+t_i386(void)
+{
+	int	 r = -1;
+
+#if defined(__x86_64__)
+	__asm__ volatile ("int $0x80" : "=a" (r) : "a" (5), "b" (0), "c" (0),
+	    "d" (0) : "memory");
+#else
+	raise(SIGSYS);		/* there is none */
+#endif
+	return (r);
+}
+
 static int
 t_x32(void)
 {
@@ -801,6 +885,18 @@ static const struct testcase {
 	{ "bpf", t_bpf, ALL, KILLED, 0 },
 #if defined(__x86_64__)
 	{ "x32 call", t_x32, ALL, KILLED, 0 },
+	{ "32-bit call", t_i386, ALL, KILLED, 0 },
+	{ "read another's memory", t_vm_readv, ALL, KILLED, 0 },
+	{ "pidfd_open", t_pidfd, ALL, KILLED, 0 },
+	{ "pidfd_getfd", t_pidfd_getfd, ALL, KILLED, 0 },
+	{ "perf_event_open", t_perf, ALL, KILLED, 0 },
+	{ "userfaultfd", t_userfaultfd, ALL, KILLED, 0 },
+	{ "memfd_create", t_memfd, ALL, KILLED, 0 },
+	{ "execveat", t_execveat, ALL, KILLED, 0 },
+	{ "clone3", t_clone3, ALL, KILLED, 0 },
+	{ "keyctl", t_keyctl, ALL, KILLED, 0 },
+	{ "setns", t_setns, ALL, KILLED, 0 },
+	{ "outlive the parent", t_orphan, ALL, KILLED, 0 },
 #endif
 	{ "sendmmsg that connects", t_fastopen_sendmmsg, ALL, KILLED, 0 },
 	{ "TCP_NOTSENT_LOWAT", t_opt_notsent, P | C | S | T | W | F, KILLED,

@@ -150,7 +150,8 @@ choose(evutil_socket_t fd, short what, void *arg)
 		if (relay[i] != NULL && relay[i]->state == RELAY_UP &&
 		    (b == NULL || distance(relay[i]) < distance(b)))
 			b = relay[i];
-	if (b == best || (best != NULL && best->state == RELAY_UP &&
+	if (b == best || (b != NULL && best != NULL &&
+	    best->state == RELAY_UP &&
 	    distance(b) + distance(best) / 5 > distance(best)))
 		return;
 	best = b;

@@ -68,6 +68,7 @@ take_job(struct imsg *imsg)
 		fail(imsg_get_id(imsg), "too many changes at once");
 		return;
 	}
+	memset(&req, 0, sizeof(req));
 	j->id = imsg_get_id(imsg);
 	j->type = imsg_get_type(imsg);
 	if (j->type == CTL_EDIT)

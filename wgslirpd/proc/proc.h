@@ -51,7 +51,8 @@ void		 imsgev_must(struct imsgev *, uint32_t, uint32_t, int,
 		    const void *, size_t);
 int		 imsg_is(struct imsg *, void *, size_t);
 int		 imsg_take_fd(struct imsg *);
-void		 bad_imsg(const char *, uint32_t);
+void		 bad_imsg(const char *, uint32_t)
+		    __attribute__((__noreturn__));
 const char	*missing_user(int);
 void		 child_init(enum proc_id, int, struct imsgev *, imsgev_fn *);
 void		 child_drop(int);

@@ -170,7 +170,7 @@ error_input(struct slirp *s, struct ippkt *p)
 	uint8_t		 proto;
 
 	s->count.icmp_rx_errors++;
-	if ((off = quoted(p, &src, &dst, &proto)) == 0 ||
+	if (h == NULL || (off = quoted(p, &src, &dst, &proto)) == 0 ||
 	    (q = pkt_get(p, off, 8)) == NULL)
 		return;
 	memset(&e, 0, sizeof(e));

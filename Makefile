@@ -141,7 +141,7 @@ CRYPTO =	wgslirpd/crypto/around.o \
 		wgslirpd/crypto/relay.o \
 		wgslirpd/crypto/show.o wgslirpd/crypto/sockets.o \
 		wgslirpd/crypto/state.o wgslirpd/crypto/steer.o \
-		wgslirpd/crypto/udpio_$(PLATFORM).o
+		wgslirpd/crypto/udpio.o wgslirpd/crypto/udpsys_$(PLATFORM).o
 
 NET =		wgslirpd/slirp/net/cksum.o wgslirpd/slirp/net/egress.o \
 		wgslirpd/slirp/net/engine.o \
@@ -263,7 +263,7 @@ UNIT_DNS =	common/siphash.o wgslirpd/slirp/blocklist.o \
 		wgslirpd/slirp/resolvconf.o \
 		common/addr.o common/key.o common/log.o
 UNIT_LOAD =	$(UNIT_WG) wgslirpd/slirp/net/cksum.o \
-		wgslirpd/crypto/udpio_$(PLATFORM).o
+		wgslirpd/crypto/udpio.o wgslirpd/crypto/udpsys_$(PLATFORM).o
 
 LINK_bench_wg.t =	$(UNIT_WG) -lcrypto $(LIBC)
 LINK_guest.t =		$(UNIT_WG) -llwip -lcrypto $(LIBC)
@@ -300,7 +300,7 @@ LINK_test_proc.t =	$(UNIT_PROC) -levent_core -lcmocka $(LIBC)
 UNIT_WEB =	$(UNIT_PROC) $(HTTPD) wgslirpd/web/auth.o wgslirpd/web/history.o
 LINK_test_web.t =	$(UNIT_WEB) -levent_core -lhttp_parser -lsodium -lcmocka \
 		$(LIBC)
-UNIT_UDPIO =	$(UNIT_BASE) wgslirpd/crypto/udpio_$(PLATFORM).o
+UNIT_UDPIO =	$(UNIT_BASE) wgslirpd/crypto/udpio.o wgslirpd/crypto/udpsys_$(PLATFORM).o
 UNIT_STEER =	common/addr.o common/key.o common/log.o \
 		wgslirpd/parent/sockopt_$(PLATFORM).o \
 		wgslirpd/parent/steer_$(PLATFORM).o

@@ -129,7 +129,7 @@ static void
 train_send(struct client *c)
 {
 	if (c->count > 0)
-		(void)udpio_send(c->fd, &c->ep, c->buf, c->len, c->segment,
+		(void)udpsys_send(c->fd, &c->ep, c->buf, c->len, c->segment,
 		    0, 0);
 	c->count = 0;
 	c->len = 0;
@@ -618,7 +618,7 @@ echo(int fd)
 
 	for (k = 0; k < 8 && (n = udpio_recv(fd, 0, rx, &full)) > 0; k++)
 		for (i = 0; i < n; i++)
-			(void)udpio_send(fd, &rx[i].from, rx[i].buf,
+			(void)udpsys_send(fd, &rx[i].from, rx[i].buf,
 			    rx[i].len, rx[i].segment, 0, 0);
 }
 

@@ -10,18 +10,7 @@ set -u
 
 cd "$(dirname "$0")/../.." || exit 1
 top=$PWD
-dir=${1:-out/cross}
-mkdir -p "$dir" && dir=$(cd "$dir" && pwd) || exit 1
-passed=0 failed=0
-
-ok() {
-	passed=$((passed + 1))
-}
-
-bad() {
-	failed=$((failed + 1))
-	echo "FAIL cross/$1"
-}
+. regress/cross/lib.sh "${1:-out/cross}"
 
 # Debian's packages for another machine: its libraries and their headers.
 sysroot() {
@@ -67,10 +56,7 @@ linux() {
 		return
 	fi
 	root=$dir/$arch/root
-	rm -rf "${dir:?}/$arch/src"
-	mkdir "$dir/$arch/src"
-	git -C "$top" ls-files -z | (cd "$top" && xargs -0 tar cf - 2>/dev/null) |
-	    tar xf - -C "$dir/$arch/src"
+	copy_tree "$arch"
 	cd "$dir/$arch/src" || return
 	units=$(make -s print-units)
 	defs="-D_GNU_SOURCE -DLIBBSD_OVERLAY"
@@ -104,5 +90,4 @@ linux() {
 }
 
 linux arm64 aarch64-linux-gnu qemu-aarch64-static
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

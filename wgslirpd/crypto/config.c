@@ -198,7 +198,7 @@ crypto_config_commit(void)
 	ce.dev->balancers = ce.global.balancers.v;
 	ce.dev->nbalancers = ce.global.balancers.n < 0 ||
 	    ce.global.balancers.n > MAX_BALANCERS ? 0 : ce.global.balancers.n;
-	udpio_offload(ce.global.offload);
+	udpsys_offload(ce.global.offload);
 	if (wg_device_set_key(ce.dev, key) == -1)
 		fatalx("the private key is not usable");
 	explicit_bzero(key, sizeof(key));

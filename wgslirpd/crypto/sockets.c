@@ -134,7 +134,7 @@ train_send(void)
 				break;
 	if (i < (uint32_t)nsock) {
 		s = &sock[i];
-		if (udpio_send(s->fd, &t->ep, t->buf, t->len, t->segment,
+		if (udpsys_send(s->fd, &t->ep, t->buf, t->len, t->segment,
 		    t->tos, s->family == AF_INET6 && family == AF_INET) ==
 		    -1) {
 			if (errno == EAGAIN) {
@@ -376,7 +376,7 @@ keep_sockets(const struct udp_socket *old, int nold)
 static uint32_t
 new_drops(int fd, uint32_t *before)
 {
-	uint32_t	 n = udpio_drops(fd), d = n - *before;
+	uint32_t	 n = udpsys_drops(fd), d = n - *before;
 
 	*before = n;
 	return (d);

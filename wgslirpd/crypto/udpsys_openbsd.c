@@ -2,7 +2,7 @@
 
 /*
  * For OpenBSD: batches by recvmmsg(2) and sendmmsg(2), each datagram by itself.
- * The address that a peer sent to is told by IP_RECVDSTADDR and answered from by
+ * IP_RECVDSTADDR tells the address that a peer sent to, which is answered from by
  * IP_SENDSRCADDR.  The ECN bits of IPv4 are not told when a datagram comes, and
  * are the socket's when it is sent.
  */
@@ -15,51 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "udpio.h"
+#include "udpsys.h"
 
-#define CONTROL_LEN	192
 #define BURST		64	/* datagrams sent at once */
 #define FDS		64	/* whose TOS is remembered */
 
-/* What a batch is received into. */
-struct lane {
-	struct mmsghdr		 msgs[UDPIO_BATCH];
-	struct iovec		 iovs[UDPIO_BATCH];
-	struct sockaddr_storage	 names[UDPIO_BATCH];
-	_Alignas(struct cmsghdr)
-	uint8_t			 controls[UDPIO_BATCH][CONTROL_LEN];
-};
-
-static struct lane	 lanes[UDPIO_LANES];
-
-/* -1 if there is no memory. */
-int
-udpio_init(void)
-{
-	struct msghdr	*m;
-	struct lane	*l;
-	uint8_t		*bufs;
-	int		 i;
-
-	for (l = lanes; l < lanes + UDPIO_LANES; l++) {
-		if ((bufs = malloc((size_t)UDPIO_BATCH * UDPIO_BUF)) == NULL)
-			return (-1);
-		for (i = 0; i < UDPIO_BATCH; i++) {
-			l->iovs[i].iov_base = bufs + (size_t)i * UDPIO_BUF;
-			l->iovs[i].iov_len = UDPIO_BUF;
-			m = &l->msgs[i].msg_hdr;
-			m->msg_iov = &l->iovs[i];
-			m->msg_iovlen = 1;
-			m->msg_name = &l->names[i];
-			m->msg_control = l->controls[i];
-		}
-	}
-	return (0);
-}
-
 /* Who sent it.  The length is the kernel's, and no part of an address. */
-static int
-sender(struct udpio_rx *r, const struct sockaddr_storage *ss)
+int
+udpsys_sender(struct udpio_rx *r, const struct sockaddr_storage *ss)
 {
 	memset(&r->from, 0, sizeof(r->from));
 	if (ss->ss_family == AF_INET) {
@@ -76,8 +39,8 @@ sender(struct udpio_rx *r, const struct sockaddr_storage *ss)
 }
 
 /* What the control messages tell about a datagram. */
-static void
-read_control(struct msghdr *m, struct udpio_rx *r)
+void
+udpsys_control(struct msghdr *m, struct udpio_rx *r)
 {
 	struct in6_pktinfo	 pi6;
 	struct in_addr		 a4;
@@ -106,48 +69,14 @@ read_control(struct msghdr *m, struct udpio_rx *r)
 
 /* There is none. */
 void
-udpio_offload(int on)
+udpsys_offload(int on)
 {
 	(void)on;
 }
 
-int
-udpio_recv(int fd, int lane, struct udpio_rx rx[UDPIO_BATCH], int *full)
-{
-	struct lane	*l = &lanes[lane];
-	struct udpio_rx	*r;
-	struct msghdr	*m;
-	int		 i, n, out = 0;
-
-	for (i = 0; i < UDPIO_BATCH; i++) {
-		l->msgs[i].msg_hdr.msg_namelen = sizeof(l->names[i]);
-		l->msgs[i].msg_hdr.msg_controllen = CONTROL_LEN;
-	}
-	*full = 0;
-	if ((n = recvmmsg(fd, l->msgs, UDPIO_BATCH, MSG_DONTWAIT, NULL)) ==
-	    -1)
-		return (-1);
-	*full = n == UDPIO_BATCH;
-	for (i = 0; i < n; i++) {
-		m = &l->msgs[i].msg_hdr;
-		if (m->msg_flags & MSG_TRUNC || l->msgs[i].msg_len == 0)
-			continue;
-		r = &rx[out];
-		if (sender(r, &l->names[i]) == -1)
-			continue;
-		r->buf = l->iovs[i].iov_base;
-		r->len = l->msgs[i].msg_len;
-		r->segment = r->len;
-		r->ecn = 0;
-		read_control(m, r);
-		out++;
-	}
-	return (out);
-}
-
 /* That is counted for all sockets together here: netstat -s -p udp. */
 uint32_t
-udpio_drops(int fd)
+udpsys_drops(int fd)
 {
 	(void)fd;
 	return (0);
@@ -216,7 +145,7 @@ static int
 send_burst(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
     size_t len, size_t segment, int tos, int sticky, size_t *sent)
 {
-	_Alignas(struct cmsghdr) uint8_t	 control[CONTROL_LEN];
+	_Alignas(struct cmsghdr) uint8_t	 control[UDPSYS_CONTROL];
 	struct mmsghdr				 msgs[BURST];
 	struct iovec				 iov[BURST];
 	struct msghdr				 m;
@@ -246,7 +175,7 @@ send_burst(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
 }
 
 int
-udpio_send(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
+udpsys_send(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
     size_t len, size_t segment, int tos, int dual)
 {
 	size_t	 off, n;

@@ -12,46 +12,9 @@
 #include <string.h>
 
 #include "log.h"
-#include "udpio.h"
+#include "udpsys.h"
 
-#define CONTROL_LEN	192
-
-/* What a batch is received into. */
-struct lane {
-	struct mmsghdr		 msgs[UDPIO_BATCH];
-	struct iovec		 iovs[UDPIO_BATCH];
-	struct sockaddr_storage	 names[UDPIO_BATCH];
-	_Alignas(struct cmsghdr)
-	uint8_t			 controls[UDPIO_BATCH][CONTROL_LEN];
-};
-
-static struct lane	 lanes[UDPIO_LANES];
 static int		 no_gso;
-
-/* -1 if there is no memory. */
-int
-udpio_init(void)
-{
-	struct msghdr	*m;
-	struct lane	*l;
-	uint8_t		*bufs;
-	int		 i;
-
-	for (l = lanes; l < lanes + UDPIO_LANES; l++) {
-		if ((bufs = malloc((size_t)UDPIO_BATCH * UDPIO_BUF)) == NULL)
-			return (-1);
-		for (i = 0; i < UDPIO_BATCH; i++) {
-			l->iovs[i].iov_base = bufs + (size_t)i * UDPIO_BUF;
-			l->iovs[i].iov_len = UDPIO_BUF;
-			m = &l->msgs[i].msg_hdr;
-			m->msg_iov = &l->iovs[i];
-			m->msg_iovlen = 1;
-			m->msg_name = &l->names[i];
-			m->msg_control = l->controls[i];
-		}
-	}
-	return (0);
-}
 
 /*
  * The interface is kept only where the address means nothing without it;
@@ -70,8 +33,8 @@ local6(struct udpio_rx *r, const struct in6_pktinfo *pi)
 }
 
 /* Who sent it; IPv4 through a socket of both families is IPv4. */
-static int
-sender(struct udpio_rx *r, const struct sockaddr_storage *ss)
+int
+udpsys_sender(struct udpio_rx *r, const struct sockaddr_storage *ss)
 {
 	const struct sockaddr_in6	*sin6;
 
@@ -96,8 +59,8 @@ sender(struct udpio_rx *r, const struct sockaddr_storage *ss)
 }
 
 /* What the control messages tell about a datagram. */
-static void
-read_control(struct msghdr *m, struct udpio_rx *r)
+void
+udpsys_control(struct msghdr *m, struct udpio_rx *r)
 {
 	struct in6_pktinfo	 pi6;
 	struct in_pktinfo	 pi4;
@@ -134,53 +97,14 @@ read_control(struct msghdr *m, struct udpio_rx *r)
  * comes in is an option of each socket, which the parent has set.
  */
 void
-udpio_offload(int on)
+udpsys_offload(int on)
 {
 	no_gso = !on;
 }
 
-/*
- * Receive a batch into the buffers of a lane.  Returns how many hold something,
- * which they do until the lane's next call; -1 with errno if there is nothing.
- * *full: the batch was full, whatever of it is worth a look, and more may wait.
- */
-int
-udpio_recv(int fd, int lane, struct udpio_rx rx[UDPIO_BATCH], int *full)
-{
-	struct lane	*l = &lanes[lane];
-	struct udpio_rx	*r;
-	struct msghdr	*m;
-	int		 i, n, out = 0;
-
-	for (i = 0; i < UDPIO_BATCH; i++) {
-		l->msgs[i].msg_hdr.msg_namelen = sizeof(l->names[i]);
-		l->msgs[i].msg_hdr.msg_controllen = CONTROL_LEN;
-	}
-	*full = 0;
-	if ((n = recvmmsg(fd, l->msgs, UDPIO_BATCH, MSG_DONTWAIT, NULL)) ==
-	    -1)
-		return (-1);
-	*full = n == UDPIO_BATCH;
-	for (i = 0; i < n; i++) {
-		m = &l->msgs[i].msg_hdr;
-		if (m->msg_flags & MSG_TRUNC || l->msgs[i].msg_len == 0)
-			continue;
-		r = &rx[out];
-		if (sender(r, &l->names[i]) == -1)
-			continue;
-		r->buf = l->iovs[i].iov_base;
-		r->len = l->msgs[i].msg_len;
-		r->segment = r->len;
-		r->ecn = 0;
-		read_control(m, r);
-		out++;
-	}
-	return (out);
-}
-
 /* How many datagrams did not fit into a socket's buffer, modulo 2^32. */
 uint32_t
-udpio_drops(int fd)
+udpsys_drops(int fd)
 {
 	uint32_t	 info[SK_MEMINFO_VARS] = { 0 };
 	socklen_t	 len = sizeof(info);
@@ -208,7 +132,7 @@ static ssize_t
 send_one(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
     size_t len, size_t segment, int tos, int dual, int sticky)
 {
-	_Alignas(struct cmsghdr) uint8_t	 control[CONTROL_LEN];
+	_Alignas(struct cmsghdr) uint8_t	 control[UDPSYS_CONTROL];
 	struct in6_pktinfo			 pi6;
 	struct in_pktinfo			 pi4;
 	struct sockaddr_in6			 mapped;
@@ -283,7 +207,7 @@ send_sticky(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
  * errno if they are lost.
  */
 int
-udpio_send(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
+udpsys_send(int fd, const struct wg_endpoint *ep, const uint8_t *buf,
     size_t len, size_t segment, int tos, int dual)
 {
 	size_t	 off, n;

@@ -2,9 +2,9 @@
 
 /*
  * For OpenBSD: batches by recvmmsg(2) and sendmmsg(2), each datagram by itself.
- * IP_RECVDSTADDR tells the address that a peer sent to, which is answered from by
- * IP_SENDSRCADDR.  The ECN bits of IPv4 are not told when a datagram comes, and
- * are the socket's when it is sent.
+ * IP_RECVDSTADDR tells the address that a peer sent to, and IP_SENDSRCADDR has
+ * the answer come from it.  The ECN bits of IPv4 are not told when a datagram
+ * comes, and are the socket's when it is sent.
  */
 
 #include <sys/types.h>

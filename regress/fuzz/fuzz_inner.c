@@ -202,10 +202,12 @@ static void
 begin(struct input *in)
 {
 	struct seg	 s;
-	uint8_t		 how = in8(in);
+	uint8_t		 how = in8(in), conf = in8(in);
 	int		 i;
 
 	w_open();
+	W.s.conf.tcp.cc = conf % CC_MAX;
+	W.s.conf.tcp.ecn = conf >> 4 & 1;
 	W.open_error = 0;
 	for (i = 0; i < GUESTS; i++) {
 		g_init(&g[i], i & 1, 1000);

@@ -83,6 +83,10 @@ procinfo_args(pid_t pid, char *buf, size_t len)
 	close(fd);
 	if (n <= 0)
 		return (-1);
+	if ((size_t)n == len - 1) {
+		errno = E2BIG;
+		return (-1);
+	}
 	buf[n] = '\0';
 	return (n);
 }

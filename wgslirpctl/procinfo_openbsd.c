@@ -61,7 +61,8 @@ procinfo_cwd(pid_t pid, char *buf, size_t len)
 ssize_t
 procinfo_args(pid_t pid, char *buf, size_t len)
 {
-	char	 raw[16384], **v = (char **)(void *)raw;
+	_Alignas(char *) char	 raw[16384];
+	char	**v = (char **)(void *)raw;
 	int	 mib[4] = { CTL_KERN, KERN_PROC_ARGS, (int)pid,
 		    KERN_PROC_ARGV };
 	size_t	 n = sizeof(raw), used = 0, l, i;
@@ -72,8 +73,10 @@ procinfo_args(pid_t pid, char *buf, size_t len)
 		if (v[i] < raw || v[i] >= raw + n)
 			break;
 		l = strnlen(v[i], (size_t)(raw + n - v[i]));
-		if (l >= len - used)
-			break;
+		if (l >= len - used) {
+			errno = E2BIG;
+			return (-1);
+		}
 		memcpy(buf + used, v[i], l);
 		buf[used + l] = '\0';
 		used += l + 1;

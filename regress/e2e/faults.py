@@ -7,6 +7,7 @@ on, its memory is looked at before, during and afterwards, and each test prints
 what it saw.
 """
 
+import errno
 import os
 import random
 import resource
@@ -42,8 +43,8 @@ def asks(seconds):
         began = time.time()
         try:
             if s is None:
-                s = socket.create_connection((SERVER4, server.ECHO), 5)
-                s.settimeout(5)
+                s = socket.create_connection((SERVER4, server.ECHO), 15)
+                s.settimeout(15)
             s.sendall(b'x')
             if s.recv(1) != b'x':
                 raise OSError('closed')
@@ -77,7 +78,7 @@ def pids(n):
             n.ctlj('show', 'processes')['processes']}
 
 
-def during(n, what, attack, *args, seconds=None, who='c', allow=0):
+def during(n, what, attack, *args, seconds=None, who='c', least=1000):
     """Have somebody attack, and say what the honest guest saw."""
     seconds = seconds or SECONDS
     before = resident(n)
@@ -88,12 +89,13 @@ def during(n, what, attack, *args, seconds=None, who='c', allow=0):
     after = resident(n)
     grown = {k: after[k] - before[k] for k in after}
     check(took, what, 'nothing came back')
+    check(sent >= least, what, 'only', sent)
     median, worst = took[len(took) // 2], took[-1]
     print('     %s: %d sent; the honest guest: %d answers, median %.1f ms, '
           'worst %.0f ms, %d failed; memory %+d KiB slirp, %+d KiB crypto' % (
               what, sent, len(took), median, worst, failed, grown['slirp'],
               grown['crypto']))
-    check(failed <= allow, what, 'failed for the honest guest:', failed)
+    check(failed == 0, what, 'failed for the honest guest:', failed)
     # that it ends at all, on whatever machine; the figure is printed
     check(median < 2000, what, 'median', median)
     check(max(grown.values()) < 64 * 1024, what, 'memory', grown)
@@ -149,8 +151,10 @@ def push(s, where, packet):
     try:
         s.sendto(packet, where)
         return 1
-    except OSError:         # no room in the tunnel
-        time.sleep(0.001)
+    except OSError as e:
+        if e.errno not in (errno.ENOBUFS, errno.EAGAIN):
+            raise
+        time.sleep(0.001)   # no room in the tunnel
         return 0
 
 
@@ -398,17 +402,18 @@ def test_icmp(n):
 
 
 def test_slow_readers(n):
-    during(n, 'downloads that nobody reads', slow_readers, n.tag)
+    during(n, 'downloads that nobody reads', slow_readers, n.tag, least=50)
 
 
 def test_slow_control(n):
-    during(n, 'control socket, slowly', slow_clients, n.sock, who='g')
+    during(n, 'control socket, slowly', slow_clients, n.sock, who='g',
+           least=100)
     wait_for(lambda: n.ctl('show', 'peers', ok=False).returncode == 0, 10,
              'the control socket to answer')
 
 
 def test_slow_http(n):
-    during(n, 'metrics, slowly', slow_http, who='g')
+    during(n, 'metrics, slowly', slow_http, who='g', least=50)
 
 
 # ---- tests: faults
@@ -488,7 +493,8 @@ def test_descriptors(n):
             made, took = n.call('c', connects, 40)
         finally:
             limit(n, pid, resource.RLIMIT_NOFILE, old)
-        check(made <= 40 and took < 20, 'spare', spare, made, took)
+        check(took < 20, 'spare', spare, made, took)
+        check(made > 0 or spare < 20, 'spare', spare, made, took)
         check(n.daemon.poll() is None, 'daemon died', n.logtext()[-600:])
     wait_for(lambda: n.call('c', connects, 40)[0] == 40, 20, 'connections')
 
@@ -557,7 +563,7 @@ def test_link(n):
     check(got == (400 * MB, server.digest(400 * MB)), 'download', got[0])
     n.ip('g', 'addr', 'del', '192.0.2.1/24', 'dev', 'e1')
     made, took = n.call('c', connects, 3)
-    check(made == 0 and took < 16, 'without an address', made, took)
+    check(made == 0, 'without an address', made, took)
     n.ip('g', 'addr', 'add', '192.0.2.1/24', 'dev', 'e1')
     wait_for(lambda: n.call('c', connects, 3)[0] == 3, 20, 'connections')
 
@@ -570,6 +576,20 @@ def test_capture_full(n):
     n.call('c', get, SERVER4, 5 * MB)
     check(out.wait(15) != 0, 'pcap into a full disk')
     check(n.daemon.poll() is None, 'daemon died', n.logtext()[-600:])
+
+
+def test_orphan(n):
+    """The parent is killed while an engine stands still: nobody lives on."""
+    who = pids(n)
+    os.kill(who['slirp'], signal.SIGSTOP)
+    n.daemon.kill()
+    n.daemon.wait()
+    wait_for(lambda: not [p for p in who.values()
+                          if os.path.exists('/proc/%d' % p)], 5,
+             'all processes to be gone')
+    n.start()
+    wait_for(lambda: n.call('c', connects, 1)[0] == 1 and
+             n.call('d', connects, 1)[0] == 1, 20, 'sessions')
 
 
 def test_end(n):
@@ -585,7 +605,7 @@ TESTS = [test_slow_readers, test_inner_junk, test_outer_junk, test_fragments,
          test_tiny, test_icmp, test_udp_spray, test_syn_flood,
          test_slow_control, test_slow_http, test_stopped, test_descriptors,
          test_memory, test_memory_crypto, test_memory_control, test_link,
-         test_capture_full, test_end]
+         test_capture_full, test_orphan, test_end]
 
 
 class Two(Net):

@@ -61,7 +61,15 @@ def attempt(n, who, what, seed, extra):
         raise
 
 
+def acts(n):
+    with open(n.bin + '/wgslirpd.acts', 'rb') as f:
+        return int.from_bytes(f.read(4), sys.byteorder)
+
+
 def one(n, who, what, seed, extra):
+    with open(n.bin + '/wgslirpd.acts', 'wb') as f:
+        f.write(bytes(4096))
+    os.chmod(n.bin + '/wgslirpd.acts', 0o666)
     n.stop()
     n.start(n.conf(extra))
     began = time.time()
@@ -82,6 +90,10 @@ def one(n, who, what, seed, extra):
     n.daemon = None
     text = n.logtext()
     tag = '%s %s %d:' % (who, what, seed)
+    check(acts(n) > 0, tag, 'it did nothing', text[-600:])
+    # what is never right ends the receiver
+    check(status == 1 or what not in ('wrong', 'length', 'pieces'), tag,
+          'went on', text[-600:])
     check(status in (0, 1), tag, 'status', status, text[-600:])
     for line in text.splitlines():
         if 'terminated by signal' in line or 'engine died' in line:

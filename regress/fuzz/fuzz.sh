@@ -50,9 +50,9 @@ if ! make -s -j2 "$@" $fuzzers $units ${what:+regress/sim/sim_tcp.t \
 fi
 
 # Libraries keep what they have allocated once.
-ASAN_OPTIONS=detect_leaks=$([ $cc = clang ] && echo 0 || echo 1)
+ASAN_OPTIONS=abort_on_error=1:detect_leaks=$([ $cc = clang ] && echo 0 || echo 1)
 LSAN_OPTIONS=suppressions=$top/regress/fuzz/leaks:print_suppressions=0
-UBSAN_OPTIONS=print_stacktrace=1
+UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1
 export ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS
 
 # run NAME COMMAND: it passes if it ends with 0

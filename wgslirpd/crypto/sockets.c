@@ -473,6 +473,7 @@ sockets_open(void)
 	for (i = 0; i < nsock; i++) {
 		s = &sock[i];
 		s->fd = staged[i].fd;
+		udpsys_new(s->fd);
 		len = sizeof(s->bound);
 		memset(&s->bound, 0, sizeof(s->bound));
 		if (getsockname(s->fd, (struct sockaddr *)&s->bound,

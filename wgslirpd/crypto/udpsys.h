@@ -27,6 +27,7 @@ struct udpio_rx {
 /*
  * UDP as systems do it differently.  Platform.
  *
+ * udpsys_new:		a socket that is used from now on
  * udpsys_offload:	may the kernel cut trains that are sent?
  * udpsys_drops:	how many datagrams did not fit into a socket's buffer,
  *			modulo 2^32
@@ -39,6 +40,7 @@ struct udpio_rx {
  *			be answered
  * udpsys_control:	what the control data of a message tell about it
  */
+void	 udpsys_new(int);
 void	 udpsys_offload(int);
 uint32_t udpsys_drops(int);
 int	 udpsys_send(int, const struct wg_endpoint *, const uint8_t *, size_t,

@@ -92,6 +92,13 @@ udpsys_control(struct msghdr *m, struct udpio_rx *r)
 	}
 }
 
+/* Nothing is remembered of it. */
+void
+udpsys_new(int fd)
+{
+	(void)fd;
+}
+
 /*
  * Whether the kernel may cut trains that are sent.  Whether it joins what
  * comes in is an option of each socket, which the parent has set.

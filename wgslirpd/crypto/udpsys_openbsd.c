@@ -18,7 +18,7 @@
 #include "udpsys.h"
 
 #define BURST		64	/* datagrams sent at once */
-#define FDS		64	/* whose TOS is remembered */
+#define FDS		64	/* sockets of which something is known */
 
 /* Who sent it.  The length is the kernel's, and no part of an address. */
 int
@@ -67,6 +67,25 @@ udpsys_control(struct msghdr *m, struct udpio_rx *r)
 	}
 }
 
+static struct {
+	int	 tos;		/* as it was set last, plus one */
+	int	 bound;		/* to one address, which is no choice then */
+}	 known[FDS];
+
+void
+udpsys_new(int fd)
+{
+	struct sockaddr_in	 sin;
+	socklen_t		 len = sizeof(sin);
+
+	if (fd >= FDS)
+		return;
+	known[fd].tos = 0;
+	known[fd].bound = getsockname(fd, (struct sockaddr *)(void *)&sin,
+	    &len) == 0 && sin.sin_family == AF_INET &&
+	    sin.sin_addr.s_addr != INADDR_ANY;
+}
+
 /* There is none. */
 void
 udpsys_offload(int on)
@@ -100,13 +119,11 @@ put_cmsg(struct msghdr *m, int level, int type, const void *data, size_t len)
 static void
 set_tos(int fd, int tos)
 {
-	static int	 known[FDS];	/* plus one */
-
-	if (fd < FDS && known[fd] == tos + 1)
+	if (fd < FDS && known[fd].tos == tos + 1)
 		return;
 	(void)setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
 	if (fd < FDS)
-		known[fd] = tos + 1;
+		known[fd].tos = tos + 1;
 }
 
 /* From the address that the peer sent to, or, with sticky 0, from any. */
@@ -120,7 +137,8 @@ put_header(int fd, struct msghdr *m, const struct wg_endpoint *ep, int tos,
 	if (ep->remote.sa.sa_family == AF_INET) {
 		m->msg_namelen = sizeof(ep->remote.sin);
 		set_tos(fd, tos);
-		if (sticky && ep->local.af == 4) {
+		if (sticky && ep->local.af == 4 &&
+		    (fd >= FDS || !known[fd].bound)) {
 			memcpy(&a4, ep->local.a, sizeof(a4));
 			put_cmsg(m, IPPROTO_IP, IP_SENDSRCADDR, &a4,
 			    sizeof(a4));

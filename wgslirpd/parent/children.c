@@ -41,10 +41,22 @@ children_kill(void)
 	int	 i;
 
 	for (i = PROC_CRYPTO; i < PROC_MAX; i++) {
-		if (env.child[i].pid > 0)
-			kill(env.child[i].pid, SIGKILL);
+		/* root without CAP_KILL may not */
+		if (env.child[i].pid > 0 &&
+		    kill(env.child[i].pid, SIGKILL) == -1 && errno != ESRCH)
+			log_warn("cannot end the %s engine, process %d",
+			    proc_title((enum proc_id)i),
+			    (int)env.child[i].pid);
 		env.child[i].pid = 0;
 	}
+}
+
+static void
+died_of(enum proc_id id, int sig)
+{
+	log_warnx("%s engine terminated by signal %d (%s)%s", proc_title(id),
+	    sig, strsignal(sig), sig == SIGSYS ?
+	    ": it made a system call that it may not" : "");
 }
 
 /* End every child that is left and go, without waiting for ever. */
@@ -53,7 +65,7 @@ children_stop(int status)
 {
 	struct child	*c;
 	pid_t		 pid;
-	int		 i, tries;
+	int		 i, tries, how;
 
 	env.quitting = 1;
 	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
@@ -62,7 +74,10 @@ children_stop(int status)
 		for (i = PROC_CRYPTO; i < PROC_MAX; i++) {
 			c = &env.child[i];
 			if (c->pid > 0) {
-				pid = waitpid(c->pid, NULL, WNOHANG);
+				pid = waitpid(c->pid, &how, WNOHANG);
+				if (pid == c->pid && WIFSIGNALED(how))
+					died_of((enum proc_id)i,
+					    WTERMSIG(how));
 				if (pid == c->pid ||
 				    (pid == -1 && errno == ECHILD))
 					c->pid = 0;
@@ -109,11 +124,7 @@ children_died(evutil_socket_t sig, short what, void *arg)
 		if (env.quitting)
 			continue;
 		if (WIFSIGNALED(status))
-			log_warnx("%s engine terminated by signal %d (%s)%s",
-			    proc_title(id), WTERMSIG(status),
-			    strsignal(WTERMSIG(status)),
-			    WTERMSIG(status) == SIGSYS ?
-			    ": it made a system call that it may not" : "");
+			died_of(id, WTERMSIG(status));
 		else
 			log_warnx("%s engine exited with status %d",
 			    proc_title(id), WEXITSTATUS(status));

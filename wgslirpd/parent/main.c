@@ -642,6 +642,7 @@ main(int argc, char *argv[])
 	if ((user = missing_user(env.foreground)) != NULL)
 		errx(1, "user %s does not exist", user);
 	set_socket_path(o.sock);
+	(void)self_path(env.argv0);	/* or it says why not, here */
 	signal(SIGPIPE, SIG_IGN);
 	open_sockets();
 	open_pcap();

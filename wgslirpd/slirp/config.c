@@ -45,6 +45,7 @@ static struct conf_global		 global;
 static struct slirp_conf		 conf;
 static STAILQ_HEAD(, staged_peer)	 peers = STAILQ_HEAD_INITIALIZER(peers);
 static STAILQ_HEAD(, staged_name)	 names = STAILQ_HEAD_INITIALIZER(names);
+#define SPARE_HOSTADDRS	64
 #define MAX_HOSTADDRS	(1 << 20)	/* prefixes */
 
 static struct addr_table		*hostaddrs;	/* being collected */
@@ -191,8 +192,8 @@ good_prefix(const struct ipprefix *p)
 }
 
 /*
- * They change while guests are served, who may have taken all the memory: the
- * set that was in force before the one that is now has room for as many.
+ * They change while guests are served, who may have taken all the memory: there
+ * is a spare set, with room for twice as many.
  */
 void
 slirp_config_begin_hostaddrs(void)
@@ -245,6 +246,12 @@ slirp_config_swap_hostaddrs(void)
 	spare = se.s.hostaddrs;
 	se.s.hostaddrs = hostaddrs;
 	hostaddrs = NULL;
+	/* for the next time; what cannot be had now may be had then */
+	if (spare == NULL)
+		spare = policy_set_new();
+	if (spare != NULL)
+		(void)policy_set_reserve(spare, 2 * nhostaddrs +
+		    SPARE_HOSTADDRS);
 	if (!same)
 		judge_closed(&se.s);
 }

@@ -220,6 +220,21 @@ policy_set_new(void)
 	return (calloc(1, sizeof(struct addr_table)));
 }
 
+/* Have room for so many; -1 if there is no memory. */
+int
+policy_set_reserve(struct addr_table *t, size_t n)
+{
+	struct addr_range	*v;
+
+	if (n <= t->cap)
+		return (0);
+	if ((v = recallocarray(t->v, t->cap, n, sizeof(*v))) == NULL)
+		return (-1);
+	t->v = v;
+	t->cap = n;
+	return (0);
+}
+
 /* Enter a prefix into a set; -1 if there is no memory. */
 int
 policy_set_add(struct addr_table *t, const struct ipprefix *p)
@@ -227,13 +242,8 @@ policy_set_add(struct addr_table *t, const struct ipprefix *p)
 	struct addr_range	*v;
 	int			 i;
 
-	if (t->n == t->cap) {
-		v = recallocarray(t->v, t->cap, t->cap * 2 + 8, sizeof(*v));
-		if (v == NULL)
-			return (-1);
-		t->v = v;
-		t->cap = t->cap * 2 + 8;
-	}
+	if (t->n == t->cap && policy_set_reserve(t, t->cap * 2 + 8) == -1)
+		return (-1);
 	v = &t->v[t->n++];
 	v->af = p->addr.af;
 	memcpy(v->lo, p->addr.a, sizeof(v->lo));

@@ -25,6 +25,7 @@ int		 policy_set_add(struct addr_table *,
 void		 policy_set_sort(struct addr_table *);
 int		 policy_set_same(const struct addr_table *,
 		    const struct addr_table *);
+int		 policy_set_reserve(struct addr_table *, size_t);
 void		 policy_set_clear(struct addr_table *);
 void		 policy_set_free(struct addr_table *);
 int		 policy_table_new(struct slirp_conf *);

@@ -531,6 +531,18 @@ emit_empty(struct prog *p)
 	RET(p, SECCOMP_RET_ALLOW);
 }
 
+/* The argument has to be a null pointer; then it goes on. */
+static void
+need_null(struct prog *p, int arg)
+{
+	load_arg_high(p, arg);
+	JEQ(p, 0, 1, 0);
+	RET(p, SECCOMP_RET_KILL_PROCESS);
+	load_arg(p, arg);
+	JEQ(p, 0, 1, 0);
+	RET(p, SECCOMP_RET_KILL_PROCESS);
+}
+
 static void
 emit_check(struct prog *p, enum arg_check check)
 {
@@ -567,13 +579,7 @@ emit_check(struct prog *p, enum arg_check check)
 		emit_bits(p, 3, ~SEND_FLAGS, 0);
 		break;
 	case ARG_SEND:
-		/* a null pointer for the address */
-		load_arg_high(p, 4);
-		JEQ(p, 0, 1, 0);
-		RET(p, SECCOMP_RET_KILL_PROCESS);
-		load_arg(p, 4);
-		JEQ(p, 0, 1, 0);
-		RET(p, SECCOMP_RET_KILL_PROCESS);
+		need_null(p, 4);
 		/* FALLTHROUGH */
 	case ARG_SENDTO:
 		emit_bits(p, 3, ~SEND_FLAGS, 0);

@@ -80,7 +80,7 @@ run(void)
 	free(exact);
 }
 
-/* One change: bits, bytes, numbers, parts that go, come again or from others. */
+/* One change: bits, bytes, numbers, parts that go, come again, are others'. */
 static void
 change(uint64_t *s)
 {

@@ -5,8 +5,8 @@
 
 /*
  * A fuzzer is one function over bytes that are anybody's.  They are read as a
- * script: each takes from them what it does next, so that whoever makes them up,
- * libFuzzer or driver.c, can make up sequences.
+ * script: each takes from them what it does next, so that whoever makes them
+ * up, libFuzzer or driver.c, can make up sequences.
  */
 
 #include <stddef.h>

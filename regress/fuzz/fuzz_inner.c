@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * What guests send, into a slirp engine with host sockets that are memory: whole
- * packets that are made up, segments of connections that are open, datagrams,
- * fragments, ICMP, and in between what hosts do and what the system says of it.
- * In the end everything has to have come back.
+ * What guests send, into a slirp engine with host sockets that are memory:
+ * whole packets that are made up, segments of connections that are open,
+ * datagrams, fragments, ICMP, and in between what hosts do and what the
+ * system says of it.  In the end everything has to have come back.
  */
 
 #include "fuzz.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * The packet queue, with a process on the other side that writes into the shared
- * memory whatever it likes while it is read: whatever comes out of it is a slot
- * that is there, and a packet that lies within it; and what is given out twice
- * is never the producer's own.
+ * The packet queue, with a process on the other side that writes into the
+ * shared memory whatever it likes while it is read: whatever comes out of it
+ * is a slot that is there, and a packet that lies within it; and what is
+ * given out twice is never the producer's own.
  */
 
 #include <sys/types.h>

@@ -45,11 +45,11 @@ rx_buf(void *arg, size_t len)
 }
 
 static void
-rx_done(void *arg, struct wg_peer *p, size_t len, mono_t now)
+rx_done(void *arg, struct wg_peer *p, size_t len, mono_t at)
 {
 	struct side	*s = arg;
 
-	(void)now;
+	(void)at;
 	MUST(p == s->peer);
 	/* what is handed on is a whole packet of the peer's own address */
 	MUST(len >= 20 && len <= sizeof(s->rx));
@@ -106,7 +106,7 @@ static const struct wg_ops	 ops = {
 };
 
 static void
-begin(struct side *s, struct side *other, uint8_t key, mono_t now)
+begin(struct side *s, struct side *other, uint8_t key, mono_t at)
 {
 	uint8_t	 private[KEY_LEN];
 
@@ -115,7 +115,7 @@ begin(struct side *s, struct side *other, uint8_t key, mono_t now)
 	private[0] &= 248;
 	private[31] = (private[31] & 127) | 64;
 	s->other = other;
-	s->dev = wg_device_new(&ops, s, now);
+	s->dev = wg_device_new(&ops, s, at);
 	MUST(s->dev != NULL);
 	s->dev->mtu = 1420;
 	wg_device_set_key(s->dev, private);
@@ -139,14 +139,14 @@ know(struct side *s, const char *aip)
 /* To the other side, as if it came from the endpoint. */
 static void
 deliver(struct side *s, uint8_t *buf, size_t len, const struct wg_endpoint *ep,
-    mono_t now)
+    mono_t at)
 {
-	wg_input(s->other->dev, buf, len, ep, len & 3, now);
-	wg_run_handshakes(s->other->dev, 100, now);
+	wg_input(s->other->dev, buf, len, ep, len & 3, at);
+	wg_run_handshakes(s->other->dev, 100, at);
 }
 
 static void
-carry(struct side *s, mono_t now)
+carry(struct side *s, mono_t at)
 {
 	static uint8_t	 b[2048];
 	int		 i, n = s->nwire < WIRE ? s->nwire : WIRE;
@@ -154,116 +154,128 @@ carry(struct side *s, mono_t now)
 	s->nwire = 0;
 	for (i = 0; i < n; i++) {
 		memcpy(b, s->wire[i].buf, s->wire[i].len);
-		deliver(s, b, s->wire[i].len, &s->ep, now);
+		deliver(s, b, s->wire[i].len, &s->ep, at);
+	}
+}
+
+static struct side	 side[2];
+static uint8_t		 kept[2048];
+static size_t		 nkept;
+static mono_t		 now;
+
+/* One thing that is done, by one of the sides. */
+static void
+step(struct input *in)
+{
+	static uint8_t		 b[2048];
+	struct wg_endpoint	 ep;
+	uint8_t			 op = in8(in);
+	struct side		*s = &side[op & 1];
+	size_t			 n;
+	int			 i;
+
+	switch (op >> 1 & 15) {
+	case 0:		/* made up */
+		n = in_bytes(in, b, in8(in) * 4U);
+		ep = s->ep;
+		ep.remote.sin.sin_port = htons(in8(in));
+		deliver(s, b, n, &ep, now);
+		break;
+	case 1:		/* a packet of the peer's address, or not */
+		memset(b, 0, 100);
+		b[0] = 0x45;
+		b[3] = 100;
+		memcpy(b + 12, s == &side[0] ? "\12\0\0\1" :
+		    "\12\0\0\2", 4);
+		n = in_bytes(in, b + 20, in8(in));
+		wg_output(s->dev, s->peer, b, 100, op >> 5, now);
+		break;
+	case 2:		/* whatever, sealed by its keys */
+		n = in_bytes(in, b, in8(in) * 2U);
+		if (n > 0)
+			wg_output(s->dev, s->peer, b, n, 0, now);
+		break;
+	case 3:
+	case 4:
+		carry(s, now);
+		carry(s->other, now);
+		break;
+	case 5:		/* keep one */
+		i = in8(in) % WIRE;
+		if (i < s->nwire)
+			memcpy(kept, s->wire[i].buf,
+			    nkept = s->wire[i].len);
+		break;
+	case 6:		/* what was kept, again, from elsewhere */
+		memcpy(b, kept, nkept);
+		ep = s->ep;
+		ep.remote.sin.sin_port = htons(in8(in));
+		deliver(s, b, nkept, &ep, now);
+		break;
+	case 7:		/* changed */
+		n = in8(in);
+		if (n < nkept)
+			kept[n] ^= in8(in);
+		break;
+	case 8:		/* shorter or longer */
+		n = in16(in) % sizeof(kept);
+		if (n > nkept)
+			memset(kept + nkept, 0, n - nkept);
+		nkept = n;
+		break;
+	case 9:		/* signed again: mac1 is no secret */
+		if (nkept >= 32 + 4)
+			cookie_sign(&s->peer->cookie, kept, nkept,
+			    now);
+		break;
+	case 10:
+		now += MONO_MS(10) * in8(in);
+		break;
+	case 11:
+		now += MONO_SEC(1) * in8(in);
+		break;
+	case 12:
+		wg_send_initiation(s->dev, s->peer, 0, now);
+		break;
+	case 13:
+		if (in8(in) & 1)
+			wg_pause(s->dev);
+		else
+			wg_resume(s->dev, now);
+		break;
+	case 14:
+		wg_peer_limit(s->dev, s->peer, in16(in) * 100U, 0);
+		break;
+	case 15:	/* many at once: it asks for cookies */
+		for (n = in8(in); n > 0; n--) {
+			memcpy(b, kept, nkept);
+			wg_input(s->other->dev, b, nkept, &s->ep, 0,
+			    now);
+		}
+		wg_run_handshakes(s->other->dev, 5, now);
+		break;
 	}
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static struct side	 side[2];
-	static uint8_t		 b[2048], kept[2048];
-	struct input		 in = { data, len };
-	struct wg_endpoint	 ep;
-	struct side		*s;
-	mono_t			 now = MONO_SEC(10);
-	size_t			 n, nkept = 0;
-	uint8_t			 op;
-	static int		 ready;
-	int			 i, steps = 0;
+	static int	 ready;
+	struct input	 in = { data, len };
+	int		 steps = 0;
 
 	random_state = 1;
 	if (!ready)
 		MUST(aead_init() == NULL);
 	ready = 1;
+	nkept = 0;
+	now = MONO_SEC(10);
 	begin(&side[0], &side[1], 1, now);
 	begin(&side[1], &side[0], 2, now);
 	know(&side[0], "10.0.0.2/32");
 	know(&side[1], "10.0.0.1/32");
 	while (in.n > 0 && steps++ < 200) {
-		op = in8(&in);
-		s = &side[op & 1];
-		switch (op >> 1 & 15) {
-		case 0:		/* made up */
-			n = in_bytes(&in, b, in8(&in) * 4U);
-			ep = s->ep;
-			ep.remote.sin.sin_port = htons(in8(&in));
-			deliver(s, b, n, &ep, now);
-			break;
-		case 1:		/* a packet of the peer's address, or not */
-			memset(b, 0, 100);
-			b[0] = 0x45;
-			b[3] = 100;
-			memcpy(b + 12, s == &side[0] ? "\12\0\0\1" :
-			    "\12\0\0\2", 4);
-			n = in_bytes(&in, b + 20, in8(&in));
-			wg_output(s->dev, s->peer, b, 100, op >> 5, now);
-			break;
-		case 2:		/* whatever, sealed by its keys */
-			n = in_bytes(&in, b, in8(&in) * 2U);
-			if (n > 0)
-				wg_output(s->dev, s->peer, b, n, 0, now);
-			break;
-		case 3:
-		case 4:
-			carry(s, now);
-			carry(s->other, now);
-			break;
-		case 5:		/* keep one */
-			i = in8(&in) % WIRE;
-			if (i < s->nwire)
-				memcpy(kept, s->wire[i].buf,
-				    nkept = s->wire[i].len);
-			break;
-		case 6:		/* what was kept, again, from elsewhere */
-			memcpy(b, kept, nkept);
-			ep = s->ep;
-			ep.remote.sin.sin_port = htons(in8(&in));
-			deliver(s, b, nkept, &ep, now);
-			break;
-		case 7:		/* changed */
-			n = in8(&in);
-			if (n < nkept)
-				kept[n] ^= in8(&in);
-			break;
-		case 8:		/* shorter or longer */
-			n = in16(&in) % sizeof(kept);
-			if (n > nkept)
-				memset(kept + nkept, 0, n - nkept);
-			nkept = n;
-			break;
-		case 9:		/* signed again: mac1 is no secret */
-			if (nkept >= 32 + 4)
-				cookie_sign(&s->peer->cookie, kept, nkept,
-				    now);
-			break;
-		case 10:
-			now += MONO_MS(10) * in8(&in);
-			break;
-		case 11:
-			now += MONO_SEC(1) * in8(&in);
-			break;
-		case 12:
-			wg_send_initiation(s->dev, s->peer, 0, now);
-			break;
-		case 13:
-			if (in8(&in) & 1)
-				wg_pause(s->dev);
-			else
-				wg_resume(s->dev, now);
-			break;
-		case 14:
-			wg_peer_limit(s->dev, s->peer, in16(&in) * 100U, 0);
-			break;
-		case 15:	/* many at once: it asks for cookies */
-			for (n = in8(&in); n > 0; n--) {
-				memcpy(b, kept, nkept);
-				wg_input(s->other->dev, b, nkept, &s->ep, 0,
-				    now);
-			}
-			wg_run_handshakes(s->other->dev, 5, now);
-			break;
-		}
+		step(&in);
 		wheel_run(&side[0].dev->wheel, now);
 		wheel_run(&side[1].dev->wheel, now);
 		MUST(side[0].dev->nstaged <= 1024);

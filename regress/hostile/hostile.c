@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * A process that was taken over.  Linked into a build of the daemon, in place of
- * what the linker wraps: the process that is named in the file PROGRAM.plan
+ * A process that was taken over.  Linked into a build of the daemon, in place
+ * of what the linker wraps: the process that is named in the file PROGRAM.plan
  * begins like any other, with its filter, its pipes and the shared memory, and
  * after a while a timer has it do to its siblings what somebody would who is in
  * it.  Everything below runs in a signal handler, beside the real engine, and
  * makes no call that its filter would end it for.
  *
- * The plan is one line: process, what it does, after how many milliseconds, seed.
+ * The plan is one line: process, what it does, after how many milliseconds,
+ * seed.
  */
 
 #include <sys/types.h>

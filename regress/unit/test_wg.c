@@ -380,9 +380,9 @@ index_names(void **state)
 }
 
 /*
- * A gateway that was started again offers the session that it has lost.  Returns
- * 0 if the new session has the old one's index, of the 64 that a peer has in a
- * while: what is replayed is no stranger's then.
+ * A gateway that was started again offers the session that it has lost.
+ * Returns 0 if the new session has the old one's index, of the 64 that a
+ * peer has in a while: what is replayed is no stranger's then.
  */
 static int
 offers(void)

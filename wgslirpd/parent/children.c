@@ -32,8 +32,8 @@
 struct parent_state	 env;
 
 /*
- * At once: whoever has taken one of them over need not notice that its pipes are
- * closed.
+ * At once: whoever has taken one of them over need not notice that its pipes
+ * are closed.
  */
 void
 children_kill(void)

@@ -16,10 +16,10 @@ set_int(int fd, int level, int opt, int value)
 }
 
 /*
- * Options of a WireGuard socket: the address that a datagram came to, the ECN
- * bits where they are told (IPv6), large buffers.  What is sent over IPv4 has no
- * DF bit, and nothing is joined or cut.  Each of them is let through by pledge
- * "inet", since a reload opens sockets too.
+ * Options of a WireGuard socket: the address that a datagram came to, the
+ * ECN bits where they are told (IPv6), large buffers.  What is sent over
+ * IPv4 has no DF bit, and nothing is joined or cut.  Each of them is let
+ * through by pledge "inet", since a reload opens sockets too.
  */
 void
 sockopt_wireguard(int fd, int family, int offload)

@@ -157,7 +157,7 @@ hostfd_port_late(int fd)
 	(void)fd;
 }
 
-/* TCP_INFO is let through by pledge "inet", from OpenBSD 7.6 on. */
+/* TCP_INFO is one of the options that pledge "inet" lets through. */
 int
 hostfd_is_up(int fd)
 {

@@ -99,6 +99,7 @@ PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/config.o wgslirpd/parent/derp.o \
 		wgslirpd/parent/directive.o wgslirpd/parent/dns.o \
 		wgslirpd/parent/egress.o wgslirpd/parent/uplink.o \
+		wgslirpd/parent/place.o \
 		wgslirpd/parent/ports.o wgslirpd/parent/ways.o wgslirpd/parent/files.o \
 		wgslirpd/parent/env.o wgslirpd/parent/handover.o \
 		wgslirpd/parent/lex.o wgslirpd/parent/listen.o \
@@ -107,7 +108,7 @@ PARENT =	wgslirpd/parent/check.o wgslirpd/parent/children.o \
 		wgslirpd/parent/print.o wgslirpd/parent/probe.o \
 		wgslirpd/parent/reload.o \
 		wgslirpd/parent/rulemaker.o \
-		wgslirpd/parent/rules.o wgslirpd/parent/send.o \
+		wgslirpd/parent/rules.o wgslirpd/parent/send.o wgslirpd/parent/state.o \
 		wgslirpd/parent/self_$(PLATFORM).o wgslirpd/parent/show.o \
 		wgslirpd/parent/sockopt_$(PLATFORM).o \
 		wgslirpd/parent/steer_$(PLATFORM).o \
@@ -133,7 +134,7 @@ WG_REST =	wgslirpd/crypto/wg/allowedips.o \
 WG =		wgslirpd/crypto/wg/aead_$(CRYPTO_LIB).o $(WG_$(CRYPTO_LIB)) \
 		$(WG_REST)
 
-CRYPTO =	wgslirpd/crypto/around.o \
+CRYPTO =	wgslirpd/crypto/across.o wgslirpd/crypto/around.o \
 		wgslirpd/crypto/change.o wgslirpd/crypto/clock.o \
 		wgslirpd/crypto/config.o wgslirpd/crypto/endpoint.o \
 		wgslirpd/crypto/links.o \
@@ -166,7 +167,7 @@ TCP =		wgslirpd/slirp/tcp/cc.o wgslirpd/slirp/tcp/cc_bbr.o \
 		wgslirpd/slirp/tcp/tcb.o \
 		wgslirpd/slirp/tcp/tcp.o wgslirpd/slirp/tcp/timewait.o
 
-SLIRP =		wgslirpd/slirp/blocklist.o wgslirpd/slirp/config.o wgslirpd/slirp/dnscache.o \
+SLIRP =		wgslirpd/slirp/far.o wgslirpd/slirp/blocklist.o wgslirpd/slirp/config.o wgslirpd/slirp/dnscache.o \
 		wgslirpd/slirp/dnsmsg.o wgslirpd/slirp/dnsrr.o \
 		wgslirpd/slirp/fds.o \
 		wgslirpd/slirp/forward.o wgslirpd/slirp/fwdudp.o \
@@ -193,6 +194,7 @@ SLIRP =		wgslirpd/slirp/blocklist.o wgslirpd/slirp/config.o wgslirpd/slirp/dnsca
 CONTROL =	wgslirpd/control/ask.o wgslirpd/control/capture.o \
 		wgslirpd/control/client.o \
 		wgslirpd/control/http.o wgslirpd/control/main.o \
+		wgslirpd/control/merge.o \
 		wgslirpd/control/report.o wgslirpd/control/sibling.o \
 		wgslirpd/control/uapi.o
 
@@ -313,6 +315,8 @@ UNIT_LIBRESSL =	$(UNIT_BASE) common/blake2s.o $(WG_REST) \
 LINK_test_libressl.t =	$(UNIT_LIBRESSL) -lsodium -lcmocka $(LIBC)
 LINK_test_blake2s.t =	common/blake2s.o -lcrypto -lcmocka $(LIBC)
 LINK_test_wg.t =	$(UNIT_WG) -lcmocka -lcrypto $(LIBC)
+UNIT_WORKERS =	$(UNIT_WG) wgslirpd/control/merge.o
+LINK_test_workers.t =	$(UNIT_WORKERS) -lcmocka -lcrypto $(LIBC)
 LINK_vectors.t =	$(UNIT_WG) -lcrypto $(LIBC)
 
 # The fuzzers: with a driver of ours, or with libFuzzer's.
@@ -340,6 +344,7 @@ UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 		regress/unit/test_steer.t regress/unit/test_udpio.t \
 		regress/unit/test_proc.t regress/unit/test_web.t \
 		regress/unit/test_noise.t regress/unit/test_wg.t \
+		regress/unit/test_workers.t \
 		regress/unit/test_blake2s.t regress/unit/test_libressl.t \
 		regress/unit/vectors.t
 SIMS =		regress/sim/sim_tcp.t regress/sim/sim_wg.t
@@ -529,6 +534,7 @@ regress/unit/test_noise.t regress/unit/test_wg.t regress/unit/vectors.t \
     regress/bench/bench_wg.t regress/bench/flood.t \
     regress/bench/herd.t regress/bench/limit.t \
     regress/guest/guest.t: $(UNIT_WG)
+regress/unit/test_workers.t: $(UNIT_WORKERS)
 regress/bench/load.t: $(UNIT_LOAD)
 regress/unit/test_blake2s.t: common/blake2s.o
 regress/unit/test_libressl.t: $(UNIT_LIBRESSL)

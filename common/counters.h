@@ -51,6 +51,7 @@
 	C(wg_drop_cut, "packets and handshakes of peers that are shut out") \
 	C(wg_peers_cut, "peers whose time or quota came to an end")	\
 	C(wg_drop_link, "packets between gateways that are for nobody")	\
+	C(wg_drop_across, "packets and datagrams for another worker")	\
 	C(wg_drop_relay, "datagrams for a relay, its queue full")	\
 	C(wg_drop_send, "datagrams that the system refused to send")	\
 	C(crypto_cpu_us, "microseconds of processor time")

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import server                                               # noqa: E402
 from guest import dial, get                                 # noqa: E402
 from net import (Failure, Net, TOP, check, enter, named, open_ping,  # noqa: E402
-                 run, run_tests, wait_for, SERVER4, GUEST4)
+                 run, run_tests, wait_for, SERVER4, GUEST4, WORKERS)
 
 VIP = '10.9.0.1'
 IDS = '123'
@@ -73,7 +73,7 @@ address 10.77.0.1/24
 gateway id %s
 metrics listen on %s port 9586
 include "peers%s/*.conf"
-''' % (self.dir, i, address(i), i))
+%s''' % (self.dir, i, address(i), i, WORKERS))
             if self.laptop:
                 f.write('''peer "laptop" {
 	public key "%s"

@@ -58,6 +58,12 @@ def wait_for(fn, timeout=10.0, what='condition'):
         time.sleep(0.05)
 
 
+# WORKERS=2 in the environment runs any test with so many
+WORKERS = 'workers %s\n' % os.environ['WORKERS'] \
+    if os.environ.get('WORKERS') else ''
+NPROCS = 4 + 2 * (int(os.environ.get('WORKERS') or 1) - 1)
+
+
 class Net:
     def __init__(self):
         self.tag = 'w%d' % (os.getpid() % 100000)
@@ -157,7 +163,7 @@ peer "laptop" {
     def write_conf(self, text):
         path = os.path.join(self.dir, 'wgslirpd.conf')
         with open(path, 'w') as f:
-            f.write(text)
+            f.write(text + WORKERS)
         # keys in it are for its reader only
         os.chmod(path, 0o600 if ' key "' in re.sub('public key', '', text) or
                  '= \'"' in text else 0o644)

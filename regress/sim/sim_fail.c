@@ -169,7 +169,7 @@ op_tx_done(void *arg, size_t len)
 
 static const struct wg_ops	 sim_ops = { op_rx_buf, op_rx_done,
 	op_tx_buf, op_tx_done, sim_wall, sim_random, NULL, NULL, NULL, NULL,
-	NULL };
+	NULL, NULL, NULL };
 
 /* ---- who is there */
 

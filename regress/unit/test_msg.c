@@ -49,8 +49,12 @@ test_nobody(void **state)
 	(void)state;
 	for (p = 0; p < PROC_MAX; p++) {
 		for (t = 0; t < IMSG_MAX; t++)
-			assert_non_null(msg_wrong((enum proc_id)p,
-			    (enum proc_id)p, t, 0, 0));
+			/* but workers tell each other who is where */
+			if (p != PROC_CRYPTO || (t != IMSG_HERE &&
+			    t != IMSG_AWAY))
+				assert_string_equal(msg_wrong((enum proc_id)p,
+				    (enum proc_id)p, t, 0, 0),
+				    "which it may not");
 		assert_non_null(msg_wrong((enum proc_id)p, PROC_PARENT,
 		    IMSG_NONE, 0, 0));
 		assert_non_null(msg_wrong((enum proc_id)p, PROC_PARENT,
@@ -58,6 +62,31 @@ test_nobody(void **state)
 	}
 	assert_non_null(msg_wrong(PROC_MAX, PROC_PARENT, IMSG_STAGED, 0, 0));
 	assert_non_null(msg_wrong(PROC_PARENT, PROC_MAX, IMSG_START, 0, 0));
+}
+
+/* Slots are processes: the first pair's are their numbers. */
+static void
+test_slots(void **state)
+{
+	uint32_t	 w;
+	int		 i, slot, seen[PROC_SLOTS] = { 0 };
+
+	(void)state;
+	for (i = 0; i < PROC_MAX; i++) {
+		assert_int_equal(proc_slot((enum proc_id)i, 0), i);
+		seen[i] = 1;
+	}
+	for (w = 0; w < MAX_WORKERS; w++)
+		for (i = PROC_CRYPTO; i <= PROC_SLIRP; i++) {
+			slot = proc_slot((enum proc_id)i, w);
+			assert_true(slot >= 0 && slot < PROC_SLOTS);
+			assert_int_equal(seen[slot], w == 0);
+			seen[slot] = 1;
+			assert_int_equal(slot_proc(slot), i);
+			assert_int_equal(slot_worker(slot), w);
+		}
+	for (i = 0; i < PROC_SLOTS; i++)
+		assert_int_equal(seen[i], 1);
 }
 
 /* No key goes anywhere but from the parent to crypto, and to wg(8). */
@@ -99,10 +128,10 @@ test_form(void **state)
 	    len + 1, 0));
 	assert_non_null(msg_wrong(PROC_SLIRP, PROC_CRYPTO, IMSG_ROUTE, len,
 	    1));
-	assert_null(msg_wrong(PROC_PARENT, PROC_CRYPTO, IMSG_SOCKET, 0, 1));
-	assert_non_null(msg_wrong(PROC_PARENT, PROC_CRYPTO, IMSG_SOCKET, 0,
+	assert_null(msg_wrong(PROC_PARENT, PROC_CRYPTO, IMSG_SOCKET, 4, 1));
+	assert_non_null(msg_wrong(PROC_PARENT, PROC_CRYPTO, IMSG_SOCKET, 4,
 	    0));
-	assert_non_null(msg_wrong(PROC_PARENT, PROC_SLIRP, IMSG_SOCKET, 0,
+	assert_non_null(msg_wrong(PROC_PARENT, PROC_SLIRP, IMSG_SOCKET, 4,
 	    1));
 	/* a request of the control protocol goes to who answers it */
 	assert_null(msg_wrong(PROC_CONTROL, PROC_SLIRP, CTL_SHOW_FLOWS,
@@ -131,6 +160,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_complete),
 		cmocka_unit_test(test_nobody),
+		cmocka_unit_test(test_slots),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_form),
 		cmocka_unit_test(test_congestion_names)

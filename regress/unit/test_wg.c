@@ -125,7 +125,7 @@ t_back(void *arg, struct wg_peer *p)
 
 static const struct wg_ops	 t_ops = { t_rx_buf, t_rx_done, t_tx_buf,
 				    t_tx_done, t_wall, t_random, NULL, t_cut,
-				    t_back, NULL, NULL };
+				    t_back, NULL, NULL, NULL, NULL };
 
 static void
 two_devices(struct side *a, struct side *b, mono_t now)

@@ -41,7 +41,7 @@ static struct event		*accept_ev, *pause_ev;
 static TAILQ_HEAD(, client)	 clients = TAILQ_HEAD_INITIALIZER(clients);
 static int			 nclients, nwatch, ntap;
 static client_watch_fn		*watch_fn;
-static struct ctl_process	 procs[PROC_MAX];
+static struct ctl_process	 procs[PROC_SLOTS];
 static int			 nprocs;
 static uid_t			 owner;
 
@@ -51,7 +51,7 @@ static void	 client_record(void *, uint32_t, const void *, size_t);
 void
 client_process(const struct ctl_process *p)
 {
-	if (nprocs == PROC_MAX)
+	if (nprocs == PROC_SLOTS)
 		fatalx("parent told about too many processes");
 	procs[nprocs++] = *p;
 }

@@ -24,12 +24,23 @@
 #include "uapi.h"
 
 static struct {
-	struct imsgev		 pipe[PROC_MAX];	/* parent, engines */
+	struct imsgev		 pipe[PROC_SLOTS];	/* parent, engines */
 	int			 fd;
 	int			 uapi_fd;
 	int			 started;
 	struct conf_global	 staged;
 } co;
+
+/* To that engine of each worker; a pipe that is not there takes nothing. */
+static void
+tell_all(enum proc_id who, uint32_t type, uint32_t v)
+{
+	uint32_t	 w;
+
+	for (w = 0; w < MAX_WORKERS; w++)
+		(void)imsgev_send(&co.pipe[proc_slot(who, w)], type, 0, -1, &v,
+		    sizeof(v));
+}
 
 /* Have the engines tell what happens, or not. */
 static void
@@ -38,15 +49,11 @@ watch(enum client_wish what, int on)
 	uint32_t	 v = (uint32_t)on;
 
 	if (what == CLIENT_PACKETS) {
-		v |= (uint32_t)capture_wants();
-		(void)imsgev_send(&co.pipe[PROC_SLIRP], IMSG_TAP, 0, -1, &v,
-		    sizeof(v));
+		tell_all(PROC_SLIRP, IMSG_TAP, v | (uint32_t)capture_wants());
 		return;
 	}
-	(void)imsgev_send(&co.pipe[PROC_CRYPTO], IMSG_WATCH, 0, -1, &v,
-	    sizeof(v));
-	(void)imsgev_send(&co.pipe[PROC_SLIRP], IMSG_WATCH, 0, -1, &v,
-	    sizeof(v));
+	tell_all(PROC_CRYPTO, IMSG_WATCH, v);
+	tell_all(PROC_SLIRP, IMSG_WATCH, v);
 	(void)imsgev_send(&co.pipe[PROC_DERP], IMSG_WATCH, 0, -1, &v,
 	    sizeof(v));
 }
@@ -91,9 +98,9 @@ take_pipe(struct imsg *imsg)
 	imsg_is(imsg, &who, sizeof(who));
 	fd = imsg_take_fd(imsg);
 	/* to everybody but the parent and itself */
-	if (who == PROC_PARENT || who == PROC_CONTROL || who >= PROC_MAX ||
+	if (who == PROC_PARENT || who == PROC_CONTROL || who >= PROC_SLOTS ||
 	    co.pipe[who].ev != NULL || imsgev_init(&co.pipe[who], fd,
-	    (enum proc_id)who, engine_msg, NULL) == -1)
+	    (int)who, engine_msg, NULL) == -1)
 		fatalx("bad pipe");
 	/* who does not read what it asked for is not read either */
 	if (who == PROC_WEB || who == PROC_FILES)

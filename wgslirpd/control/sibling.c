@@ -98,7 +98,7 @@ question(struct imsgev *iev, struct imsg *imsg)
 	uint32_t		 id = imsg_get_id(imsg);
 
 	if (find(iev, id) != NULL)
-		bad_imsg(proc_title(iev->peer), type);
+		bad_imsg(proc_title(iev->slot), type);
 	if (nall == MAX_ASKED || (a = calloc(1, sizeof(*a))) == NULL) {
 		refuse(iev, id);
 		return;
@@ -108,7 +108,7 @@ question(struct imsgev *iev, struct imsg *imsg)
 	if (type == CTL_EDIT) {
 		imsg_is(imsg, &edit, sizeof(edit));
 		if (edit.what > EDIT_DELETE)
-			bad_imsg(proc_title(iev->peer), type);
+			bad_imsg(proc_title(iev->slot), type);
 		a->q = ask_edit(&edit, record, a);
 	} else {
 		imsg_is(imsg, &req, sizeof(req));
@@ -136,7 +136,7 @@ next(struct imsgev *iev, struct imsg *imsg)
 	if ((a = find(iev, imsg_get_id(imsg))) == NULL)
 		return;
 	if (!a->more)
-		bad_imsg(proc_title(iev->peer), CTL_NEXT);
+		bad_imsg(proc_title(iev->slot), CTL_NEXT);
 	a->more = 0;
 	if (req.arg == 0) {
 		ask_next(a->q);

@@ -70,13 +70,17 @@ change_peer(const struct set_peer *m, mono_t now)
 		if (p == NULL)
 			fatal("peer");
 		strlcpy(p->name, m->name, sizeof(p->name));
+		wg_peer_live(ce.dev, p, m->worker);
 		wg_peer_set_reserved(ce.dev, p, m->reserved);
 		wg_peer_limit(ce.dev, p, m->quota, m->expires);
 	}
-	if (m->flags & SET_PSK)
-		memcpy(p->noise.psk, m->psk, KEY_LEN);
 	if (m->flags & SET_REPLACE_AIPS)
 		wg_aips_clear(ce.dev, p);
+	/* all else is for who has its sessions */
+	if (!wg_is_here(ce.dev, p))
+		return (p);
+	if (m->flags & SET_PSK)
+		memcpy(p->noise.psk, m->psk, KEY_LEN);
 	if (m->flags & SET_ENDPOINT) {
 		sa_make(&ss, &m->ep_addr, m->ep_port);
 		sa_set_scope(&ss, m->ep_scope);
@@ -155,7 +159,8 @@ change_input(struct imsg *imsg)
 	if (type == IMSG_SET_PEER) {
 		imsg_is(imsg, &x->m.peer, sizeof(x->m.peer));
 		x->m.peer.name[sizeof(x->m.peer.name) - 1] = '\0';
-		if (x->m.peer.id >= MAX_PEER_ID)
+		if (x->m.peer.id >= MAX_PEER_ID ||
+		    x->m.peer.worker >= MAX_WORKERS)
 			fatalx("peer id out of range");
 	} else {
 		x->is_aip = 1;

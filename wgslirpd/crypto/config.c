@@ -110,14 +110,18 @@ commit_peer(const struct conf_peer_msg *m, mono_t now)
 		memcpy(p->noise.psk, m->psk, KEY_LEN);
 	p->mark = 1;
 	wg_aips_clear(ce.dev, p);
+	strlcpy(p->name, m->name, sizeof(p->name));
+	wg_peer_live(ce.dev, p, m->worker);
 	if (wg_peer_uplink(ce.dev, p, m->uplink, m->has_key ? m->private_key :
 	    NULL) == -1)
 		fatalx("peer \"%s\": its private key is not usable",
 		    m->name);
 	wg_peer_set_reserved(ce.dev, p, m->reserved);
 	memcpy(p->ours, m->own, sizeof(p->ours));
+	/* of who lives with another worker this one knows no more */
+	if (!wg_is_here(ce.dev, p))
+		return;
 	p->by_name = m->has_endpoint && m->ep_addr.af == 0;
-	strlcpy(p->name, m->name, sizeof(p->name));
 	if (!p->noise.ss_valid)
 		log_warnx("peer \"%s\" has an unusable public key",
 		    p->name);
@@ -142,7 +146,7 @@ crypto_config_stage(struct imsg *imsg)
 	struct staged_exclude	*sx;
 	struct staged_peer	*sp;
 	struct staged_aip	*sa;
-	uint32_t		 side;
+	uint32_t		 side, read;
 
 	switch (imsg_get_type(imsg)) {
 	case IMSG_CONF_KEY:
@@ -153,7 +157,7 @@ crypto_config_stage(struct imsg *imsg)
 			fatal(NULL);
 		imsg_is(imsg, &sp->m, sizeof(sp->m));
 		sp->m.name[sizeof(sp->m.name) - 1] = '\0';
-		if (sp->m.id >= MAX_PEER_ID)
+		if (sp->m.id >= MAX_PEER_ID || sp->m.worker >= MAX_WORKERS)
 			fatalx("peer id out of range");
 		STAILQ_INSERT_TAIL(&peers, sp, entry);
 		break;
@@ -170,7 +174,8 @@ crypto_config_stage(struct imsg *imsg)
 		STAILQ_INSERT_TAIL(&excludes, sx, entry);
 		break;
 	case IMSG_SOCKET:
-		sockets_stage(imsg_take_fd(imsg));
+		imsg_is(imsg, &read, sizeof(read));
+		sockets_stage(imsg_take_fd(imsg), read != 0);
 		break;
 	case IMSG_SIDE:
 		imsg_is(imsg, &side, sizeof(side));
@@ -194,6 +199,7 @@ crypto_config_commit(void)
 
 	ce.dev->mtu = ce.global.mtu;
 	ce.dev->names.gateway = ce.global.gateway;
+	wg_set_worker(ce.dev, (uint8_t)proc_worker(), ce.global.workers);
 	ce.dev->many = ce.global.many;
 	ce.dev->balancers = ce.global.balancers.v;
 	ce.dev->nbalancers = ce.global.balancers.n < 0 ||
@@ -209,8 +215,10 @@ crypto_config_commit(void)
 		STAILQ_REMOVE_HEAD(&peers, entry);
 		if (!sp->m.keep)
 			commit_peer(&sp->m, now);
-		else if ((p = wg_peer_by_id(ce.dev, sp->m.id)) != NULL)
+		else if ((p = wg_peer_by_id(ce.dev, sp->m.id)) != NULL) {
 			p->mark = 1;
+			wg_peer_live(ce.dev, p, sp->m.worker);
+		}
 		freezero(sp, sizeof(*sp));
 	}
 	TAILQ_FOREACH_SAFE(p, &ce.dev->peers, entry, next)

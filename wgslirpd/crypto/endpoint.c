@@ -37,6 +37,7 @@ answer_route(struct imsg *imsg)
 	else if (m.addr.af == 6)
 		p = aip_lookup6(&ce.dev->aips, m.addr.a);
 	m.id = p != NULL && !p->cut ? p->id : ROUTE_NOBODY;
+	m.worker = p != NULL ? p->worker : 0;
 	imsgev_send(&ce.slirp, IMSG_ROUTE, 0, -1, &m, sizeof(m));
 }
 
@@ -50,7 +51,8 @@ resolved(const struct endpoint_msg *m)
 	int			 known;
 
 	if ((m->addr.af != 4 && m->addr.af != 6) || m->port == 0 ||
-	    (p = wg_peer_by_id(ce.dev, m->id)) == NULL || !p->by_name)
+	    (p = wg_peer_by_id(ce.dev, m->id)) == NULL || !p->by_name ||
+	    !wg_is_here(ce.dev, p))
 		return;
 	sa_make(&ss, &m->addr, m->port);
 	/* who answers stays where it is; who does not may be there again */

@@ -70,6 +70,38 @@ nanoseconds(const struct timespec *ts)
 	return ((uint64_t)ts->tv_sec * 1000000000ULL + (uint64_t)ts->tv_nsec);
 }
 
+/* The other workers hear of what is only heard of here. */
+static void
+tell_workers(const struct wg_peer *p)
+{
+	struct here_msg	 m;
+	uint32_t	 w;
+
+	memset(&m, 0, sizeof(m));
+	m.when = p->elsewhere;
+	m.id = p->id;
+	m.away = p->away;
+	m.gateway = p->gateway;
+	for (w = 1; w < ce.dev->workers; w++)
+		if (imsgbuf_queuelen(&ce.crypto[w].ibuf) < PROC_BACKLOG)
+			(void)imsgev_send(&ce.crypto[w], IMSG_AWAY, 0, -1, &m,
+			    sizeof(m));
+}
+
+/* What a peer had here is over: its session, and its flows. */
+static void
+leave(struct wg_peer *p)
+{
+	wg_stage_purge(ce.dev, p);
+	if (p->current == NULL && p->previous == NULL && p->next == NULL)
+		return;
+	wg_peer_zero(ce.dev, p);
+	/* its flows have nobody to talk to */
+	if (imsgbuf_queuelen(&ce.slirp.ibuf) < PROC_BACKLOG)
+		imsgev_send(&ce.slirp, IMSG_CUT, 0, -1, &p->id,
+		    sizeof(p->id));
+}
+
 /*
  * A peer is elsewhere: what it had here is over.  Who is here by a later
  * handshake stays; the others hear of that one.
@@ -88,14 +120,21 @@ somewhere(const struct link *l, const struct here *h)
 		tell("elsewhere", p->name, "gateway %u", l->gateway);
 	p->away = 1;
 	p->gateway = l->gateway;
-	wg_stage_purge(ce.dev, p);
-	if (p->current == NULL && p->previous == NULL && p->next == NULL)
+	tell_workers(p);
+	leave(p);
+}
+
+void
+links_away(struct wg_peer *p, int away, uint8_t gateway, uint64_t when)
+{
+	/* it has come here since then */
+	if (away && nanoseconds(&p->last_handshake) >= when)
 		return;
-	wg_peer_zero(ce.dev, p);
-	/* its flows have nobody to talk to */
-	if (imsgbuf_queuelen(&ce.slirp.ibuf) < PROC_BACKLOG)
-		imsgev_send(&ce.slirp, IMSG_CUT, 0, -1, &p->id,
-		    sizeof(p->id));
+	p->away = (uint8_t)away;
+	p->gateway = gateway;
+	p->elsewhere = when;
+	if (away)
+		leave(p);
 }
 
 static void
@@ -135,14 +174,44 @@ say_here(struct link *l, const struct wg_peer *p, mono_t now)
 	(void)wg_output(dev, l->peer, (const uint8_t *)&h, sizeof(h), 0, now);
 }
 
+static void
+tell_links(struct wg_peer *p, mono_t now)
+{
+	int	 i, was = p->away;
+
+	p->away = 0;
+	if (was)
+		tell_workers(p);
+	for (i = 0; i < links_number; i++)
+		say_here(&links[i], p, now);
+}
+
+void
+links_told(struct wg_peer *p, uint64_t when)
+{
+	p->last_handshake.tv_sec = (time_t)(when / 1000000000ULL);
+	p->last_handshake.tv_nsec = (long)(when % 1000000000ULL);
+	p->heard = mono_now();
+	tell_links(p, p->heard);
+}
+
 void
 links_here(struct wg_peer *p, mono_t now)
 {
-	int	 i;
+	struct here_msg	 m;
 
+	if (ce.dev->worker == 0) {
+		tell_links(p, now);
+		return;
+	}
 	p->away = 0;
-	for (i = 0; i < links_number; i++)
-		say_here(&links[i], p, now);
+	if (ce.global.links.n == 0 ||
+	    imsgbuf_queuelen(&ce.crypto[0].ibuf) >= PROC_BACKLOG)
+		return;
+	memset(&m, 0, sizeof(m));
+	m.id = p->id;
+	m.when = nanoseconds(&p->last_handshake);
+	(void)imsgev_send(&ce.crypto[0], IMSG_HERE, 0, -1, &m, sizeof(m));
 }
 
 /* Another gateway that was not there: tell it of everybody, by and by. */
@@ -162,7 +231,8 @@ tell_all(struct link *l, mono_t now)
 	for (; n < PORTION && l->next < ce.dev->nbyid; l->next++) {
 		p = ce.dev->byid[l->next];
 		/* one that is silent may be with somebody else by now */
-		if (p == NULL || p->away || p->current == NULL ||
+		if (p == NULL || p->away || p->heard == 0 ||
+		    (wg_is_here(ce.dev, p) && p->current == NULL) ||
 		    now - p->heard >= REJECT_AFTER_TIME)
 			continue;
 		say_here(l, p, now);
@@ -177,8 +247,10 @@ forget(const struct link *l)
 	struct wg_peer	*p;
 
 	TAILQ_FOREACH(p, &ce.dev->peers, entry)
-		if (p->away && p->gateway == l->gateway)
+		if (p->away && p->gateway == l->gateway) {
 			p->away = 0;
+			tell_workers(p);
+		}
 }
 
 static void
@@ -290,7 +362,8 @@ links_set(const struct conf_links *c)
 	links_number = 0;
 	sockets_first(NULL);
 	event_del(timer);
-	if (conf.n <= 0 || conf.n > MAX_GATEWAYS)
+	/* the first worker speaks with other gateways */
+	if (ce.dev->worker != 0 || conf.n <= 0 || conf.n > MAX_GATEWAYS)
 		return;
 	event_add(timer, &tv);
 	if (!ce.dev->has_key)
@@ -298,6 +371,7 @@ links_set(const struct conf_links *c)
 	if ((dev = wg_device_new(&link_ops, NULL, mono_now())) == NULL)
 		fatal(NULL);
 	dev->names.gateway = (uint8_t)self;
+	wg_set_worker(dev, ce.dev->worker, ce.dev->workers);
 	derive(self, key, psk);
 	if (wg_device_set_key(dev, key) == -1)
 		fatalx("gateway peer: key");

@@ -23,6 +23,14 @@ const struct wg_device	*links_device(void);
 /* A peer has a session here from now on. */
 void		 links_here(struct wg_peer *, mono_t);
 
+/*
+ * The same of a peer of another worker, which says so, with Unix time in ns;
+ * and what the first worker says: that a peer is, or is no longer, at a
+ * gateway.
+ */
+void		 links_told(struct wg_peer *, uint64_t);
+void		 links_away(struct wg_peer *, int, uint8_t, uint64_t);
+
 /* A packet for a peer that is at another gateway. */
 void		 links_far(void *, struct wg_peer *, const uint8_t *, size_t,
 		    mono_t);

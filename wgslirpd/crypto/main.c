@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "across.h"
 #include "change.h"
 #include "clock.h"
 #include "config.h"
@@ -86,6 +87,7 @@ work(void)
 	steer_run(now);
 	if (!open)
 		train_send();
+	across_flush();
 	pktq_return_flush(&ce.out);
 	pktq_flush(&ce.in);
 	trim_note();
@@ -158,8 +160,9 @@ start(void)
 }
 
 static const struct sibling	 siblings[] = {
-	{ PROC_CONTROL, &ce.control, crypto_show_request, PROC_BACKLOG },
-	{ PROC_SLIRP, &ce.slirp, endpoint_input, PROC_BACKLOG }
+	{ PROC_CONTROL, 0, &ce.control, crypto_show_request, PROC_BACKLOG },
+	{ PROC_SLIRP, 0, &ce.slirp, endpoint_input, PROC_BACKLOG },
+	{ PROC_CRYPTO, 1, ce.crypto, across_input, 0 }
 };
 
 static void
@@ -205,6 +208,11 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		break;
 	case IMSG_LINK:
 		relay_link(imsg_take_fd(imsg));
+		break;
+	case IMSG_ACROSS:
+		if (ce.started)
+			bad_imsg("parent", type);
+		across_link(imsg);
 		break;
 	case IMSG_CONF_BEGIN:
 		if (ce.staging || ce.setting)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "across.h"
 #include "around.h"
 #include "links.h"
 #include "log.h"
@@ -196,7 +197,9 @@ const struct wg_ops	 queue_ops = {
 	.cut = op_cut,
 	.back = op_back,
 	.note = op_note,
-	.far = links_far
+	.far = links_far,
+	.hand = across_hand,
+	.send = across_send
 };
 
 /* To an uplink goes what is from our address there, and nothing else. */
@@ -264,7 +267,7 @@ queue_take(mono_t now)
 		memcpy(hdr, pkt, hlen);
 		p = wg_route(ce.dev, d->peer, hdr, hlen);
 		/* the address may have moved to another peer meanwhile */
-		if (p == NULL || p->id != d->peer)
+		if (p == NULL || p->id != d->peer || !wg_is_here(ce.dev, p))
 			ce.dev->count.wg_drop_nopeer++;
 		else if (p->uplink ? !ours(p, hdr) : !source_ok(p, hdr))
 			ce.dev->count.wg_drop_forged++;

@@ -35,7 +35,10 @@ readable(evutil_socket_t fd, short what, void *arg)
 	memset(&from, 0, sizeof(from));
 	from.sock = WG_ANY_SOCK;
 	from.remote.sa.sa_family = AF_RELAY;
-	for (i = 0; i < ROUNDS && (n = link_recv(fd, &hdr, buf)) > 0; i++) {
+	for (i = 0; i < ROUNDS && (n = link_recv(fd, &hdr, sizeof(hdr),
+	    buf)) > 0; i++) {
+		if (hdr.segment == 0)
+			fatalx("a malformed train came by the link");
 		memcpy(from.remote.relay.key, hdr.key, KEY_LEN);
 		/* moves with what is authentic, as the address does */
 		from.ifindex = hdr.via == LINK_ANY ? 0 : hdr.via + 1U;
@@ -57,7 +60,7 @@ send_train(const struct wg_endpoint *ep, uint8_t *buf, size_t len,
 	memcpy(hdr.key, ep->remote.relay.key, KEY_LEN);
 	hdr.segment = (uint16_t)segment;
 	hdr.via = ep->ifindex == 0 ? LINK_ANY : (uint16_t)(ep->ifindex - 1);
-	return (link_send(link_fd, &hdr, buf, len));
+	return (link_send(link_fd, &hdr, sizeof(hdr), buf, len));
 }
 
 void

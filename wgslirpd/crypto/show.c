@@ -161,7 +161,7 @@ show_peers(struct imsgev *iev, uint32_t id, struct ctl_request *req,
 
 	req->name[sizeof(req->name) - 1] = '\0';
 	for (; pid < ce.dev->nbyid; pid++, done = 0) {
-		if ((p = ce.dev->byid[pid]) == NULL ||
+		if ((p = ce.dev->byid[pid]) == NULL || !wg_is_here(ce.dev, p) ||
 		    (req->name[0] != '\0' && strcmp(req->name, p->name) != 0))
 			continue;
 		if (done == 0) {
@@ -201,11 +201,13 @@ show_summary(struct imsgev *iev, uint32_t id)
 	memset(&m, 0, sizeof(m));
 	memcpy(m.public_key, ce.dev->local.public, KEY_LEN);
 	m.started = ce.start_time;
-	m.peers = ce.dev->npeers;
 	m.mtu = ce.dev->mtu;
 	m.port = sockets_port();
 	m.paused = ce.dev->paused;
 	TAILQ_FOREACH(p, &ce.dev->peers, entry) {
+		if (!wg_is_here(ce.dev, p))
+			continue;
+		m.peers++;
 		m.rx_bytes += p->rx_bytes;
 		m.tx_bytes += p->tx_bytes;
 		if (ts.tv_sec - p->last_handshake.tv_sec < ACTIVE_TIME)
@@ -271,7 +273,7 @@ kill_peer(struct imsgev *iev, uint32_t id, char *name)
 
 	name[CTL_NAME_LEN - 1] = '\0';
 	TAILQ_FOREACH(p, &ce.dev->peers, entry)
-		if (strcmp(p->name, name) == 0)
+		if (wg_is_here(ce.dev, p) && strcmp(p->name, name) == 0)
 			break;
 	if (p == NULL) {
 		refuse(iev, id, "no such peer");
@@ -309,7 +311,7 @@ crypto_show_request(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_UAPI_GET:
 		if (ce.global.uapi == UAPI_OFF)
 			bad_imsg("control", IMSG_UAPI_GET);
-		if (req.cursor == 0)
+		if (req.cursor == 0 && ce.dev->worker == 0)
 			send_uapi_device(iev, id);
 		show_peers(iev, id, &req, send_uapi_peer);
 		break;

@@ -40,6 +40,7 @@ struct side {
 struct udp_socket {
 	int		 fd;
 	int		 family;
+	int		 read;		/* it is this worker's to read */
 	int		 dual;		/* IPv6 that also takes IPv4 */
 	struct sockaddr_storage	 bound;
 	struct event	*rev;
@@ -71,6 +72,7 @@ static int			 crowded;
 static uint32_t			 opened;	/* so many times */
 static struct {
 	int	 fd;
+	int	 read;
 	int	 side[STEER_SIDES];
 }				 staged[MAX_LISTEN];
 static int			 nstaged;
@@ -391,7 +393,8 @@ sockets_drops(void)
 	int			 i;
 
 	for (s = sock; s < sock + nsock; s++) {
-		n += new_drops(s->fd, &s->drops);
+		if (s->read)
+			n += new_drops(s->fd, &s->drops);
 		for (i = 0; i < STEER_SIDES; i++)
 			if (s->side[i].fd != -1)
 				n += new_drops(s->side[i].fd,
@@ -445,7 +448,8 @@ listen_to(struct udp_socket *s)
 {
 	int	 i;
 
-	event_add(s->rev, NULL);
+	if (s->read)
+		event_add(s->rev, NULL);
 	for (i = 0; i < STEER_SIDES; i++)
 		if (s->side[i].ev != NULL)
 			event_add(s->side[i].ev, NULL);
@@ -473,6 +477,7 @@ sockets_open(void)
 	for (i = 0; i < nsock; i++) {
 		s = &sock[i];
 		s->fd = staged[i].fd;
+		s->read = staged[i].read;
 		udpsys_new(s->fd);
 		len = sizeof(s->bound);
 		memset(&s->bound, 0, sizeof(s->bound));
@@ -520,13 +525,17 @@ sockets_crowd(int on)
 	crowded = on;
 }
 
-/* One more socket of what is being staged; it is this module's then. */
+/*
+ * One more socket of what is being staged, to read from or only to send with;
+ * it is this module's then.
+ */
 void
-sockets_stage(int fd)
+sockets_stage(int fd, int read)
 {
 	if (nstaged == MAX_LISTEN)
 		fatalx("too many sockets");
 	memset(staged[nstaged].side, -1, sizeof(staged[nstaged].side));
+	staged[nstaged].read = read;
 	staged[nstaged++].fd = fd;
 }
 
@@ -572,6 +581,12 @@ sockets_more(void)
 
 	rx_full = 0;
 	return (more);
+}
+
+uint32_t
+sockets_count(void)
+{
+	return ((uint32_t)nsock);
 }
 
 /* The port that peers send to. */

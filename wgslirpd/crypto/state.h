@@ -16,6 +16,8 @@ struct crypto_state {
 	struct imsgev		 parent;
 	struct imsgev		 control;
 	struct imsgev		 slirp;
+	struct imsgev		 crypto[MAX_WORKERS];	/* of the others; */
+						/* only the first has all */
 	struct wg_device	*dev;
 	struct pktq		 in;		/* guest -> host */
 	struct pktq		 out;		/* host -> guest */

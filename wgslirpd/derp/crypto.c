@@ -35,7 +35,8 @@ crypto_flush(void)
 {
 	if (train.len == 0)
 		return;
-	if (link_send(link_fd, &train.hdr, train.data, train.len) == -1)
+	if (link_send(link_fd, &train.hdr, sizeof(train.hdr), train.data,
+	    train.len) == -1)
 		de.count.relay_drop_crypto += train.n;
 	train.len = 0;
 	train.n = 0;
@@ -74,7 +75,10 @@ readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	/* a train is as much as goes at once; a queue has room for four */
-	for (i = 0; i < ROUNDS && (n = link_recv(fd, &hdr, buf)) > 0; i++) {
+	for (i = 0; i < ROUNDS && (n = link_recv(fd, &hdr, sizeof(hdr),
+	    buf)) > 0; i++) {
+		if (hdr.segment == 0)
+			fatalx("a malformed train came by the link");
 		relays_send(hdr.key, hdr.via, buf, (size_t)n, hdr.segment);
 		relays_flush();
 	}

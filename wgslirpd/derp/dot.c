@@ -37,6 +37,7 @@ enum state {
 /* A question under way, by its id on the connection. */
 struct asked {
 	uint32_t	 cookie;	/* the asker's; 0: it is free */
+	struct imsgev	*from;		/* who that is */
 	uint16_t	 id;		/* here, */
 	uint8_t		 own[2];	/* and the asker's */
 	mono_t		 at;
@@ -81,7 +82,7 @@ fail_one(struct asked *a)
 	memset(&m, 0, sizeof(m));
 	m.cookie = a->cookie;
 	m.last = 1;
-	(void)imsgev_send(&de.slirp, IMSG_DOT_PART, 0, -1, &m, sizeof(m));
+	(void)imsgev_send(a->from, IMSG_DOT_PART, 0, -1, &m, sizeof(m));
 	a->cookie = 0;
 }
 
@@ -205,7 +206,7 @@ answered(struct server *x, uint8_t *msg, size_t len)
 		memcpy(m.data, msg + off, m.len);
 		off += m.len;
 		m.last = off == len;
-		(void)imsgev_send(&de.slirp, IMSG_DOT_PART, 0, -1, &m,
+		(void)imsgev_send(a->from, IMSG_DOT_PART, 0, -1, &m,
 		    sizeof(m));
 	} while (off < len);
 	a->cookie = 0;
@@ -415,7 +416,7 @@ place(struct server *x)
 }
 
 void
-dot_ask(struct imsg *imsg)
+dot_ask(struct imsgev *from, struct imsg *imsg)
 {
 	struct server	*x;
 	struct dot_ask	 m;
@@ -427,6 +428,7 @@ dot_ask(struct imsg *imsg)
 		bad_imsg("slirp", IMSG_DOT_ASK);
 	memset(&nobody, 0, sizeof(nobody));
 	nobody.cookie = m.cookie;
+	nobody.from = from;
 	/* one of the configuration before, or of the next */
 	if ((x = servers[m.server - 1]) == NULL || (x->state == IDLE &&
 	    begin(x) == -1) || (a = place(x)) == NULL) {
@@ -436,6 +438,7 @@ dot_ask(struct imsg *imsg)
 		return;
 	}
 	a->cookie = m.cookie;
+	a->from = from;
 	a->at = mono_now();
 	memcpy(a->own, m.msg, sizeof(a->own));
 	m.msg[0] = (uint8_t)(a->id >> 8);

@@ -94,10 +94,12 @@ slirp_msg(struct imsgev *iev, struct imsg *imsg)
 	}
 	switch (imsg_get_type(imsg)) {
 	case IMSG_RELAY_ADDRS:
+		if (slot_worker(iev->slot) != 0)
+			bad_imsg("slirp", IMSG_RELAY_ADDRS);
 		relays_input(imsg);
 		break;
 	case IMSG_DOT_ASK:
-		dot_ask(imsg);
+		dot_ask(iev, imsg);
 		break;
 	default:
 		bad_imsg("slirp", imsg_get_type(imsg));
@@ -105,8 +107,8 @@ slirp_msg(struct imsgev *iev, struct imsg *imsg)
 }
 
 static const struct sibling	 siblings[] = {
-	{ PROC_CONTROL, &de.control, control_msg, PROC_BACKLOG },
-	{ PROC_SLIRP, &de.slirp, slirp_msg, PROC_BACKLOG }
+	{ PROC_CONTROL, 0, &de.control, control_msg, PROC_BACKLOG },
+	{ PROC_SLIRP, 1, de.slirp, slirp_msg, PROC_BACKLOG }
 };
 
 static void

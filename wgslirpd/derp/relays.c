@@ -178,8 +178,8 @@ seek(struct relay *r)
 {
 	uint32_t	 id = RESOLVE_RELAY | r->number;
 
-	if (imsgbuf_queuelen(&de.slirp.ibuf) < PROC_BACKLOG)
-		(void)imsgev_send(&de.slirp, IMSG_LOST, 0, -1, &id,
+	if (imsgbuf_queuelen(&de.slirp[0].ibuf) < PROC_BACKLOG)
+		(void)imsgev_send(&de.slirp[0], IMSG_LOST, 0, -1, &id,
 		    sizeof(id));
 }
 

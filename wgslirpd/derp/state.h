@@ -10,7 +10,7 @@
 struct derp_state {
 	struct imsgev		 parent;
 	struct imsgev		 control;
-	struct imsgev		 slirp;
+	struct imsgev		 slirp[MAX_WORKERS];
 	struct derp_counters	 count;
 	int			 started;
 };

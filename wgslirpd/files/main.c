@@ -141,7 +141,7 @@ static void
 parent_msg(struct imsgev *iev, struct imsg *imsg)
 {
 	static const struct sibling	 siblings[] = {
-		{ PROC_CONTROL, &control, control_msg, 0 }
+		{ PROC_CONTROL, 0, &control, control_msg, 0 }
 	};
 	struct conf_global		 g;
 

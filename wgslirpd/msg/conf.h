@@ -91,6 +91,7 @@ struct conf_global {
 	uint8_t		 gateway;	/* first byte of receiver indices */
 	uint8_t		 many;		/* there are other gateways */
 	uint8_t		 report_json;
+	uint8_t		 workers;	/* pairs of engines */
 	uint8_t		 no_listen;	/* there is no gateway here */
 	uint8_t		 dns_zero;	/* instead of no such name */
 	uint8_t		 dns_log;	/* what guests ask */
@@ -135,6 +136,7 @@ struct conf_peer_msg {
 	uint16_t	 ep_port;
 	uint8_t		 reserved[3];
 	uint8_t		 keep;		/* wg(8) made it: leave it as it is */
+	uint8_t		 worker;	/* it lives with */
 	uint8_t		 at_relay;	/* it is there, too, or only there */
 	uint8_t		 relay_key[KEY_LEN];
 	uint8_t		 dns_any;	/* no list is for it */

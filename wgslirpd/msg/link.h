@@ -24,4 +24,23 @@ struct link_hdr {
 	uint16_t	 via;		/* number of the relay */
 };
 
+/*
+ * What goes between engines of one kind that are different workers': a socket
+ * that keeps messages apart, each of which is a header and what follows it.
+ * The socket's buffer is the bound: what does not fit is dropped and counted.
+ */
+#define ACROSS_DATA_MAX	65536	/* bytes behind the header */
+
+/* Between the crypto engines. */
+enum across_kind {
+	ACROSS_DATAGRAM,	/* it came here, and is for a peer there */
+	ACROSS_PACKETS		/* from a peer here to peers there */
+};
+
+/* Behind ACROSS_PACKETS are these, each before its packet. */
+struct across_packet {
+	uint16_t	 len;
+	uint16_t	 pad;
+};
+
 #endif

@@ -10,10 +10,11 @@
 
 #include "addr.h"
 #include "ctl.h"
+#include "sides.h"
+#include "slot.h"
 
 /* What the processes have room for, and agree upon. */
 #define MAX_LISTEN		16
-#define STEER_MAX		512	/* sessions that the kernel knows */
 #define MAX_SERVICES		256
 #define MAX_RULES		65536
 #define MAX_TABLES		1024
@@ -27,17 +28,6 @@
 #define RULE_TEXT_LEN		CTL_TEXT_LEN
 #define DOMAIN_LEN		64
 #define USER_LEN		256	/* RFC 1929: 255 */
-
-enum proc_id {
-	PROC_PARENT,
-	PROC_CRYPTO,
-	PROC_SLIRP,
-	PROC_CONTROL,
-	PROC_DERP,		/* only if a relay is configured */
-	PROC_WEB,		/* only if there is a page */
-	PROC_FILES,		/* and it may change peers' files */
-	PROC_MAX
-};
 
 /*
  * Every message between the processes: its name, the length of what it
@@ -83,11 +73,14 @@ enum proc_id {
 	M(IMSG_PIPE, sizeof(uint32_t), TO_CHILDREN, WITH_FD) \
 	M(IMSG_QUEUE, sizeof(struct queue_msg), TO_ENGINES, WITH_FD) \
 	M(IMSG_BELL, sizeof(struct bell_msg), TO_ENGINES, WITH_FD) \
-	M(IMSG_SOCKET, 0, TO_CRYPTO | TO_CONTROL, WITH_FD) \
+	M(IMSG_SOCKET, sizeof(uint32_t),	/* whether to read */ \
+	    TO_CRYPTO | TO_CONTROL, WITH_FD) \
 	M(IMSG_SIDE, sizeof(uint32_t),	/* beside the last: steer.h */ \
 	    TO_CRYPTO, WITH_FD) \
 	M(IMSG_LINK, 0,			/* datagrams: link.h */ \
 	    TO_CRYPTO | TO_DERP, WITH_FD) \
+	M(IMSG_ACROSS, sizeof(uint32_t),	/* to that worker: link.h */ \
+	    TO_ENGINES, WITH_FD) \
 	M(IMSG_UAPI_SOCKET, 0, TO_CONTROL, WITH_FD) \
 	M(IMSG_PROCESS, sizeof(struct ctl_process), TO_CONTROL, NO_FD) \
 	M(IMSG_START, 0, TO_CHILDREN, NO_FD) \
@@ -161,6 +154,10 @@ enum proc_id {
 	M(IMSG_UAPI_PEER, sizeof(struct uapi_peer), \
 	    WAY(CRYPTO, CONTROL), NO_FD) \
 	/* between the engines */ \
+	M(IMSG_HERE, sizeof(struct here_msg),	/* a peer has a session */ \
+	    WAY(CRYPTO, CRYPTO), NO_FD) \
+	M(IMSG_AWAY, sizeof(struct here_msg),	/* or another gateway has */ \
+	    WAY(CRYPTO, CRYPTO), NO_FD) \
 	M(IMSG_ENDPOINT, sizeof(struct endpoint_msg), \
 	    WAY(SLIRP, CRYPTO), NO_FD) \
 	M(IMSG_ROUTE, sizeof(struct route_msg),	/* answered by the same */ \
@@ -200,28 +197,6 @@ struct bell_msg {
 	uint32_t	 mine;		/* wakes the receiver of this */
 };
 
-/* Sessions, by their indices as big-endian numbers, which ascend. */
-enum steer_kind {
-	STEER_HEAVY,			/* their peers send much */
-	STEER_LITTLE,
-	STEER_KINDS
-};
-
-struct steer_msg {
-	uint32_t	 many;		/* more than STEER_MAX: none follow */
-	uint32_t	 n[STEER_KINDS];
-	uint32_t	 index[STEER_MAX];	/* one kind behind the other */
-};
-
-/* Sockets beside one that takes the data of sessions. */
-enum steer_side {
-	STEER_HANDSHAKE,
-	STEER_UNKNOWN,			/* data of sessions there are not */
-	STEER_LIGHT,			/* peers that send little */
-	STEER_JUNK,			/* nobody reads it: it is full */
-	STEER_SIDES
-};
-
 struct endpoint_msg {
 	uint32_t	 id;
 	struct ipaddr	 addr;
@@ -238,11 +213,21 @@ struct relay_addrs {
 	char		 host[HOST_NAME_LEN];	/* that was resolved */
 };
 
+/* Where a peer has its session, for the other workers and gateways. */
+struct here_msg {
+	uint64_t	 when;		/* since then, Unix nanoseconds */
+	uint32_t	 id;
+	uint8_t		 away;
+	uint8_t		 gateway;	/* where it is then */
+	uint8_t		 pad[2];
+};
+
 /* Who has an address in the tunnel? */
 #define ROUTE_NOBODY	UINT32_MAX
 struct route_msg {
 	uint32_t	 cookie;	/* the asker's */
 	uint32_t	 id;		/* of the peer; ROUTE_NOBODY */
+	uint32_t	 worker;	/* that it lives with */
 	struct ipaddr	 addr;
 };
 

@@ -45,7 +45,7 @@ struct set_peer {
 	uint16_t	 ep_port;
 	uint16_t	 keepalive;	/* seconds */
 	uint8_t		 reserved[3];	/* of a peer of the file; parent */
-	uint8_t		 pad;
+	uint8_t		 worker;
 	uint64_t	 quota;		/* the same */
 	int64_t		 expires;
 };

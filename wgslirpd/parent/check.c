@@ -20,6 +20,7 @@
 #include "endpoint.h"
 #include "keypair.h"
 #include "log.h"
+#include "place.h"
 #include "ways.h"
 #include "web.h"
 
@@ -504,6 +505,9 @@ config_warn(const struct config *c)
 	/* thousands of rules are made by a program, and take their time */
 	if (c->check_only)
 		warn_idle_rules(c);
+	if (c->g.workers > 1 && c->pinned_all)
+		log_warnx("workers: every peer lives with the first, since "
+		    "guests come out at an uplink");
 	TAILQ_FOREACH(p, &c->peers, entry)
 		if (p->expires != 0 && p->expires <= now)
 			warn_peer(p, "has expired already");
@@ -548,9 +552,10 @@ config_merge(struct config *c, struct config *old)
 		found = config_peer_by_key(old, p->public);
 		if (found == NULL)
 			found = config_find_removed(old, p->public);
-		if (found != NULL)
+		if (found != NULL) {
 			p->id = found->id;
-		else {
+			p->worker = found->worker;
+		} else {
 			while (used[next])
 				next++;
 			p->id = next;
@@ -563,10 +568,12 @@ config_merge(struct config *c, struct config *old)
 			continue;
 		copy = config_peer_new(c, p->name);
 		copy->id = p->id;
+		copy->worker = p->worker;
 		copy->uapi = 1;
 		memcpy(copy->public, p->public, KEY_LEN);
 		(void)config_peer_index(c, copy);
 	}
 	(void)config_resolve_rules(c);	/* the names were checked before */
+	place_peers(c);
 	return (c->npeers > MAX_PEERS ? -1 : 0);
 }

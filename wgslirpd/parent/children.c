@@ -29,8 +29,6 @@
 #define QUEUE_SLOTS_OUT	16384	/* host -> guest: 32 MiB of slots */
 #define STOP_TIMEOUT	5	/* seconds for the children to end */
 
-struct parent_state	 env;
-
 /*
  * At once: whoever has taken one of them over need not notice that its pipes
  * are closed.
@@ -40,21 +38,21 @@ children_kill(void)
 {
 	int	 i;
 
-	for (i = PROC_CRYPTO; i < PROC_MAX; i++) {
+	for (i = PROC_CRYPTO; i < PROC_SLOTS; i++) {
 		/* root without CAP_KILL may not */
 		if (env.child[i].pid > 0 &&
 		    kill(env.child[i].pid, SIGKILL) == -1 && errno != ESRCH)
 			log_warn("cannot end the %s engine, process %d",
-			    proc_title((enum proc_id)i),
+			    proc_title(i),
 			    (int)env.child[i].pid);
 		env.child[i].pid = 0;
 	}
 }
 
 static void
-died_of(enum proc_id id, int sig)
+died_of(int slot, int sig)
 {
-	log_warnx("%s engine terminated by signal %d (%s)%s", proc_title(id),
+	log_warnx("%s engine terminated by signal %d (%s)%s", proc_title(slot),
 	    sig, strsignal(sig), sig == SIGSYS ?
 	    ": it made a system call that it may not" : "");
 }
@@ -68,25 +66,25 @@ children_stop(int status)
 	int		 i, tries, how;
 
 	env.quitting = 1;
-	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+	for (i = PROC_CRYPTO; i < PROC_SLOTS; i++)
 		imsgev_clear(&env.child[i].iev);
 	for (tries = 0; tries < STOP_TIMEOUT * 100; tries++) {
-		for (i = PROC_CRYPTO; i < PROC_MAX; i++) {
+		for (i = PROC_CRYPTO; i < PROC_SLOTS; i++) {
 			c = &env.child[i];
 			if (c->pid > 0) {
 				pid = waitpid(c->pid, &how, WNOHANG);
 				if (pid == c->pid && WIFSIGNALED(how))
-					died_of((enum proc_id)i,
+					died_of(i,
 					    WTERMSIG(how));
 				if (pid == c->pid ||
 				    (pid == -1 && errno == ECHILD))
 					c->pid = 0;
 			}
 		}
-		for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+		for (i = PROC_CRYPTO; i < PROC_SLOTS; i++)
 			if (env.child[i].pid > 0)
 				break;
-		if (i == PROC_MAX)
+		if (i == PROC_SLOTS)
 			break;
 		poll(NULL, 0, 10);
 	}
@@ -96,38 +94,37 @@ children_stop(int status)
 	exit(status);
 }
 
-static enum proc_id
+static int
 child_by_pid(pid_t pid)
 {
 	int	 i;
 
-	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+	for (i = PROC_CRYPTO; i < PROC_SLOTS; i++)
 		if (env.child[i].pid == pid)
-			return ((enum proc_id)i);
-	return (PROC_MAX);
+			return (i);
+	return (-1);
 }
 
 void
 children_died(evutil_socket_t sig, short what, void *arg)
 {
-	enum proc_id	 id;
 	pid_t		 pid;
-	int		 status;
+	int		 slot, status;
 
 	(void)sig;
 	(void)what;
 	(void)arg;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if ((id = child_by_pid(pid)) == PROC_MAX)
+		if ((slot = child_by_pid(pid)) == -1)
 			continue;
-		env.child[id].pid = 0;
+		env.child[slot].pid = 0;
 		if (env.quitting)
 			continue;
 		if (WIFSIGNALED(status))
-			died_of(id, WTERMSIG(status));
+			died_of(slot, WTERMSIG(status));
 		else
 			log_warnx("%s engine exited with status %d",
-			    proc_title(id), WEXITSTATUS(status));
+			    proc_title(slot), WEXITSTATUS(status));
 		children_stop(1);
 	}
 }
@@ -137,7 +134,7 @@ children_died(evutil_socket_t sig, short what, void *arg)
  * space that never held the configuration.  fn gets what it says.
  */
 void
-children_start(enum proc_id id, imsgev_fn *fn)
+children_start(int slot, imsgev_fn *fn)
 {
 	static char	*const	 no_env[] = { NULL };
 	const char	*args[6];
@@ -150,7 +147,7 @@ children_start(enum proc_id id, imsgev_fn *fn)
 		fatal("socketpair");
 	args[n++] = env.argv0;
 	args[n++] = "-P";
-	args[n++] = proc_title(id);
+	args[n++] = proc_title(slot);
 	if (env.foreground)
 		args[n++] = "-d";
 	args[n] = NULL;
@@ -160,9 +157,9 @@ children_start(enum proc_id id, imsgev_fn *fn)
 	case 0:
 		/* the parent's to remove */
 		env.socket_made = env.uapi_made = env.web_made = 0;
-		for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+		for (i = PROC_CRYPTO; i < PROC_SLOTS; i++)
 			env.child[i].pid = 0;
-		if (id == PROC_FILES && fchdir(env.files_fd) == -1)
+		if (slot == PROC_FILES && fchdir(env.files_fd) == -1)
 			fatal("%s", env.files_dir);
 		if (fds[1] == PROC_PARENT_FD) {
 			if (fcntl(fds[1], F_SETFD, 0) == -1)
@@ -175,22 +172,22 @@ children_start(enum proc_id id, imsgev_fn *fn)
 		fatal("exec %s", path);
 	}
 	close(fds[1]);
-	if (id == PROC_FILES)
+	if (slot == PROC_FILES)
 		close(env.files_fd);
-	env.child[id].pid = pid;
-	env.child[id].on = 1;
-	if (imsgev_init(&env.child[id].iev, fds[0], id, fn, NULL) == -1)
-		fatal("pipe to %s", proc_title(id));
+	env.child[slot].pid = pid;
+	env.child[slot].on = 1;
+	if (imsgev_init(&env.child[slot].iev, fds[0], slot, fn, NULL) == -1)
+		fatal("pipe to %s", proc_title(slot));
 	/* the engines' configuration is longer, and they ask for nothing */
-	if (id == PROC_CONTROL)
-		imsgev_bound(&env.child[id].iev, PROC_BACKLOG);
+	if (slot == PROC_CONTROL)
+		imsgev_bound(&env.child[slot].iev, PROC_BACKLOG);
 }
 
 /* The two ends of a pipe, to two children. */
 void
-children_connect(enum proc_id a, enum proc_id b)
+children_connect(int a, int b)
 {
-	uint32_t	 ida = a, idb = b;
+	uint32_t	 ida = (uint32_t)a, idb = (uint32_t)b;
 	int		 fds[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
@@ -213,12 +210,12 @@ children_dup(int fd)
 	return (n);
 }
 
-/* Packet queues and doorbells between the two engines. */
+/* Packet queues and doorbells between the two engines of a worker. */
 void
-children_queues(void)
+children_queues(uint32_t worker)
 {
-	struct imsgev		*c = &env.child[PROC_CRYPTO].iev;
-	struct imsgev		*s = &env.child[PROC_SLIRP].iev;
+	struct imsgev		*c = CRYPTO(worker);
+	struct imsgev		*s = SLIRP(worker);
 	struct queue_msg	 q;
 	struct bell_msg		 mine = { 1 }, theirs = { 0 };
 	int			 fd, bell[2], dir;
@@ -243,11 +240,11 @@ children_queues(void)
 	}
 }
 
-/* Where datagrams go between the crypto and the derp engine. */
-void
-children_link(void)
+/* A socket whose two ends keep messages apart, with room for so much. */
+static void
+link_pair(int fds[2])
 {
-	int	 fds[2], size = LINK_BUFFER, i;
+	int	 size = LINK_BUFFER, i;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC,
 	    0, fds) == -1)
@@ -256,9 +253,37 @@ children_link(void)
 		if (setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size,
 		    sizeof(size)) == -1)
 			fatal("setsockopt");
-	imsgev_must(&env.child[PROC_CRYPTO].iev, IMSG_LINK, 0, fds[0], NULL,
-	    0);
+}
+
+/* Where datagrams go between the crypto and the derp engine. */
+void
+children_link(void)
+{
+	int	 fds[2];
+
+	link_pair(fds);
+	imsgev_must(CRYPTO(0), IMSG_LINK, 0, fds[0], NULL, 0);
 	imsgev_must(&env.child[PROC_DERP].iev, IMSG_LINK, 0, fds[1], NULL, 0);
+}
+
+/* The same between engines of the same kind, each to each. */
+void
+children_across(enum proc_id kind)
+{
+	uint32_t	 a, b;
+	int		 fds[2];
+
+	for (a = 0; a < env.workers; a++)
+		for (b = a + 1; b < env.workers; b++) {
+			/* what one slirp engine has of others is the first's */
+			if (kind == PROC_SLIRP && a != 0)
+				continue;
+			link_pair(fds);
+			imsgev_must(&env.child[proc_slot(kind, a)].iev,
+			    IMSG_ACROSS, 0, fds[0], &b, sizeof(b));
+			imsgev_must(&env.child[proc_slot(kind, b)].iev,
+			    IMSG_ACROSS, 0, fds[1], &a, sizeof(a));
+		}
 }
 
 /* Does a child leave unread what it is told? */
@@ -267,7 +292,7 @@ children_busy(void)
 {
 	int	 i;
 
-	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+	for (i = PROC_CRYPTO; i < PROC_SLOTS; i++)
 		if (env.child[i].on &&
 		    imsgbuf_queuelen(&env.child[i].iev.ibuf) >= PROC_BACKLOG)
 			return (1);
@@ -280,7 +305,7 @@ children_send(uint32_t type, const void *data, size_t len)
 {
 	int	 i;
 
-	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+	for (i = PROC_CRYPTO; i < PROC_SLOTS; i++)
 		if (env.child[i].on)
 			imsgev_must(&env.child[i].iev, type, 0, -1, data, len);
 }

@@ -11,11 +11,12 @@
 void		 children_kill(void);
 void		 children_stop(int);
 void		 children_died(evutil_socket_t, short, void *);
-void		 children_start(enum proc_id, imsgev_fn *);
-void		 children_connect(enum proc_id, enum proc_id);
+void		 children_start(int, imsgev_fn *);
+void		 children_connect(int, int);
 int		 children_dup(int);
-void		 children_queues(void);
+void		 children_queues(uint32_t);
 void		 children_link(void);
+void		 children_across(enum proc_id);
 int		 children_busy(void);
 void		 children_send(uint32_t, const void *, size_t);
 

@@ -285,6 +285,7 @@ config_peer_new(struct config *c, const char *name)
 	TAILQ_INIT(&p->aips);
 	TAILQ_INIT(&p->addresses);
 	p->id = c->npeers++;
+	p->worker = NOT_PLACED;
 	TAILQ_INSERT_TAIL(&c->peers, p, entry);
 	return (p);
 }

@@ -132,6 +132,8 @@ struct conf_peer {
 	uint8_t				 uapi;	/* wg(8) made it */
 	uint8_t				 gone;	/* a change takes it away */
 	uint8_t				 fresh;	/* or has brought it */
+	uint8_t				 worker;	/* it lives with */
+	uint8_t				 pinned;	/* that is the first */
 	char				 name[PEER_NAME_LEN];
 	char				*file;	/* where it is defined */
 	int				 line;
@@ -167,6 +169,7 @@ struct conf_peer {
 	int64_t				 expires;
 };
 TAILQ_HEAD(conf_peers, conf_peer);
+#define NOT_PLACED	UINT8_MAX	/* no worker yet */
 RB_HEAD(conf_keys, conf_peer);
 
 #define PCAP_MAX_DEFAULT	1000000000	/* bytes */
@@ -199,6 +202,7 @@ struct config {
 	struct conf_out			*egress;	/* NULL: the host */
 	struct conf_outs		 outs;		/* that have names */
 	uint32_t			 npeers;
+	uint8_t				 pinned_all;	/* place.h */
 	struct conf_prefixes		 excludes;
 	struct conf_prefixes		 nat64s;
 	int				 nnat64;

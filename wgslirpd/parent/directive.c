@@ -49,6 +49,8 @@ const struct directive	 directives[] = {
 	    ENV("WG_MTU")),
 	GLOBAL("gateway id", g.gateway, NUMBER(0, 255, 0), QUIET,
 	    ENV("WG_GATEWAY_ID")),
+	GLOBAL("workers", g.workers, NUMBER(1, MAX_WORKERS, 1), QUIET,
+	    ENV("WG_WORKERS")),
 	GLOBAL("log", verbose, CHOICE(logs, 0)),
 	GLOBAL("max flows", g.max_flows, NUMBER(1, MANY_FLOWS, 0), QUIET),
 	GLOBAL("max new flows", g.max_new, NUMBER(0, MANY_FLOWS, 5000)),

@@ -33,9 +33,11 @@ enum {
 	NEXT_END,
 	NEXT_GO,
 	NEXT_BYE,
-	NEXT_SIDE		/* the first of enum steer_side, of the UDP */
-				/* socket before; the others follow */
+	NEXT_SIDE		/* the first worker's first of enum */
+				/* steer_side, of the UDP socket before; the */
+				/* others follow */
 };
+#define NEXT_SIDES	(MAX_WORKERS * STEER_SIDES)
 
 static struct imsgbuf	 ibuf;		/* to the next one, or the one before */
 static struct event	*conn_ev;
@@ -147,9 +149,9 @@ next_came(evutil_socket_t fd, short what, void *arg)
 	connected = 1;
 	for (i = 0; i < env.listens.n; i++) {
 		give(NEXT_UDP, env.listens.fd[i]);
-		for (k = 0; k < STEER_SIDES; k++)
-			give(NEXT_SIDE + (uint32_t)k,
-			    env.listens.side[i][k]);
+		for (k = 0; k < NEXT_SIDES; k++)
+			give(NEXT_SIDE + (uint32_t)k, env.listens.side[i]
+			    [k / STEER_SIDES][k % STEER_SIDES]);
 	}
 	for (i = 0; i < env.services.n; i++)
 		give(NEXT_SERVICE, env.services.v[i].fd);
@@ -226,28 +228,26 @@ add_service(struct service_set *set, int fd)
 static int
 take(struct imsg *imsg, struct listen_set *udp, struct service_set *services)
 {
-	uint32_t	 type = imsg_get_type(imsg);
-	int		 fd = imsg_get_fd(imsg), i;
+	uint32_t	 type = imsg_get_type(imsg), k;
+	int		 fd = imsg_get_fd(imsg);
 
 	if (type == NEXT_END)
 		return (1);
 	if (fd == -1)
 		errx(1, "-R: the daemon that runs is of another version");
+	if (type >= NEXT_SIDE && type < NEXT_SIDE + NEXT_SIDES) {
+		if (udp->n == 0)
+			errx(1, "-R: a socket beside none");
+		k = type - NEXT_SIDE;
+		udp->side[udp->n - 1][k / STEER_SIDES][k % STEER_SIDES] = fd;
+		return (0);
+	}
 	switch (type) {
 	case NEXT_UDP:
 		if (udp->n == MAX_LISTEN)
 			errx(1, "-R: too many sockets");
-		for (i = 0; i < STEER_SIDES; i++)
-			udp->side[udp->n][i] = -1;
+		listen_no_sides(udp, udp->n);
 		udp->fd[udp->n++] = fd;
-		break;
-	case NEXT_SIDE + STEER_HANDSHAKE:
-	case NEXT_SIDE + STEER_UNKNOWN:
-	case NEXT_SIDE + STEER_LIGHT:
-	case NEXT_SIDE + STEER_JUNK:
-		if (udp->n == 0)
-			errx(1, "-R: a socket beside none");
-		udp->side[udp->n - 1][type - NEXT_SIDE] = fd;
 		break;
 	case NEXT_SERVICE:
 		add_service(services, fd);
@@ -267,9 +267,26 @@ take(struct imsg *imsg, struct listen_set *udp, struct service_set *services)
 	return (0);
 }
 
+/*
+ * The sockets of a group have places, by which the kernel finds them: others
+ * would be elsewhere.
+ */
+static void
+same_workers(const struct listen_set *udp, const struct conf_global *g)
+{
+	uint32_t	 n = 1;
+
+	if (udp->n == 0 || udp->side[0][0][0] == -1)
+		return;
+	while (n < MAX_WORKERS && udp->side[0][n][0] != -1)
+		n++;
+	if (n != g->workers)
+		errx(1, "-R: workers: takes a stop and a start to change");
+}
+
 void
 handover_take(struct listen_set *udp, struct service_set *services,
-    int offload)
+    const struct conf_global *g)
 {
 	struct timeval		 tv = { ANSWER, 0 };
 	mono_t			 until = mono_now() + MONO_SEC(ANSWER);
@@ -307,7 +324,8 @@ handover_take(struct listen_set *udp, struct service_set *services,
 			    "its place", sun.sun_path);
 	}
 	strlcpy(env.door, sun.sun_path, sizeof(env.door));
-	listen_tune(udp, NULL, offload);
+	same_workers(udp, g);
+	listen_tune(udp, NULL, g);
 }
 
 /* It says that it ends, and has when the connection is closed. */

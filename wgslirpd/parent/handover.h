@@ -21,7 +21,8 @@
  *			when it has; 0: there is none
  */
 void		 handover_listen(void);
-void		 handover_take(struct listen_set *, struct service_set *, int);
+void		 handover_take(struct listen_set *, struct service_set *,
+		    const struct conf_global *);
 int		 handover_wait(void (*fn)(void));
 
 /* Is a socket that was given bound to this path? */

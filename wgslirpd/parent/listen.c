@@ -89,20 +89,37 @@ chosen_port(int fd)
 	return (sa_port((struct sockaddr *)&ss));
 }
 
+/* The i-th socket of a set has none beside it. */
+void
+listen_no_sides(struct listen_set *set, int i)
+{
+	uint32_t	 w, k;
+
+	for (w = 0; w < MAX_WORKERS; w++)
+		for (k = 0; k < STEER_SIDES; k++)
+			set->side[i][w][k] = -1;
+}
+
 /* The sockets beside a WireGuard socket; what they are for is in steer.h. */
 static void
-add_sides(struct listen_set *set, int i, int offload)
+add_sides(struct listen_set *set, int i, const struct conf_global *g)
 {
+	listen_no_sides(set, i);
 	if (steer_open(set->fd[i], &set->addr[i], set->port[i] != 0 ?
-	    set->port[i] : chosen_port(set->fd[i]), offload, set->side[i]) ==
-	    -1)
+	    set->port[i] : chosen_port(set->fd[i]), g->offload, g->workers,
+	    set->side[i]) == 0)
+		return;
+	if (g->workers > 1)
+		log_warnx("one socket for all workers, the first reads it: "
+		    "%s", strerror(errno));
+	else
 		log_debug("one socket for handshakes and data: %s",
 		    strerror(errno));
 }
 
 static int
 add_socket(struct listen_set *set, const struct listen_set *old,
-    const struct ipaddr *addr, uint16_t port, int offload)
+    const struct ipaddr *addr, uint16_t port, const struct conf_global *g)
 {
 	int	 i = set->n, k;
 
@@ -119,8 +136,8 @@ add_socket(struct listen_set *set, const struct listen_set *old,
 		if ((set->fd[i] = bind_socket(SOCK_DGRAM, addr, port)) == -1)
 			return (-1);
 		sockopt_wireguard(set->fd[i], addr->af == 4 ? AF_INET :
-		    AF_INET6, offload);
-		add_sides(set, i, offload);
+		    AF_INET6, g->offload);
+		add_sides(set, i, g);
 	}
 	set->n++;
 	return (0);
@@ -148,15 +165,13 @@ listen_open(const struct config *conf, struct listen_set *set,
 	memset(set, 0, sizeof(*set));
 	TAILQ_FOREACH(l, &conf->listens, entry) {
 		if (l->addr.af != 0)
-			r = add_socket(set, old, &l->addr, l->port,
-			    conf->g.offload);
+			r = add_socket(set, old, &l->addr, l->port, &conf->g);
 		else {
-			r = add_socket(set, old, &any4, l->port,
-			    conf->g.offload);
+			r = add_socket(set, old, &any4, l->port, &conf->g);
 			/* a host without IPv6 is no error for "*" */
 			if (r == 0 && add_socket(set, old, &any6,
 			    l->port != 0 ? l->port : chosen_port(
-			    set->fd[set->n - 1]), conf->g.offload) == -1 &&
+			    set->fd[set->n - 1]), &conf->g) == -1 &&
 			    errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
 				r = -1;
 		}
@@ -187,7 +202,7 @@ listen_port(const struct listen_set *set)
 void
 listen_close(struct listen_set *set, const struct listen_set *keep)
 {
-	int	 i, j;
+	int	 i, j, fd;
 
 	for (i = 0; i < set->n; i++) {
 		for (j = 0; j < keep->n; j++)
@@ -196,9 +211,12 @@ listen_close(struct listen_set *set, const struct listen_set *keep)
 		if (j < keep->n)
 			continue;
 		close(set->fd[i]);
-		for (j = 0; j < STEER_SIDES; j++)
-			if (set->side[i][j] != -1)
-				close(set->side[i][j]);
+		/* the last one first: the others keep their places */
+		for (j = MAX_WORKERS * STEER_SIDES - 1; j >= 0; j--) {
+			fd = set->side[i][j / STEER_SIDES][j % STEER_SIDES];
+			if (fd != -1)
+				close(fd);
+		}
 	}
 	set->n = 0;
 }
@@ -314,11 +332,12 @@ service_close(struct service_set *set, const struct service_set *keep)
  * taken from old, if that is not NULL and has some.
  */
 void
-listen_tune(struct listen_set *set, struct listen_set *old, int offload)
+listen_tune(struct listen_set *set, struct listen_set *old,
+    const struct conf_global *g)
 {
 	struct sockaddr_storage	 ss;
 	socklen_t		 len;
-	int			 i, k, j, fl;
+	int			 i, k, fl;
 
 	for (i = 0; i < set->n; i++) {
 		len = sizeof(ss);
@@ -330,19 +349,19 @@ listen_tune(struct listen_set *set, struct listen_set *old, int offload)
 		if ((fl = fcntl(set->fd[i], F_GETFL)) == -1 ||
 		    fcntl(set->fd[i], F_SETFL, fl | O_NONBLOCK) == -1)
 			fatal("fcntl");
-		sockopt_wireguard(set->fd[i], ss.ss_family, offload);
+		sockopt_wireguard(set->fd[i], ss.ss_family, g->offload);
 		if (old == NULL) {
-			if (set->side[i][0] == -1)
-				add_sides(set, i, offload);
+			if (set->side[i][0][0] == -1)
+				add_sides(set, i, g);
 			continue;
 		}
 		k = find_old(old, &set->addr[i], set->port[i]);
-		if (k == -1)
-			add_sides(set, i, offload);
-		for (j = 0; k != -1 && j < STEER_SIDES; j++) {
-			set->side[i][j] = old->side[k][j];
-			old->side[k][j] = -1;
+		if (k == -1) {
+			add_sides(set, i, g);
+			continue;
 		}
+		memcpy(set->side[i], old->side[k], sizeof(set->side[i]));
+		listen_no_sides(old, k);
 	}
 }
 

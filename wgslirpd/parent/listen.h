@@ -11,7 +11,8 @@
 struct listen_set {
 	int		 n;
 	int		 fd[MAX_LISTEN];
-	int		 side[MAX_LISTEN][STEER_SIDES];	/* -1: none */
+	/* of each worker, by enum steer_side; -1: there is none */
+	int		 side[MAX_LISTEN][MAX_WORKERS][STEER_SIDES];
 	struct ipaddr	 addr[MAX_LISTEN];
 	uint16_t	 port[MAX_LISTEN];
 };
@@ -39,6 +40,7 @@ struct listen_given {
 
 int	 listen_open(const struct config *, struct listen_set *,
 	    const struct listen_set *, int, char *, size_t);
+void	 listen_no_sides(struct listen_set *, int);
 void	 listen_close(struct listen_set *, const struct listen_set *);
 /* A port for guests, at every address of a family; -1 with errno. */
 int	 listen_port_open(int, const struct ipaddr *, uint16_t);
@@ -46,7 +48,8 @@ uint16_t listen_port(const struct listen_set *);
 int	 service_open(const struct config *, struct service_set *,
 	    const struct service_set *, char *, size_t);
 void	 service_close(struct service_set *, const struct service_set *);
-void	 listen_tune(struct listen_set *, struct listen_set *, int);
+void	 listen_tune(struct listen_set *, struct listen_set *,
+	    const struct conf_global *);
 int	 listen_activated(struct listen_given *);
 int	 listen_control(const char *, char *, size_t);
 /* The same, for the page: whoever has the folder's group may connect. */

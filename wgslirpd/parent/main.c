@@ -40,6 +40,7 @@
 #include "localaddrs.h"
 #include "log.h"
 #include "notify.h"
+#include "place.h"
 #include "ports.h"
 #include "print.h"
 #include "proc.h"
@@ -51,6 +52,7 @@
 #include "watch.h"
 #include "watchdog.h"
 #include "web.h"
+#include "wgset.h"
 
 #define HOSTADDR_RETRY	30	/* seconds, whoever tells of changes */
 #define HOSTADDR_AGAIN	100000	/* microseconds between two looks */
@@ -107,7 +109,7 @@ poll_hostaddrs(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 	/* before that they are sent with the configuration */
 	if (!env.started || children_busy() ||
-	    config_send_hostaddrs(&env.child[PROC_SLIRP].iev) == -1)
+	    config_send_hostaddrs() == -1)
 		tv.tv_sec = 1;
 	event_add(env.poll_ev, &tv);
 }
@@ -155,7 +157,7 @@ count_child(int *flag, void (*all)(void), size_t off)
 	int	 i;
 
 	*flag = 1;
-	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+	for (i = PROC_CRYPTO; i < PROC_SLOTS; i++)
 		if (env.child[i].on &&
 		    *(int *)((char *)&env.child[i] + off) == 0)
 			return;
@@ -209,7 +211,7 @@ parent_control(struct imsg *imsg)
 static void
 parent_dispatch(struct imsgev *iev, struct imsg *imsg)
 {
-	struct child	*c = &env.child[iev->peer];
+	struct child	*c = &env.child[iev->slot];
 	struct imsg_log	 m;
 	struct set_done	 done;
 
@@ -221,37 +223,37 @@ parent_dispatch(struct imsgev *iev, struct imsg *imsg)
 	switch (imsg_get_type(imsg)) {
 	case IMSG_READY:
 		if (c->ready)
-			bad_imsg(proc_title(iev->peer), IMSG_READY);
+			bad_imsg(proc_title(iev->slot), IMSG_READY);
 		imsg_is(imsg, &c->level, sizeof(c->level));
 		count_child(&c->ready, reload_ready,
 		    offsetof(struct child, ready));
 		break;
 	case IMSG_STAGED:
 		if (c->staged || !c->ready)
-			bad_imsg(proc_title(iev->peer), IMSG_STAGED);
+			bad_imsg(proc_title(iev->slot), IMSG_STAGED);
 		count_child(&c->staged, reload_staged,
 		    offsetof(struct child, staged));
 		break;
 	case IMSG_COMMITTED:
 		if (c->committed || !env.committing)
-			bad_imsg(proc_title(iev->peer), IMSG_COMMITTED);
+			bad_imsg(proc_title(iev->slot), IMSG_COMMITTED);
 		count_child(&c->committed, reload_committed,
 		    offsetof(struct child, committed));
 		break;
 	case IMSG_PONG:
 		if (c->alive)
-			bad_imsg(proc_title(iev->peer), IMSG_PONG);
+			bad_imsg(proc_title(iev->slot), IMSG_PONG);
 		count_child(&c->alive, watchdog_alive,
 		    offsetof(struct child, alive));
 		break;
 	case IMSG_PORT_ASK:
-		ports_ask(imsg);
+		ports_ask(iev, imsg);
 		break;
 	case IMSG_PORT_GIVE:
-		ports_give(imsg);
+		ports_give(iev, imsg);
 		break;
 	case IMSG_STEER:
-		reload_steer(imsg);
+		reload_steer(imsg, slot_worker(iev->slot));
 		break;
 	case IMSG_LOG:
 		imsg_is(imsg, &m, sizeof(m));
@@ -271,18 +273,21 @@ parent_dispatch(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_SET_END:
 		if ((!env.started && !env.committing) ||
 		    env.uapi_path[0] == '\0')
-			bad_imsg(proc_title(iev->peer), imsg_get_type(imsg));
+			bad_imsg(proc_title(iev->slot), imsg_get_type(imsg));
 		change_msg(imsg);
 		break;
 	case IMSG_SET_DONE:
-		if (!env.set_sent)
-			bad_imsg(proc_title(iev->peer), imsg_get_type(imsg));
+		if (env.set_sent == 0 || c->changed)
+			bad_imsg(proc_title(iev->slot), imsg_get_type(imsg));
 		imsg_is(imsg, &done, sizeof(done));
-		env.naips = done.naips;
-		change_done(done.error);
+		if (done.naips > env.naips || env.set_sent == env.workers)
+			env.naips = done.naips;
+		c->changed = 1;
+		if (--env.set_sent == 0)
+			change_done(done.error);
 		break;
 	default:
-		bad_imsg(proc_title(iev->peer), imsg_get_type(imsg));
+		bad_imsg(proc_title(iev->slot), imsg_get_type(imsg));
 	}
 }
 
@@ -361,21 +366,30 @@ parent_sandbox(void)
 static void __attribute__((noreturn))
 run_child(const char *title, int foreground)
 {
+	int	 slot;
+
 	log_init(1);
 	if (!foreground)
 		log_setsink(NULL);
-	if (strcmp(title, proc_title(PROC_CRYPTO)) == 0)
+	if ((slot = proc_by_title(title)) == -1)
+		errx(1, "unknown process %s", title);
+	proc_set_worker(slot_worker(slot));
+	switch (slot_proc(slot)) {
+	case PROC_CRYPTO:
 		crypto_main(foreground);
-	if (strcmp(title, proc_title(PROC_SLIRP)) == 0)
+	case PROC_SLIRP:
 		slirp_main(foreground);
-	if (strcmp(title, proc_title(PROC_CONTROL)) == 0)
+	case PROC_CONTROL:
 		control_main(foreground);
-	if (strcmp(title, proc_title(PROC_DERP)) == 0)
+	case PROC_DERP:
 		derp_main(foreground);
-	if (strcmp(title, proc_title(PROC_WEB)) == 0)
+	case PROC_WEB:
 		web_main(foreground);
-	if (strcmp(title, proc_title(PROC_FILES)) == 0)
+	case PROC_FILES:
 		files_main(foreground);
+	default:
+		break;
+	}
 	errx(1, "unknown process %s", title);
 }
 
@@ -431,12 +445,12 @@ open_sockets(void)
 	env.control_fd = env.uapi_fd = env.door_fd = -1;
 	env.control_kept = env.uapi_kept = -1;
 	if (env.replace)
-		handover_take(&old, &old_services, env.conf->g.offload);
+		handover_take(&old, &old_services, &env.conf->g);
 	env.activated_udp = listen_activated(&given);
 	if (given.nudp > 0) {
 		env.listens.n = given.nudp;
 		memcpy(env.listens.fd, given.udp, sizeof(given.udp));
-		listen_tune(&env.listens, &old, env.conf->g.offload);
+		listen_tune(&env.listens, &old, &env.conf->g);
 	} else if (listen_open(env.conf, &env.listens, &old, 0, err,
 	    sizeof(err)) == -1)
 		fatalx("%s", err);
@@ -534,9 +548,9 @@ struct options {
 
 /* Is this child needed?  Those that are not always are none later, either. */
 static int
-wanted(enum proc_id id)
+wanted(int slot)
 {
-	switch (id) {
+	switch (slot) {
 	case PROC_DERP:
 		return (derp_needed(env.conf));
 	case PROC_WEB:
@@ -545,8 +559,30 @@ wanted(enum proc_id id)
 		return (web_needed(env.conf) && !env.from_env &&
 		    env.files_dir[0] != '\0');
 	default:
-		return (1);
+		return (slot_worker(slot) < env.workers);
 	}
+}
+
+/* Each worker's engines among each other, and to those that are there once. */
+static void
+connect_workers(void)
+{
+	uint32_t	 w;
+
+	for (w = 0; w < env.workers; w++) {
+		children_connect(PROC_CONTROL, proc_slot(PROC_CRYPTO, w));
+		children_connect(PROC_CONTROL, proc_slot(PROC_SLIRP, w));
+		children_connect(proc_slot(PROC_CRYPTO, w),
+		    proc_slot(PROC_SLIRP, w));
+		children_queues(w);
+		if (w != 0)
+			children_connect(PROC_CRYPTO, proc_slot(PROC_CRYPTO,
+			    w));
+		if (env.child[PROC_DERP].on)
+			children_connect(proc_slot(PROC_SLIRP, w), PROC_DERP);
+	}
+	children_across(PROC_CRYPTO);
+	children_across(PROC_SLIRP);
 }
 
 /* Take the command line apart, or exit. */
@@ -627,6 +663,8 @@ main(int argc, char *argv[])
 	env.conf = read_config(o.noaction);
 	derp_keys(DERP_KEYS_THERE);
 	watch_before();
+	place_peers(env.conf);
+	env.workers = env.conf->g.workers;
 	config_warn(env.conf);
 	lex_warn_unused();
 	if (o.noaction) {
@@ -663,17 +701,13 @@ main(int argc, char *argv[])
 	watch_signal(SIGINT, sig_stop);
 	watch_signal(SIGHUP, sig_hup);
 	atexit(cleanup);
-	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
-		if (wanted((enum proc_id)i))
-			children_start((enum proc_id)i, parent_dispatch);
+	for (i = PROC_CRYPTO; i < PROC_SLOTS; i++)
+		if (wanted(i))
+			children_start(i, parent_dispatch);
 	/* they read none of it before they are locked in */
-	children_connect(PROC_CONTROL, PROC_CRYPTO);
-	children_connect(PROC_CONTROL, PROC_SLIRP);
-	children_connect(PROC_CRYPTO, PROC_SLIRP);
-	children_queues();
+	connect_workers();
 	if (env.child[PROC_DERP].on) {
 		children_connect(PROC_CONTROL, PROC_DERP);
-		children_connect(PROC_SLIRP, PROC_DERP);
 		children_link();
 	}
 	if (env.child[PROC_WEB].on)

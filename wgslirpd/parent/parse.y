@@ -93,7 +93,7 @@ static int	 web_says(const char *, const char *, char *, char *, char *);
 %token	SIZE SNAPLEN SOCKS5 SOURCE TABLE TCP TO TOS TRUST TTL
 %token	UAPI UDP UPSTREAM USER USERS
 %token	VERBOSE VIA
-%token	WATCH WEB
+%token	WATCH WEB WORKERS
 %token	YES
 %token	<v.string>	STRING
 %token	<v.number>	NUMBER
@@ -255,6 +255,10 @@ main		: LISTEN ON STRING lport	{
 		| WATCH yesno		{
 			once(BLOCK_GLOBAL, "watch");
 			conf->watch = $2 != 0;
+		}
+		| WORKERS NUMBER	{
+			if (set_number(BLOCK_GLOBAL, "workers", $2) == -1)
+				YYERROR;
 		}
 		| TTL NUMBER		{
 			if (set_number(BLOCK_GLOBAL, "ttl", $2) == -1)
@@ -1419,6 +1423,7 @@ static const struct keyword	 keywords[] = {
 	{ "via",	VIA },
 	{ "watch",	WATCH },
 	{ "web",	WEB },
+	{ "workers",	WORKERS },
 	{ "yes",	YES }
 };
 

@@ -25,18 +25,19 @@ struct holder {
 	TAILQ_ENTRY(holder)	 entry;
 	uint32_t		 id;
 	uint32_t		 n;
+	uint32_t		 worker;	/* whose slirp engine has them */
 };
 
 static TAILQ_HEAD(, holder)	 holders = TAILQ_HEAD_INITIALIZER(holders);
 static uint32_t			 nports;
 
 static struct holder *
-find(uint32_t id)
+find(uint32_t id, uint32_t worker)
 {
 	struct holder	*h;
 
 	TAILQ_FOREACH(h, &holders, entry)
-		if (h->id == id)
+		if (h->id == id && h->worker == worker)
 			break;
 	return (h);
 }
@@ -85,11 +86,10 @@ open_one(struct port_msg *m)
 }
 
 void
-ports_ask(struct imsg *imsg)
+ports_ask(struct imsgev *slirp, struct imsg *imsg)
 {
 	const struct conf_global	*g = &env.conf->g;
 	const struct conf_peer		*p;
-	struct imsgev			*slirp = &env.child[PROC_SLIRP].iev;
 	struct holder			*h;
 	struct port_msg			 m;
 	static struct log_limit		 limit;
@@ -103,8 +103,9 @@ ports_ask(struct imsg *imsg)
 		bad_imsg("slirp", IMSG_PORT_ASK);
 	m.quota = 0;
 	p = peer_by_id(m.peer);
-	h = find(m.peer);
-	if (g->pcp_low == 0 || p == NULL || !p->pcp) {
+	h = find(m.peer, slot_worker(slirp->slot));
+	if (g->pcp_low == 0 || p == NULL || !p->pcp ||
+	    p->worker != slot_worker(slirp->slot)) {
 		m.exact = 0;
 		imsgev_must(slirp, IMSG_PORT_NOT, 0, -1, &m, sizeof(m));
 		return;
@@ -123,6 +124,7 @@ ports_ask(struct imsg *imsg)
 		if ((h = calloc(1, sizeof(*h))) == NULL)
 			fatal(NULL);
 		h->id = m.peer;
+		h->worker = slot_worker(slirp->slot);
 		TAILQ_INSERT_TAIL(&holders, h, entry);
 	}
 	h->n++;
@@ -134,13 +136,13 @@ ports_ask(struct imsg *imsg)
 }
 
 void
-ports_give(struct imsg *imsg)
+ports_give(struct imsgev *slirp, struct imsg *imsg)
 {
 	struct holder	*h;
 	uint32_t	 id;
 
 	imsg_is(imsg, &id, sizeof(id));
-	if ((h = find(id)) == NULL)
+	if ((h = find(id, slot_worker(slirp->slot))) == NULL)
 		bad_imsg("slirp", IMSG_PORT_GIVE);
 	nports--;
 	if (--h->n > 0)

@@ -9,7 +9,7 @@
  * Ports of the host that guests ask for.  The slirp engine speaks for them;
  * what it gets the configuration decides, and how many.
  */
-void	 ports_ask(struct imsg *);
-void	 ports_give(struct imsg *);
+void	 ports_ask(struct imsgev *, struct imsg *);
+void	 ports_give(struct imsgev *, struct imsg *);
 
 #endif

@@ -30,42 +30,69 @@
 #include "watch.h"
 #include "watchdog.h"
 #include "web.h"
+#include "wgset.h"
 
 static void	 reload_next(void);
 static void	 change(void);
 
+/*
+ * A worker's sockets.  Where the kernel does not steer there is one for all,
+ * which the first reads, and the others send with.
+ */
 static void
-send_sockets(const struct listen_set *set)
+send_worker_sockets(const struct listen_set *set, uint32_t w)
 {
-	uint32_t	 k;
-	int		 i;
+	const int	(*side)[STEER_SIDES];
+	uint32_t	  k, read;
+	int		  i, fd;
 
 	for (i = 0; i < set->n; i++) {
-		imsgev_must(&env.child[PROC_CRYPTO].iev, IMSG_SOCKET, 0,
-		    children_dup(set->fd[i]), NULL, 0);
+		side = set->side[i];
+		fd = w == 0 ? set->fd[i] : side[w][STEER_OWN];
+		read = fd != -1;
+		imsgev_must(CRYPTO(w), IMSG_SOCKET, 0, children_dup(read ?
+		    fd : set->fd[i]), &read, sizeof(read));
 		for (k = 0; k < STEER_SIDES; k++)
-			if (set->side[i][k] != -1)
-				imsgev_must(&env.child[PROC_CRYPTO].iev,
-				    IMSG_SIDE, 0, children_dup(
-				    set->side[i][k]), &k, sizeof(k));
+			if (side[w][k] != -1 && (w == 0 || k != STEER_OWN))
+				imsgev_must(CRYPTO(w), IMSG_SIDE, 0,
+				    children_dup(side[w][k]), &k, sizeof(k));
 	}
 }
 
-/* The crypto engine tells what sessions there are. */
+static void
+send_sockets(const struct listen_set *set)
+{
+	uint32_t	 w;
+
+	for (w = 0; w < env.workers; w++)
+		send_worker_sockets(set, w);
+}
+
+/* Have the kernel steer by the sessions that there are. */
+static void
+aim(void)
+{
+	int	 i;
+
+	for (i = 0; i < env.listens.n; i++)
+		if (env.listens.side[i][0][0] != -1 &&
+		    steer_aim(env.listens.fd[i], env.steer, env.workers,
+		    env.conf->g.gateway) == -1)
+			log_debug("sessions: %s", strerror(errno));
+}
+
+/* A crypto engine tells what sessions there are. */
 void
-reload_steer(struct imsg *imsg)
+reload_steer(struct imsg *imsg, uint32_t worker)
 {
 	struct steer_msg	 m;
-	int			 i;
 
 	imsg_is(imsg, &m, sizeof(m));
 	if (m.n[STEER_HEAVY] > STEER_MAX ||
 	    m.n[STEER_LITTLE] > STEER_MAX - m.n[STEER_HEAVY])
 		bad_imsg("crypto", IMSG_STEER);
-	for (i = 0; i < env.listens.n; i++)
-		if (env.listens.side[i][0] != -1 && steer_aim(
-		    env.listens.fd[i], &m, env.conf->g.gateway) == -1)
-			log_debug("sessions: %s", strerror(errno));
+	env.steer[worker] = m;
+	aim();
 }
 
 /* Who serves it. */
@@ -91,23 +118,21 @@ stage(struct config *conf, struct listen_set *set,
 {
 	int	 i;
 
-	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+	for (i = PROC_CRYPTO; i < PROC_SLOTS; i++)
 		env.child[i].staged = 0;
 	for (i = PROC_DERP; i < PROC_MAX; i++)
 		if (env.child[i].on)
 			imsgev_must(&env.child[i].iev, IMSG_CONF_BEGIN, 0, -1,
 			    &conf->g, sizeof(conf->g));
-	config_send(conf, &env.child[PROC_CRYPTO].iev,
-	    &env.child[PROC_SLIRP].iev, &env.child[PROC_CONTROL].iev);
-	config_send_relays(conf, &env.child[PROC_DERP].iev,
-	    &env.child[PROC_SLIRP].iev);
+	config_send(conf);
+	config_send_relays(conf);
 	web_send(conf, &env.child[PROC_WEB].iev);
 	send_sockets(set);
 	for (i = 0; i < services->n; i++)
 		config_service_send(services->v[i].s, &services->v[i].addr,
 		    children_dup(services->v[i].fd),
 		    &env.child[service_owner(services->v[i].s)].iev);
-	if (config_send_hostaddrs(&env.child[PROC_SLIRP].iev) == -1 &&
+	if (config_send_hostaddrs() == -1 &&
 	    !env.started)
 		fatalx("guests could reach this host's services");
 	children_send(IMSG_CONF_END, NULL, 0);
@@ -120,14 +145,14 @@ void
 reload_ready(void)
 {
 	struct ctl_process	 m;
+	uint32_t		 on = 1;
 	int			 i;
 
-	for (i = PROC_PARENT; i < PROC_MAX; i++) {
+	for (i = PROC_PARENT; i < PROC_SLOTS; i++) {
 		if (i != PROC_PARENT && !env.child[i].on)
 			continue;
 		memset(&m, 0, sizeof(m));
-		strlcpy(m.title, proc_title((enum proc_id)i),
-		    sizeof(m.title));
+		strlcpy(m.title, proc_title(i), sizeof(m.title));
 		m.pid = i == PROC_PARENT ? getpid() : env.child[i].pid;
 		m.seccomp = i == PROC_PARENT ? env.level.seccomp :
 		    env.child[i].level.seccomp;
@@ -137,7 +162,7 @@ reload_ready(void)
 		    -1, &m, sizeof(m));
 	}
 	imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_SOCKET, 0,
-	    children_dup(env.control_fd), NULL, 0);
+	    children_dup(env.control_fd), &on, sizeof(on));
 	env.control_kept = env.control_fd;
 	env.control_fd = -1;
 	if (env.uapi_fd != -1)
@@ -184,7 +209,7 @@ reload_staged(void)
 
 	if (!env.started && handover_wait(reload_staged))
 		return;
-	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+	for (i = PROC_CRYPTO; i < PROC_SLOTS; i++)
 		env.child[i].committed = 0;
 	env.committing = 1;
 	children_send(IMSG_CONF_COMMIT, NULL, 0);
@@ -197,6 +222,9 @@ reload_staged(void)
 	env.staged = NULL;
 	listen_close(&env.listens, &env.staged_listens);
 	env.listens = env.staged_listens;
+	/* another number of the gateway, or other sockets */
+	if (env.workers > 1)
+		aim();
 	memset(&env.staged_listens, 0, sizeof(env.staged_listens));
 	service_close(&env.services, &env.staged_services);
 	env.services = env.staged_services;
@@ -257,7 +285,8 @@ change_done(int error)
 
 	set_free(env.set);
 	env.set = NULL;
-	env.set_ended = env.set_sent = env.set_failed = 0;
+	env.set_ended = env.set_failed = 0;
+	env.set_sent = 0;
 	imsgev_must(&env.child[PROC_CONTROL].iev, IMSG_SET_DONE, 0, -1, &r,
 	    sizeof(r));
 	if (env.again) {
@@ -298,6 +327,7 @@ change_port(uint16_t port, struct listen_set *set)
 		return (EOPNOTSUPP);
 	memset(&tmp, 0, sizeof(tmp));
 	tmp.g.offload = env.conf->g.offload;
+	tmp.g.workers = env.conf->g.workers;
 	TAILQ_INIT(&tmp.listens);
 	old = TAILQ_FIRST(&env.conf->listens)->port;
 	TAILQ_FOREACH(l, &env.conf->listens, entry)
@@ -327,6 +357,7 @@ change(void)
 {
 	struct set_device	*d = set_device(env.set);
 	struct listen_set	 set;
+	uint32_t		 w;
 	int			 error;
 
 	memset(&set, 0, sizeof(set));
@@ -338,12 +369,13 @@ change(void)
 		change_done(error);
 		return;
 	}
-	imsgev_must(&env.child[PROC_CRYPTO].iev, IMSG_SET_BEGIN, 0, -1, d,
-	    sizeof(*d));
+	for (w = 0; w < env.workers; w++)
+		imsgev_must(CRYPTO(w), IMSG_SET_BEGIN, 0, -1, d, sizeof(*d));
 	send_sockets(&set);
-	set_commit(env.set, env.conf, &env.child[PROC_CRYPTO].iev,
-	    &env.child[PROC_SLIRP].iev);
-	env.set_sent = 1;
+	set_commit(env.set, env.conf);
+	env.set_sent = env.workers;
+	for (w = 0; w < env.workers; w++)
+		env.child[proc_slot(PROC_CRYPTO, w)].changed = 0;
 }
 
 /* The change comes in from the control engine. */
@@ -417,6 +449,10 @@ reload(void)
 	    strcmp(conf->uapi_name, env.conf->uapi_name) != 0) {
 		reload_fail(conf, "uapi interface: takes a restart to "
 		    "change");
+		return;
+	}
+	if (conf->g.workers != env.workers) {
+		reload_fail(conf, "workers: takes a restart to change");
 		return;
 	}
 	if (derp_needed(conf) && !env.child[PROC_DERP].on) {

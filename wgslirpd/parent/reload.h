@@ -5,7 +5,7 @@
 
 #include <imsg.h>
 
-void		 reload_steer(struct imsg *);
+void		 reload_steer(struct imsg *, uint32_t);
 void		 reload_ready(void);
 void		 reload_staged(void);
 void		 reload_committed(void);

@@ -20,6 +20,7 @@
 #include "log.h"
 #include "rules.h"
 #include "send.h"
+#include "state.h"
 #include "ways.h"
 
 static void
@@ -177,58 +178,83 @@ send_peer_name(struct imsgev *slirp, uint32_t type,
 	imsgev_must(slirp, type, 0, -1, &m, sizeof(m));
 }
 
+/* Where it is; a name is resolved by the slirp engine that it lives with. */
 static void
-send_peer(const struct conf_peer *p, struct imsgev *crypto,
-    struct imsgev *slirp)
+set_endpoint(const struct conf_peer *p, struct conf_peer_msg *m)
+{
+	struct resolve_msg	 res;
+	int			 r;
+
+	if (p->ep_host == NULL)
+		return;
+	m->has_endpoint = 1;
+	m->ep_port = p->ep_port;
+	r = endpoint_find(p->ep_host, &m->ep_addr, &m->ep_scope);
+	if (r == -1) {
+		log_warnx("peer \"%s\": endpoint %s: no such interface",
+		    p->name, p->ep_host);
+		m->has_endpoint = 0;
+	} else if (r == 0) {
+		memset(&res, 0, sizeof(res));
+		res.id = p->id;
+		res.port = p->ep_port;
+		strlcpy(res.host, p->ep_host, sizeof(res.host));
+		imsgev_must(SLIRP(p->worker), IMSG_CONF_RESOLVE, 0, -1, &res,
+		    sizeof(res));
+	}
+}
+
+/*
+ * What every crypto engine knows of a peer, to find and to reach it: the key
+ * that it has, and its addresses.  Secrets go to that of its worker alone.
+ */
+static void
+set_common(const struct conf_peer *p, struct conf_peer_msg *m)
+{
+	memset(m, 0, sizeof(*m));
+	m->id = p->id;
+	m->keep = p->uapi;
+	m->worker = p->worker;
+	strlcpy(m->name, p->name, sizeof(m->name));
+	m->uplink = config_is_uplink(p) != 0;
+	memcpy(m->public_key, p->public, KEY_LEN);
+	memcpy(m->reserved, p->reserved, sizeof(m->reserved));
+}
+
+static void
+send_peer(const struct conf_peer *p)
 {
 	const struct conf_prefix	*x;
 	struct conf_peer_msg		 m;
 	struct conf_aip			 a;
-	struct resolve_msg		 res;
-	int				 r;
+	uint32_t			 w;
 
-	send_peer_name(slirp, IMSG_CONF_PEER, p);
-	memset(&m, 0, sizeof(m));
-	m.id = p->id;
-	m.keep = p->uapi;
+	send_peer_name(SLIRP(p->worker), IMSG_CONF_PEER, p);
+	set_common(p, &m);
+	for (w = 0; w < env.workers; w++)
+		if (w != p->worker)
+			imsgev_must(CRYPTO(w), IMSG_CONF_PEER, 0, -1, &m,
+			    sizeof(m));
+	set_endpoint(p, &m);
 	m.keepalive = p->keepalive;
 	m.quota = p->quota;
 	m.expires = p->expires;
-	strlcpy(m.name, p->name, sizeof(m.name));
-	if (p->ep_host != NULL) {
-		m.has_endpoint = 1;
-		m.ep_port = p->ep_port;
-		r = endpoint_find(p->ep_host, &m.ep_addr, &m.ep_scope);
-		if (r == -1) {
-			log_warnx("peer \"%s\": endpoint %s: no such "
-			    "interface", p->name, p->ep_host);
-			m.has_endpoint = 0;
-		} else if (r == 0) {
-			memset(&res, 0, sizeof(res));
-			res.id = p->id;
-			res.port = p->ep_port;
-			strlcpy(res.host, p->ep_host, sizeof(res.host));
-			imsgev_must(slirp, IMSG_CONF_RESOLVE, 0, -1, &res,
-			    sizeof(res));
-		}
-	}
-	m.uplink = config_is_uplink(p) != 0;
 	TAILQ_FOREACH(x, &p->addresses, entry)
 		m.own[x->prefix.addr.af == 6] = x->prefix.addr;
 	m.has_key = p->own_from != SECRET_NONE;
 	memcpy(m.private_key, p->own_key, KEY_LEN);
 	m.at_relay = p->has_relay;
 	memcpy(m.relay_key, p->relay_key, KEY_LEN);
-	memcpy(m.public_key, p->public, KEY_LEN);
 	memcpy(m.psk, p->psk, KEY_LEN);
-	memcpy(m.reserved, p->reserved, sizeof(m.reserved));
-	imsgev_must(crypto, IMSG_CONF_PEER, 0, -1, &m, sizeof(m));
+	imsgev_must(CRYPTO(p->worker), IMSG_CONF_PEER, 0, -1, &m, sizeof(m));
 	explicit_bzero(&m, sizeof(m));
 	TAILQ_FOREACH(x, &p->aips, entry) {
 		memset(&a, 0, sizeof(a));
 		a.id = p->id;
 		a.prefix = x->prefix;
-		imsgev_must(crypto, IMSG_CONF_AIP, 0, -1, &a, sizeof(a));
+		for (w = 0; w < env.workers; w++)
+			imsgev_must(CRYPTO(w), IMSG_CONF_AIP, 0, -1, &a,
+			    sizeof(a));
 	}
 }
 
@@ -287,9 +313,9 @@ send_excludes(const struct config *c, struct imsgev *crypto)
  * resolves them.
  */
 void
-config_send_relays(const struct config *c, struct imsgev *derp,
-    struct imsgev *slirp)
+config_send_relays(const struct config *c)
 {
+	struct imsgev		*derp = &env.child[PROC_DERP].iev;
 	const struct conf_upstream	*u;
 	const struct conf_derp	*d;
 	const struct conf_peer	*p;
@@ -306,7 +332,7 @@ config_send_relays(const struct config *c, struct imsgev *derp,
 			res.id = RESOLVE_RELAY | n;
 			res.port = m.via_port;
 			strlcpy(res.host, m.via, sizeof(res.host));
-			imsgev_must(slirp, IMSG_CONF_RESOLVE, 0, -1, &res,
+			imsgev_must(SLIRP(0), IMSG_CONF_RESOLVE, 0, -1, &res,
 			    sizeof(res));
 		}
 		imsgev_must(derp, IMSG_CONF_RELAY, 0, -1, &m, sizeof(m));
@@ -329,31 +355,25 @@ config_send_relays(const struct config *c, struct imsgev *derp,
 			    p->relay_key, KEY_LEN);
 }
 
-/* Send all of it for staging, except sockets and the end mark. */
-void
-config_send(const struct config *c, struct imsgev *crypto,
-    struct imsgev *slirp, struct imsgev *control)
+/* What one worker's engines need beside the peers. */
+static void
+send_worker(const struct config *c, const struct conf_global *all, uint32_t w)
 {
-	const struct conf_listen	*l = TAILQ_FIRST(&c->listens);
 	const struct conf_prefix	*x;
-	const struct conf_peer		*p;
-	struct conf_global		 g;
-	struct ipaddr			 public;
+	struct conf_global		 g = *all;
+	struct imsgev			*slirp = SLIRP(w);
 
-	g = c->g;
-	if (c->public_host != NULL &&
-	    ipaddr_parse(&public, c->public_host) == 0)
-		g.public[public.af == 6] = public;
-	g.port = l != NULL ? l->port : 0;
-	imsgev_must(crypto, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
-	imsgev_must(slirp, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
-	imsgev_must(control, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
-	imsgev_must(crypto, IMSG_CONF_KEY, 0, -1, c->key, KEY_LEN);
-	ways_send(c, slirp);
-	TAILQ_FOREACH(p, &c->peers, entry)
-		send_peer(p, crypto, slirp);
+	/* together they have what one would have */
+	g.max_flows = (g.max_flows + env.workers - 1) / env.workers;
+	/* one is enough to see whether the network works */
+	if (w != 0)
+		memset(&g.health, 0, sizeof(g.health));
+	imsgev_must(CRYPTO(w), IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
+	imsgev_must(CRYPTO(w), IMSG_CONF_KEY, 0, -1, c->key, KEY_LEN);
 	if (c->g.overlay)
-		send_excludes(c, crypto);
+		send_excludes(c, CRYPTO(w));
+	imsgev_must(slirp, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
+	ways_send(c, slirp);
 	TAILQ_FOREACH(x, &c->addresses, entry)
 		imsgev_must(slirp, IMSG_CONF_ADDRESS, 0, -1, &x->prefix,
 		    sizeof(x->prefix));
@@ -364,24 +384,60 @@ config_send(const struct config *c, struct imsgev *crypto,
 	config_dns_send(c, slirp);
 }
 
+/* Send all of it for staging, except sockets and the end mark. */
+void
+config_send(const struct config *c)
+{
+	const struct conf_listen	*l = TAILQ_FIRST(&c->listens);
+	const struct conf_peer		*p;
+	struct conf_global		 g;
+	struct ipaddr			 public;
+	uint32_t			 w;
+
+	g = c->g;
+	if (c->public_host != NULL &&
+	    ipaddr_parse(&public, c->public_host) == 0)
+		g.public[public.af == 6] = public;
+	g.port = l != NULL ? l->port : 0;
+	imsgev_must(CONTROL, IMSG_CONF_BEGIN, 0, -1, &g, sizeof(g));
+	for (w = 0; w < env.workers; w++)
+		send_worker(c, &g, w);
+	TAILQ_FOREACH(p, &c->peers, entry)
+		send_peer(p);
+}
+
 static void
 send_hostaddr(void *arg, const struct ipprefix *p)
 {
-	imsgev_must(arg, IMSG_CONF_HOSTADDR, 0, -1, p, sizeof(*p));
+	uint32_t	 w;
+
+	(void)arg;
+	for (w = 0; w < env.workers; w++)
+		imsgev_must(SLIRP(w), IMSG_CONF_HOSTADDR, 0, -1, p,
+		    sizeof(*p));
+}
+
+static void
+send_slirps(uint32_t type)
+{
+	uint32_t	 w;
+
+	for (w = 0; w < env.workers; w++)
+		imsgev_must(SLIRP(w), type, 0, -1, NULL, 0);
 }
 
 /*
- * Tell the slirp engine which addresses are the host's own.  If they cannot
+ * Tell the slirp engines which addresses are the host's own.  If they cannot
  * be had (-1) the old ones stay: what is begun anew is not ended.
  */
 int
-config_send_hostaddrs(struct imsgev *slirp)
+config_send_hostaddrs(void)
 {
-	imsgev_must(slirp, IMSG_HOSTADDRS, 0, -1, NULL, 0);
-	if (localaddrs_list(send_hostaddr, slirp) == -1) {
+	send_slirps(IMSG_HOSTADDRS);
+	if (localaddrs_list(send_hostaddr, NULL) == -1) {
 		log_warnx("cannot list the host's own addresses");
 		return (-1);
 	}
-	imsgev_must(slirp, IMSG_HOSTADDRS_END, 0, -1, NULL, 0);
+	send_slirps(IMSG_HOSTADDRS_END);
 	return (0);
 }

@@ -10,10 +10,8 @@ void		 config_service_send(const struct conf_service *,
 		    const struct ipaddr *, int, struct imsgev *);
 void		 send_peer_name(struct imsgev *, uint32_t,
 		    const struct conf_peer *);
-void		 config_send(const struct config *, struct imsgev *,
-		    struct imsgev *, struct imsgev *);
-void		 config_send_relays(const struct config *, struct imsgev *,
-		    struct imsgev *);
-int		 config_send_hostaddrs(struct imsgev *);
+void		 config_send(const struct config *);
+void		 config_send_relays(const struct config *);
+int		 config_send_hostaddrs(void);
 
 #endif

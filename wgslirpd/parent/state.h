@@ -8,7 +8,6 @@
 #include "config.h"
 #include "listen.h"
 #include "proc.h"
-#include "wgset.h"
 
 /*
  * What the parent knows: its children, the configuration in force and the
@@ -23,14 +22,19 @@ struct child {
 	int			 staged;
 	int			 committed;
 	int			 alive;		/* it has answered */
+	int			 changed;	/* it has made a change */
 };
 
+struct conf_set;
+
 struct parent_state {
-	struct child		 child[PROC_MAX];
+	struct child		 child[PROC_SLOTS];
 	struct config		*conf;
 	struct config		*staged;
 	struct listen_set	 listens;
 	struct listen_set	 staged_listens;
+	struct steer_msg	 steer[MAX_WORKERS];	/* who has what */
+	uint32_t		 workers;
 	struct service_set	 services;
 	struct service_set	 staged_services;
 	struct event		*poll_ev;
@@ -70,11 +74,16 @@ struct parent_state {
 	int			 reload_id;	/* control client, 0: none */
 	struct conf_set		*set;		/* by wg(8) */
 	int			 set_ended;	/* it is complete */
-	int			 set_sent;	/* it is with the crypto engine */
+	uint32_t		 set_sent;	/* crypto engines that make it */
 	int			 set_failed;	/* too much of it */
 	uint32_t		 naips;		/* allowed IPs, at most */
 };
 
 extern struct parent_state	 env;
+
+/* The pipes to the engines of a worker, and to the one that shows things. */
+#define CRYPTO(w)	(&env.child[proc_slot(PROC_CRYPTO, w)].iev)
+#define SLIRP(w)	(&env.child[proc_slot(PROC_SLIRP, w)].iev)
+#define CONTROL		(&env.child[PROC_CONTROL].iev)
 
 #endif

@@ -27,6 +27,10 @@ static const int	 buffer[STEER_SIDES] = {
 	1024 * 1024,
 	0
 };
+/* The same of the other workers; -1: as a WireGuard socket has it. */
+static const int	 others[STEER_SIDES] = {
+	1024 * 1024, 1024 * 1024, 1024 * 1024, -1
+};
 
 /* Messages of the protocol (paper, 5.4): the first byte, and their length. */
 #define MSG_INITIATION	1
@@ -38,13 +42,19 @@ static const int	 buffer[STEER_SIDES] = {
 #define COOKIE_LEN	64
 #define DATA_LEN	32
 #define INDEX_OFF	4
+#define RESPONSE_OFF	8		/* of the index in a response */
 
 /* Place in the group: the first one is the socket that is there already. */
-#define TO_DATA		0
-#define TO_SIDE(side)	(1 + (side))
+#define TO_SIDE(w, side) \
+	(1 + (uint32_t)STEER_SIDES * (w) + (uint32_t)(side))
+#define TO_DATA(w)	((w) == 0 ? 0 : TO_SIDE(w, STEER_OWN))
+#define WORKER_SHIFT	5		/* in an index' last byte: index.h */
+#define WORKER_BYTE	3
 
 #define BLOCK		64	/* sessions that are looked at in turn */
-#define MAX_INSNS	(32 + 2 * STEER_MAX + 3 * (STEER_MAX / BLOCK + 2))
+#define MAX_INSNS	(32 + 2 * STEER_MAX + \
+			3 * (STEER_MAX / BLOCK + STEER_KINDS * MAX_WORKERS) + \
+			4 * (4 + 2 * MAX_WORKERS))
 _Static_assert(MAX_INSNS <= BPF_MAXINSNS, "the kernel takes the program");
 
 struct prog {
@@ -72,35 +82,65 @@ put(struct prog *p, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
 #define SKIP(p, k)	put(p, BPF_JMP | BPF_JA, k, 0, 0)
 #define RET(p, k)	put(p, BPF_RET | BPF_K, k, 0, 0)
 
-/* What is none of the protocol's messages, or too short for one. */
+/*
+ * To that side of the worker that has made the index, by the last of its bytes,
+ * which is here.  Indices of other gateways, and what is none, have one, too.
+ */
 static void
-junk(struct prog *p)
+by_worker(struct prog *p, uint32_t off, uint32_t workers, int data,
+    enum steer_side side)
+{
+	uint32_t	 w;
+
+	if (workers > 1) {
+		LOAD_BYTE(p, off + WORKER_BYTE);
+		put(p, BPF_ALU | BPF_RSH | BPF_K, WORKER_SHIFT, 0, 0);
+		put(p, BPF_ALU | BPF_MOD | BPF_K, workers, 0, 0);
+	}
+	for (w = 1; w < workers; w++) {
+		JEQ(p, w, 0, 1);
+		RET(p, data ? TO_DATA(w) : TO_SIDE(w, side));
+	}
+	RET(p, data ? TO_DATA(0) : TO_SIDE(0, side));
+}
+
+/*
+ * What is none of the protocol's messages, or too short for one; and handshakes
+ * of clients, and the answers to what a worker has asked.
+ */
+static void
+junk(struct prog *p, uint32_t workers)
 {
 	static const struct {
 		uint8_t		 type;
 		uint32_t	 len;
+		uint32_t	 index;
 	}			 msgs[] = {
-		{ MSG_INITIATION, INITIATION_LEN },
-		{ MSG_RESPONSE, RESPONSE_LEN },
-		{ MSG_COOKIE, COOKIE_LEN }
+		{ MSG_INITIATION, INITIATION_LEN, 0 },
+		{ MSG_RESPONSE, RESPONSE_LEN, RESPONSE_OFF },
+		{ MSG_COOKIE, COOKIE_LEN, INDEX_OFF }
 	};
+	uint32_t		 n;
 	size_t			 i;
 
 	/* what cannot be loaded would end the program, with 0 */
 	LOAD_LEN(p);
 	JGE(p, DATA_LEN, 1, 0);
-	RET(p, TO_SIDE(STEER_JUNK));
+	RET(p, TO_SIDE(0, STEER_JUNK));
 	/* the kernel may have joined several: there is no longest one */
 	for (i = 0; i < sizeof(msgs) / sizeof(msgs[0]); i++) {
+		/* what by_worker() takes */
+		n = msgs[i].index == 0 || workers == 1 ? 1 : 2 * workers + 2;
 		LOAD_BYTE(p, 0);
-		JEQ(p, msgs[i].type, 0, 3);
+		JEQ(p, msgs[i].type, 0, (uint8_t)(2 + n));
 		LOAD_LEN(p);
-		JGE(p, msgs[i].len, 0, 1);
-		RET(p, TO_SIDE(STEER_HANDSHAKE));
+		JGE(p, msgs[i].len, 0, (uint8_t)n);
+		by_worker(p, msgs[i].index, n == 1 ? 1 : workers, 0,
+		    STEER_HANDSHAKE);
 	}
 	LOAD_BYTE(p, 0);
 	JEQ(p, MSG_DATA, 1, 0);
-	RET(p, TO_SIDE(STEER_JUNK));
+	RET(p, TO_SIDE(0, STEER_JUNK));
 }
 
 /* If the word is one of these, which ascend: that socket. */
@@ -122,12 +162,11 @@ sessions(struct prog *p, const uint32_t *index, uint32_t n, uint32_t to)
 }
 
 static int
-beside(int fd, const struct ipaddr *addr, uint16_t port, int offload,
-    enum steer_side side)
+beside(int fd, const struct ipaddr *addr, uint16_t port, int offload, int size)
 {
 	struct sockaddr_storage	 ss;
 	socklen_t		 len = sa_make(&ss, addr, port), len6;
-	int			 s, save, on = 1, size = buffer[side];
+	int			 s, save, on = 1;
 	int			 v6only = 1;
 
 	/* one of both families goes with others of both */
@@ -141,8 +180,8 @@ beside(int fd, const struct ipaddr *addr, uint16_t port, int offload,
 		return (-1);
 	sockopt_wireguard(s, ss.ss_family, offload);
 	if ((addr->af == 6 && setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &v6only,
-	    sizeof(v6only)) == -1) || setsockopt(s, SOL_SOCKET, SO_RCVBUF,
-	    &size, sizeof(size)) == -1 || setsockopt(s, SOL_SOCKET,
+	    sizeof(v6only)) == -1) || (size != -1 && setsockopt(s, SOL_SOCKET,
+	    SO_RCVBUF, &size, sizeof(size)) == -1) || setsockopt(s, SOL_SOCKET,
 	    SO_REUSEPORT, &on, sizeof(on)) == -1 || bind(s,
 	    (struct sockaddr *)&ss, len) == -1) {
 		save = errno;
@@ -164,32 +203,44 @@ attach(int fd, struct prog *p)
 	    sizeof(fp)));
 }
 
+/* Close what was opened of so many sides. */
+static void
+close_sides(int (*side)[STEER_SIDES], uint32_t n)
+{
+	int	 save = errno, *fd;
+
+	while (n-- > 0) {
+		fd = &side[n / STEER_SIDES][n % STEER_SIDES];
+		if (*fd != -1)
+			close(*fd);
+		*fd = -1;
+	}
+	errno = save;
+}
+
 int
 steer_open(int fd, const struct ipaddr *addr, uint16_t port, int offload,
-    int side[STEER_SIDES])
+    uint32_t workers, int side[][STEER_SIDES])
 {
 	struct prog	 all;
-	int		 i, save, on = 1, off = 0;
+	uint32_t	 n;
+	int		 on = 1, off = 0;
 
-	for (i = 0; i < STEER_SIDES; i++)
-		side[i] = -1;
+	for (n = 0; n < workers * STEER_SIDES; n++)
+		side[n / STEER_SIDES][n % STEER_SIDES] = -1;
 	all.n = 0;
-	RET(&all, TO_DATA);
+	RET(&all, TO_DATA(0));
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == -1)
 		return (-1);
-	for (i = 0; i < STEER_SIDES; i++) {
+	for (n = 0; n < workers * STEER_SIDES; n++) {
 		/* without a program nothing may go where nobody reads */
-		if ((i == STEER_JUNK && attach(fd, &all) == -1) ||
-		    (side[i] = beside(fd, addr, port, offload,
-		    (enum steer_side)i)) == -1) {
-			save = errno;
-			while (i-- > 0) {
-				close(side[i]);
-				side[i] = -1;
-			}
+		if ((n == STEER_JUNK && attach(fd, &all) == -1) ||
+		    (side[n / STEER_SIDES][n % STEER_SIDES] = beside(fd, addr,
+		    port, offload, n < STEER_SIDES ? buffer[n] :
+		    others[n % STEER_SIDES])) == -1) {
+			close_sides(side, n);
 			(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &off,
 			    sizeof(off));
-			errno = save;
 			return (-1);
 		}
 	}
@@ -198,31 +249,44 @@ steer_open(int fd, const struct ipaddr *addr, uint16_t port, int offload,
 
 /* Those that there are, or, if they are too many, those that may be. */
 static int
-aim(int fd, const struct steer_msg *m, int many, uint8_t gateway)
+aim(int fd, const struct steer_msg *m, uint32_t workers, int many,
+    uint8_t gateway)
 {
 	struct prog	 p;
+	uint32_t	 w;
 
 	p.n = 0;
-	junk(&p);
+	junk(&p, workers);
 	if (many) {
 		LOAD_BYTE(&p, INDEX_OFF);
-		JEQ(&p, gateway, 0, 1);
-		RET(&p, TO_DATA);
-	} else {
-		LOAD_WORD(&p, INDEX_OFF);
-		sessions(&p, m->index, m->n[STEER_HEAVY], TO_DATA);
-		sessions(&p, m->index + m->n[STEER_HEAVY],
-		    m->n[STEER_LITTLE], TO_SIDE(STEER_LIGHT));
+		JEQ(&p, gateway, 0, workers == 1 ? 1 :
+		    (uint8_t)(2 * workers + 2));
+		by_worker(&p, INDEX_OFF, workers, 1, STEER_UNKNOWN);
+		RET(&p, TO_SIDE(0, STEER_UNKNOWN));
+		return (attach(fd, &p));
 	}
-	RET(&p, TO_SIDE(STEER_UNKNOWN));
+	LOAD_WORD(&p, INDEX_OFF);
+	for (w = 0; w < workers; w++) {
+		sessions(&p, m[w].index, m[w].n[STEER_HEAVY], TO_DATA(w));
+		sessions(&p, m[w].index + m[w].n[STEER_HEAVY],
+		    m[w].n[STEER_LITTLE], TO_SIDE(w, STEER_LIGHT));
+	}
+	by_worker(&p, INDEX_OFF, workers, 0, STEER_UNKNOWN);
 	return (attach(fd, &p));
 }
 
 int
-steer_aim(int fd, const struct steer_msg *m, uint8_t gateway)
+steer_aim(int fd, const struct steer_msg *m, uint32_t workers, uint8_t gateway)
 {
-	if (!m->many && aim(fd, m, 0, gateway) == 0)
+	uint32_t	 w, n = 0;
+	int		 many = 0;
+
+	for (w = 0; w < workers; w++) {
+		many |= m[w].many != 0;
+		n += m[w].n[STEER_HEAVY] + m[w].n[STEER_LITTLE];
+	}
+	if (!many && n <= STEER_MAX && aim(fd, m, workers, 0, gateway) == 0)
 		return (0);
 	/* kernels have a limit of their own for programs */
-	return (aim(fd, m, 1, gateway));
+	return (aim(fd, m, workers, 1, gateway));
 }

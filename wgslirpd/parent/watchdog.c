@@ -44,10 +44,10 @@ ask_all(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	/* who has not answered is not asked again */
-	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+	for (i = PROC_CRYPTO; i < PROC_SLOTS; i++)
 		if (env.child[i].on && !env.child[i].alive)
 			return;
-	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+	for (i = PROC_CRYPTO; i < PROC_SLOTS; i++)
 		env.child[i].alive = 0;
 	children_send(IMSG_PING, NULL, 0);
 }
@@ -59,7 +59,7 @@ watchdog_start(void)
 
 	if (every.tv_sec == 0 && every.tv_usec == 0)
 		return;
-	for (i = PROC_CRYPTO; i < PROC_MAX; i++)
+	for (i = PROC_CRYPTO; i < PROC_SLOTS; i++)
 		env.child[i].alive = 1;
 	timer = event_new(evbase, -1, EV_PERSIST, ask_all, NULL);
 	if (timer == NULL || event_add(timer, &every) == -1)

@@ -22,7 +22,9 @@
 
 #include "endpoint.h"
 #include "log.h"
+#include "place.h"
 #include "send.h"
+#include "state.h"
 #include "wgset.h"
 
 #define MAX_SET_AIPS	(1U << 20)
@@ -222,37 +224,49 @@ new_peer(struct config *c, const uint8_t public[KEY_LEN])
 	p->has_public = 1;
 	memcpy(p->public, public, KEY_LEN);
 	(void)config_peer_index(c, p);
+	place_one(c, p);
 	return (p);
 }
 
+/* A step for every crypto engine; its secret for that of the peer's worker. */
 static void
-send_op(struct imsgev *crypto, struct set_op *op, const struct conf_peer *p)
+send_op(struct set_op *op, const struct conf_peer *p)
 {
 	struct set_prefix	*x;
+	struct set_peer		 m;
+	uint32_t		 w;
 
 	op->m.id = p->id;
+	op->m.worker = p->worker;
 	strlcpy(op->m.name, p->name, sizeof(op->m.name));
 	memcpy(op->m.reserved, p->reserved, sizeof(op->m.reserved));
 	op->m.quota = p->quota;
 	op->m.expires = p->expires;
-	imsgev_must(crypto, IMSG_SET_PEER, 0, -1, &op->m, sizeof(op->m));
-	STAILQ_FOREACH(x, &op->aips, entry)
-		imsgev_must(crypto, IMSG_SET_AIP, 0, -1, &x->m,
-		    sizeof(x->m));
+	m = op->m;
+	m.flags &= ~(uint32_t)SET_PSK;
+	explicit_bzero(m.psk, sizeof(m.psk));
+	for (w = 0; w < env.workers; w++) {
+		imsgev_must(CRYPTO(w), IMSG_SET_PEER, 0, -1, w == p->worker ?
+		    &op->m : &m, sizeof(m));
+		STAILQ_FOREACH(x, &op->aips, entry)
+			imsgev_must(CRYPTO(w), IMSG_SET_AIP, 0, -1, &x->m,
+			    sizeof(x->m));
+	}
 }
 
 /*
- * Make a change that was checked; the crypto engine knows already that it
+ * Make a change that was checked; the crypto engines know already that it
  * begins.
  */
 void
-set_commit(struct conf_set *s, struct config *c, struct imsgev *crypto,
-    struct imsgev *slirp)
+set_commit(struct conf_set *s, struct config *c)
 {
 	struct conf_peer	*p, *next;
 	struct set_op		*op;
+	uint32_t		 w;
 
 	mark_ids(c);
+	place_count(c);
 	if (s->dev.flags & SET_REPLACE_PEERS)
 		TAILQ_FOREACH(p, &c->peers, entry)
 			p->gone = !config_is_uplink(p);
@@ -270,17 +284,19 @@ set_commit(struct conf_set *s, struct config *c, struct imsgev *crypto,
 				p = new_peer(c, op->m.public_key);
 			p->gone = 0;
 		}
-		send_op(crypto, op, p);
+		send_op(op, p);
 	}
 	TAILQ_FOREACH_SAFE(p, &c->peers, entry, next) {
 		if (p->fresh && !p->gone)
-			send_peer_name(slirp, IMSG_PEER_ADD, p);
+			send_peer_name(SLIRP(p->worker), IMSG_PEER_ADD,
+			    p);
 		if (p->gone && !p->fresh)
-			imsgev_must(slirp, IMSG_PEER_DROP, 0, -1, &p->id,
-			    sizeof(p->id));
+			imsgev_must(SLIRP(p->worker), IMSG_PEER_DROP, 0, -1,
+			    &p->id, sizeof(p->id));
 		p->fresh = 0;
 		if (p->gone)
 			config_peer_remove(c, p);
 	}
-	imsgev_must(crypto, IMSG_SET_END, 0, -1, NULL, 0);
+	for (w = 0; w < env.workers; w++)
+		imsgev_must(CRYPTO(w), IMSG_SET_END, 0, -1, NULL, 0);
 }

@@ -15,7 +15,6 @@ struct set_device	*set_device(struct conf_set *);
 int		 set_add(struct conf_set *, const struct set_peer *);
 int		 set_add_aip(struct conf_set *, const struct set_aip *);
 int		 set_check(struct conf_set *, struct config *, uint32_t);
-void		 set_commit(struct conf_set *, struct config *,
-		    struct imsgev *, struct imsgev *);
+void		 set_commit(struct conf_set *, struct config *);
 
 #endif

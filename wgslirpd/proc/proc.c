@@ -26,23 +26,47 @@
 struct event_base		*evbase;
 
 static enum proc_id		 self = PROC_PARENT;
+static uint32_t			 worker;
 static struct imsgev		*log_pipe;
 static int			 log_busy;
 
-static const char *const	 titles[PROC_MAX] = {
-	[PROC_PARENT] = "parent",
-	[PROC_CRYPTO] = "crypto",
-	[PROC_SLIRP] = "slirp",
-	[PROC_CONTROL] = "control",
-	[PROC_DERP] = "derp",
-	[PROC_WEB] = "web",
-	[PROC_FILES] = "files"
+/* By slot; workers are numbered from 1 where people see it. */
+#define WORKER(n)	"crypto " n, "slirp " n
+static const char *const	 titles[PROC_SLOTS] = {
+	"parent", "crypto", "slirp", "control", "derp", "web", "files",
+	WORKER("2"), WORKER("3"), WORKER("4"), WORKER("5"), WORKER("6"),
+	WORKER("7"), WORKER("8")
 };
 
 const char *
-proc_title(enum proc_id id)
+proc_title(int slot)
 {
-	return (id < PROC_MAX ? titles[id] : "?");
+	return (slot >= 0 && slot < PROC_SLOTS ? titles[slot] : "?");
+}
+
+/* The slot of a process, or -1. */
+int
+proc_by_title(const char *title)
+{
+	int	 i;
+
+	for (i = 0; i < PROC_SLOTS; i++)
+		if (strcmp(title, titles[i]) == 0)
+			return (i);
+	return (-1);
+}
+
+/* Which worker this process is of, before child_init(). */
+void
+proc_set_worker(uint32_t n)
+{
+	worker = n;
+}
+
+uint32_t
+proc_worker(void)
+{
+	return (worker);
 }
 
 /* What a sibling sends fits its line in the list, or it ends this process. */
@@ -55,7 +79,7 @@ check_imsg(const struct imsgev *iev, struct imsg *imsg)
 	wrong = msg_wrong(iev->peer, self, type, imsg_get_len(imsg),
 	    ibuf_fd_avail(imsg->buf));
 	if (wrong != NULL)
-		fatalx("%s sent message %u (%s), %s", proc_title(iev->peer),
+		fatalx("%s sent message %u (%s), %s", proc_title(iev->slot),
 		    type, msg_name(type), wrong);
 }
 
@@ -77,13 +101,13 @@ imsgev_dispatch(evutil_socket_t fd, short what, void *arg)
 		n = imsgbuf_read(&iev->ibuf);
 		if (n == -1 && errno == EBADMSG)
 			fatalx("%s sent bad descriptors",
-			    proc_title(iev->peer));
+			    proc_title(iev->slot));
 	}
 	/* some may have been left when the bound was reached */
 	while (iev->ev != NULL && !imsgev_over(iev)) {
 		if ((r = imsgbuf_get(&iev->ibuf, &imsg)) == -1)
 			fatalx("%s sent a malformed message",
-			    proc_title(iev->peer));
+			    proc_title(iev->slot));
 		if (r == 0)
 			break;
 		check_imsg(iev, &imsg);
@@ -120,15 +144,15 @@ imsgev_bound(struct imsgev *iev, uint32_t bound)
 
 /* Watch a pipe; fn gets each message, and NULL when the pipe closed. */
 int
-imsgev_init(struct imsgev *iev, int fd, enum proc_id peer, imsgev_fn *fn,
-    void *arg)
+imsgev_init(struct imsgev *iev, int fd, int slot, imsgev_fn *fn, void *arg)
 {
 	memset(iev, 0, sizeof(*iev));
 	if (imsgbuf_init(&iev->ibuf, fd) == -1)
 		return (-1);
 	imsgbuf_allow_fdpass(&iev->ibuf);
 	iev->fn = fn;
-	iev->peer = peer;
+	iev->peer = slot_proc(slot);
+	iev->slot = slot;
 	iev->arg = arg;
 	iev->ev = event_new(evbase, fd, EV_READ | EV_PERSIST,
 	    imsgev_dispatch, iev);
@@ -189,7 +213,7 @@ imsgev_must(struct imsgev *iev, uint32_t type, uint32_t id, int fd,
     const void *data, size_t len)
 {
 	if (imsgev_send(iev, type, id, fd, data, len) == -1)
-		fatal("cannot send to %s", proc_title(iev->peer));
+		fatal("cannot send to %s", proc_title(iev->slot));
 }
 
 /* Take a payload of exactly this length; a sibling's other is fatal. */
@@ -316,7 +340,7 @@ child_init(enum proc_id id, int foreground, struct imsgev *parent,
 	char	 err[256];
 
 	self = id;
-	log_procname(proc_title(id));
+	log_procname(proc_title(proc_slot(id, worker)));
 	if (sandbox_early(err, sizeof(err)) == -1)
 		fatalx("%s", err);
 	if (id == PROC_SLIRP || id == PROC_CONTROL || id == PROC_WEB)
@@ -369,18 +393,24 @@ child_ready(struct imsgev *parent, enum sandbox_role role)
 void
 child_pipe(struct imsg *imsg, const struct sibling *s, size_t n)
 {
-	uint32_t	 who;
+	struct imsgev	*iev = NULL;
+	uint32_t	 slot;
 	size_t		 i;
 	int		 fd;
 
-	imsg_is(imsg, &who, sizeof(who));
+	imsg_is(imsg, &slot, sizeof(slot));
 	fd = imsg_take_fd(imsg);
-	for (i = 0; i < n && s[i].who != who; i++)
-		continue;
-	if (i == n || s[i].iev->ev != NULL || imsgev_init(s[i].iev, fd,
-	    s[i].who, s[i].fn, NULL) == -1)
+	for (i = 0; slot < PROC_SLOTS && i < n; i++)
+		if (s[i].who == slot_proc((int)slot)) {
+			iev = s[i].iev;
+			if (s[i].all)
+				iev += slot_worker((int)slot);
+			break;
+		}
+	if (iev == NULL || iev->ev != NULL ||
+	    imsgev_init(iev, fd, (int)slot, s[i].fn, NULL) == -1)
 		fatalx("bad pipe");
-	imsgev_bound(s[i].iev, s[i].bound);
+	imsgev_bound(iev, s[i].bound);
 }
 
 /*
@@ -420,6 +450,6 @@ child_common(struct imsgev *parent, struct imsg *imsg)
 		imsgev_must(parent, IMSG_PONG, 0, -1, NULL, 0);
 		break;
 	default:
-		bad_imsg(proc_title(parent->peer), imsg_get_type(imsg));
+		bad_imsg(proc_title(parent->slot), imsg_get_type(imsg));
 	}
 }

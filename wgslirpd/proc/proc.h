@@ -31,6 +31,7 @@ struct imsgev {
 	struct event		*ev;
 	imsgev_fn		*fn;	/* NULL message: it closed */
 	enum proc_id		 peer;
+	int			 slot;	/* that one's */
 	void			*arg;
 	short			 events;
 	uint32_t		 bound;	/* messages queued, 0: any */
@@ -38,9 +39,11 @@ struct imsgev {
 
 extern struct event_base	*evbase;
 
-const char	*proc_title(enum proc_id);
-int		 imsgev_init(struct imsgev *, int, enum proc_id, imsgev_fn *,
-		    void *);
+const char	*proc_title(int);
+int		 proc_by_title(const char *);
+void		 proc_set_worker(uint32_t);
+uint32_t	 proc_worker(void);
+int		 imsgev_init(struct imsgev *, int, int, imsgev_fn *, void *);
 void		 imsgev_clear(struct imsgev *);
 void		 imsgev_arm(struct imsgev *);
 void		 imsgev_bound(struct imsgev *, uint32_t);
@@ -58,9 +61,13 @@ void		 child_init(enum proc_id, int, struct imsgev *, imsgev_fn *);
 void		 child_drop(int);
 void		 child_ready(struct imsgev *, enum sandbox_role);
 
-/* A pipe to a sibling: who it is, and what becomes of what it says. */
+/*
+ * A pipe to a sibling, or to all workers' (an array of MAX_WORKERS): who it is,
+ * and what becomes of what it says.
+ */
 struct sibling {
 	enum proc_id		 who;
+	int			 all;
 	struct imsgev		*iev;
 	imsgev_fn		*fn;
 	uint32_t		 bound;	/* imsgev_bound() */

@@ -111,6 +111,9 @@ slirp_config_begin(struct imsg *imsg)
 	imsg_is(imsg, &global, sizeof(global));
 	if (global.tcp.cc >= CC_MAX || global.tcp.wscale > 14)
 		fatalx("configuration out of range");
+	if (global.workers == 0 || global.workers > MAX_WORKERS)
+		fatalx("workers out of range");
+	se.workers = global.workers;
 	se.staging = 1;
 }
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "far.h"
 #include "fds.h"
 #include "forward.h"
 #include "route.h"
@@ -33,9 +34,8 @@ forward_init(struct slirp *s)
 	engine = s;
 }
 
-/* Close a client's connection so that it sees a reset. */
-static void
-refuse(int fd)
+void
+forward_refuse(int fd)
 {
 	struct linger	 l = { 1, 0 };
 
@@ -63,7 +63,7 @@ forward_accept(struct fwd_listener *l, struct ipaddr *a)
 	}
 	if (!listener_allowed(l, a)) {
 		engine->count.forward_refused++;
-		refuse(fd);
+		forward_refuse(fd);
 		return (-1);
 	}
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -71,14 +71,17 @@ forward_accept(struct fwd_listener *l, struct ipaddr *a)
 }
 
 static void
-routed(void *arg, struct slirp_peer *p)
+routed(void *arg, const struct routed *to)
 {
 	struct waiting	*w = arg;
 
 	engine->now = mono_now();
-	if (p == NULL || tcp_dial(engine, p, &w->dst, w->dport, VIA_FORWARD,
-	    w->fd) == -1)
-		refuse(w->fd);
+	if (route_is_far(to) && far_connection(to, &w->dst, w->dport,
+	    VIA_FORWARD, w->fd) == 0)
+		close(w->fd);
+	else if (to->p == NULL || tcp_dial(engine, to->p, &w->dst, w->dport,
+	    VIA_FORWARD, w->fd) == -1)
+		forward_refuse(w->fd);
 	fds_give();
 	free(w);
 }
@@ -89,7 +92,7 @@ forward_tcp(struct fwd_listener *l, int fd)
 	struct waiting	*w;
 
 	if (fds_take() == -1) {
-		refuse(fd);
+		forward_refuse(fd);
 		return;
 	}
 	if ((w = calloc(1, sizeof(*w))) != NULL) {
@@ -101,7 +104,7 @@ forward_tcp(struct fwd_listener *l, int fd)
 	}
 	fds_give();
 	free(w);
-	refuse(fd);
+	forward_refuse(fd);
 }
 
 static void

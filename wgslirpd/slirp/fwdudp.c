@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "far.h"
 #include "fwdudp.h"
 #include "net/packet.h"
 #include "net/table.h"
@@ -22,6 +23,7 @@
 #define MAX_WAITING	64	/* datagrams of new clients, a listener */
 #define RECV_BUDGET	64
 #define UDP_ROOM	8	/* for a header before the payload */
+#define FAR_TIME	MONO_SEC(1)	/* where a guest is, and is not asked */
 
 /* The first datagram of a client, that waits until it is known who gets it. */
 struct waiting {
@@ -99,15 +101,56 @@ deliver(struct fwd_listener *l, struct slirp_peer *p, const struct waiting *k,
 		udp_forward_send(engine, f, data, len);
 }
 
+void
+fwdudp_deliver(struct fwd_listener *l, struct slirp_peer *p,
+    const struct ipaddr *client, uint16_t cport, const struct ipaddr *dst,
+    uint16_t dport, uint8_t *data, size_t len)
+{
+	struct waiting	 k;
+
+	memset(&k, 0, sizeof(k));
+	k.client = *client;
+	k.cport = cport;
+	k.dst = *dst;
+	k.dport = dport;
+	deliver(l, p, &k, data, len);
+}
+
 static void
-udp_routed(void *arg, struct slirp_peer *p)
+udp_routed(void *arg, const struct routed *to)
 {
 	struct waiting	*w = arg;
 
 	engine->now = mono_now();
-	if (w->l != NULL && p != NULL)
-		deliver(w->l, p, w, w->data + UDP_ROOM, w->len);
+	if (w->l != NULL && to->p != NULL)
+		deliver(w->l, to->p, w, w->data + UDP_ROOM, w->len);
+	else if (w->l != NULL && route_is_far(to)) {
+		w->l->far_dst = w->dst;
+		w->l->far_peer = to->id;
+		w->l->far_worker = to->worker;
+		w->l->far_until = engine->now + FAR_TIME;
+		far_datagram(w->l, to, &w->client, w->cport, &w->dst,
+		    w->dport, w->data + UDP_ROOM, w->len);
+	}
 	waiting_free(w);
+}
+
+/* Is it known that the guest is another worker's?  Then it goes there. */
+static int
+is_far(struct fwd_listener *l, const struct waiting *k, const uint8_t *data,
+    size_t len)
+{
+	struct routed	 to;
+
+	if (engine->now >= l->far_until || ipaddr_cmp(&l->far_dst, &k->dst) !=
+	    0)
+		return (0);
+	to.p = NULL;
+	to.id = l->far_peer;
+	to.worker = l->far_worker;
+	far_datagram(l, &to, &k->client, k->cport, &k->dst, k->dport, data,
+	    len);
+	return (1);
 }
 
 /*
@@ -136,6 +179,8 @@ datagram(struct fwd_listener *l, const struct ipaddr *client,
 		deliver(l, NULL, &k, data, len);
 		return;
 	}
+	if (is_far(l, &k, data, len))
+		return;
 	if (l->nwaiting >= MAX_WAITING ||
 	    (w = malloc(sizeof(*w) + UDP_ROOM + len)) == NULL)
 		return;
@@ -201,6 +246,7 @@ fwdudp_take_over(struct fwd_listener *l, struct fwd_listener *old)
 {
 	struct forward_flow	*f;
 
+	far_take_over(l, old);
 	while ((f = RB_MIN(fwd_clients, &old->clients)) != NULL) {
 		RB_REMOVE(fwd_clients, &old->clients, f);
 		f->listener = l;
@@ -211,9 +257,26 @@ fwdudp_take_over(struct fwd_listener *l, struct fwd_listener *old)
 	}
 }
 
-/* Flows that go through its socket end. */
 void
 fwdudp_gone(struct fwd_listener *l)
+{
+	far_gone(l);
+	fwdudp_end(l);
+}
+
+/* May this be who gets an answer by the listener? */
+int
+fwdudp_is_client(const struct fwd_listener *l, const struct ipaddr *a,
+    uint16_t port)
+{
+	if (l->ops->parse == NULL)
+		return (listener_allowed(l, a));
+	return (ipaddr_cmp(a, &l->only) == 0 && port == l->onlyport);
+}
+
+/* Flows that go through its socket end. */
+void
+fwdudp_end(struct fwd_listener *l)
 {
 	struct forward_flow	*f;
 	struct waiting		*w;
@@ -240,6 +303,10 @@ fwdudp_reply(struct forward_flow *w, const uint8_t *data, size_t len)
 	struct iovec		 iov[2];
 	uint8_t			 hdr[22];
 
+	if (w->listener->ops->reply != NULL) {
+		w->listener->ops->reply(w, data, len);
+		return;
+	}
 	memset(&m, 0, sizeof(m));
 	iov[0].iov_base = hdr;
 	iov[0].iov_len = w->listener->ops->header != NULL ?

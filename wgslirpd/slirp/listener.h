@@ -24,7 +24,8 @@ RB_HEAD(fwd_clients, forward_flow);
  * configuration gives the old one's clients to it, when it goes away.  The
  * other two are the proxy's, NULL for plain forwards: where a client's datagram
  * goes, and where its payload starts; and what precedes one to it (at most 22
- * bytes; its length).
+ * bytes; its length).  reply takes a datagram for a client where that does not
+ * go by the socket.
  */
 struct listener_ops {
 	void	 (*readable)(struct fwd_listener *);
@@ -33,6 +34,7 @@ struct listener_ops {
 	int	 (*parse)(const uint8_t *, size_t, struct ipaddr *, uint16_t *,
 		    size_t *);
 	size_t	 (*header)(const struct forward_flow *, uint8_t [22]);
+	void	 (*reply)(struct forward_flow *, const uint8_t *, size_t);
 };
 
 struct fwd_listener {
@@ -50,6 +52,11 @@ struct fwd_listener {
 	int			 nwaiting;	/* datagrams that wait */
 	struct ipaddr		 only;		/* of the proxy: its client */
 	uint16_t		 onlyport;	/* 0: not known yet */
+	uint32_t		 number;	/* for other workers; 0: none */
+	LIST_ENTRY(fwd_listener) far_entry;
+	struct ipaddr		 far_dst;	/* who was with another one */
+	uint32_t		 far_peer, far_worker;
+	mono_t			 far_until;	/* it is not asked again */
 };
 
 /* On a socket that is bound, which is its own then; NULL: no memory. */

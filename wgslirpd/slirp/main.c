@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "far.h"
 #include "config.h"
 #include "fds.h"
 #include "health.h"
@@ -199,9 +200,9 @@ ask_by_tls(const struct dot_ask *m)
 
 /* crypto asks for nothing, and has to be heard */
 static const struct sibling	 siblings[] = {
-	{ PROC_CONTROL, &se.control, slirp_show_request, PROC_BACKLOG },
-	{ PROC_CRYPTO, &se.crypto, crypto_msg, 0 },
-	{ PROC_DERP, &se.derp, derp_msg, 0 }
+	{ PROC_CONTROL, 0, &se.control, slirp_show_request, PROC_BACKLOG },
+	{ PROC_CRYPTO, 0, &se.crypto, crypto_msg, 0 },
+	{ PROC_DERP, 0, &se.derp, derp_msg, 0 }
 };
 
 static void
@@ -255,6 +256,11 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 		bell[m.mine ? 0 : 1] = imsg_take_fd(imsg);
 		break;
 	}
+	case IMSG_ACROSS:
+		if (se.started)
+			bad_imsg("parent", type);
+		far_link(imsg);
+		break;
 	case IMSG_HOSTADDRS:
 		slirp_config_begin_hostaddrs();
 		break;

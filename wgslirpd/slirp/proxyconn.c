@@ -20,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "far.h"
 #include "fds.h"
 #include "lookup.h"
 #include "proxyconn.h"
@@ -106,9 +107,10 @@ proxy_fail(struct proxy *x, int error)
 
 /* A destination has a peer, or not. */
 static void
-routed(void *arg, struct slirp_peer *p)
+routed(void *arg, const struct routed *to)
 {
 	struct proxy	*x = arg;
+	int		 fd = x->fd;
 
 	x->busy = 0;
 	if (x->dead) {
@@ -116,11 +118,17 @@ routed(void *arg, struct slirp_peer *p)
 		return;
 	}
 	engine->now = mono_now();
-	if (p == NULL) {
+	if (route_is_far(to) && far_connection(to, &x->addrs[x->next - 1],
+	    x->port, x->via, fd) == 0) {
+		proxy_free(x, 0);
+		close(fd);
+		return;
+	}
+	if (to->p == NULL) {
 		try_next(x);
 		return;
 	}
-	if (tcp_dial(engine, p, &x->addrs[x->next - 1], x->port, x->via,
+	if (tcp_dial(engine, to->p, &x->addrs[x->next - 1], x->port, x->via,
 	    x->fd) == -1)
 		try_next(x);
 	else

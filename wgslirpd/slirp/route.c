@@ -55,6 +55,7 @@ route_ask(const struct ipaddr *addr, route_fn *fn, void *arg)
 void
 route_answer(const struct route_msg *m)
 {
+	struct routed	 to;
 	struct route	*r;
 
 	TAILQ_FOREACH(r, &routes, entry)
@@ -64,6 +65,9 @@ route_answer(const struct route_msg *m)
 		return;
 	TAILQ_REMOVE(&routes, r, entry);
 	nroutes--;
-	r->fn(r->arg, peer_get(engine, m->id));
+	to.id = m->id;
+	to.worker = m->worker;
+	to.p = peer_get(engine, m->id);
+	r->fn(r->arg, &to);
 	free(r);
 }

@@ -8,10 +8,13 @@
 #include <sys/queue.h>
 #include <netinet/in.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "far.h"
 #include "forward.h"
 #include "fwdudp.h"
 #include "log.h"
@@ -127,6 +130,26 @@ static const struct client_ops	 client_ops = {
 	.forget = fwdudp_forget
 };
 
+/* One of another worker's connections that came here. */
+static void
+refuse(int fd, enum flow_via via)
+{
+	if (via == VIA_FORWARD) {
+		forward_refuse(fd);
+		return;
+	}
+	proxy_answered(fd, via, EHOSTUNREACH);
+	close(fd);
+}
+
+static const struct far_ops	 far_ops = {
+	.refuse = refuse,
+	.deliver = fwdudp_deliver,
+	.is_client = fwdudp_is_client,
+	.reply = fwdudp_reply,
+	.end = fwdudp_end
+};
+
 void
 service_init(struct slirp *s, int (*ask)(const struct route_msg *))
 {
@@ -134,5 +157,6 @@ service_init(struct slirp *s, int (*ask)(const struct route_msg *))
 	route_init(s, ask);
 	fwdudp_init(s);
 	forward_init(s);
+	far_init(s, &far_ops);
 	proxy_init(s);
 }

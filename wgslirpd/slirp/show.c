@@ -37,7 +37,8 @@ send_flow(struct imsgev *iev, uint32_t id, const struct flow *f)
 	memset(&m, 0, sizeof(m));
 	if (way != NULL)
 		strlcpy(m.way, way, sizeof(m.way));
-	m.id = flow_id(f);
+	/* workers share the numbers out */
+	m.id = flow_id(f) * se.workers + proc_worker();
 	m.peer = f->peer->id;
 	m.proto = se.s.flow_ops[f->type]->ipproto[f->src.af == 6];
 	strlcpy(m.peer_name, f->peer->name, sizeof(m.peer_name));
@@ -240,7 +241,8 @@ kill_flow(struct imsgev *iev, uint32_t id, uint64_t arg)
 {
 	struct flow	*f;
 
-	if ((f = flow_by_id(&se.s, arg)) == NULL) {
+	if (arg % se.workers != proc_worker() ||
+	    (f = flow_by_id(&se.s, arg / se.workers)) == NULL) {
 		refuse(iev, id, "no such flow");
 		return;
 	}

@@ -15,6 +15,7 @@ struct slirp_state {
 	struct imsgev		 parent;
 	struct imsgev		 control;
 	struct imsgev		 crypto;
+	uint32_t		 workers;	/* there are */
 	struct imsgev		 derp;
 	struct slirp		 s;
 	struct pktq		 in;

@@ -107,12 +107,35 @@ handshake_done(struct wg_device *d, struct wg_peer *p)
 	note(d, WG_NOTE_HANDSHAKE, p, &p->ep);
 }
 
+/*
+ * A datagram for a peer of another worker goes there, as it came; but one that
+ * was handed here is not handed on.
+ */
+static void
+hand(struct wg_device *d, const struct wg_peer *p, const void *msg,
+    size_t len, const uint8_t reserved[3], const struct wg_endpoint *from,
+    int ecn, int handed)
+{
+	uint8_t	 head[4];
+
+	if (handed || d->ops->hand == NULL) {
+		d->count.wg_drop_across++;
+		return;
+	}
+	/* in the caller's buffer, where it was before */
+	memcpy(head, msg, sizeof(head));
+	memcpy((uint8_t *)(uintptr_t)msg + 1, reserved, 3);
+	d->ops->hand(d->arg, p->worker, msg, len, from, ecn);
+	memcpy((uint8_t *)(uintptr_t)msg, head, sizeof(head));
+}
+
 /* own: the peer whose own key of this side the message is for, or NULL. */
 static void
 input_initiation(struct wg_device *d, struct wg_peer *own,
-    const struct wg_initiation *m, const uint8_t reserved[3],
-    const struct wg_endpoint *from, mono_t now)
+    struct wg_initiation *m, const struct wg_pending *q, mono_t now)
 {
+	const uint8_t			*reserved = q->reserved;
+	const struct wg_endpoint	*from = &q->from;
 	const struct noise_local	*l = own != NULL ? wg_local(d, own) :
 					    &d->local;
 	struct noise_opened	 o;
@@ -124,6 +147,11 @@ input_initiation(struct wg_device *d, struct wg_peer *own,
 	}
 	if ((p = wg_peer_by_key(d, o.public)) == NULL)
 		note(d, WG_NOTE_UNKNOWN, NULL, from);
+	else if (!wg_is_here(d, p)) {
+		explicit_bzero(&o, sizeof(o));
+		hand(d, p, m, sizeof(*m), reserved, from, 0, q->handed);
+		return;
+	}
 	/* each knows this side by one key */
 	if (p == NULL || wg_local(d, p) != l || !wg_reserved_ok(p, reserved) ||
 	    (p->last_initiation != 0 &&
@@ -236,6 +264,7 @@ queue_handshake(struct wg_device *d, const uint8_t *msg, size_t len,
 	}
 	q = &d->pending[d->phead++ % WG_HANDSHAKE_QUEUE];
 	q->from = *from;
+	q->handed = d->handed;
 	q->has_own = own != NULL;
 	q->own = own != NULL ? own->id : 0;
 	memcpy(q->reserved, reserved, sizeof(q->reserved));
@@ -343,8 +372,7 @@ wg_run_handshakes(struct wg_device *d, int max, mono_t now)
 			continue;	/* it is gone */
 		if (q->len == sizeof(init)) {
 			memcpy(&init, q->msg, sizeof(init));
-			input_initiation(d, own, &init, q->reserved, &q->from,
-			    now);
+			input_initiation(d, own, &init, q, now);
 		} else {
 			memcpy(&resp, q->msg, sizeof(resp));
 			input_response(d, &resp, q->reserved, &q->from, now);
@@ -395,17 +423,19 @@ check_inner(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
  * offered a session, and only who has the data's key takes it.
  */
 static void
-unknown_session(struct wg_device *d, uint32_t index,
-    const uint8_t reserved[3], const struct wg_endpoint *from, mono_t now)
+unknown_session(struct wg_device *d, uint8_t *msg, size_t len,
+    const uint8_t reserved[3], const struct wg_endpoint *from, int ecn,
+    mono_t now)
 {
 	struct timespec	 ts;
 	struct wg_peer	*p;
-	uint32_t	 name;
-	int		 i, n = 0;
+	uint32_t	 index = get32(msg + 4), name;
+	int		 i, n = 0, handed = 0;
 
-	d->count.wg_drop_index++;
-	if (!d->has_key)
+	if (!d->has_key) {
+		d->count.wg_drop_index++;
 		return;
+	}
 	d->ops->wall(d->arg, &ts);
 	for (i = 0; i < INDEX_EPOCHS; i++) {
 		name = index_read(&d->names, index, i, (uint64_t)ts.tv_sec);
@@ -413,15 +443,23 @@ unknown_session(struct wg_device *d, uint32_t index,
 		    n < MAX_NAMESAKES; p = wg_peer_named(d, name, p)) {
 			if (!wg_reserved_ok(p, reserved))
 				continue;
+			n++;
+			if (!wg_is_here(d, p)) {
+				hand(d, p, msg, len, reserved, from, ecn,
+				    d->handed);
+				handed = 1;
+				continue;
+			}
 			note(d, WG_NOTE_OFFER, p, from);
 			wg_offer_session(d, p, from, now);
-			n++;
 		}
 	}
+	if (!handed)
+		d->count.wg_drop_index++;
 }
 
 static void
-input_data(struct wg_device *d, const uint8_t *msg, size_t len,
+input_data(struct wg_device *d, uint8_t *msg, size_t len,
     const uint8_t reserved[3], const struct wg_endpoint *from, int ecn,
     mono_t now)
 {
@@ -435,7 +473,7 @@ input_data(struct wg_device *d, const uint8_t *msg, size_t len,
 
 	x = wg_index_find(d, get32(msg + 4));
 	if (x == NULL) {
-		unknown_session(d, get32(msg + 4), reserved, from, now);
+		unknown_session(d, msg, len, reserved, from, ecn, now);
 		return;
 	}
 	if ((kp = x->keypair) == NULL) {

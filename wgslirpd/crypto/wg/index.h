@@ -10,10 +10,14 @@
 
 /*
  * Receiver indices that name: on the wire the first byte is the gateway's
- * number, and the other three are a peer and some random bits, under a
+ * number, and in the other three are a peer and some random bits, under a
  * permutation that only who has the private key can undo.  A gateway that
  * has lost a session, or never had it, knows by that who is sending, and any
  * balancer knows where to send it.
+ *
+ * The upper three bits of the last byte say which worker has the session, so
+ * that the kernel can find it: they are its number, or that and a multiple of
+ * how many there are.
  *
  * The permutation's key changes every four minutes, so that nobody else can
  * follow a peer by its indices for longer.  No session is older than three:
@@ -28,6 +32,8 @@ struct index_names {
 	struct siphash_key	 key[INDEX_EPOCHS];	/* newest first */
 	uint64_t		 epoch;		/* of key[0]; 0: none yet */
 	uint8_t			 gateway;
+	uint8_t			 worker;	/* this one's number, */
+	uint8_t			 workers;	/* of so many; 0 is 1 */
 };
 
 /* Begin with this private key.  -1 if libcrypto fails. */

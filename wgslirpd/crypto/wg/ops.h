@@ -28,7 +28,8 @@ enum wg_note {
  * peer does not answer handshakes; cut that one was shut out; back that one who
  * was silent for a while, or is elsewhere now, can be sent to; note what an
  * administrator may want to see, of a peer (NULL: unknown) and a place; far
- * takes a packet for a peer that is at another gateway.
+ * takes a packet for a peer that is at another gateway; hand takes a datagram
+ * that is for a peer of another worker, send a packet for one.
  */
 struct wg_ops {
 	uint8_t	*(*rx_buf)(void *, size_t);
@@ -44,6 +45,9 @@ struct wg_ops {
 		    const struct wg_endpoint *);
 	void	 (*far)(void *, struct wg_peer *, const uint8_t *, size_t,
 		    mono_t);
+	void	 (*hand)(void *, uint32_t, const uint8_t *, size_t,
+		    const struct wg_endpoint *, int);
+	void	 (*send)(void *, uint32_t, const uint8_t *, size_t);
 };
 
 #endif

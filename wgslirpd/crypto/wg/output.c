@@ -92,7 +92,7 @@ wg_send_initiation(struct wg_device *d, struct wg_peer *p, int retry,
 		p->timers.attempts = 0;
 	/* one that is at another gateway comes back by itself, if it does */
 	if (!d->has_key || d->paused || p->cut || p->away ||
-	    !timers_may_initiate(&p->timers, now))
+	    !wg_is_here(d, p) || !timers_may_initiate(&p->timers, now))
 		return;
 	timers_handshake_initiated(&p->timers, now, jitter(d));
 	if (p->ep.remote.sa.sa_family == AF_UNSPEC) {
@@ -269,6 +269,10 @@ output(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
 	}
 	if (p->cut) {
 		d->count.wg_drop_cut++;
+		return (0);
+	}
+	if (!wg_is_here(d, p)) {
+		d->count.wg_drop_nopeer++;
 		return (0);
 	}
 	if (session_usable(p->current, now) &&

@@ -110,15 +110,27 @@ wg_carry_ce(uint8_t *pkt)
 	return (0);
 }
 
+/*
+ * To a peer of this worker, to another one's, or to another gateway, which is
+ * the first worker's to speak with.
+ */
 static void
 send_on(struct wg_device *d, struct wg_peer *to, const uint8_t *pkt,
     size_t len, mono_t now)
 {
-	if (wg_output(d, to, pkt, len, pkt[0] >> 4 == 4 ? pkt[1] & 3 :
-	    pkt[1] >> 4 & 3, now) == -1)
+	uint8_t	 worker = to->away ? 0 : to->worker;
+
+	d->count.wg_overlay_packets++;
+	if (worker != d->worker) {
+		if (d->ops->send != NULL)
+			d->ops->send(d->arg, worker, pkt, len);
+	} else if (to->away && d->ops->far != NULL)
+		d->ops->far(d->arg, to, pkt, len, now);
+	else if (wg_output(d, to, pkt, len, pkt[0] >> 4 == 4 ? pkt[1] & 3 :
+	    pkt[1] >> 4 & 3, now) == -1) {
+		d->count.wg_overlay_packets--;
 		d->count.wg_drop_send++;
-	else
-		d->count.wg_overlay_packets++;
+	}
 }
 
 /*
@@ -136,13 +148,24 @@ wg_overlay_input(struct wg_device *d, uint8_t *pkt, size_t len, mono_t now)
 	    pkt + 24)) == NULL ||
 	    decrement_ttl(pkt) == -1)
 		return (0);
-	if (to->away && d->ops->far != NULL) {
-		d->count.wg_overlay_packets++;
-		d->ops->far(d->arg, to, pkt, len, now);
-		return (1);
-	}
 	send_on(d, to, pkt, len, now);
 	return (1);
+}
+
+/* The length of a packet that somebody else has opened; 0: it is none. */
+static size_t
+packet_len(const uint8_t *pkt, size_t len)
+{
+	size_t	 want;
+	int	 af = len > 0 ? pkt[0] >> 4 : 0;
+
+	if (af == 4 && len >= 20)
+		want = (size_t)pkt[2] << 8 | pkt[3];
+	else if (af == 6 && len >= 40)
+		want = ((size_t)pkt[4] << 8 | pkt[5]) + 40;
+	else
+		return (0);
+	return (want > len || want < 20 ? 0 : want);
 }
 
 /*
@@ -155,21 +178,43 @@ wg_overlay_far(struct wg_device *d, const uint8_t *pkt, size_t len,
     uint8_t gateway, mono_t now)
 {
 	struct wg_peer	*from, *to;
-	size_t		 want;
-	int		 af = len > 0 ? pkt[0] >> 4 : 0;
+	size_t		 want = packet_len(pkt, len);
+	int		 af;
 
-	if (af == 4 && len >= 20)
-		want = (size_t)pkt[2] << 8 | pkt[3];
-	else if (af == 6 && len >= 40)
-		want = ((size_t)pkt[4] << 8 | pkt[5]) + 40;
-	else
+	if (!d->overlay || want == 0)
 		return (-1);
-	if (!d->overlay || want > len || want < 20)
-		return (-1);
+	af = pkt[0] >> 4;
 	from = overlay_route(d, af, af == 4 ? pkt + 12 : pkt + 8);
 	to = overlay_route(d, af, af == 4 ? pkt + 16 : pkt + 24);
 	if (from == NULL || !from->away || from->gateway != gateway ||
-	    to == NULL || to->away || to->current == NULL)
+	    to == NULL || to->away ||
+	    (wg_is_here(d, to) && to->current == NULL))
+		return (-1);
+	send_on(d, to, pkt, want, now);
+	return (0);
+}
+
+/*
+ * The same for one of another worker: from a peer that lives there, or, if that
+ * is the first one, is at another gateway, to one that lives here, or is at a
+ * gateway that is reached from here.
+ */
+int
+wg_overlay_across(struct wg_device *d, const uint8_t *pkt, size_t len,
+    uint32_t worker, mono_t now)
+{
+	struct wg_peer	*from, *to;
+	size_t		 want = packet_len(pkt, len);
+	int		 af;
+
+	if (!d->overlay || want == 0)
+		return (-1);
+	af = pkt[0] >> 4;
+	from = overlay_route(d, af, af == 4 ? pkt + 12 : pkt + 8);
+	to = overlay_route(d, af, af == 4 ? pkt + 16 : pkt + 24);
+	if (from == NULL || from == to || to == NULL ||
+	    (from->away ? 0 : from->worker) != worker ||
+	    (to->away ? 0 : to->worker) != d->worker)
 		return (-1);
 	send_on(d, to, pkt, want, now);
 	return (0);

@@ -15,5 +15,7 @@ int		 wg_overlay_input(struct wg_device *, uint8_t *, size_t,
 
 int		 wg_overlay_far(struct wg_device *, const uint8_t *, size_t,
 		    uint8_t, mono_t);
+int		 wg_overlay_across(struct wg_device *, const uint8_t *, size_t,
+		    uint32_t, mono_t);
 
 #endif

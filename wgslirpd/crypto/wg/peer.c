@@ -263,6 +263,40 @@ wg_peer_remove(struct wg_device *d, struct wg_peer *p)
 	freezero(p, sizeof(*p));
 }
 
+/*
+ * The peer lives with this worker from now on.  Whoever it lived with before
+ * forgets its sessions and where it was.
+ */
+void
+wg_peer_live(struct wg_device *d, struct wg_peer *p, uint8_t worker)
+{
+	if (p->worker == worker)
+		return;
+	p->worker = worker;
+	timers_stop(&p->timers);
+	timers_set_keepalive(&p->timers, 0, 0);
+	wg_peer_zero(d, p);
+	wg_stage_purge(d, p);
+	memset(&p->ep, 0, sizeof(p->ep));
+	memset(&p->configured, 0, sizeof(p->configured));
+	memset(&p->relayed, 0, sizeof(p->relayed));
+	p->ep.sock = p->configured.sock = p->relayed.sock = WG_ANY_SOCK;
+	memset(&p->last_handshake, 0, sizeof(p->last_handshake));
+	p->by_name = 0;
+	p->heard = 0;
+	p->quota = 0;
+	p->expires = 0;
+	p->over = p->cut = 0;
+}
+
+/* This device is one worker's, of so many. */
+void
+wg_set_worker(struct wg_device *d, uint8_t worker, uint8_t workers)
+{
+	d->worker = d->names.worker = worker;
+	d->workers = d->names.workers = workers;
+}
+
 struct wg_peer *
 wg_peer_by_key(struct wg_device *d, const uint8_t public[KEY_LEN])
 {

@@ -80,6 +80,7 @@ struct wg_peer {
 	uint8_t			 over;		/* its quota is used up */
 	uint8_t			 cut;		/* it is shut out */
 	uint8_t			 uplink;	/* guests come out there */
+	uint8_t			 worker;	/* who has its sessions */
 	uint8_t			 away, gateway;	/* it is at that other one, */
 	uint64_t		 elsewhere;	/* since then, Unix ns */
 	uint64_t		 quota;		/* bytes both ways, 0: none */
@@ -117,6 +118,7 @@ LIST_HEAD(wg_peer_bucket, wg_peer);
 /* A handshake message that waits for its turn. */
 struct wg_pending {
 	uint8_t			 reserved[3];	/* that it came with */
+	uint8_t			 handed;	/* by another worker */
 	uint8_t			 has_own;	/* it is for a peer's own key, */
 	uint32_t		 own;		/* that of the peer with this id */
 	struct wg_endpoint	 from;
@@ -141,6 +143,9 @@ struct wg_device {
 	struct wg_name_bucket	*byname;
 	struct index_names	 names;
 	uint8_t			 many;		/* one of several gateways */
+	uint8_t			 worker;	/* this one, of so many: */
+	uint8_t			 workers;	/* 0 is 1 */
+	uint8_t			 handed;	/* by another one, right now */
 	mono_t			 fresh;		/* begun without sessions */
 	mono_t			 heal_stamp;	/* bucket of what follows */
 	uint32_t		 heal_tokens;
@@ -178,6 +183,13 @@ wg_note_quota(struct wg_device *d, struct wg_peer *p)
 		p->over = d->over = 1;
 }
 
+/* Are the peer's sessions here, and not with another worker? */
+static inline int
+wg_is_here(const struct wg_device *d, const struct wg_peer *p)
+{
+	return (p->worker == d->worker);
+}
+
 /* This side's identity toward a peer. */
 static inline const struct noise_local *
 wg_local(const struct wg_device *d, const struct wg_peer *p)
@@ -202,6 +214,8 @@ void		 wg_aips_clear(struct wg_device *, struct wg_peer *);
 void		 wg_handshake_forget(struct wg_peer *);
 void		 wg_peer_zero(struct wg_device *, struct wg_peer *);
 void		 wg_peer_remove(struct wg_device *, struct wg_peer *);
+void		 wg_peer_live(struct wg_device *, struct wg_peer *, uint8_t);
+void		 wg_set_worker(struct wg_device *, uint8_t, uint8_t);
 struct wg_peer	*wg_peer_by_key(struct wg_device *, const uint8_t [KEY_LEN]);
 struct wg_peer	*wg_peer_by_id(struct wg_device *, uint32_t);
 void		 wg_peer_set_endpoint(struct wg_peer *,

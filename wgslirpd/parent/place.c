@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: ISC */
+
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <string.h>
+
+#include "place.h"
+
+static uint32_t	 load[MAX_WORKERS];	/* peers of each */
+
+static int
+is_uplink_way(const struct config *c, uint32_t way)
+{
+	const struct conf_peer	*p;
+
+	if (way == WAY_INDEX_HOST)
+		return (0);
+	TAILQ_FOREACH(p, &c->peers, entry)
+		if (config_is_uplink(p) && p->way == way)
+			return (1);
+	return (0);
+}
+
+/* Does one of these ways lead to an uplink? */
+static int
+by_uplink(const struct config *c, const struct conf_egress *e)
+{
+	int	 i;
+
+	for (i = 0; i < e->n && i < MAX_ORDER; i++)
+		if (is_uplink_way(c, e->way[i]))
+			return (1);
+	return (0);
+}
+
+/* May every peer come out at an uplink, by what holds for all? */
+static int
+all_by_uplink(const struct config *c)
+{
+	const struct conf_rule	*r;
+
+	if (c->egress != NULL && by_uplink(c, &c->egress->e))
+		return (1);
+	TAILQ_FOREACH(r, &c->rules, entry)
+		if (r->peer[0] == '\0' && by_uplink(c, &r->rule.egress))
+			return (1);
+	return (0);
+}
+
+/* Peers that may come out at an uplink by a rule for them. */
+static void
+mark_by_rules(struct config *c)
+{
+	const struct conf_rule	*r;
+	struct conf_peer	*p;
+
+	TAILQ_FOREACH(r, &c->rules, entry) {
+		if (r->peer[0] == '\0' || !by_uplink(c, &r->rule.egress))
+			continue;
+		TAILQ_FOREACH(p, &c->peers, entry)
+			if (strcmp(p->name, r->peer) == 0)
+				p->pinned = 1;
+	}
+}
+
+static void
+pin(struct config *c)
+{
+	struct conf_peer	*p;
+	int			 all = all_by_uplink(c);
+
+	TAILQ_FOREACH(p, &c->peers, entry)
+		p->pinned = all || p->has_relay || config_is_uplink(p) ||
+		    (p->egress != NULL && by_uplink(c, &p->egress->e));
+	mark_by_rules(c);
+	c->pinned_all = (uint8_t)all;
+}
+
+void
+place_count(const struct config *c)
+{
+	const struct conf_peer	*p;
+
+	memset(load, 0, sizeof(load));
+	TAILQ_FOREACH(p, &c->peers, entry)
+		if (p->worker < MAX_WORKERS)
+			load[p->worker]++;
+}
+
+void
+place_one(const struct config *c, struct conf_peer *p)
+{
+	uint32_t	 i, best = 0;
+
+	/* the first has more to do than the others */
+	for (i = 1; i < c->g.workers && !p->pinned && !c->pinned_all; i++)
+		if (load[i] <= load[best])
+			best = i;
+	p->worker = (uint8_t)best;
+	load[best]++;
+}
+
+void
+place_peers(struct config *c)
+{
+	struct conf_peer	*p;
+
+	pin(c);
+	TAILQ_FOREACH(p, &c->peers, entry)
+		if (p->worker >= c->g.workers || (p->pinned && p->worker != 0))
+			p->worker = NOT_PLACED;
+	place_count(c);
+	/* those who have no choice come first */
+	TAILQ_FOREACH(p, &c->peers, entry)
+		if (p->worker == NOT_PLACED && p->pinned)
+			place_one(c, p);
+	TAILQ_FOREACH(p, &c->peers, entry)
+		if (p->worker == NOT_PLACED)
+			place_one(c, p);
+}

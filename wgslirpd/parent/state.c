@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: ISC */
+
+#include "state.h"
+
+struct parent_state	 env;

@@ -33,7 +33,7 @@ from guest import (                                         # noqa: E402
     ping, put, read_all, reset_by_client, reset_by_server, speaks_first,
     stalled_reader, stamp, udp_echo, udp_refused)
 from net import (Net, TOP, check, enter, named, open_ping, run,  # noqa: E402
-                 run_tests, setns, wait_for, NPROCS, WORKERS, SERVER4, SERVER6,
+                 run_tests, setns, wait_for, TITLES, WORKERS, SERVER4, SERVER6,
                  GATE4, GATE6, GUEST4)
 
 MB = 1 << 20
@@ -211,8 +211,7 @@ def test_show(n):
     check(n.ctl('show', 'peers', 'nobody', ok=False).returncode == 1,
           'unknown peer')
     procs = n.ctlj('show', 'processes')['processes']
-    check([x['title'] for x in procs] ==
-          ['parent', 'crypto', 'slirp', 'control'], procs)
+    check([x['title'] for x in procs] == TITLES, procs)
     for x in procs:
         check(x['seccomp'], x)
         status = open('/proc/%d/status' % x['pid']).read()
@@ -431,7 +430,7 @@ def test_control_hostile(n):
     s.shutdown(socket.SHUT_WR)
     got = read_all(s)
     s.close()
-    check(len(got) == 5 * (NPROCS * (16 + 24) + 16), 'pipelined', len(got))
+    check(len(got) == 5 * (len(TITLES) * (16 + 24) + 16), 'pipelined', len(got))
 
 
 def test_kill_flow(n):
@@ -595,7 +594,7 @@ def test_stop(n):
 
 def test_kill_children(n):
     """The death of any child ends the daemon and is told."""
-    for title in ('crypto', 'slirp', 'control'):
+    for title in TITLES[1:]:
         procs = n.ctlj('show', 'processes')['processes']
         pid = [x['pid'] for x in procs if x['title'] == title][0]
         os.kill(pid, signal.SIGKILL)
@@ -948,8 +947,7 @@ def test_show_more(n):
         check({'name': 'laptop.lan.wg', 'address': GUEST4} in names and
               {'name': 'gateway.lan.wg', 'address': GATE4} in names, names)
         mem = n.ctlj('show', 'memory')
-        check({p['title'] for p in mem['memory']} ==
-              {'parent', 'crypto', 'slirp', 'control'}, mem)
+        check({p['title'] for p in mem['memory']} == set(TITLES), mem)
         check(all(p['resident'] > p['shared'] > 0 for p in mem['memory']) and
               mem['queue_bytes'] > mem['queue_bytes_used'] >= 0, mem)
         for what in ('interfaces', 'names', 'memory'):

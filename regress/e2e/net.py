@@ -61,7 +61,9 @@ def wait_for(fn, timeout=10.0, what='condition'):
 # WORKERS=2 in the environment runs any test with so many
 WORKERS = 'workers %s\n' % os.environ['WORKERS'] \
     if os.environ.get('WORKERS') else ''
-NPROCS = 4 + 2 * (int(os.environ.get('WORKERS') or 1) - 1)
+TITLES = ['parent', 'crypto', 'slirp', 'control'] + [
+    '%s %d' % (x, w) for w in range(2, int(os.environ.get('WORKERS') or 1) + 1)
+    for x in ('crypto', 'slirp')]
 
 
 class Net:

@@ -175,9 +175,19 @@ across_link(struct imsg *imsg)
 	workers[w].out = calloc(1, sizeof(*workers[w].out));
 	workers[w].ev = event_new(evbase, fd, EV_READ | EV_PERSIST, readable,
 	    (void *)(uintptr_t)w);
-	if (workers[w].out == NULL || workers[w].ev == NULL ||
-	    event_add(workers[w].ev, NULL) == -1)
+	if (workers[w].out == NULL || workers[w].ev == NULL)
 		fatalx("the link to another worker");
+}
+
+void
+across_start(void)
+{
+	uint32_t	 w;
+
+	for (w = 0; w < MAX_WORKERS; w++)
+		if (workers[w].ev != NULL &&
+		    event_add(workers[w].ev, NULL) == -1)
+			fatalx("the link to another worker");
 }
 
 void

@@ -17,6 +17,9 @@
 /* The parent's message: the end of a socket to another worker. */
 void	 across_link(struct imsg *);
 
+/* From now on take what comes by them. */
+void	 across_start(void);
+
 /* What waits goes now. */
 void	 across_flush(void);
 

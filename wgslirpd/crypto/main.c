@@ -156,6 +156,8 @@ start(void)
 	(void)munlock(ce.in.pool, ce.in.pool_size);
 	trim_init(&ce.in);
 	sockets_start();
+	across_start();
+	relay_listen();
 	ce.started = 1;
 }
 

@@ -72,7 +72,14 @@ relay_link(int fd)
 	sockets_relay(send_train);
 	link_ev = event_new(evbase, fd, EV_READ | EV_PERSIST, readable,
 	    NULL);
-	if (link_ev == NULL || event_add(link_ev, NULL) == -1)
+	if (link_ev == NULL)
+		fatalx("the link to derp");
+}
+
+void
+relay_listen(void)
+{
+	if (link_ev != NULL && event_add(link_ev, NULL) == -1)
 		fatalx("the link to derp");
 }
 

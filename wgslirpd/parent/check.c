@@ -507,7 +507,7 @@ config_warn(const struct config *c)
 		warn_idle_rules(c);
 	if (c->g.workers > 1 && c->pinned_all)
 		log_warnx("workers: every peer lives with the first, since "
-		    "guests come out at an uplink");
+		    "anyone may come out at an uplink or be at a relay");
 	TAILQ_FOREACH(p, &c->peers, entry)
 		if (p->expires != 0 && p->expires <= now)
 			warn_peer(p, "has expired already");

@@ -34,12 +34,16 @@ by_uplink(const struct config *c, const struct conf_egress *e)
 	return (0);
 }
 
-/* May every peer come out at an uplink, by what holds for all? */
+/* May every peer come by a relay, or out at an uplink? */
 static int
-all_by_uplink(const struct config *c)
+all_together(const struct config *c)
 {
+	const struct conf_derp	*d;
 	const struct conf_rule	*r;
 
+	TAILQ_FOREACH(d, &c->derps, entry)
+		if (d->r.any)
+			return (1);
 	if (c->egress != NULL && by_uplink(c, &c->egress->e))
 		return (1);
 	TAILQ_FOREACH(r, &c->rules, entry)
@@ -68,7 +72,7 @@ static void
 pin(struct config *c)
 {
 	struct conf_peer	*p;
-	int			 all = all_by_uplink(c);
+	int			 all = all_together(c);
 
 	TAILQ_FOREACH(p, &c->peers, entry)
 		p->pinned = all || p->has_relay || config_is_uplink(p) ||

@@ -339,6 +339,17 @@ far_link(struct imsg *imsg)
 	workers[w].fd = fd;
 	workers[w].ev = event_new(evbase, fd, EV_READ | EV_PERSIST, readable,
 	    (void *)(uintptr_t)w);
-	if (workers[w].ev == NULL || event_add(workers[w].ev, NULL) == -1)
+	if (workers[w].ev == NULL)
 		fatalx("the link to another worker");
+}
+
+void
+far_start(void)
+{
+	uint32_t	 w;
+
+	for (w = 0; w < MAX_WORKERS; w++)
+		if (workers[w].ev != NULL &&
+		    event_add(workers[w].ev, NULL) == -1)
+			fatalx("the link to another worker");
 }

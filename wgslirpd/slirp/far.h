@@ -31,6 +31,9 @@ void	 far_init(struct slirp *, const struct far_ops *);
 /* The parent's message: the end of a socket to another worker. */
 void	 far_link(struct imsg *);
 
+/* From now on take what comes by them. */
+void	 far_start(void);
+
 /* A connection to that guest's address and port; -1: it cannot be passed. */
 int	 far_connection(const struct routed *, const struct ipaddr *,
 	    uint16_t, enum flow_via, int);

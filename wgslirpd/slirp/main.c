@@ -155,6 +155,7 @@ start(void)
 		fatalx("doorbell");
 	trim_init(&se.out);
 	probe_icmp();
+	far_start();
 	se.started = 1;
 }
 

@@ -20,6 +20,7 @@
 #define CTL_NAME_LEN		64
 #define CTL_TEXT_LEN		256
 #define CTL_PORTION		64	/* records before CTL_MORE */
+#define CTL_PROCESSES		32	/* at most; slot.h has as many */
 
 enum ctl_type {
 	CTL_NONE = 1000,

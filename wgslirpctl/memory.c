@@ -20,7 +20,7 @@
 #define SLOT	2048			/* bytes of a packet in the queue */
 
 static struct {
-	struct ctl_process	 proc[8];
+	struct ctl_process	 proc[CTL_PROCESSES];
 	size_t			 n;
 	struct slirp_counters	 slirp;
 } mem;

@@ -36,6 +36,7 @@ struct collect {
 	size_t			 capaips;
 	struct ctl_peerflows	*flows;
 	size_t			 nflows;
+	int			 sorted;	/* those */
 	size_t			 capflows;
 };
 
@@ -69,6 +70,10 @@ show_peer(void)
 
 	if (!col.have)
 		return;
+	/* workers tell of theirs one after the other */
+	if (!col.sorted && col.nflows > 0)
+		qsort(col.flows, col.nflows, sizeof(*f), cmp_flows);
+	col.sorted = 1;
 	f = bsearch(&key, col.flows, col.nflows, sizeof(*f), cmp_flows);
 	out->peer(&col.peer, f != NULL ? f : &key, col.aips, col.naips);
 	col.have = 0;
@@ -234,6 +239,7 @@ handle(struct imsg *imsg, uint32_t type)
 		col.flows = grow(col.flows, col.nflows, &col.capflows,
 		    sizeof(*col.flows));
 		conn_get(imsg, &col.flows[col.nflows++], sizeof(*col.flows));
+		col.sorted = 0;
 		break;
 	case CTL_PEER:
 		if (wanted != NULL)

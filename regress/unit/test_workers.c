@@ -365,6 +365,10 @@ healed(void **state)
 	say(1, "10.0.0.1", "192.0.2.1");
 	assert_int_equal(t.w[0].dev->count.wg_tx_offers, 0);
 	assert_int_equal(t.w[1].dev->count.wg_tx_offers, 2);
+	/* and so did the answer to the offer */
+	assert_non_null(t.w[1].peer[1]->current);
+	say(1, "10.0.0.1", "192.0.2.1");
+	assert_int_equal(t.w[1].delivered, 3);
 	world_free();
 }
 

@@ -41,8 +41,9 @@ static struct event		*accept_ev, *pause_ev;
 static TAILQ_HEAD(, client)	 clients = TAILQ_HEAD_INITIALIZER(clients);
 static int			 nclients, nwatch, ntap;
 static client_watch_fn		*watch_fn;
-static struct ctl_process	 procs[PROC_SLOTS];
+static struct ctl_process	 procs[CTL_PROCESSES];
 static int			 nprocs;
+_Static_assert(PROC_SLOTS <= CTL_PROCESSES, "who asks has room for all");
 static uid_t			 owner;
 
 static void	 client_event(evutil_socket_t, short, void *);

@@ -129,6 +129,56 @@ hand(struct wg_device *d, const struct wg_peer *p, const void *msg,
 	memcpy((uint8_t *)(uintptr_t)msg, head, sizeof(head));
 }
 
+/*
+ * The peers that an index may mean which this process has not given out, or
+ * whose session is over; how many.  Junk seldom names a peer: there are 2^18
+ * names.  Where peers are many some share a name, or the other epoch's key
+ * makes one of an index: these are all of them, but not too many.
+ */
+static int
+namesakes(struct wg_device *d, uint32_t index, const uint8_t reserved[3],
+    struct wg_peer *v[MAX_NAMESAKES])
+{
+	struct timespec	 ts;
+	struct wg_peer	*p;
+	uint32_t	 name;
+	int		 i, n = 0;
+
+	if (!d->has_key)
+		return (0);
+	d->ops->wall(d->arg, &ts);
+	for (i = 0; i < INDEX_EPOCHS; i++) {
+		name = index_read(&d->names, index, i, (uint64_t)ts.tv_sec);
+		for (p = wg_peer_named(d, name, NULL); p != NULL &&
+		    n < MAX_NAMESAKES; p = wg_peer_named(d, name, p))
+			if (wg_reserved_ok(p, reserved))
+				v[n++] = p;
+	}
+	return (n);
+}
+
+/*
+ * An answer to what another worker may have asked: it goes there.  0 if it is
+ * none, or was handed here.
+ */
+static int
+hand_answer(struct wg_device *d, uint32_t index, const void *msg, size_t len,
+    const uint8_t reserved[3], const struct wg_endpoint *from, int handed)
+{
+	struct wg_peer	*v[MAX_NAMESAKES];
+	int		 i, n, any = 0;
+
+	if (d->workers < 2 || handed)
+		return (0);
+	n = namesakes(d, index, reserved, v);
+	for (i = 0; i < n; i++)
+		if (!wg_is_here(d, v[i])) {
+			hand(d, v[i], msg, len, reserved, from, 0, 0);
+			any = 1;
+		}
+	return (any);
+}
+
 /* own: the peer whose own key of this side the message is for, or NULL. */
 static void
 input_initiation(struct wg_device *d, struct wg_peer *own,
@@ -175,13 +225,18 @@ input_initiation(struct wg_device *d, struct wg_peer *own,
 }
 
 static void
-input_response(struct wg_device *d, const struct wg_response *m,
-    const uint8_t reserved[3], const struct wg_endpoint *from, mono_t now)
+input_response(struct wg_device *d, struct wg_response *m,
+    const struct wg_pending *q, mono_t now)
 {
-	struct wg_index	*x;
-	struct wg_peer	*p;
+	const uint8_t			*reserved = q->reserved;
+	const struct wg_endpoint	*from = &q->from;
+	struct wg_index			*x;
+	struct wg_peer			*p;
 
 	x = wg_index_find(d, le32toh(m->receiver));
+	if (x == NULL && hand_answer(d, le32toh(m->receiver), m, sizeof(*m),
+	    reserved, from, q->handed))
+		return;
 	if (x == NULL || x->keypair != NULL ||
 	    !wg_reserved_ok(x->peer, reserved) ||
 	    noise_consume_response(wg_local(d, x->peer), &x->peer->noise,
@@ -206,12 +261,15 @@ input_response(struct wg_device *d, const struct wg_response *m,
 }
 
 static void
-input_cookie(struct wg_device *d, const struct wg_cookie *m,
-    const uint8_t reserved[3], mono_t now)
+input_cookie(struct wg_device *d, struct wg_cookie *m,
+    const uint8_t reserved[3], const struct wg_endpoint *from, mono_t now)
 {
 	struct wg_index	*x;
 
 	x = wg_index_find(d, le32toh(m->receiver));
+	if (x == NULL && hand_answer(d, le32toh(m->receiver), m, sizeof(*m),
+	    reserved, from, d->handed))
+		return;
 	if (x == NULL || !wg_reserved_ok(x->peer, reserved) ||
 	    cookie_consume(&x->peer->cookie, m, now) == -1)
 		d->count.wg_drop_handshake++;
@@ -375,7 +433,7 @@ wg_run_handshakes(struct wg_device *d, int max, mono_t now)
 			input_initiation(d, own, &init, q, now);
 		} else {
 			memcpy(&resp, q->msg, sizeof(resp));
-			input_response(d, &resp, q->reserved, &q->from, now);
+			input_response(d, &resp, q, now);
 		}
 	}
 	return ((int)(d->phead - d->ptail));
@@ -417,42 +475,27 @@ check_inner(struct wg_device *d, struct wg_peer *p, const uint8_t *pkt,
 }
 
 /*
- * Data of a session that this process does not have.  Junk seldom names a
- * peer: there are 2^18 names.  Where peers are many some share a name, or the
- * other epoch's key makes one of an index: all of these, but not too many, are
- * offered a session, and only who has the data's key takes it.
+ * Data of a session that this process does not have.  Who may have it is
+ * offered another, and only who has the data's key takes it.
  */
 static void
 unknown_session(struct wg_device *d, uint8_t *msg, size_t len,
     const uint8_t reserved[3], const struct wg_endpoint *from, int ecn,
     mono_t now)
 {
-	struct timespec	 ts;
-	struct wg_peer	*p;
-	uint32_t	 index = get32(msg + 4), name;
-	int		 i, n = 0, handed = 0;
+	struct wg_peer	*v[MAX_NAMESAKES];
+	int		 i, n, handed = 0;
 
-	if (!d->has_key) {
-		d->count.wg_drop_index++;
-		return;
-	}
-	d->ops->wall(d->arg, &ts);
-	for (i = 0; i < INDEX_EPOCHS; i++) {
-		name = index_read(&d->names, index, i, (uint64_t)ts.tv_sec);
-		for (p = wg_peer_named(d, name, NULL); p != NULL &&
-		    n < MAX_NAMESAKES; p = wg_peer_named(d, name, p)) {
-			if (!wg_reserved_ok(p, reserved))
-				continue;
-			n++;
-			if (!wg_is_here(d, p)) {
-				hand(d, p, msg, len, reserved, from, ecn,
-				    d->handed);
-				handed = 1;
-				continue;
-			}
-			note(d, WG_NOTE_OFFER, p, from);
-			wg_offer_session(d, p, from, now);
+	n = namesakes(d, get32(msg + 4), reserved, v);
+	for (i = 0; i < n; i++) {
+		if (!wg_is_here(d, v[i])) {
+			hand(d, v[i], msg, len, reserved, from, ecn,
+			    d->handed);
+			handed = 1;
+			continue;
 		}
+		note(d, WG_NOTE_OFFER, v[i], from);
+		wg_offer_session(d, v[i], from, now);
 	}
 	if (!handed)
 		d->count.wg_drop_index++;
@@ -599,7 +642,7 @@ wg_input(struct wg_device *d, uint8_t *msg, size_t len,
 			if (len != WG_COOKIE_LEN)
 				break;
 			memcpy(&cookie, msg, sizeof(cookie));
-			input_cookie(d, &cookie, reserved, now);
+			input_cookie(d, &cookie, reserved, from, now);
 			return;
 		}
 	}

@@ -353,6 +353,7 @@ WRAPPED =	-Wl,--wrap=crypto_main,--wrap=slirp_main \
 		-Wl,--wrap=control_main,--wrap=derp_main \
 		-Wl,--wrap=web_main,--wrap=files_main \
 		-Wl,--wrap=imsgbuf_init,--wrap=pktq_attach_producer \
+		-Wl,--wrap=imsg_take_fd \
 		-Wl,--wrap=pktq_attach_consumer
 LINK_hostile.t =	$(WRAPPED) $(COMMON) $(DAEMON) $(LIBS_D)
 

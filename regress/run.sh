@@ -5,9 +5,10 @@
 cd "$(dirname "$0")/.." || exit 1
 t=$(mktemp -d) || exit 1
 trap '[ -z "$long" ] || kill "$long" "$paths" "$router" "$many" "$derp" \
-    "$uplink" "$hostile" 2>/dev/null
+    "$uplink" "$hostile" "$workers" 2>/dev/null
     rm -rf "$t"' EXIT
 pass=0 fail=0 long= paths= router= many= derp= uplink= hostile=
+workers=
 
 python=/usr/bin/python3
 [ -x "$python" ] || python=python3
@@ -222,6 +223,8 @@ if [ -n "$long" ]; then
 	many=$!
 	$python regress/e2e/uplink.py >"$t/uplink" 2>&1 &
 	uplink=$!
+	$python regress/e2e/workers.py >"$t/workers" 2>&1 &
+	workers=$!
 	# a DERP relay, which somebody else wrote
 	etc/setup derper out >"$t/log" 2>&1 ||
 	    echo "SKIP derper, for which there is a stand-in:" \
@@ -285,6 +288,7 @@ if [ -n "$long" ]; then
 	beside router "$router"
 	beside derp "$derp"
 	beside uplink "$uplink"
+	beside workers "$workers"
 	beside web "$web"
 	beside hostile "$hostile"
 	# alone: what an honest guest notices

@@ -53,7 +53,8 @@ def end_all(n):
 
 def attempt(n, who, what, seed, extra):
     with open(n.bin + '/wgslirpd.plan', 'w') as f:
-        f.write('%s %s %d %d\n' % (who, what, 500, seed))
+        f.write('%s %s %d %d\n' % (who.replace(' ', '-'), what, 500,
+                                  seed))
     try:
         return one(n, who, what, seed, extra)
     except BaseException:
@@ -71,7 +72,10 @@ def one(n, who, what, seed, extra):
         f.write(bytes(4096))
     os.chmod(n.bin + '/wgslirpd.acts', 0o666)
     n.stop()
-    n.start(n.conf(extra))
+    # where two processors have much to do it ends before that is seen
+    n.start(n.conf(extra), wait=False)
+    wait_for(lambda: 'started' in n.logtext() or n.daemon.poll() is not None,
+             what='start')
     began = time.time()
     # it is at work when it happens
     while time.time() < began + 1.8 and n.daemon.poll() is None:
@@ -113,7 +117,8 @@ def taken(who, extra=lambda n: ''):
     def test(n):
         seen = {}
         for what in WHATS:
-            if what == 'memory' and who not in ('crypto', 'slirp'):
+            if what == 'memory' and who.split()[0] not in ('crypto',
+                                                           'slirp'):
                 continue
             for seed in range(1, SEEDS * (4 if what == 'one' else 1) + 1):
                 how = attempt(n, who, what, seed, extra(n))
@@ -121,7 +126,7 @@ def taken(who, extra=lambda n: ''):
         print('     %s: %s' % (who, ', '.join(
             '%s %s' % (k, '/'.join(sorted(set(v))))
             for k, v in seen.items())))
-    test.__name__ = 'test_' + who
+    test.__name__ = 'test_' + who.replace(' ', '_')
     return test
 
 
@@ -158,7 +163,13 @@ def names(n):
     return 'dns listen upstream { "192.0.2.2@853#dns.example.net" }\n'
 
 
-TESTS = [taken('crypto'), taken('slirp'), taken('control'),
+def two(_):
+    """Two workers, whose engines have something to say to each other."""
+    return 'workers 2\n'
+
+
+TESTS = [taken('crypto', two), taken('slirp', two), taken('control'),
+         taken('crypto 2', two), taken('slirp 2', two),
          taken('derp', names), taken('web', page), taken('files', page)]
 
 

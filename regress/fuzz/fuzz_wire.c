@@ -14,9 +14,11 @@
 #include "crypto/wg/device.h"
 #include "crypto/wg/limit.h"
 #include "crypto/wg/output.h"
+#include "crypto/wg/overlay.h"
 #include "fuzz.h"
 
 #define WIRE	64
+#define WORKERS	3	/* that a side is the second of */
 
 struct side {
 	struct wg_device	*dev;
@@ -96,13 +98,37 @@ random_bytes(void *arg, void *p, size_t len)
 		*b++ = (uint8_t)fuzz_random(&random_state);
 }
 
+/* Datagrams and packets for a peer of another worker: to nobody else. */
+static void
+hand(void *arg, uint32_t worker, const uint8_t *msg, size_t len,
+    const struct wg_endpoint *from, int ecn)
+{
+	struct side	*s = arg;
+
+	(void)msg;
+	(void)from;
+	MUST(worker != s->dev->worker && worker < WORKERS && !s->dev->handed);
+	MUST(len >= 32 && len <= sizeof(s->rx) && ecn >= 0 && ecn <= 3);
+}
+
+static void
+send_across(void *arg, uint32_t worker, const uint8_t *pkt, size_t len)
+{
+	struct side	*s = arg;
+
+	MUST(worker != s->dev->worker && worker < WORKERS);
+	MUST(len >= 20 && pkt[0] >> 4 == 4);
+}
+
 static const struct wg_ops	 ops = {
 	.rx_buf = rx_buf,
 	.rx_done = rx_done,
 	.tx_buf = tx_buf,
 	.tx_done = tx_done,
 	.wall = wall,
-	.random = random_bytes
+	.random = random_bytes,
+	.hand = hand,
+	.send = send_across
 };
 
 static void
@@ -118,6 +144,7 @@ begin(struct side *s, struct side *other, uint8_t key, mono_t at)
 	s->dev = wg_device_new(&ops, s, at);
 	MUST(s->dev != NULL);
 	s->dev->mtu = 1420;
+	wg_set_worker(s->dev, 1, WORKERS);
 	wg_device_set_key(s->dev, private);
 	s->ep.remote.sin.sin_family = AF_INET;
 	s->ep.remote.sin.sin_port = htons(key);
@@ -133,7 +160,49 @@ know(struct side *s, const char *aip)
 	MUST(s->peer != NULL && ipprefix_parse(&p, aip) == 0);
 	memcpy(s->address, p.addr.a, 4);
 	aip_insert(&s->dev->aips, &p, s->peer, &s->peer->aips);
+	wg_peer_live(s->dev, s->peer, 1);
 	wg_peer_set_endpoint(s->peer, &s->other->ep.remote.sa);
+}
+
+/* Somebody at 10.0.0.3 who lives with the third worker. */
+static void
+know_another(struct side *s)
+{
+	static const uint8_t	 public[KEY_LEN] = { 9 };
+	struct ipprefix		 p;
+	struct wg_peer		*q = wg_peer_add(s->dev, 1, public, NULL);
+
+	MUST(q != NULL && ipprefix_parse(&p, "10.0.0.3/32") == 0);
+	wg_peer_live(s->dev, q, 2);
+	aip_insert(&s->dev->aips, &p, q, &q->aips);
+}
+
+/* What another worker brings: packets, and datagrams. */
+static void
+across(struct side *s, struct input *in, uint8_t *kept, size_t nkept,
+    mono_t at)
+{
+	uint8_t	 b[2048], how = in8(in);
+	size_t	 n;
+
+	if (how & 1) {
+		memcpy(b, kept, nkept);
+		s->dev->handed = 1;
+		wg_input(s->dev, b, nkept, &s->other->ep, how >> 1 & 3, at);
+		s->dev->handed = 0;
+		wg_run_handshakes(s->dev, 100, at);
+		return;
+	}
+	memset(b, 0, sizeof(b));
+	b[0] = 0x45;
+	b[3] = 60;
+	memcpy(b + 12, how & 2 ? "\12\0\0\3" : "\12\0\0\1", 4);
+	memcpy(b + 16, how & 4 ? "\12\0\0\2" : "\12\0\0\3", 4);
+	n = in_bytes(in, b, how & 8 ? in8(in) : 0);
+	if (n < 60)
+		n = 60;
+	s->dev->overlay = how >> 4 & 1;
+	(void)wg_overlay_across(s->dev, b, n, how >> 5 & 3, at);
 }
 
 /* To the other side, as if it came from the endpoint. */
@@ -195,8 +264,10 @@ step(struct input *in)
 		if (n > 0)
 			wg_output(s->dev, s->peer, b, n, 0, now);
 		break;
-	case 3:
 	case 4:
+		across(s, in, kept, nkept, now);
+		break;
+	case 3:
 		carry(s, now);
 		carry(s->other, now);
 		break;
@@ -274,6 +345,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	begin(&side[1], &side[0], 2, now);
 	know(&side[0], "10.0.0.2/32");
 	know(&side[1], "10.0.0.1/32");
+	know_another(&side[0]);
+	know_another(&side[1]);
 	while (in.n > 0 && steps++ < 200) {
 		step(&in);
 		wheel_run(&side[0].dev->wheel, now);

@@ -33,8 +33,9 @@
 #include "set.h"
 
 #define PERIOD	5000		/* microseconds */
-#define PIPES	8
+#define PIPES	24
 #define QUEUES	4
+#define LINKS	8
 
 /* What it does. */
 enum what {
@@ -70,6 +71,8 @@ static struct {
 	int		 npipes;
 	struct pktq	*q[QUEUES];
 	int		 nqueues;
+	int		 link[LINKS];	/* sockets to other workers, to derp */
+	int		 nlinks;
 	unsigned int	 seed;
 	int		 null;		/* a descriptor to send */
 	uint32_t	*acts;		/* in the file PROGRAM.acts */
@@ -93,6 +96,8 @@ void	 __wrap_web_main(int) __attribute__((noreturn));
 void	 __wrap_files_main(int) __attribute__((noreturn));
 int	 __real_imsgbuf_init(struct imsgbuf *, int);
 int	 __wrap_imsgbuf_init(struct imsgbuf *, int);
+int	 __real_imsg_take_fd(struct imsg *);
+int	 __wrap_imsg_take_fd(struct imsg *);
 int	 __real_pktq_attach_producer(struct pktq *, int, uint32_t, int);
 int	 __wrap_pktq_attach_producer(struct pktq *, int, uint32_t, int);
 int	 __real_pktq_attach_consumer(struct pktq *, int, uint32_t, int);
@@ -266,6 +271,27 @@ act(int pipe, enum proc_id to)
 	}
 }
 
+/* The same by a socket that keeps messages apart, and is no pipe. */
+static void
+act_link(int fd)
+{
+	static uint8_t	 raw[70000];
+	uint32_t	 kind = (uint32_t)(rnd() % 5);
+	size_t		 n = rnd() % 4 != 0 ? rnd() % 600 : rnd() %
+			    sizeof(raw);
+
+	if (h.what == MEMORY || h.what == STUCK)
+		return;
+	(*h.acts)++;
+	do {
+		content(raw, n);
+		/* most often it begins like one of theirs */
+		if (n >= sizeof(kind) && h.what != WRONG && rnd() % 4 != 0)
+			memcpy(raw, &kind, sizeof(kind));
+	} while (n > 0 && put(fd, raw, n, h.what == HANDLES || rnd() % 8 ==
+	    0 ? h.null : -1) == 0 && h.what == FLOOD);
+}
+
 static void
 turn(int sig)
 {
@@ -276,6 +302,8 @@ turn(int sig)
 		if (h.pipe[i]->ev != NULL && (h.what != ONE ||
 		    i == (int)(h.seed % (unsigned int)h.npipes)))
 			act(h.pipe[i]->ibuf.fd, h.pipe[i]->peer);
+	for (i = 0; i < h.nlinks; i++)
+		act_link(h.link[i]);
 	if (h.npipes == 0)
 		act(-1, PROC_PARENT);
 }
@@ -285,7 +313,7 @@ static void
 plan(enum proc_id me)
 {
 	struct itimerval	 it;
-	char			 path[1024], who[32], what[32];
+	char			 path[1024], who[32], what[32], title[32];
 	unsigned int		 ms, seed;
 	ssize_t			 n;
 	FILE			*f;
@@ -299,7 +327,12 @@ plan(enum proc_id me)
 		return;
 	n = fscanf(f, "%31s %31s %u %u", who, what, &ms, &seed);
 	fclose(f);
-	if (n != 4 || strcmp(who, proc_title(me)) != 0)
+	strlcpy(title, proc_title(proc_slot(me, proc_worker())),
+	    sizeof(title));
+	/* "crypto 2" is crypto-2 there */
+	if (strchr(title, ' ') != NULL)
+		*strchr(title, ' ') = '-';
+	if (n != 4 || strcmp(who, title) != 0)
 		return;
 	for (i = 0; i < WHATS; i++)
 		if (strcmp(what, names[i]) == 0)
@@ -332,6 +365,17 @@ __wrap_imsgbuf_init(struct imsgbuf *ibuf, int fd)
 		h.pipe[h.npipes++] = (struct imsgev *)(void *)((uint8_t *)ibuf -
 		    offsetof(struct imsgev, ibuf));
 	return (__real_imsgbuf_init(ibuf, fd));
+}
+
+int
+__wrap_imsg_take_fd(struct imsg *imsg)
+{
+	int	 fd = __real_imsg_take_fd(imsg);
+
+	if ((imsg_get_type(imsg) == IMSG_ACROSS || imsg_get_type(imsg) ==
+	    IMSG_LINK) && h.nlinks < LINKS)
+		h.link[h.nlinks++] = fd;
+	return (fd);
 }
 
 static void

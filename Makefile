@@ -298,7 +298,8 @@ LINK_test_assoc.t =	wgslirpd/slirp/socksassoc.o wgslirpd/slirp/socksdial.o \
 LINK_test_uplink.t =	wgslirpd/slirp/pcp.o $(UNIT_WORLD) -lcmocka $(LIBC)
 UNIT_PROC =	$(COMMON) $(MSG) $(PROC) common/pktq.o \
 		common/shm_$(PLATFORM).o common/sandbox_$(PLATFORM).o
-LINK_test_proc.t =	$(UNIT_PROC) -levent_core -lcmocka $(LIBC)
+UNIT_ASK =	$(UNIT_PROC) wgslirpd/control/ask.o wgslirpd/control/merge.o
+LINK_test_proc.t =	$(UNIT_ASK) -levent_core -lcmocka $(LIBC)
 UNIT_WEB =	$(UNIT_PROC) $(HTTPD) wgslirpd/web/auth.o wgslirpd/web/history.o
 LINK_test_web.t =	$(UNIT_WEB) -levent_core -lhttp_parser -lsodium -lcmocka \
 		$(LIBC)
@@ -542,7 +543,7 @@ regress/unit/test_libressl.t: $(UNIT_LIBRESSL)
 regress/unit/test_web.t: $(UNIT_WEB)
 regress/unit/test_udpio.t: $(UNIT_UDPIO)
 regress/unit/test_steer.t: $(UNIT_STEER)
-regress/unit/test_proc.t: $(UNIT_PROC)
+regress/unit/test_proc.t: $(UNIT_ASK)
 $(FUZZERS): $(FUZZ_DRIVER)
 regress/fuzz/fuzz_wire.t: $(UNIT_WG)
 regress/fuzz/fuzz_inner.t: $(UNIT_WORLD)

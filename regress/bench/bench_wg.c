@@ -80,7 +80,7 @@ op_random(void *arg, void *p, size_t len)
 
 static const struct wg_ops	 ops = { op_rx_buf, op_rx_done, op_tx_buf,
 	op_tx_done, op_wall, op_random, NULL, NULL, NULL, NULL,
-	NULL };
+	NULL, NULL, NULL };
 
 static double
 cpu(void)

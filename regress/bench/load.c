@@ -360,7 +360,7 @@ op_rx_done(void *arg, struct wg_peer *p, size_t len, mono_t t)
 
 static const struct wg_ops	 ops = { op_rx_buf, op_rx_done, op_tx_buf,
 	op_tx_done, op_wall, op_random, NULL, NULL, NULL, NULL,
-	NULL };
+	NULL, NULL, NULL };
 
 /* Let a flow send what it may; returns whether it did. */
 static int

@@ -247,7 +247,7 @@ def test_control(n):
     check(s['peers'] == 2 and s['peers_active'] == 2, s)
     c = n.ctlj('show', 'counters')
     check(c['tcp_active'] == 2 and c['icmp_available'] == 1 and
-          c['nofile_soft'] == 20000 or c['nofile_soft'] > 100, c)
+          c['nofile_soft'] > 100, c)
     # a flow is ended by its number, with whoever it is
     for f in flows:
         check(n.ctl('kill', 'flow', str(f['id'])).returncode == 0, f)

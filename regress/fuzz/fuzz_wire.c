@@ -160,7 +160,7 @@ know(struct side *s, const char *aip)
 	MUST(s->peer != NULL && ipprefix_parse(&p, aip) == 0);
 	memcpy(s->address, p.addr.a, 4);
 	aip_insert(&s->dev->aips, &p, s->peer, &s->peer->aips);
-	wg_peer_live(s->dev, s->peer, 1);
+	wg_peer_live(s->dev, s->peer, 1, MONO_SEC(10));
 	wg_peer_set_endpoint(s->peer, &s->other->ep.remote.sa);
 }
 
@@ -173,7 +173,7 @@ know_another(struct side *s)
 	struct wg_peer		*q = wg_peer_add(s->dev, 1, public, NULL);
 
 	MUST(q != NULL && ipprefix_parse(&p, "10.0.0.3/32") == 0);
-	wg_peer_live(s->dev, q, 2);
+	wg_peer_live(s->dev, q, 2, MONO_SEC(10));
 	aip_insert(&s->dev->aips, &p, q, &q->aips);
 }
 

@@ -222,7 +222,7 @@ world(int overlay)
 			/* its secret is with who it lives with */
 			t.w[w].peer[i] = wg_peer_add(t.w[w].dev, (uint32_t)i,
 			    s->dev->local.public, w == i ? psk : NULL);
-			wg_peer_live(t.w[w].dev, t.w[w].peer[i], (uint8_t)i);
+			wg_peer_live(t.w[w].dev, t.w[w].peer[i], (uint8_t)i, t.now);
 			allow(&t.w[w], t.w[w].peer[i], text);
 		}
 	}
@@ -402,6 +402,56 @@ once(void **state)
 	world_free();
 }
 
+/* What a relay has brought stays here, whoever it names. */
+static void
+relayed(void **state)
+{
+	struct wg_endpoint	 relay;
+	struct wire		 x;
+
+	(void)state;
+	world(0);
+	wg_send_initiation(t.c[2].dev, t.c[2].peer[0], 0, t.now);
+	x = t.wire[0];
+	t.nwire = 0;
+	memset(&relay, 0, sizeof(relay));
+	relay.remote.sa.sa_family = AF_RELAY;
+	wg_input(t.w[0].dev, x.buf, x.len, &relay, 0, t.now);
+	wg_run_handshakes(t.w[0].dev, 10, t.now);
+	assert_int_equal(t.w[0].handed, 0);
+	assert_int_equal(t.w[0].dev->count.wg_drop_across, 1);
+	world_free();
+}
+
+/* Where the kernel steers, what it did not know goes on at a bounded rate. */
+static void
+bounded(void **state)
+{
+	struct wire	 x;
+	uint32_t	 index;
+	int		 i;
+
+	(void)state;
+	world(0);
+	say(2, "10.0.0.2", "192.0.2.1");
+	memset(&x, 0, sizeof(x));
+	x.buf[0] = 4;
+	index = htole32(t.index[2]);
+	memcpy(x.buf + 4, &index, sizeof(index));
+	t.w[0].handed = 0;
+	t.w[0].dev->steered = 1;
+	for (i = 0; i < 5000; i++)
+		wg_input(t.w[0].dev, x.buf, 64, &t.c[2].ep, 0, t.now);
+	assert_true(t.w[0].handed > 0 && t.w[0].handed <= 500);
+	/* where it does not, that is how everything comes */
+	t.w[0].dev->steered = 0;
+	t.w[0].handed = 0;
+	for (i = 0; i < 5000; i++)
+		wg_input(t.w[0].dev, x.buf, 64, &t.c[2].ep, 0, t.now);
+	assert_int_equal(t.w[0].handed, 5000);
+	world_free();
+}
+
 /* From peer to peer, whoever they live with, and under nobody else's name. */
 static void
 overlay(void **state)
@@ -453,6 +503,8 @@ elsewhere(void **state)
 
 	(void)state;
 	world(0);
+	/* long after the start nobody is offered anything out of the blue */
+	t.now += MONO_SEC(600);
 	make_packet(pkt, "192.0.2.1", "10.0.0.2");
 	assert_int_equal(wg_output(t.w[0].dev, t.w[0].peer[2], pkt, 100, 0,
 	    t.now), 0);
@@ -462,19 +514,44 @@ elsewhere(void **state)
 	/* who moves forgets its session, and where it was */
 	say(2, "10.0.0.2", "192.0.2.1");
 	assert_non_null(t.w[2].peer[2]->current);
-	wg_peer_live(t.w[2].dev, t.w[2].peer[2], 1);
+	wg_peer_live(t.w[2].dev, t.w[2].peer[2], 1, t.now);
 	assert_null(t.w[2].peer[2]->current);
 	assert_int_equal(t.w[2].peer[2]->ep.remote.sa.sa_family, AF_UNSPEC);
 	assert_int_equal(t.w[2].peer[2]->last_handshake.tv_sec, 0);
-	wg_peer_live(t.w[1].dev, t.w[1].peer[2], 1);
+	wg_peer_live(t.w[1].dev, t.w[1].peer[2], 1, t.now);
 	memcpy(t.w[1].peer[2]->noise.psk, t.w[2].peer[2]->noise.psk, KEY_LEN);
-	wg_peer_live(t.w[0].dev, t.w[0].peer[2], 1);
+	wg_peer_live(t.w[0].dev, t.w[0].peer[2], 1, t.now);
 	t.now += LATER;
 	/* its next data is answered with an offer, by the one that has it */
 	say(2, "10.0.0.2", "192.0.2.1");
 	assert_non_null(t.w[1].peer[2]->current);
 	say(2, "10.0.0.2", "192.0.2.1");
 	assert_int_equal(t.w[1].delivered, 1);
+	world_free();
+}
+
+/* Peers may share a name, and have more sessions than it has indices. */
+static void
+same_name(void **state)
+{
+	static struct wg_index	 x[100];
+	struct timespec		 ts;
+	int			 i, named = 0;
+
+	(void)state;
+	world(0);
+	wg_set_worker(t.w[1].dev, 7, 8);
+	for (i = 0; i < 100; i++) {
+		wg_index_new(t.w[1].dev, &x[i], t.w[1].peer[1], NULL);
+		op_wall(NULL, &ts);
+		named += index_read(&t.w[1].dev->names, x[i].index, 0,
+		    (uint64_t)ts.tv_sec) == t.w[1].peer[1]->index_name;
+		assert_int_equal(x[i].index >> 29, 7);
+	}
+	/* all that there are, and then others */
+	assert_int_equal(named, 8);
+	for (i = 0; i < 100; i++)
+		wg_index_drop(&x[i]);
 	world_free();
 }
 
@@ -590,6 +667,9 @@ main(void)
 		cmocka_unit_test(unsteered),
 		cmocka_unit_test(healed),
 		cmocka_unit_test(once),
+		cmocka_unit_test(relayed),
+		cmocka_unit_test(bounded),
+		cmocka_unit_test(same_name),
 		cmocka_unit_test(overlay),
 		cmocka_unit_test(elsewhere),
 		cmocka_unit_test(indices),

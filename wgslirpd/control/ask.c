@@ -286,12 +286,20 @@ merged(struct question *q)
 static void
 next_worker(struct question *q, uint64_t cursor)
 {
+	const struct route	*r = find_route(q->type);
+
 	q->worker++;
 	q->req.cursor = cursor;
 	if (q->merge != NULL)
 		merge_begin(q->merge);
-	ask_next(q);
+	/* what it has got already is for the asker to take first */
+	if (r->shows && q->merge == NULL && q->records > 0)
+		q->fn(q->arg, CTL_MORE, NULL, 0);
+	else
+		ask_next(q);
 }
+
+static void	 part_over(struct question *, uint32_t);
 
 /* A portion is over, but not the answer. */
 static void
@@ -305,6 +313,10 @@ portion_over(struct question *q, uint64_t more)
 	if (q->worker == 0) {
 		q->more = more;
 		q->has_more = 1;
+	} else if (!q->has_more) {
+		/* it has more rules than the first, who has shown all of them */
+		part_over(q, CTL_END);
+		return;
 	}
 	if (worker_follows(q)) {
 		next_worker(q, q->req.cursor);
@@ -364,7 +376,7 @@ record(struct question *q, uint32_t type, const void *data, size_t len)
 }
 
 void
-ask_answer(struct imsg *imsg)
+ask_answer(const struct imsgev *iev, struct imsg *imsg)
 {
 	struct question	*q;
 	struct ctl_more	 more;
@@ -378,8 +390,9 @@ ask_answer(struct imsg *imsg)
 			break;
 	if (q == NULL)
 		return;		/* the asker did not wait */
-	if (!expected(q, type))
-		bad_imsg("a process", type);
+	/* whoever else answers it is not who was asked */
+	if (iev != asked(q, 0) || !expected(q, type))
+		bad_imsg(proc_title(iev->slot), type);
 	if (type == CTL_MORE) {
 		imsg_is(imsg, &more, sizeof(more));
 		portion_over(q, more.cursor);

@@ -40,6 +40,6 @@ struct question	*ask_edit(const struct ctl_edit *, ask_fn *, void *);
 void		 ask_cancel(struct question *);
 
 /* An answer of another process. */
-void		 ask_answer(struct imsg *);
+void		 ask_answer(const struct imsgev *, struct imsg *);
 
 #endif

@@ -86,7 +86,7 @@ engine_msg(struct imsgev *iev, struct imsg *imsg)
 		sibling_msg(iev, imsg);
 		return;
 	}
-	ask_answer(imsg);
+	ask_answer(iev, imsg);
 }
 
 static void
@@ -186,7 +186,7 @@ parent_msg(struct imsgev *iev, struct imsg *imsg)
 	case CTL_END:
 	case CTL_OK:
 	case CTL_FAIL:
-		ask_answer(imsg);
+		ask_answer(iev, imsg);
 		break;
 	default:
 		child_common(iev, imsg);

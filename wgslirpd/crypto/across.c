@@ -212,7 +212,9 @@ across_input(struct imsgev *iev, struct imsg *imsg)
 	case IMSG_AWAY:
 		if (slot_worker(iev->slot) != 0)
 			bad_imsg("crypto", IMSG_AWAY);
-		links_away(p, m.away != 0, m.gateway, m.when);
+		/* without others there is nowhere to be */
+		if (ce.global.links.n > 0)
+			links_away(p, m.away != 0, m.gateway, m.when);
 		break;
 	default:
 		bad_imsg("crypto", imsg_get_type(imsg));

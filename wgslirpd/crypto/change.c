@@ -70,9 +70,10 @@ change_peer(const struct set_peer *m, mono_t now)
 		if (p == NULL)
 			fatal("peer");
 		strlcpy(p->name, m->name, sizeof(p->name));
-		wg_peer_live(ce.dev, p, m->worker);
+		wg_peer_live(ce.dev, p, m->worker, now);
 		wg_peer_set_reserved(ce.dev, p, m->reserved);
-		wg_peer_limit(ce.dev, p, m->quota, m->expires);
+		if (wg_is_here(ce.dev, p))
+			wg_peer_limit(ce.dev, p, m->quota, m->expires);
 	}
 	if (m->flags & SET_REPLACE_AIPS)
 		wg_aips_clear(ce.dev, p);
@@ -127,6 +128,7 @@ change(void)
 	}
 	if (sockets_staged())
 		sockets_open();
+	ce.dev->steered = (uint8_t)sockets_steered();
 	clock_watch();
 	ce.setting = 0;
 	TAILQ_FOREACH(p, &ce.dev->peers, entry)

@@ -111,7 +111,7 @@ commit_peer(const struct conf_peer_msg *m, mono_t now)
 	p->mark = 1;
 	wg_aips_clear(ce.dev, p);
 	strlcpy(p->name, m->name, sizeof(p->name));
-	wg_peer_live(ce.dev, p, m->worker);
+	wg_peer_live(ce.dev, p, m->worker, now);
 	if (wg_peer_uplink(ce.dev, p, m->uplink, m->has_key ? m->private_key :
 	    NULL) == -1)
 		fatalx("peer \"%s\": its private key is not usable",
@@ -217,7 +217,7 @@ crypto_config_commit(void)
 			commit_peer(&sp->m, now);
 		else if ((p = wg_peer_by_id(ce.dev, sp->m.id)) != NULL) {
 			p->mark = 1;
-			wg_peer_live(ce.dev, p, sp->m.worker);
+			wg_peer_live(ce.dev, p, sp->m.worker, now);
 		}
 		freezero(sp, sizeof(*sp));
 	}
@@ -241,6 +241,7 @@ crypto_config_commit(void)
 		free(sx);
 	}
 	sockets_open();
+	ce.dev->steered = (uint8_t)sockets_steered();
 	links_set(&ce.global.links);
 	clock_watch();
 	ce.staging = 0;

@@ -189,6 +189,9 @@ tell_links(struct wg_peer *p, mono_t now)
 void
 links_told(struct wg_peer *p, uint64_t when)
 {
+	/* it has gone elsewhere since then */
+	if (when <= p->elsewhere)
+		return;
 	p->last_handshake.tv_sec = (time_t)(when / 1000000000ULL);
 	p->last_handshake.tv_nsec = (long)(when % 1000000000ULL);
 	p->heard = mono_now();

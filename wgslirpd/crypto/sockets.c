@@ -583,6 +583,18 @@ sockets_more(void)
 	return (more);
 }
 
+/* Does the kernel give each worker what is its own? */
+int
+sockets_steered(void)
+{
+	int	 i;
+
+	for (i = 0; i < nsock; i++)
+		if (sock[i].side[STEER_HANDSHAKE].fd == -1)
+			return (0);
+	return (1);
+}
+
 uint32_t
 sockets_count(void)
 {

@@ -15,6 +15,7 @@ size_t		 train_len(void);
 void		 sockets_open(void);
 void		 sockets_stage(int, int);
 uint32_t	 sockets_count(void);
+int		 sockets_steered(void);
 void		 sockets_stage_side(uint32_t, int);
 int		 sockets_staged(void);
 void		 sockets_start(void);

@@ -42,6 +42,7 @@ struct conf_way {
 #define MAX_ORDER	4
 #define MAX_EGRESS	16	/* that have names */
 #define WAY_INDEX_HOST	0	/* which there always is */
+#define WAY_INDEX_FIRST	2	/* uplinks, and then the others */
 struct conf_egress {
 	uint32_t	 way[MAX_ORDER];
 	uint8_t		 n;		/* 0: as it is for everybody */

@@ -20,6 +20,17 @@ struct steer_msg {
 	uint32_t	 index[STEER_MAX];	/* one kind behind the other */
 };
 
+/*
+ * The worker, of so many, that has made an index, as a big-endian number: it is
+ * in the upper bits of its last byte.
+ */
+#define WORKER_SHIFT	5
+static inline uint32_t
+index_worker(uint32_t index, uint32_t workers)
+{
+	return (((index & 0xff) >> WORKER_SHIFT) % workers);
+}
+
 /* Sockets beside one that takes the data of sessions. */
 enum steer_side {
 	STEER_HANDSHAKE,

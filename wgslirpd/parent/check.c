@@ -20,7 +20,6 @@
 #include "endpoint.h"
 #include "keypair.h"
 #include "log.h"
-#include "place.h"
 #include "ways.h"
 #include "web.h"
 
@@ -574,6 +573,5 @@ config_merge(struct config *c, struct config *old)
 		(void)config_peer_index(c, copy);
 	}
 	(void)config_resolve_rules(c);	/* the names were checked before */
-	place_peers(c);
 	return (c->npeers > MAX_PEERS ? -1 : 0);
 }

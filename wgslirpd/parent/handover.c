@@ -274,14 +274,18 @@ take(struct imsg *imsg, struct listen_set *udp, struct service_set *services)
 static void
 same_workers(const struct listen_set *udp, const struct conf_global *g)
 {
-	uint32_t	 n = 1;
+	uint32_t	 n;
+	int		 i;
 
-	if (udp->n == 0 || udp->side[0][0][0] == -1)
-		return;
-	while (n < MAX_WORKERS && udp->side[0][n][0] != -1)
-		n++;
-	if (n != g->workers)
-		errx(1, "-R: workers: takes a stop and a start to change");
+	for (i = 0; i < udp->n; i++) {
+		if (udp->side[i][0][0] == -1)
+			continue;
+		for (n = 1; n < MAX_WORKERS && udp->side[i][n][0] != -1; n++)
+			continue;
+		if (n != g->workers)
+			errx(1, "-R: workers: takes a stop and a start to "
+			    "change");
+	}
 }
 
 void

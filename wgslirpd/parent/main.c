@@ -682,6 +682,8 @@ main(int argc, char *argv[])
 	set_socket_path(o.sock);
 	(void)self_path(env.argv0);	/* or it says why not, here */
 	signal(SIGPIPE, SIG_IGN);
+	/* each worker has sockets for each address */
+	proc_raise_nofile();
 	open_sockets();
 	open_pcap();
 	if (web_needed(env.conf) && !env.from_env)

@@ -9,27 +9,23 @@
 
 static uint32_t	 load[MAX_WORKERS];	/* peers of each */
 
-static int
-is_uplink_way(const struct config *c, uint32_t way)
-{
-	const struct conf_peer	*p;
+static uint32_t	 nuplinks;
 
-	if (way == WAY_INDEX_HOST)
-		return (0);
-	TAILQ_FOREACH(p, &c->peers, entry)
-		if (config_is_uplink(p) && p->way == way)
-			return (1);
-	return (0);
+/* Uplinks are the first of the ways that have a number of their own. */
+static int
+is_uplink_way(uint32_t way)
+{
+	return (way >= WAY_INDEX_FIRST && way - WAY_INDEX_FIRST < nuplinks);
 }
 
 /* Does one of these ways lead to an uplink? */
 static int
-by_uplink(const struct config *c, const struct conf_egress *e)
+by_uplink(const struct conf_egress *e)
 {
 	int	 i;
 
 	for (i = 0; i < e->n && i < MAX_ORDER; i++)
-		if (is_uplink_way(c, e->way[i]))
+		if (is_uplink_way(e->way[i]))
 			return (1);
 	return (0);
 }
@@ -44,10 +40,10 @@ all_together(const struct config *c)
 	TAILQ_FOREACH(d, &c->derps, entry)
 		if (d->r.any)
 			return (1);
-	if (c->egress != NULL && by_uplink(c, &c->egress->e))
+	if (c->egress != NULL && by_uplink(&c->egress->e))
 		return (1);
 	TAILQ_FOREACH(r, &c->rules, entry)
-		if (r->peer[0] == '\0' && by_uplink(c, &r->rule.egress))
+		if (r->peer[0] == '\0' && by_uplink(&r->rule.egress))
 			return (1);
 	return (0);
 }
@@ -56,29 +52,33 @@ all_together(const struct config *c)
 static void
 mark_by_rules(struct config *c)
 {
+	static uint8_t		 meant[MAX_PEER_ID];
 	const struct conf_rule	*r;
 	struct conf_peer	*p;
 
-	TAILQ_FOREACH(r, &c->rules, entry) {
-		if (r->peer[0] == '\0' || !by_uplink(c, &r->rule.egress))
-			continue;
-		TAILQ_FOREACH(p, &c->peers, entry)
-			if (strcmp(p->name, r->peer) == 0)
-				p->pinned = 1;
-	}
+	memset(meant, 0, sizeof(meant));
+	TAILQ_FOREACH(r, &c->rules, entry)
+		if (r->rule.peer < MAX_PEER_ID && by_uplink(&r->rule.egress))
+			meant[r->rule.peer] = 1;
+	TAILQ_FOREACH(p, &c->peers, entry)
+		if (meant[p->id])
+			p->pinned = 1;
 }
 
 static void
 pin(struct config *c)
 {
 	struct conf_peer	*p;
-	int			 all = all_together(c);
 
+	nuplinks = 0;
 	TAILQ_FOREACH(p, &c->peers, entry)
-		p->pinned = all || p->has_relay || config_is_uplink(p) ||
-		    (p->egress != NULL && by_uplink(c, &p->egress->e));
+		nuplinks += config_is_uplink(p) != 0;
+	c->pinned_all = (uint8_t)all_together(c);
+	TAILQ_FOREACH(p, &c->peers, entry)
+		p->pinned = c->pinned_all || p->has_relay ||
+		    config_is_uplink(p) ||
+		    (p->egress != NULL && by_uplink(&p->egress->e));
 	mark_by_rules(c);
-	c->pinned_all = (uint8_t)all;
 }
 
 void
@@ -105,15 +105,25 @@ place_one(const struct config *c, struct conf_peer *p)
 	load[best]++;
 }
 
-void
+int
 place_peers(struct config *c)
 {
 	struct conf_peer	*p;
 
+	if (c->g.workers < 2) {
+		TAILQ_FOREACH(p, &c->peers, entry)
+			p->worker = 0;
+		return (0);
+	}
 	pin(c);
-	TAILQ_FOREACH(p, &c->peers, entry)
-		if (p->worker >= c->g.workers || (p->pinned && p->worker != 0))
-			p->worker = NOT_PLACED;
+	TAILQ_FOREACH(p, &c->peers, entry) {
+		if (p->worker < c->g.workers && (!p->pinned || p->worker == 0))
+			continue;
+		/* its secret is with that worker, and nobody else has it */
+		if (p->uapi && p->worker < c->g.workers)
+			return (-1);
+		p->worker = NOT_PLACED;
+	}
 	place_count(c);
 	/* those who have no choice come first */
 	TAILQ_FOREACH(p, &c->peers, entry)
@@ -122,4 +132,5 @@ place_peers(struct config *c)
 	TAILQ_FOREACH(p, &c->peers, entry)
 		if (p->worker == NOT_PLACED)
 			place_one(c, p);
+	return (0);
 }

@@ -13,8 +13,11 @@
  * one process.
  */
 
-/* Place those of a configuration that have no place, or may not keep it. */
-void	 place_peers(struct config *);
+/*
+ * Place those of a configuration that have no place, or may not keep it.  -1 if
+ * that would be one that wg(8) has made.
+ */
+int	 place_peers(struct config *);
 
 /*
  * Place one more peer of a configuration whose others have a place.  The first

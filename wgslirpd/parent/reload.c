@@ -23,6 +23,7 @@
 #include "lex.h"
 #include "log.h"
 #include "notify.h"
+#include "place.h"
 #include "reload.h"
 #include "send.h"
 #include "state.h"
@@ -86,11 +87,16 @@ void
 reload_steer(struct imsg *imsg, uint32_t worker)
 {
 	struct steer_msg	 m;
+	uint32_t		 i;
 
 	imsg_is(imsg, &m, sizeof(m));
 	if (m.n[STEER_HEAVY] > STEER_MAX ||
 	    m.n[STEER_LITTLE] > STEER_MAX - m.n[STEER_HEAVY])
 		bad_imsg("crypto", IMSG_STEER);
+	/* none draws others' datagrams to itself */
+	for (i = 0; i < m.n[STEER_HEAVY] + m.n[STEER_LITTLE]; i++)
+		if (index_worker(m.index[i], env.workers) != worker)
+			bad_imsg("crypto", IMSG_STEER);
 	env.steer[worker] = m;
 	aim();
 }
@@ -476,6 +482,11 @@ reload(void)
 	}
 	if (config_merge(conf, env.conf) == -1) {
 		reload_fail(conf, "too many peers, with those of wg(8)");
+		return;
+	}
+	if (place_peers(conf) == -1) {
+		reload_fail(conf, "a peer of wg(8) would have to live with "
+		    "another worker: takes a restart");
 		return;
 	}
 	if (listen_open(conf, &env.staged_listens, &env.listens,

@@ -364,7 +364,8 @@ send_worker(const struct config *c, const struct conf_global *all, uint32_t w)
 	struct imsgev			*slirp = SLIRP(w);
 
 	/* together they have what one would have */
-	g.max_flows = (g.max_flows + env.workers - 1) / env.workers;
+	if (!c->pinned_all)
+		g.max_flows = (g.max_flows + env.workers - 1) / env.workers;
 	/* one is enough to see whether the network works */
 	if (w != 0)
 		memset(&g.health, 0, sizeof(g.health));

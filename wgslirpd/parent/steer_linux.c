@@ -48,7 +48,6 @@ static const int	 others[STEER_SIDES] = {
 #define TO_SIDE(w, side) \
 	(1 + (uint32_t)STEER_SIDES * (w) + (uint32_t)(side))
 #define TO_DATA(w)	((w) == 0 ? 0 : TO_SIDE(w, STEER_OWN))
-#define WORKER_SHIFT	5		/* in an index' last byte: index.h */
 #define WORKER_BYTE	3
 
 #define BLOCK		64	/* sessions that are looked at in turn */

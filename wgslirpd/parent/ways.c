@@ -11,7 +11,6 @@
 #include "ways.h"
 
 #define WAY_INDEX_NONE	1
-#define WAY_INDEX_FIRST	2
 #define UPLINK_KEEPALIVE	25	/* seconds */
 
 static struct conf_out *

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "linkio.h"
 #include "log.h"
@@ -94,8 +95,9 @@ link_take(int fd, void *hdr, size_t hlen, uint8_t data[LINK_DATA_MAX],
 
 	*passed = -1;
 	set_iov(&m, iov, hdr, hlen, data, LINK_DATA_MAX);
+	/* for one of them, and no room for two that alignment would leave */
 	m.msg_control = &control;
-	m.msg_controllen = sizeof(control.buf);
+	m.msg_controllen = CMSG_LEN(sizeof(int));
 	n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return (0);
@@ -106,6 +108,11 @@ link_take(int fd, void *hdr, size_t hlen, uint8_t data[LINK_DATA_MAX],
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type ==
 		    SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
 			memcpy(passed, CMSG_DATA(c), sizeof(*passed));
+	/* there were more, or no room in this process' table */
+	if (m.msg_flags & MSG_CTRUNC && *passed != -1) {
+		close(*passed);
+		*passed = -1;
+	}
 	if ((size_t)n < hlen || m.msg_flags & MSG_TRUNC)
 		fatalx("something malformed came by a link");
 	*len = (size_t)n - hlen;

@@ -56,6 +56,13 @@ proc_by_title(const char *title)
 	return (-1);
 }
 
+/* What this process is, where child_init() does not say it. */
+void
+proc_is(enum proc_id id)
+{
+	self = id;
+}
+
 /* Which worker this process is of, before child_init(). */
 void
 proc_set_worker(uint32_t n)
@@ -296,8 +303,8 @@ log_libevent(int severity, const char *msg)
 		log_warnx("libevent: %s", msg);
 }
 
-static void
-raise_nofile(void)
+void
+proc_raise_nofile(void)
 {
 	struct rlimit	 rl;
 
@@ -344,7 +351,7 @@ child_init(enum proc_id id, int foreground, struct imsgev *parent,
 	if (sandbox_early(err, sizeof(err)) == -1)
 		fatalx("%s", err);
 	if (id == PROC_SLIRP || id == PROC_CONTROL || id == PROC_WEB)
-		raise_nofile();
+		proc_raise_nofile();
 	limit_memory(id);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN);

@@ -41,6 +41,7 @@ extern struct event_base	*evbase;
 
 const char	*proc_title(int);
 int		 proc_by_title(const char *);
+void		 proc_is(enum proc_id);
 void		 proc_set_worker(uint32_t);
 uint32_t	 proc_worker(void);
 int		 imsgev_init(struct imsgev *, int, int, imsgev_fn *, void *);
@@ -57,6 +58,7 @@ int		 imsg_take_fd(struct imsg *);
 void		 bad_imsg(const char *, uint32_t)
 		    __attribute__((__noreturn__));
 const char	*missing_user(int);
+void		 proc_raise_nofile(void);
 void		 child_init(enum proc_id, int, struct imsgev *, imsgev_fn *);
 void		 child_drop(int);
 void		 child_ready(struct imsgev *, enum sandbox_role);

@@ -110,6 +110,7 @@ far_datagram(struct fwd_listener *l, const struct routed *to,
 	hdr.cport = cport;
 	hdr.dst = *dst;
 	hdr.dport = dport;
+	l->far_workers |= 1U << to->worker;
 	if (put(to->worker, &hdr, data, len, -1) == -1)
 		engine->count.udp_drop_send++;
 }
@@ -139,13 +140,17 @@ far_take_over(struct fwd_listener *l, struct fwd_listener *old)
 		return;
 	LIST_REMOVE(old, far_entry);
 	l->number = old->number;
+	l->far_workers = old->far_workers;
 	old->number = 0;
 	LIST_INSERT_HEAD(&known, l, far_entry);
 }
 
-/* An answer goes out by the socket that its question came by. */
+/*
+ * An answer goes out by the socket that its question came by: of a worker that
+ * was asked there, and for a guest who is meant by it.
+ */
 static void
-answer(const struct hdr *hdr, const uint8_t *data, size_t len)
+answer(uint32_t worker, const struct hdr *hdr, const uint8_t *data, size_t len)
 {
 	struct forward_flow	 f;
 	struct fwd_listener	*l;
@@ -153,7 +158,10 @@ answer(const struct hdr *hdr, const uint8_t *data, size_t len)
 	LIST_FOREACH(l, &known, far_entry)
 		if (l->number == hdr->listener)
 			break;
-	if (l == NULL || !ops->is_client(l, &hdr->client, hdr->cport))
+	if (l == NULL || !(l->far_workers & 1U << worker) ||
+	    !ops->is_client(l, &hdr->client, hdr->cport) ||
+	    (l->ops->parse == NULL && (hdr->dport != l->s.dport ||
+	    ipaddr_cmp(&hdr->dst, &l->s.dst) != 0)))
 		return;
 	memset(&f, 0, sizeof(f));
 	f.listener = l;
@@ -191,6 +199,15 @@ connection(const struct hdr *hdr, int fd)
 	ops->refuse(fd, (enum flow_via)hdr->via);
 }
 
+static void
+shadow_free(struct fwd_listener *l)
+{
+	TAILQ_REMOVE(&shadows, l, entry);
+	nshadows--;
+	ops->end(l);
+	free(l);
+}
+
 /* The n-th listener of the first worker, as this one knows it. */
 static struct fwd_listener *
 shadow(uint32_t number, uint32_t via)
@@ -200,6 +217,13 @@ shadow(uint32_t number, uint32_t via)
 	TAILQ_FOREACH(l, &shadows, entry)
 		if (l->number == number)
 			return (l);
+	/* one whose end was not heard of may have no flows any more */
+	if (nshadows == MAX_SHADOWS)
+		TAILQ_FOREACH(l, &shadows, entry)
+			if (RB_EMPTY(&l->clients)) {
+				shadow_free(l);
+				break;
+			}
 	if (nshadows == MAX_SHADOWS || (l = calloc(1, sizeof(*l))) == NULL)
 		return (NULL);
 	l->number = number;
@@ -209,15 +233,6 @@ shadow(uint32_t number, uint32_t via)
 	TAILQ_INSERT_TAIL(&shadows, l, entry);
 	nshadows++;
 	return (l);
-}
-
-static void
-shadow_free(struct fwd_listener *l)
-{
-	TAILQ_REMOVE(&shadows, l, entry);
-	nshadows--;
-	ops->end(l);
-	free(l);
 }
 
 static void
@@ -300,7 +315,7 @@ take(uint32_t worker, const struct hdr *hdr, uint8_t *data, size_t len, int fd)
 		datagram(hdr, data, len);
 		break;
 	case ANSWER:
-		answer(hdr, data, len);
+		answer(worker, hdr, data, len);
 		break;
 	case GONE:
 		gone(hdr->listener);

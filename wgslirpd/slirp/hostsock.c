@@ -399,10 +399,18 @@ host_close(void *arg, struct flow *f, int reset)
 static ssize_t
 host_readv(void *arg, struct flow *f, const struct iovec *iov, int n)
 {
+	struct msghdr	 m;
+
 	(void)arg;
 	if (f->target == TARGET_DNS)
 		return (memstream_readv(f->fd, iov, n));
-	return (readv(f->fd, iov, n));
+	if (f->via == VIA_GUEST)
+		return (readv(f->fd, iov, n));
+	/* others may have the same socket, and say whether it waits */
+	memset(&m, 0, sizeof(m));
+	m.msg_iov = (struct iovec *)(uintptr_t)iov;
+	m.msg_iovlen = (size_t)n;
+	return (recvmsg(f->fd, &m, MSG_DONTWAIT));
 }
 
 static ssize_t

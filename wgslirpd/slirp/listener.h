@@ -53,6 +53,7 @@ struct fwd_listener {
 	struct ipaddr		 only;		/* of the proxy: its client */
 	uint16_t		 onlyport;	/* 0: not known yet */
 	uint32_t		 number;	/* for other workers; 0: none */
+	uint32_t		 far_workers;	/* who have had datagrams */
 	LIST_ENTRY(fwd_listener) far_entry;
 	struct ipaddr		 far_dst;	/* who was with another one */
 	uint32_t		 far_peer, far_worker;

@@ -118,7 +118,9 @@ hand(struct wg_device *d, const struct wg_peer *p, const void *msg,
 {
 	uint8_t	 head[4];
 
-	if (handed || d->ops->hand == NULL) {
+	/* by relays only the first worker is reached, and answers */
+	if (handed || d->ops->hand == NULL ||
+	    from->remote.sa.sa_family == AF_RELAY) {
 		d->count.wg_drop_across++;
 		return;
 	}
@@ -489,6 +491,14 @@ unknown_session(struct wg_device *d, uint8_t *msg, size_t len,
 	n = namesakes(d, get32(msg + 4), reserved, v);
 	for (i = 0; i < n; i++) {
 		if (!wg_is_here(d, v[i])) {
+			/*
+			 * Where the kernel steers that is a session of another
+			 * gateway, or junk, which must not fill the way there.
+			 */
+			if (d->steered && !wg_may_heal(d, now)) {
+				d->count.wg_drop_across++;
+				continue;
+			}
 			hand(d, v[i], msg, len, reserved, from, ecn,
 			    d->handed);
 			handed = 1;

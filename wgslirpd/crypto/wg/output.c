@@ -117,8 +117,8 @@ session_usable(const struct wg_keypair *kp, mono_t now)
 }
 
 /* A few hundred a second, whoever asks for them. */
-static int
-may_heal(struct wg_device *d, mono_t now)
+int
+wg_may_heal(struct wg_device *d, mono_t now)
 {
 	uint64_t	 more = (now - d->heal_stamp) / (MONO_SEC(1) /
 			    HEAL_RATE);
@@ -146,14 +146,16 @@ may_heal(struct wg_device *d, mono_t now)
  * The index is no proof: who guesses one gets an initiation that the peer would
  * take from him, if it can be reached, and believe that the gateway is there.
  * So a gateway that is alone offers to an address that is new only while
- * sessions of before can be alive, which is three minutes after its start.
+ * sessions of before can be alive, which is three minutes after its start, or
+ * after the peer has come from another worker.
  */
 void
 wg_offer_session(struct wg_device *d, struct wg_peer *p,
     const struct wg_endpoint *from, mono_t now)
 {
 	if (!d->many && now - d->fresh > REJECT_AFTER_TIME + REKEY_TIMEOUT &&
-	    !sa_equal(&p->ep.remote.sa, &from->remote.sa)) {
+	    (p->came == 0 || now - p->came > REJECT_AFTER_TIME +
+	    REKEY_TIMEOUT) && !sa_equal(&p->ep.remote.sa, &from->remote.sa)) {
 		d->count.wg_drop_heal++;
 		return;
 	}
@@ -163,7 +165,7 @@ wg_offer_session(struct wg_device *d, struct wg_peer *p,
 	    p->timers.handshake_initiated != 0)
 		return;
 	if (!d->has_key || d->paused || p->cut ||
-	    !timers_may_offer(&p->timers, now) || !may_heal(d, now)) {
+	    !timers_may_offer(&p->timers, now) || !wg_may_heal(d, now)) {
 		d->count.wg_drop_heal++;
 		return;
 	}

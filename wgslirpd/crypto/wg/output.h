@@ -10,6 +10,7 @@ int		 wg_send_message(struct wg_device *,
 		    const void *, size_t);
 void		 wg_send_initiation(struct wg_device *, struct wg_peer *, int,
 		    mono_t);
+int		 wg_may_heal(struct wg_device *, mono_t);
 void		 wg_offer_session(struct wg_device *, struct wg_peer *,
 		    const struct wg_endpoint *, mono_t);
 void		 wg_send_response(struct wg_device *, struct wg_peer *,

@@ -21,6 +21,7 @@
 #include "peer.h"
 
 #define MIN_BUCKETS	64
+#define INDEX_TRIES	64	/* all that there are of a name */
 
 static uint32_t
 key_bucket(const struct wg_device *d, const uint8_t public[KEY_LEN])
@@ -268,11 +269,13 @@ wg_peer_remove(struct wg_device *d, struct wg_peer *p)
  * forgets its sessions and where it was.
  */
 void
-wg_peer_live(struct wg_device *d, struct wg_peer *p, uint8_t worker)
+wg_peer_live(struct wg_device *d, struct wg_peer *p, uint8_t worker,
+    mono_t now)
 {
 	if (p->worker == worker)
 		return;
 	p->worker = worker;
+	p->came = now;
 	timers_stop(&p->timers);
 	timers_set_keepalive(&p->timers, 0, 0);
 	wg_peer_zero(d, p);
@@ -384,19 +387,24 @@ wg_index_find(struct wg_device *d, uint32_t index)
 
 /*
  * Enter x under a fresh index of the peer; keypair NULL for a handshake.  Four
- * at most are in use for one peer, out of 64.
+ * at most are in use for one peer, out of 64, or of eight where there are eight
+ * workers: peers that share a name may have taken all of them, and one under
+ * another name is as good, but not known again once the session is lost.
  */
 void
 wg_index_new(struct wg_device *d, struct wg_index *x, struct wg_peer *p,
     struct wg_keypair *kp)
 {
 	struct timespec	 ts;
-	uint32_t	 random;
+	uint32_t	 random, name = p->index_name;
+	int		 tries = 0;
 
 	d->ops->wall(d->arg, &ts);
 	d->ops->random(d->arg, &random, sizeof(random));
 	do {
-		x->index = index_make(&d->names, p->index_name, random++,
+		if (++tries > INDEX_TRIES)
+			name = (name + 1) & ((1U << INDEX_PEER_BITS) - 1);
+		x->index = index_make(&d->names, name, random++,
 		    (uint64_t)ts.tv_sec);
 	} while (wg_index_find(d, x->index) != NULL);
 	x->peer = p;

@@ -106,6 +106,7 @@ struct wg_peer {
 	unsigned int		 nstaged;
 	mono_t			 last_initiation;	/* consumed */
 	mono_t			 heard;		/* data, authentic */
+	mono_t			 came;		/* from another worker */
 	mono_t			 back_at;	/* when that was told */
 
 	uint64_t		 rx_bytes;
@@ -146,6 +147,7 @@ struct wg_device {
 	uint8_t			 worker;	/* this one, of so many: */
 	uint8_t			 workers;	/* 0 is 1 */
 	uint8_t			 handed;	/* by another one, right now */
+	uint8_t			 steered;	/* the kernel knows who is where */
 	mono_t			 fresh;		/* begun without sessions */
 	mono_t			 heal_stamp;	/* bucket of what follows */
 	uint32_t		 heal_tokens;
@@ -214,7 +216,8 @@ void		 wg_aips_clear(struct wg_device *, struct wg_peer *);
 void		 wg_handshake_forget(struct wg_peer *);
 void		 wg_peer_zero(struct wg_device *, struct wg_peer *);
 void		 wg_peer_remove(struct wg_device *, struct wg_peer *);
-void		 wg_peer_live(struct wg_device *, struct wg_peer *, uint8_t);
+void		 wg_peer_live(struct wg_device *, struct wg_peer *, uint8_t,
+		    mono_t);
 void		 wg_set_worker(struct wg_device *, uint8_t, uint8_t);
 struct wg_peer	*wg_peer_by_key(struct wg_device *, const uint8_t [KEY_LEN]);
 struct wg_peer	*wg_peer_by_id(struct wg_device *, uint32_t);

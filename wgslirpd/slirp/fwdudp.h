@@ -15,9 +15,9 @@ void		 fwdudp_take_over(struct fwd_listener *,
 void		 fwdudp_gone(struct fwd_listener *);
 
 /*
- * For other workers' guests: a client's datagram for one that is here, with room
- * for a UDP header before it; whether somebody can be a client; and the end of
- * its flows.
+ * For other workers' guests: a client's datagram for one that is here, with
+ * room for a UDP header before it; whether somebody can be a client; and the
+ * end of its flows.
  */
 void		 fwdudp_deliver(struct fwd_listener *, struct slirp_peer *,
 		    const struct ipaddr *, uint16_t, const struct ipaddr *,

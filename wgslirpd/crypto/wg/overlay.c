@@ -152,9 +152,13 @@ wg_overlay_input(struct wg_device *d, uint8_t *pkt, size_t len, mono_t now)
 	return (1);
 }
 
-/* The length of a packet that somebody else has opened; 0: it is none. */
+/*
+ * A packet that somebody else has opened: its length, and whose its two ends
+ * are, or NULL.  0: it is none, or peers do not reach each other.
+ */
 static size_t
-packet_len(const uint8_t *pkt, size_t len)
+ends_of(struct wg_device *d, const uint8_t *pkt, size_t len,
+    struct wg_peer **from, struct wg_peer **to)
 {
 	size_t	 want;
 	int	 af = len > 0 ? pkt[0] >> 4 : 0;
@@ -165,7 +169,11 @@ packet_len(const uint8_t *pkt, size_t len)
 		want = ((size_t)pkt[4] << 8 | pkt[5]) + 40;
 	else
 		return (0);
-	return (want > len || want < 20 ? 0 : want);
+	if (!d->overlay || want > len || want < 20)
+		return (0);
+	*from = overlay_route(d, af, af == 4 ? pkt + 12 : pkt + 8);
+	*to = overlay_route(d, af, af == 4 ? pkt + 16 : pkt + 24);
+	return (want);
 }
 
 /*
@@ -178,15 +186,9 @@ wg_overlay_far(struct wg_device *d, const uint8_t *pkt, size_t len,
     uint8_t gateway, mono_t now)
 {
 	struct wg_peer	*from, *to;
-	size_t		 want = packet_len(pkt, len);
-	int		 af;
+	size_t		 want = ends_of(d, pkt, len, &from, &to);
 
-	if (!d->overlay || want == 0)
-		return (-1);
-	af = pkt[0] >> 4;
-	from = overlay_route(d, af, af == 4 ? pkt + 12 : pkt + 8);
-	to = overlay_route(d, af, af == 4 ? pkt + 16 : pkt + 24);
-	if (from == NULL || !from->away || from->gateway != gateway ||
+	if (want == 0 || from == NULL || !from->away || from->gateway != gateway ||
 	    to == NULL || to->away ||
 	    (wg_is_here(d, to) && to->current == NULL))
 		return (-1);
@@ -204,15 +206,9 @@ wg_overlay_across(struct wg_device *d, const uint8_t *pkt, size_t len,
     uint32_t worker, mono_t now)
 {
 	struct wg_peer	*from, *to;
-	size_t		 want = packet_len(pkt, len);
-	int		 af;
+	size_t		 want = ends_of(d, pkt, len, &from, &to);
 
-	if (!d->overlay || want == 0)
-		return (-1);
-	af = pkt[0] >> 4;
-	from = overlay_route(d, af, af == 4 ? pkt + 12 : pkt + 8);
-	to = overlay_route(d, af, af == 4 ? pkt + 16 : pkt + 24);
-	if (from == NULL || from == to || to == NULL ||
+	if (want == 0 || from == NULL || from == to || to == NULL ||
 	    (from->away ? 0 : from->worker) != worker ||
 	    (to->away ? 0 : to->worker) != d->worker)
 		return (-1);

@@ -188,8 +188,8 @@ wg_overlay_far(struct wg_device *d, const uint8_t *pkt, size_t len,
 	struct wg_peer	*from, *to;
 	size_t		 want = ends_of(d, pkt, len, &from, &to);
 
-	if (want == 0 || from == NULL || !from->away || from->gateway != gateway ||
-	    to == NULL || to->away ||
+	if (want == 0 || from == NULL || !from->away ||
+	    from->gateway != gateway || to == NULL || to->away ||
 	    (wg_is_here(d, to) && to->current == NULL))
 		return (-1);
 	send_on(d, to, pkt, want, now);

@@ -321,7 +321,7 @@ LINK_test_workers.t =	$(UNIT_WORKERS) -lcmocka -lcrypto $(LIBC)
 LINK_vectors.t =	$(UNIT_WG) -lcrypto $(LIBC)
 
 # The fuzzers: with a driver of ours, or with libFuzzer's.
-FUZZ_DRIVER =	regress/fuzz/driver.o
+FUZZ_DRIVER =	regress/fuzz/driver.o common/sandbox_$(PLATFORM).o
 LINK_fuzz_wire.t =	$(FUZZ_DRIVER) $(UNIT_WG) -lcrypto $(LIBC)
 LINK_fuzz_inner.t =	$(FUZZ_DRIVER) $(UNIT_WORLD) -lcmocka $(LIBC)
 LINK_fuzz_queue.t =	$(FUZZ_DRIVER) common/pktq.o common/shm_$(PLATFORM).o \
@@ -364,7 +364,8 @@ BENCHES =	regress/bench/bench_wg.t regress/bench/flood.t \
 TESTS =		$(UNIT_TESTS) $(SIMS) $(GUEST_T) regress/sim/sim_fail.t \
 		regress/sim/sim_many.t \
 		regress/sandbox/test_sandbox.t regress/e2e/relay.t \
-		regress/hostile/hostile.t
+		regress/hostile/hostile.t regress/fuzz/fuzz_names.t \
+		regress/fuzz/fuzz_small.t regress/fuzz/fuzz_wire.t
 
 OBJS =		$(COMMON) $(DAEMON) $(CTL) $(SYNC)
 TEST_OBJS =	$(TESTS:.t=.o) $(BENCHES:.t=.o) $(FUZZERS:.t=.o) \

@@ -2,12 +2,15 @@
 
 /*
  * Runs a fuzzer where libFuzzer is not: on all files of a folder, and then, for
- * some seconds, on what becomes of them by changes that are made up.
+ * some seconds, on what becomes of them by changes that are made up.  With the
+ * name of a process behind the filter of that, which ends whatever makes a call
+ * that the process may not make: the input is in crash.input then, too.
  *
- * usage: fuzz_NAME.t FOLDER SECONDS [SEED]
+ * usage: fuzz_NAME.t FOLDER SECONDS [SEED [PROCESS]]
  */
 
 #include <sys/types.h>
+#include <sys/mman.h>
 
 #include <dirent.h>
 #include <err.h>
@@ -17,6 +20,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "sandbox.h"
 
 #define MAX_FILES	4096
 #define MAX_LEN		4096
@@ -28,6 +32,7 @@ static struct {
 static size_t	 nfiles;
 static uint8_t	 now[MAX_LEN];
 static size_t	 nnow;
+static uint8_t	*kept;		/* of crash.input, behind a filter */
 
 /* What it ended on is kept, to be looked at. */
 static void
@@ -72,6 +77,10 @@ run(void)
 {
 	uint8_t	*exact;
 
+	if (kept != NULL) {
+		memset(kept, 0, MAX_LEN);
+		memcpy(kept, now, nnow);
+	}
 	/* of its own length, so that a read beyond it is seen */
 	if ((exact = malloc(nnow == 0 ? 1 : nnow)) == NULL)
 		err(1, NULL);
@@ -148,6 +157,40 @@ change(uint64_t *s)
 	}
 }
 
+/* From now on what a process of that name may do, and nothing else. */
+static void
+confine(const char *name)
+{
+	static const struct {
+		const char		*name;
+		enum sandbox_role	 role;
+	}			 roles[] = {
+		{ "crypto", SANDBOX_CRYPTO },
+		{ "slirp", SANDBOX_SLIRP },
+		{ "control", SANDBOX_CONTROL },
+		{ "derp", SANDBOX_DERP }
+	};
+	struct sandbox_level	 level;
+	char			 why[256];
+	size_t			 i;
+	int			 fd;
+
+	for (i = 0; i < sizeof(roles) / sizeof(roles[0]) &&
+	    strcmp(roles[i].name, name) != 0; i++)
+		continue;
+	if (i == sizeof(roles) / sizeof(roles[0]))
+		errx(1, "no process is called %s", name);
+	fd = open("crash.input", O_RDWR | O_CREAT | O_TRUNC, 0644);
+	if (fd == -1 || ftruncate(fd, MAX_LEN) == -1 || (kept = mmap(NULL,
+	    MAX_LEN, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)) ==
+	    MAP_FAILED)
+		err(1, "crash.input");
+	if (sandbox_early(why, sizeof(why)) == -1 ||
+	    sandbox_enter(roles[i].role, NULL, 0, &level, why, sizeof(why)) ==
+	    -1)
+		errx(1, "%s", why);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -158,7 +201,7 @@ main(int argc, char *argv[])
 	int		 n;
 
 	if (argc < 3)
-		errx(1, "usage: %s folder seconds [seed]", argv[0]);
+		errx(1, "usage: %s folder seconds [seed [process]]", argv[0]);
 	load(argv[1]);
 	signal(SIGABRT, died);
 	if (argc > 3)
@@ -166,6 +209,14 @@ main(int argc, char *argv[])
 	for (i = 0; i < nfiles; i++, runs++) {
 		memcpy(now, file[i].p, nnow = file[i].n);
 		run();
+	}
+	if (argc > 4) {
+		/* what libraries do once they have done by now */
+		confine(argv[4]);
+		for (i = 0; i < nfiles; i++, runs++) {
+			memcpy(now, file[i].p, nnow = file[i].n);
+			run();
+		}
 	}
 	end = time(NULL) + atoi(argv[2]);
 	while (time(NULL) < end) {
@@ -179,6 +230,11 @@ main(int argc, char *argv[])
 		run();
 		runs++;
 	}
-	printf("%lu runs, %zu files\n", runs, nfiles);
-	return (0);
+	/* it ends by itself: there is nothing to be seen */
+	if (kept != NULL)
+		memset(kept, 0, MAX_LEN);
+	n = snprintf((char *)now, sizeof(now), "%lu runs, %zu files\n", runs,
+	    nfiles);
+	(void)!write(STDOUT_FILENO, now, (size_t)n);
+	_exit(0);
 }

@@ -423,18 +423,24 @@ def test_stopped(n):
     rnd = random.Random(SEED)
     who = pids(n)
     end = n.begin('c', get, SERVER4, 200 * MB, timeout=120)
-    up = n.begin('d', asks, SECONDS * 2, timeout=120)
-    stop = time.time() + SECONDS * 2
-    stops = 0
-    while time.time() < stop:
-        pid = who[rnd.choice(sorted(who))]
+    up = n.begin('d', asks, SECONDS * 2 + 5 * len(who), timeout=120)
+
+    def stand(pid, seconds):
         os.kill(pid, signal.SIGSTOP)
         try:
-            time.sleep(rnd.choice((0.05, 0.05, 0.2, 0.5, 1.5)))
+            time.sleep(seconds)
         finally:
             os.kill(pid, signal.SIGCONT)
-        stops += 1
         time.sleep(0.1)
+    # each of them for long, and then any of them
+    for title in sorted(who):
+        stand(who[title], 5)
+    stops = len(who)
+    stop = time.time() + SECONDS * 2
+    while time.time() < stop:
+        stand(who[rnd.choice(sorted(who))],
+              rnd.choice((0.05, 0.05, 0.2, 0.5, 1.5)))
+        stops += 1
     got = end()
     took, failed = up()
     check(got == (200 * MB, server.digest(200 * MB)), 'download', got[0])

@@ -75,7 +75,7 @@ def one(n, who, what, seed, extra):
     # where two processors have much to do it ends before that is seen
     n.start(n.conf(extra), wait=False)
     wait_for(lambda: 'started' in n.logtext() or n.daemon.poll() is not None,
-             what='start')
+             60, 'start')
     began = time.time()
     # it is at work when it happens
     while time.time() < began + 1.8 and n.daemon.poll() is None:
@@ -88,7 +88,7 @@ def one(n, who, what, seed, extra):
     if n.daemon.poll() is None:
         n.daemon.terminate()
     try:
-        status = n.daemon.wait(20)
+        status = n.daemon.wait(60)
     except subprocess.TimeoutExpired:
         raise Failure(who, what, seed, 'it hangs:', n.logtext()[-600:])
     n.daemon = None

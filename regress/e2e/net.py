@@ -244,7 +244,7 @@ peer "laptop" {
             self.daemon = None
             return 0
         self.daemon.terminate()
-        r = self.daemon.wait(10)
+        r = self.daemon.wait(30)
         self.daemon = None
         return r
 

@@ -20,6 +20,7 @@
 #include "children.h"
 #include "link.h"
 #include "log.h"
+#include "mono.h"
 #include "pktq.h"
 #include "self.h"
 #include "shm.h"
@@ -63,12 +64,14 @@ children_stop(int status)
 {
 	struct child	*c;
 	pid_t		 pid;
-	int		 i, tries, how;
+	mono_t		 until = mono_now() + MONO_SEC(STOP_TIMEOUT);
+	int		 i, how;
 
 	env.quitting = 1;
 	for (i = PROC_CRYPTO; i < PROC_SLOTS; i++)
 		imsgev_clear(&env.child[i].iev);
-	for (tries = 0; tries < STOP_TIMEOUT * 100; tries++) {
+	/* by the clock: a busy machine makes each turn longer */
+	do {
 		for (i = PROC_CRYPTO; i < PROC_SLOTS; i++) {
 			c = &env.child[i];
 			if (c->pid > 0) {
@@ -87,7 +90,7 @@ children_stop(int status)
 		if (i == PROC_SLOTS)
 			break;
 		poll(NULL, 0, 10);
-	}
+	} while (mono_now() < until);
 	children_kill();
 	if (status == 0)
 		log_info("stopped");

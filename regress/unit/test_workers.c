@@ -52,6 +52,7 @@ static struct {
 	struct wire	 wire[WIRES];
 	int		 nwire;
 	mono_t		 now;
+	uint64_t	 asked;		/* for the time of day */
 	int		 blind;		/* all comes to the first worker */
 	uint32_t	 index[CLIENTS];	/* that the gateway gave out */
 } t;
@@ -115,15 +116,12 @@ op_tx_done(void *arg, size_t len)
 static void
 op_wall(void *arg, struct timespec *ts)
 {
-	static int	 n;
+	uint64_t	 ms = ++t.asked * 20;
 
+	/* each time later, by what initiations are told apart by */
 	(void)arg;
-	ts->tv_sec = 1800000000;
-	ts->tv_nsec = ++n * 20000000;
-	if (ts->tv_nsec >= 1000000000) {
-		ts->tv_sec += ts->tv_nsec / 1000000000;
-		ts->tv_nsec %= 1000000000;
-	}
+	ts->tv_sec = (time_t)(1800000000 + ms / 1000);
+	ts->tv_nsec = (long)(ms % 1000 * 1000000);
 }
 
 static void

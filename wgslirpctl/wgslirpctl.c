@@ -74,7 +74,8 @@ show_peer(void)
 	if (!col.sorted && col.nflows > 0)
 		qsort(col.flows, col.nflows, sizeof(*f), cmp_flows);
 	col.sorted = 1;
-	f = bsearch(&key, col.flows, col.nflows, sizeof(*f), cmp_flows);
+	f = col.nflows == 0 ? NULL : bsearch(&key, col.flows, col.nflows,
+	    sizeof(*f), cmp_flows);
 	out->peer(&col.peer, f != NULL ? f : &key, col.aips, col.naips);
 	col.have = 0;
 	col.naips = 0;

@@ -7,9 +7,16 @@
 #include <time.h>
 
 /*
- * Time on the monotonic clock, in nanoseconds.  0 means "never" or
- * "unset" wherever a point in time is stored.
+ * Time on the monotonic clock, in nanoseconds, and a machine that sleeps grows
+ * older: a session that it slept through is over.  0 means "never" or "unset"
+ * wherever a point in time is stored.
  */
+#ifdef CLOCK_BOOTTIME
+#define MONO_CLOCK	CLOCK_BOOTTIME
+#else
+#define MONO_CLOCK	CLOCK_MONOTONIC
+#endif
+
 typedef uint64_t mono_t;
 
 #define MONO_US(n)	((mono_t)(n) * 1000ULL)
@@ -25,7 +32,7 @@ mono_now(void)
 {
 	struct timespec	 ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(MONO_CLOCK, &ts);
 	return (MONO_SEC(ts.tv_sec) + (mono_t)ts.tv_nsec);
 }
 

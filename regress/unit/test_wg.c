@@ -542,6 +542,61 @@ device_cut(void **state)
 	wg_device_free(b.dev);
 }
 
+/* The clock of either side is put back, or was wrong for a while. */
+static void
+device_clock(void **state)
+{
+	static struct side	 a, b;
+	uint8_t			 pkt[100];
+	uint64_t		 here;
+	mono_t			 now = MONO_SEC(10);
+	int			 i;
+
+	(void)state;
+	two_devices(&a, &b, now);
+	a.wall = b.wall = 1800000000;
+	for (i = 0; i < 4; i++) {
+		make_packet(pkt, "10.0.0.1", "10.0.0.2");
+		wg_output(a.dev, a.peer, pkt, 100, 0, now);
+		carry(&a, &b, now);
+		assert_int_equal(b.delivered, 2 * i + 1);
+		here = b.peer->here;
+		/* a session later, and two steps back */
+		now += MONO_SEC(200);
+		a.wall -= 100000;
+		b.wall -= 50000;
+		make_packet(pkt, "10.0.0.1", "10.0.0.2");
+		wg_output(a.dev, a.peer, pkt, 100, 0, now);
+		carry(&a, &b, now);
+		assert_int_equal(b.delivered, 2 * i + 2);
+		/* the other gateways take the last for the last */
+		assert_true(b.peer->here > here);
+		here = a.peer->here;
+		/* who was asked asks */
+		now += MONO_SEC(200);
+		make_packet(pkt, "10.0.0.2", "10.0.0.1");
+		wg_output(b.dev, b.peer, pkt, 100, 0, now);
+		carry(&a, &b, now);
+		assert_int_equal(a.delivered, i + 1);
+		assert_true(a.peer->here > here);
+		now += MONO_SEC(200);
+	}
+	/* its time is over, and it is not */
+	wg_peer_limit(b.dev, b.peer, 0, (int64_t)b.wall + 1000);
+	b.wall += 2000;
+	wg_cut_peers(b.dev);
+	assert_true(b.peer->cut);
+	b.wall -= 2000;
+	wg_cut_peers(b.dev);
+	assert_false(b.peer->cut);
+	make_packet(pkt, "10.0.0.1", "10.0.0.2");
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(b.delivered, 9);
+	wg_device_free(a.dev);
+	wg_device_free(b.dev);
+}
+
 static void
 device_hostile(void **state)
 {
@@ -975,6 +1030,7 @@ main(void)
 		cmocka_unit_test(index_names),
 		cmocka_unit_test(device_offers),
 		cmocka_unit_test(device_cut),
+		cmocka_unit_test(device_clock),
 		cmocka_unit_test(device_hostile),
 		cmocka_unit_test(device_overlay),
 		cmocka_unit_test(device_source),

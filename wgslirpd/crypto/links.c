@@ -64,12 +64,6 @@ op_rx_buf(void *arg, size_t len)
 	return (len <= sizeof(in) ? in : NULL);
 }
 
-static uint64_t
-nanoseconds(const struct timespec *ts)
-{
-	return ((uint64_t)ts->tv_sec * 1000000000ULL + (uint64_t)ts->tv_nsec);
-}
-
 /* The other workers hear of what is only heard of here. */
 static void
 tell_workers(const struct wg_peer *p)
@@ -112,8 +106,8 @@ somewhere(const struct link *l, const struct here *h)
 	struct wg_peer	*p = wg_peer_by_key(ce.dev, h->public);
 	uint64_t	 when = be64toh(h->when);
 
-	if (p == NULL || nanoseconds(&p->last_handshake) >= when ||
-	    p->elsewhere > when)
+	if (p == NULL || p->here >= when || p->elsewhere > when ||
+	    when > INT64_MAX)
 		return;
 	p->elsewhere = when;
 	if (!p->away || p->gateway != l->gateway)
@@ -128,7 +122,7 @@ void
 links_away(struct wg_peer *p, int away, uint8_t gateway, uint64_t when)
 {
 	/* it has come here since then */
-	if (away && nanoseconds(&p->last_handshake) >= when)
+	if (away && p->here >= when)
 		return;
 	p->away = (uint8_t)away;
 	p->gateway = gateway;
@@ -169,7 +163,7 @@ say_here(struct link *l, const struct wg_peer *p, mono_t now)
 
 	memset(&h, 0, sizeof(h));
 	h.type = SAYS_HERE;
-	h.when = htobe64(nanoseconds(&p->last_handshake));
+	h.when = htobe64(p->here);
 	memcpy(h.public, p->noise.public, KEY_LEN);
 	(void)wg_output(dev, l->peer, (const uint8_t *)&h, sizeof(h), 0, now);
 }
@@ -192,8 +186,7 @@ links_told(struct wg_peer *p, uint64_t when)
 	/* it has gone elsewhere since then */
 	if (when <= p->elsewhere)
 		return;
-	p->last_handshake.tv_sec = (time_t)(when / 1000000000ULL);
-	p->last_handshake.tv_nsec = (long)(when % 1000000000ULL);
+	p->here = when;
 	p->heard = mono_now();
 	tell_links(p, p->heard);
 }
@@ -213,7 +206,7 @@ links_here(struct wg_peer *p, mono_t now)
 		return;
 	memset(&m, 0, sizeof(m));
 	m.id = p->id;
-	m.when = nanoseconds(&p->last_handshake);
+	m.when = p->here;
 	(void)imsgev_send(&ce.crypto[0], IMSG_HERE, 0, -1, &m, sizeof(m));
 }
 

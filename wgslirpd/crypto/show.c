@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -210,7 +211,9 @@ show_summary(struct imsgev *iev, uint32_t id)
 		m.peers++;
 		m.rx_bytes += p->rx_bytes;
 		m.tx_bytes += p->tx_bytes;
-		if (ts.tv_sec - p->last_handshake.tv_sec < ACTIVE_TIME)
+		/* the clock may have been put back since then */
+		if (labs((long)(ts.tv_sec - p->last_handshake.tv_sec)) <
+		    ACTIVE_TIME)
 			m.peers_active++;
 	}
 	imsgev_send(iev, CTL_SUMMARY, id, -1, &m, sizeof(m));

@@ -215,7 +215,7 @@ struct relay_addrs {
 
 /* Where a peer has its session, for the other workers and gateways. */
 struct here_msg {
-	uint64_t	 when;		/* since then, Unix nanoseconds */
+	uint64_t	 when;		/* wg_peer's here, or elsewhere */
 	uint32_t	 id;
 	uint8_t		 away;
 	uint8_t		 gateway;	/* where it is then */

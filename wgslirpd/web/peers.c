@@ -228,8 +228,10 @@ state_of(const struct web_peer *p)
 		return (PEER_CUT);
 	if (p->c.latest_handshake == 0)
 		return (PEER_NEVER);
-	return ((uint64_t)time(NULL) < p->c.latest_handshake + ONLINE ?
-	    PEER_ONLINE : PEER_OFFLINE);
+	/* the clock may have been put back since then */
+	return (llabs((long long)time(NULL) -
+	    (long long)p->c.latest_handshake) < ONLINE ? PEER_ONLINE :
+	    PEER_OFFLINE);
 }
 
 static double

@@ -99,11 +99,28 @@ move_endpoint(struct wg_peer *p, const struct wg_endpoint *from)
 	return (moved);
 }
 
+/*
+ * The clocks of two gateways differ, and each of them may be put back: whoever
+ * hears of a peer last has a greater time than all that it has heard of (Lamport,
+ * "Time, Clocks, and the Ordering of Events in a Distributed System", 1978).
+ */
+static uint64_t
+later(const struct wg_peer *p)
+{
+	uint64_t	 now, last = p->here > p->elsewhere ? p->here :
+			    p->elsewhere;
+
+	now = (uint64_t)p->last_handshake.tv_sec * 1000000000ULL +
+	    (uint64_t)p->last_handshake.tv_nsec;
+	return (now > last ? now : last + 1);
+}
+
 static void
 handshake_done(struct wg_device *d, struct wg_peer *p)
 {
 	timers_handshake_complete(&p->timers);
 	d->ops->wall(d->arg, &p->last_handshake);
+	p->here = later(p);
 	note(d, WG_NOTE_HANDSHAKE, p, &p->ep);
 }
 

@@ -49,21 +49,26 @@ wg_peer_limit(struct wg_device *d, struct wg_peer *p, uint64_t quota,
 
 /*
  * Shut out every peer whose quota or time is over: no session, and no
- * handshake any more.  To be called after a round, and now and then.
+ * handshake any more; and let in again whose time is not over after all, as
+ * the clock was put right.  To be called after a round, and now and then.
  */
 void
 wg_cut_peers(struct wg_device *d)
 {
 	struct timespec	 ts;
 	struct wg_peer	*p;
+	int		 due;
 
 	d->over = 0;
 	d->ops->wall(d->arg, &ts);
 	TAILQ_FOREACH(p, &d->peers, entry) {
-		if (p->cut || (!p->over && (p->expires == 0 ||
-		    (int64_t)ts.tv_sec < p->expires)))
+		due = p->over || (p->expires != 0 &&
+		    (int64_t)ts.tv_sec >= p->expires);
+		if (due == p->cut)
 			continue;
-		p->cut = 1;
+		p->cut = (uint8_t)due;
+		if (!due)
+			continue;
 		timers_stop(&p->timers);
 		wg_peer_zero(d, p);
 		wg_stage_purge(d, p);

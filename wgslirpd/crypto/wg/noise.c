@@ -17,7 +17,6 @@
 #include "noise.h"
 
 #define TAI64_BASE	0x400000000000000aULL	/* 2^62 + 10 */
-#define TAI64N_WHITEN	0x00ffffffU		/* keep no fine time */
 
 static const char	 construction[] =
     "Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s";
@@ -188,7 +187,7 @@ void
 noise_tai64n(uint8_t out[NOISE_TAI64N_LEN], uint64_t sec, uint32_t nsec)
 {
 	uint64_t	 s = htobe64(TAI64_BASE + sec);
-	uint32_t	 n = htobe32(nsec & ~TAI64N_WHITEN);
+	uint32_t	 n = htobe32(nsec & ~(NOISE_TAI64N_STEP - 1));
 
 	memcpy(out, &s, sizeof(s));
 	memcpy(out + sizeof(s), &n, sizeof(n));

@@ -9,6 +9,7 @@
 #include "aead.h"
 
 #define NOISE_TAI64N_LEN	12
+#define NOISE_TAI64N_STEP	0x01000000	/* nanoseconds: keep no finer time */
 
 /* WireGuard paper, 5.4: messages.  Integers are little-endian. */
 #define WG_MSG_INITIATION	1

@@ -54,21 +54,42 @@ note_sent(struct wg_device *d, struct wg_peer *p, size_t len, mono_t now)
 	timers_any_traversal(&p->timers, now);
 }
 
+/*
+ * The label of the next initiation to a peer, who takes none that is not greater
+ * than the last (section 5.1): the clock may have been put back since that one.
+ */
+static void
+next_stamp(struct wg_device *d, struct wg_peer *p,
+    uint8_t tai[NOISE_TAI64N_LEN])
+{
+	struct timespec	 ts, next = p->stamp;
+
+	d->ops->wall(d->arg, &ts);
+	next.tv_nsec += NOISE_TAI64N_STEP;
+	if (next.tv_nsec >= 1000000000L) {
+		next.tv_nsec -= 1000000000L;
+		next.tv_sec++;
+	}
+	if (ts.tv_sec < next.tv_sec || (0 && ts.tv_sec == next.tv_sec &&
+	    ts.tv_nsec < next.tv_nsec))
+		ts = next;
+	p->stamp = ts;
+	noise_tai64n(tai, (uint64_t)ts.tv_sec, (uint32_t)ts.tv_nsec);
+}
+
 /* An initiation to an endpoint, with an index of its own; -1: none is made. */
 static int
 initiate(struct wg_device *d, struct wg_peer *p, const struct wg_endpoint *ep,
     mono_t now)
 {
 	struct wg_initiation	 m;
-	struct timespec		 ts;
 	uint8_t			 tai[NOISE_TAI64N_LEN], e[DH_LEN];
 	int			 ok;
 
 	wg_handshake_forget(p);
 	wg_index_new(d, &p->hs_index, p, NULL);
 	p->indexed = 1;
-	d->ops->wall(d->arg, &ts);
-	noise_tai64n(tai, (uint64_t)ts.tv_sec, (uint32_t)ts.tv_nsec);
+	next_stamp(d, p, tai);
 	d->ops->random(d->arg, e, sizeof(e));
 	ok = noise_create_initiation(wg_local(d, p), &p->noise, tai, e,
 	    p->hs_index.index, &m);

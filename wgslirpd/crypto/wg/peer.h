@@ -82,7 +82,8 @@ struct wg_peer {
 	uint8_t			 uplink;	/* guests come out there */
 	uint8_t			 worker;	/* who has its sessions */
 	uint8_t			 away, gateway;	/* it is at that other one, */
-	uint64_t		 elsewhere;	/* since then, Unix ns */
+	uint64_t		 elsewhere;	/* since then, Unix ns, */
+	uint64_t		 here;		/* or here: what is greater holds */
 	uint64_t		 quota;		/* bytes both ways, 0: none */
 	int64_t			 expires;	/* Unix seconds, 0: never */
 
@@ -112,6 +113,7 @@ struct wg_peer {
 	uint64_t		 rx_bytes;
 	uint64_t		 tx_bytes;
 	struct timespec		 last_handshake;	/* wall clock */
+	struct timespec		 stamp;	/* of the last initiation made */
 };
 TAILQ_HEAD(wg_peers, wg_peer);
 LIST_HEAD(wg_peer_bucket, wg_peer);

@@ -356,7 +356,13 @@ WRAPPED =	-Wl,--wrap=crypto_main,--wrap=slirp_main \
 		-Wl,--wrap=imsgbuf_init,--wrap=pktq_attach_producer \
 		-Wl,--wrap=imsg_take_fd \
 		-Wl,--wrap=pktq_attach_consumer
-LINK_hostile.t =	$(WRAPPED) $(COMMON) $(DAEMON) $(LIBS_D)
+LINK_hostile.t =	$(WRAPPED) $(COMMON) $(DAEMON) $(UNSEALED) $(LIBS_D)
+
+# Either with sanitizers: "make UNSEALED='$(WITHOUT_SEALS)'", as fuzz.sh does.
+UNSEALED =
+WITHOUT_SEALS =	regress/lib/unsealed.o -Wl,--wrap=sandbox_enter \
+		-Wl,--wrap=sandbox_lock_memory,--wrap=setrlimit \
+		-Wl,--wrap=clock_gettime,--wrap=time
 
 BENCHES =	regress/bench/bench_wg.t regress/bench/flood.t \
 		regress/bench/herd.t regress/bench/limit.t \
@@ -365,13 +371,14 @@ TESTS =		$(UNIT_TESTS) $(SIMS) $(GUEST_T) regress/sim/sim_fail.t \
 		regress/sim/sim_many.t \
 		regress/sandbox/test_sandbox.t regress/e2e/relay.t \
 		regress/hostile/hostile.t regress/fuzz/fuzz_names.t \
-		regress/fuzz/fuzz_small.t regress/fuzz/fuzz_wire.t
+		regress/fuzz/fuzz_small.t regress/fuzz/fuzz_wire.t \
+		regress/fuzz/fuzz_inner.t regress/fuzz/fuzz_queue.t
 
 OBJS =		$(COMMON) $(DAEMON) $(CTL) $(SYNC)
 TEST_OBJS =	$(TESTS:.t=.o) $(BENCHES:.t=.o) $(FUZZERS:.t=.o) \
 		regress/fuzz/driver.o regress/lib/guest.o \
 		regress/libressl/aead.o regress/libressl/libressl.o \
-		regress/lib/queues.o regress/lib/world.o
+		regress/lib/queues.o regress/lib/unsealed.o regress/lib/world.o
 GENERATED =	wgslirpd/parent/parse.c wgslirpd/parent/parse.h \
 		wgslirpd/web/page.c
 
@@ -385,7 +392,7 @@ run:
 
 check:
 	./etc/setup check
-	$(MAKE) all tests
+	$(MAKE) -j$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) all tests
 	@./regress/run.sh
 
 tests: $(TESTS)
@@ -502,7 +509,7 @@ clean:
 	$(CC) $(LDFLAGS) -o $@ $< $(LINK_$(@F))
 
 wgslirpd/wgslirpd: $(COMMON) $(DAEMON)
-	$(CC) $(LDFLAGS) -o $@ $(COMMON) $(DAEMON) $(LIBS_D)
+	$(CC) $(LDFLAGS) -o $@ $(COMMON) $(DAEMON) $(UNSEALED) $(LIBS_D)
 
 wgslirpctl/wgslirpctl: $(COMMON) $(CTL)
 	$(CC) $(LDFLAGS) -o $@ $(COMMON) $(CTL) $(LIBS_CTL)

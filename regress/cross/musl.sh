@@ -24,7 +24,8 @@ openssl() {
 	    no-ocsp no-ts no-srp no-psk no-dtls no-ct no-idea no-rc2 no-rc4 \
 	    no-rc5 no-camellia no-aria no-seed no-bf no-cast no-des no-sm2 \
 	    no-sm3 no-sm4 no-md4 no-mdc2 no-whirlpool no-rmd160 no-gost \
-	    no-scrypt no-siphash no-ssl3 no-tls1 no-tls1_1 &&
+	    no-scrypt no-siphash no-ssl3 no-tls1 no-tls1_1 \
+	    CFLAGS="-O0 -w" &&
 	    make -s -j2 build_generated libcrypto.a libssl.a &&
 	    cp libcrypto.a libssl.a "$root/lib" &&
 	    cp -r include/openssl "$root/include") >"$b/log" 2>&1

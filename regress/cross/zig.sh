@@ -24,8 +24,9 @@ get_zig() {
 	    "$dir/zig/bin/pip" install -q --disable-pip-version-check \
 	    "ziglang==$zig_version" >"$dir/zig.log" 2>&1 || return 1
 	for t in cc ar ranlib; do
-		printf '#!/bin/sh\nexec %s -m ziglang %s "$@"\n' \
-		    "$dir/zig/bin/python" $t >"$dir/zig/bin/zig$t"
+		printf '#!/bin/sh\nexec %s %s "$@"\n' \
+		    "$dir"/zig/lib/python3*/site-packages/ziglang/zig \
+		    $t >"$dir/zig/bin/zig$t"
 		chmod +x "$dir/zig/bin/zig$t"
 	done
 }

@@ -291,8 +291,8 @@ def long_get(size, ready):
 def test_relay_restart(n):
     """The relay dies in the middle of a download, which goes on."""
     # the stand-in is slower by far
-    size = 300000000 if find_derper() else 2000000
-    end = n.begin_ready('c', long_get, size)
+    size = 80000000 if find_derper() else 2000000
+    end = n.begin_ready('c', long_get, size, timeout=120)
     time.sleep(0.3)
     n.relay_down()
     time.sleep(1)

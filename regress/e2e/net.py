@@ -22,6 +22,8 @@ import traceback
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
+# where the programs are, if they were built elsewhere: with sanitizers
+BUILD = os.environ.get('BUILD', TOP)
 SERVER4, SERVER6 = '192.0.2.2', '2001:db8::2'
 GUEST4, GUEST6 = '10.77.0.2', 'fd77::2'
 GATE4, GATE6 = '10.77.0.1', 'fd77::1'
@@ -84,8 +86,8 @@ class Net:
         os.mkdir(self.bin)
         for p in ('wgslirpd/wgslirpd', 'wgslirpctl/wgslirpctl',
                   'wgslirp-sync/wgslirp-sync'):
-            if os.path.exists(os.path.join(TOP, p)):
-                shutil.copy(os.path.join(TOP, p), self.bin)
+            if os.path.exists(os.path.join(BUILD, p)):
+                shutil.copy(os.path.join(BUILD, p), self.bin)
         self.ns = {}
         try:
             self.make()
@@ -426,6 +428,7 @@ def run_tests(n, group, tests, setup):
     """
     want = sys.argv[1:]
     passed = failed = 0
+    terminated()
     again = []
     try:
         setup()
@@ -456,6 +459,17 @@ def run_tests(n, group, tests, setup):
         print('AGAIN %s: needed a second try' % name)
     print('%d passed, %d failed' % (passed, failed))
     return 1 if failed else 0
+
+
+def terminated():
+    """A test that is ended cleans up, and none of its children does."""
+    me = os.getpid()
+
+    def end(*_):
+        if os.getpid() != me:
+            os._exit(1)
+        sys.exit('terminated')
+    signal.signal(signal.SIGTERM, end)
 
 
 def attempt(n, name, test):

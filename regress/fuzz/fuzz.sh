@@ -4,7 +4,8 @@
 # The fuzzers, built with AddressSanitizer and UndefinedBehaviorSanitizer in a
 # copy of the tree, each for so many seconds: by libFuzzer, where clang is, with
 # what it finds kept in DIR/corpus, or by driver.c.  With "tests" the unit tests
-# and simulators run in the same way, too, and the fuzzers by driver.c alone.
+# and simulators run in the same way, too, the fuzzers by driver.c alone, and
+# DIR/gcc has a daemon for the end-to-end tests (BUILD=DIR/gcc).
 #
 # usage: fuzz.sh DIR SECONDS [tests]
 set -u
@@ -42,7 +43,10 @@ if [ -n "$what" ]; then
 fi
 # shellcheck disable=SC2086
 if ! make -s -j2 "$@" $fuzzers $units ${what:+regress/sim/sim_tcp.t \
-    regress/sim/sim_wg.t wgslirpd/wgslirpd wgslirpctl/wgslirpctl} >"$dir/log" 2>&1; then
+    regress/sim/sim_wg.t wgslirpctl/wgslirpctl regress/lib/unsealed.o} \
+    >"$dir/log" 2>&1 || { [ -n "$what" ] && ! make -s -j2 "$@" \
+    UNSEALED='$(WITHOUT_SEALS)' wgslirpd/wgslirpd regress/hostile/hostile.t \
+    >"$dir/log" 2>&1; }; then
 	grep -E 'error|undefined' "$dir/log" | head -n 5
 	echo "FAIL fuzz: does not build"
 	echo "0 passed, 1 failed"

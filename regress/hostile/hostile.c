@@ -4,12 +4,12 @@
  * A process that was taken over.  Linked into a build of the daemon, in place
  * of what the linker wraps: the process that is named in the file PROGRAM.plan
  * begins like any other, with its filter, its pipes and the shared memory, and
- * after a while a timer has it do to its siblings what somebody would who is in
- * it.  Everything below runs in a signal handler, beside the real engine, and
+ * when PROGRAM.acts says so it does to its siblings what somebody would who is in
+ * it, by a timer.  Everything below runs in a signal handler, beside the real engine, and
  * makes no call that its filter would end it for.
  *
- * The plan is one line: process, what it does, after how many milliseconds,
- * seed.
+ * The plan is one line: process, what it does, seed.  PROGRAM.acts is two numbers:
+ * how often it did that, and whether it may, which the test writes.
  */
 
 #include <sys/types.h>
@@ -75,7 +75,7 @@ static struct {
 	int		 nlinks;
 	unsigned int	 seed;
 	int		 null;		/* a descriptor to send */
-	uint32_t	*acts;		/* in the file PROGRAM.acts */
+	volatile uint32_t *acts;	/* two, in the file PROGRAM.acts */
 	struct sort	 one[PROC_MAX];	/* to each */
 	uint64_t	 random;
 } h;
@@ -298,6 +298,8 @@ turn(int sig)
 	int	 i;
 
 	(void)sig;
+	if (h.acts[1] == 0)
+		return;
 	for (i = 0; i < h.npipes; i++)
 		if (h.pipe[i]->ev != NULL && (h.what != ONE ||
 		    i == (int)(h.seed % (unsigned int)h.npipes)))
@@ -314,7 +316,7 @@ plan(enum proc_id me)
 {
 	struct itimerval	 it;
 	char			 path[1024], who[32], what[32], title[32];
-	unsigned int		 ms, seed;
+	unsigned int		 seed;
 	ssize_t			 n;
 	FILE			*f;
 	int			 i, fd;
@@ -325,14 +327,14 @@ plan(enum proc_id me)
 	memcpy(path + n, ".plan", 6);
 	if ((f = fopen(path, "r")) == NULL)
 		return;
-	n = fscanf(f, "%31s %31s %u %u", who, what, &ms, &seed);
+	n = fscanf(f, "%31s %31s %u", who, what, &seed);
 	fclose(f);
 	strlcpy(title, proc_title(proc_slot(me, proc_worker())),
 	    sizeof(title));
 	/* "crypto 2" is crypto-2 there */
 	if (strchr(title, ' ') != NULL)
 		*strchr(title, ' ') = '-';
-	if (n != 4 || strcmp(who, title) != 0)
+	if (n != 3 || strcmp(who, title) != 0)
 		return;
 	for (i = 0; i < WHATS; i++)
 		if (strcmp(what, names[i]) == 0)
@@ -341,7 +343,7 @@ plan(enum proc_id me)
 	n = readlink("/proc/self/exe", path, sizeof(path) - 6);
 	memcpy(path + n, ".acts", 6);
 	if ((fd = open(path, O_RDWR)) == -1 || (h.acts = mmap(NULL,
-	    sizeof(*h.acts), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)) ==
+	    2 * sizeof(*h.acts), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)) ==
 	    MAP_FAILED)
 		return;
 	close(fd);
@@ -350,8 +352,7 @@ plan(enum proc_id me)
 	h.null = open("/dev/null", O_RDWR);
 	signal(SIGALRM, turn);
 	memset(&it, 0, sizeof(it));
-	it.it_value.tv_sec = ms / 1000;
-	it.it_value.tv_usec = ms % 1000 * 1000;
+	it.it_value.tv_usec = PERIOD;
 	it.it_interval.tv_usec = PERIOD;
 	setitimer(ITIMER_REAL, &it, NULL);
 }

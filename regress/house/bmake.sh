@@ -39,18 +39,19 @@ mkdir "$t/src"
     --exclude=regress/e2e/kernel .) | (cd "$t/src" && tar xf -)
 rm -f "$t/src/wgslirpd/wgslirpd" "$t/src/wgslirpctl/wgslirpctl" \
     "$t/src/wgslirpd/parent/parse.c" "$t/src/wgslirpd/parent/parse.h"
+# "make check" has built it by one, which is the other on BSD
+if ! command -v bmake >/dev/null; then
+	echo "SKIP house: no bmake"
+	echo "0 passed, 0 failed"
+	exit 0
+fi
+check "bmake builds" sh -c "cd '$t/src' && bmake -j2 all OPT=-O0"
 for make in bmake make; do
-	if ! command -v $make >/dev/null; then
-		echo "SKIP house: no $make"
-		continue
-	fi
-	check "$make builds" sh -c "cd '$t/src' && $make -j2 all OPT=-O0"
 	check "$make again does nothing" \
 	    sh -c "cd '$t/src' && ! $make -n all OPT=-O0 | grep ' -o '"
 	sleep 1
 	touch "$t/src/wgslirpd/crypto/clock.h"
 	check "$make after a touched header" few $make
-	(cd "$t/src" && $make clean) >/dev/null 2>&1
 done
 echo "$pass passed, $fail failed"
 [ "$fail" -eq 0 ]

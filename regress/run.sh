@@ -90,7 +90,7 @@ fetch() {
 		*)	dir=out ;;
 		esac
 		# shellcheck disable=SC2086
-		if timeout 1200 etc/setup $what $dir >"$said/setup_$what" 2>&1; then
+		if nice timeout 1200 etc/setup $what $dir >"$said/setup_$what" 2>&1; then
 			: >"$t/fetching"
 		else
 			tail -n 1 "$said/setup_$what" >"$t/fetching"
@@ -166,7 +166,8 @@ others() {
 }
 
 # With an analyzer, by both makes, with sanitizers, for another machine by its
-# compiler and an emulator, with another libc, for other systems.
+# compiler and an emulator, for other systems.  With another libc it takes minutes
+# for the libraries: "make cross".
 builds() {
 	low="nice -n 19"
 	job "house, both makes" regress/house/bmake.sh
@@ -176,7 +177,7 @@ builds() {
 	[ -n "$why" ] || sanitized
 	low="nice -n 19"
 	if ready cross; then
-		for c in cross musl zig; do
+		for c in cross zig; do
 			job "cross/$c" regress/cross/$c.sh out/cross
 		done
 	else

@@ -67,7 +67,8 @@ linux() {
 	defs="$defs -isystem $root/usr/include/bsd -Icommon/compat"
 	# shellcheck disable=SC2086
 	if ! make -s -j2 wgslirpd/wgslirpd wgslirpctl/wgslirpctl $units \
-	    SYNC_PROG= GUEST_T= CC="$cc --sysroot=$root" CPP_DEFS="$defs" >"$dir/$arch/log" 2>&1; then
+	    SYNC_PROG= GUEST_T= OPT=-O1 CC="$cc --sysroot=$root" \
+	    CPP_DEFS="$defs" >"$dir/$arch/log" 2>&1; then
 		tail -n 5 "$dir/$arch/log"
 		bad "$arch, does not build"
 		return

@@ -50,47 +50,74 @@ copy_tree() {
 	    tar xf - -C "$dir/$1/src"
 }
 
-# One library by its configure script: folder, what "make" makes, options.
+# One library by its configure script: folder, what "make" makes, options.  The
+# shell that is quickest with such scripts.
 configured() {
 	d=$1 what=$2
 	shift 2
-	(cd "$b"/$d && ./configure -q --host="$host" --prefix="$root" \
-	    --disable-shared "$@" && make -s $what) >"$b/log" 2>&1
+	cd "$b"/$d && CONFIG_SHELL=/bin/sh /bin/sh ./configure -q \
+	    --host="$host" --prefix="$root" --disable-shared "$@" &&
+	    make -s $what
 }
 
-# The libraries that all of them need, from $b, where their sources are unpacked,
+# The libraries that all of them need, each from $b, where its source is unpacked,
 # to $root: with $CC, $AR and $RANLIB, for $host.
-common_libraries() {
-	for t in "$dir"/src/*.orig.tar.*; do
-		tar xf "$t" -C "$b" || return 1
-	done
+libevent() {
 	configured 'libevent-*' 'include/event2/event-config.h libevent_core.la' \
-	    --disable-openssl \
-	    --disable-samples --disable-libevent-regress \
-	    --disable-thread-support --disable-debug-mode || return 1
-	cp -r "$b"/libevent-*/include/event2 "$root/include"
-	cp "$b"/libevent-*/.libs/libevent_core.a "$root/lib"
+	    --disable-openssl --disable-samples --disable-libevent-regress \
+	    --disable-thread-support --disable-debug-mode &&
+	    cp -r include/event2 "$root/include" &&
+	    cp .libs/libevent_core.a "$root/lib"
+}
+
+qrencode() {
+	configured 'qrencode-*' libqrencode.la --without-tools &&
+	    cp qrencode.h "$root/include" &&
+	    cp .libs/libqrencode.a "$root/lib"
+}
+
+libpng() {
 	(cd "$b"/zlib-* && CHOST=$host ./configure --static && make -s libz.a &&
-	    cp libz.a "$root/lib" && cp zlib.h zconf.h "$root/include") \
-	    >"$b/log" 2>&1 || return 1
-	configured 'qrencode-*' libqrencode.la --without-tools || return 1
-	cp "$b"/qrencode-*/qrencode.h "$root/include"
-	cp "$b"/qrencode-*/.libs/libqrencode.a "$root/lib"
-	configured 'libpng-*' 'pnglibconf.h libpng16.la' \
-	    CPPFLAGS="-I$root/include" LDFLAGS="-L$root/lib" || return 1
-	cp "$b"/libpng-*/png.h "$b"/libpng-*/pngconf.h \
-	    "$b"/libpng-*/pnglibconf.h "$root/include"
-	cp "$b"/libpng-*/.libs/libpng16.a "$root/lib"
-	(cd "$b"/http-parser-* && $CC -O2 -c http_parser.c &&
+	    cp libz.a "$root/lib" && cp zlib.h zconf.h "$root/include") &&
+	    configured 'libpng-*' 'pnglibconf.h libpng16.la' \
+	    CPPFLAGS="-I$root/include" LDFLAGS="-L$root/lib" &&
+	    cp png.h pngconf.h pnglibconf.h "$root/include" &&
+	    cp .libs/libpng16.a "$root/lib"
+}
+
+http_parser() {
+	cd "$b"/http-parser-* && $CC -O2 -c http_parser.c &&
 	    $AR rc "$root/lib/libhttp_parser.a" http_parser.o &&
-	    cp http_parser.h "$root/include") >"$b/log" 2>&1 || return 1
-	# its configure script is not in the source package
-	(cd "$b"/libsodium-* &&
+	    cp http_parser.h "$root/include"
+}
+
+# its configure script is not in the source package
+libsodium() {
+	cd "$b"/libsodium-* &&
 	    cp builds/msvc/version.h src/libsodium/include/sodium &&
 	    find src/libsodium -name '*.c' | xargs -P 2 -n 16 $CC -O1 -w -c \
 	    -DCONFIGURED -DNATIVE_LITTLE_ENDIAN -DHAVE_ARC4RANDOM \
 	    -Isrc/libsodium/include/sodium -Isrc/libsodium/include &&
 	    $AR rc "$root/lib/libsodium.a" ./*.o &&
 	    cp -r src/libsodium/include/sodium.h src/libsodium/include/sodium \
-	    "$root/include") >"$b/log" 2>&1 || return 1
+	    "$root/include"
+}
+
+# make_libraries FUNCTION ...: all at once, for their scripts wait a lot.  What the
+# first that failed said is in $b/log then.
+make_libraries() {
+	for t in "$dir"/src/*.orig.tar.*; do
+		tar xf "$t" -C "$b" || return 1
+	done
+	running=
+	for l in libevent qrencode libpng http_parser libsodium "$@"; do
+		("$l") >"$b/log.$l" 2>&1 &
+		running="$running $l:$!"
+	done
+	bad_library=
+	for l in $running; do
+		wait "${l#*:}" || bad_library=${bad_library:-${l%:*}}
+	done
+	[ -z "$bad_library" ] || cp "$b/log.$bad_library" "$b/log"
+	[ -z "$bad_library" ]
 }

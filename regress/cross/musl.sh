@@ -19,7 +19,7 @@ export CC AR RANLIB
 
 # No part of libcrypto that nobody asks for: it would take minutes.
 openssl() {
-	(cd "$b"/openssl-* && ./Configure "linux-$(uname -m)" no-shared \
+	cd "$b"/openssl-* && ./Configure "linux-$(uname -m)" no-shared \
 	    no-tests no-dso no-engine no-async no-legacy no-comp no-cms \
 	    no-ocsp no-ts no-srp no-psk no-dtls no-ct no-idea no-rc2 no-rc4 \
 	    no-rc5 no-camellia no-aria no-seed no-bf no-cast no-des no-sm2 \
@@ -28,7 +28,23 @@ openssl() {
 	    CFLAGS="-O0 -w" &&
 	    make -s -j2 build_generated libcrypto.a libssl.a &&
 	    cp libcrypto.a libssl.a "$root/lib" &&
-	    cp -r include/openssl "$root/include") >"$b/log" 2>&1
+	    cp -r include/openssl "$root/include"
+}
+
+bsd() {
+	(configured 'libmd-*' install) && configured 'libbsd-*' install \
+	    CPPFLAGS="-I$root/include" LDFLAGS="-L$root/lib" &&
+	    # a script for the linker that names a library which is not made
+	    rm -f "$root/lib/libbsd.so"
+}
+
+cmocka() {
+	cd "$b"/cmocka-* && $CC -O2 -w -Iinclude -D_GNU_SOURCE \
+	    -DHAVE_CLOCK_GETTIME -DHAVE_STRUCT_TIMESPEC -DHAVE_SIGNAL_H \
+	    -DHAVE_STRINGS_H -DHAVE_INTTYPES_H -DHAVE_STDINT_H \
+	    -DHAVE_STRSIGNAL -c src/cmocka.c &&
+	    $AR rc "$root/lib/libcmocka.a" cmocka.o &&
+	    cp include/cmocka*.h "$root/include"
 }
 
 libraries() {
@@ -37,19 +53,7 @@ libraries() {
 	mkdir -p "$root/include" "$root/lib" "$b" "$dir/$target/kernel"
 	ln -s /usr/include/linux /usr/include/asm-generic \
 	    "/usr/include/$(gcc -print-multiarch)/asm" "$dir/$target/kernel"
-	common_libraries || return 1
-	configured 'libmd-*' install || return 1
-	configured 'libbsd-*' install CPPFLAGS="-I$root/include" \
-	    LDFLAGS="-L$root/lib" || return 1
-	# a script for the linker that names a library which is not made
-	rm -f "$root/lib/libbsd.so"
-	(cd "$b"/cmocka-* && $CC -O2 -w -Iinclude -D_GNU_SOURCE \
-	    -DHAVE_CLOCK_GETTIME -DHAVE_STRUCT_TIMESPEC -DHAVE_SIGNAL_H \
-	    -DHAVE_STRINGS_H -DHAVE_INTTYPES_H -DHAVE_STDINT_H \
-	    -DHAVE_STRSIGNAL -c src/cmocka.c &&
-	    $AR rc "$root/lib/libcmocka.a" cmocka.o &&
-	    cp include/cmocka*.h "$root/include") >"$b/log" 2>&1 || return 1
-	openssl || return 1
+	make_libraries bsd cmocka openssl || return 1
 	rm -rf "$b"
 	: >"$dir/$target/done"
 }

@@ -82,14 +82,16 @@ def made_from(top, o):
     return [os.path.normpath(d) for d in deps if not d.startswith('/')]
 
 
-def symbols(top, o):
-    """(defined, undefined) names of an object that others can see."""
-    out = subprocess.run(['nm', '-g', os.path.join(top, o)], check=True,
+def symbols(top, objs):
+    """Names that others can see: of each object those defined, and used."""
+    out = subprocess.run(['nm', '-g', '-A'] + objs, check=True, cwd=top,
                          capture_output=True, text=True).stdout
-    defined, used = set(), set()
+    defined = {o: set() for o in objs}
+    used = {o: set() for o in objs}
     for line in out.splitlines():
-        *_, kind, name = line.split()
-        (used if kind == 'U' else defined).add(name)
+        o, _, rest = line.partition(':')
+        *_, kind, name = rest.split()
+        (used if kind == 'U' else defined)[o].add(name)
     return defined, used
 
 
@@ -133,9 +135,9 @@ def look(top):
     wrong = {'header': [], 'symbol': [], 'circle': [], 'long': []}
     objs = list(objects(top))
     deps = {o: made_from(top, o) for o in objs}
-    defined, used, home = {}, {}, {}
+    home = {}
+    defined, used = symbols(top, objs)
     for o in objs:
-        defined[o], used[o] = symbols(top, o)
         for s in defined[o]:
             home.setdefault(s, o)
 
@@ -155,10 +157,13 @@ def look(top):
     # a source and its header are one node
     files = {f for o in objs for f in deps[o]}
     graph = {os.path.splitext(f)[0]: set() for f in files}
+    by_name = {}
+    for f in files:
+        by_name.setdefault(os.path.basename(f), []).append(f)
     for f in files:
         node = os.path.splitext(f)[0]
         for i in included(top, f):
-            for other in files:
+            for other in by_name.get(os.path.basename(i), ()):
                 if other == os.path.normpath(os.path.join(
                         os.path.dirname(f), i)) or other.endswith('/' + i) \
                         and (floor(other) == floor(f) or

@@ -47,7 +47,14 @@ static struct conf_links	 conf;
 static uint8_t			 self;
 static uint8_t			 public[KEY_LEN];	/* that it is made from */
 static struct event		*timer;
+static const struct timeval	 every = { 0, EVERY };
 static uint8_t			 in[2048];
+
+/* Workers that have missed something, and the id of who is next to be told of. */
+static struct {
+	int		 any;
+	uint32_t	 next;
+}				 owed[MAX_WORKERS];
 
 const struct wg_device *
 links_device(void)
@@ -64,22 +71,65 @@ op_rx_buf(void *arg, size_t len)
 	return (len <= sizeof(in) ? in : NULL);
 }
 
-/* The other workers hear of what is only heard of here. */
+/*
+ * What another worker has to know of a peer: the first, that it is here; the
+ * others, where it is.
+ */
 static void
-tell_workers(const struct wg_peer *p)
+say_worker(uint32_t w, const struct wg_peer *p)
 {
 	struct here_msg	 m;
-	uint32_t	 w;
+	int		 here = ce.dev->worker != 0;
 
 	memset(&m, 0, sizeof(m));
-	m.when = p->elsewhere;
+	m.when = here ? p->here : p->elsewhere;
 	m.id = p->id;
 	m.away = p->away;
 	m.gateway = p->gateway;
+	(void)imsgev_send(&ce.crypto[w], here ? IMSG_HERE : IMSG_AWAY, 0, -1,
+	    &m, sizeof(m));
+}
+
+/* Now; or, if that one has too much to do, with everybody else's by and by. */
+static void
+tell_worker(uint32_t w, const struct wg_peer *p)
+{
+	if (imsgbuf_queuelen(&ce.crypto[w].ibuf) < PROC_BACKLOG) {
+		say_worker(w, p);
+		return;
+	}
+	owed[w].any = 1;
+	owed[w].next = 0;
+	event_add(timer, &every);
+}
+
+static void
+tell_workers(const struct wg_peer *p)
+{
+	uint32_t	 w;
+
 	for (w = 1; w < ce.dev->workers; w++)
-		if (imsgbuf_queuelen(&ce.crypto[w].ibuf) < PROC_BACKLOG)
-			(void)imsgev_send(&ce.crypto[w], IMSG_AWAY, 0, -1, &m,
-			    sizeof(m));
+		tell_worker(w, p);
+}
+
+static void
+catch_up(uint32_t w)
+{
+	struct wg_peer	*p;
+	int		 n = 0;
+
+	for (; owed[w].next < ce.dev->nbyid; owed[w].next++) {
+		if (n == PORTION || imsgbuf_queuelen(&ce.crypto[w].ibuf) >=
+		    PROC_BACKLOG / 2)
+			return;
+		p = ce.dev->byid[owed[w].next];
+		if (p == NULL || (ce.dev->worker == 0 ? p->elsewhere == 0 :
+		    p->away || !wg_is_here(ce.dev, p) || p->current == NULL))
+			continue;
+		say_worker(w, p);
+		n++;
+	}
+	owed[w].any = 0;
 }
 
 /* What a peer had here is over: its session, and its flows. */
@@ -194,20 +244,13 @@ links_told(struct wg_peer *p, uint64_t when)
 void
 links_here(struct wg_peer *p, mono_t now)
 {
-	struct here_msg	 m;
-
 	if (ce.dev->worker == 0) {
 		tell_links(p, now);
 		return;
 	}
 	p->away = 0;
-	if (ce.global.links.n == 0 ||
-	    imsgbuf_queuelen(&ce.crypto[0].ibuf) >= PROC_BACKLOG)
-		return;
-	memset(&m, 0, sizeof(m));
-	m.id = p->id;
-	m.when = p->here;
-	(void)imsgev_send(&ce.crypto[0], IMSG_HERE, 0, -1, &m, sizeof(m));
+	if (ce.global.links.n > 0)
+		tell_worker(0, p);
 }
 
 /* Another gateway that was not there: tell it of everybody, by and by. */
@@ -252,12 +295,23 @@ forget(const struct link *l)
 static void
 look(evutil_socket_t fd, short what, void *arg)
 {
-	mono_t	 now = mono_now();
-	int	 i, up;
+	mono_t		 now = mono_now();
+	uint32_t	 w;
+	int		 i, up, any = 0;
 
 	(void)fd;
 	(void)what;
 	(void)arg;
+	for (w = 0; w < ce.dev->workers; w++)
+		if (owed[w].any) {
+			catch_up(w);
+			any |= owed[w].any;
+		}
+	if (ce.dev->worker != 0) {
+		if (!any)
+			event_del(timer);
+		return;
+	}
 	/* wg(8) may have changed it */
 	if (memcmp(public, ce.dev->local.public, KEY_LEN) != 0)
 		links_set(&conf);
@@ -340,7 +394,6 @@ add_link(const struct conf_link *c)
 void
 links_set(const struct conf_links *c)
 {
-	struct timeval	 tv = { 0, EVERY };
 	uint8_t		 key[KEY_LEN], psk[KEY_LEN];
 	int		 i;
 
@@ -361,7 +414,7 @@ links_set(const struct conf_links *c)
 	/* the first worker speaks with other gateways */
 	if (ce.dev->worker != 0 || conf.n <= 0 || conf.n > MAX_GATEWAYS)
 		return;
-	event_add(timer, &tv);
+	event_add(timer, &every);
 	if (!ce.dev->has_key)
 		return;
 	if ((dev = wg_device_new(&link_ops, NULL, mono_now())) == NULL)

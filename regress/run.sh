@@ -166,8 +166,8 @@ others() {
 }
 
 # With an analyzer, by both makes, with sanitizers, for another machine by its
-# compiler and an emulator, for other systems.  With another libc it takes minutes
-# for the libraries: "make cross".
+# compiler and an emulator, for other systems.  With another libc it takes
+# minutes for the libraries: "make cross".
 builds() {
 	low="nice -n 19"
 	job "house, both makes" regress/house/bmake.sh

@@ -40,11 +40,11 @@ sysroot() {
 	: >"$dir/$arch/done"
 }
 
-# Where the order and alignment of bytes, atomic numbers and the compiler matter;
-# what is left out takes minutes, or needs the kernel itself (test_steer).
+# Where the order and alignment of bytes, atomic numbers and the compiler
+# matter; what is left out takes minutes, or needs the kernel (test_steer).
 # EMULATED has single tests leave out what the emulator does otherwise.
-emulated="test_blake2s.t test_common.t test_derp.t test_dns.t test_ip.t test_msg.t
-    test_noise.t test_proc.t test_slirp.t test_tcp.t test_wg.t test_workers.t"
+emulated="test_blake2s.t test_common.t test_derp.t test_dns.t test_ip.t
+    test_msg.t test_noise.t test_proc.t test_slirp.t test_tcp.t test_wg.t test_workers.t"
 
 # One machine: Debian's name, the compiler's, the emulator.
 linux() {

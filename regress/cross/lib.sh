@@ -60,8 +60,8 @@ configured() {
 	    make -s $what
 }
 
-# The libraries that all of them need, each from $b, where its source is unpacked,
-# to $root: with $CC, $AR and $RANLIB, for $host.
+# The libraries that all of them need, each from $b, where its source is
+# unpacked, to $root: with $CC, $AR and $RANLIB, for $host.
 libevent() {
 	configured 'libevent-*' 'include/event2/event-config.h libevent_core.la' \
 	    --disable-openssl --disable-samples --disable-libevent-regress \
@@ -103,8 +103,8 @@ libsodium() {
 	    "$root/include"
 }
 
-# make_libraries FUNCTION ...: all at once, for their scripts wait a lot.  What the
-# first that failed said is in $b/log then.
+# make_libraries FUNCTION ...: all at once, for their scripts wait a lot.  What
+# the first that failed said is in $b/log then.
 make_libraries() {
 	for t in "$dir"/src/*.orig.tar.*; do
 		tar xf "$t" -C "$b" || return 1

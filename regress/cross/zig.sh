@@ -3,11 +3,11 @@
 #
 # Build for systems that Debian has no compiler for: the compiler is clang as
 # the ziglang package of PyPI has it, with those systems' own headers and libc.
-# Of the libraries that they have in ports there are the headers that are installed
-# here, and libraries with the names alone that those here export; OpenBSD's
-# libcrypto and libssl are LibreSSL's: for them there are headers of ours and the
-# names that LibreSSL exports, as far as we need them.  So a program is linked, and
-# it is known that all of it is there; it is not run.
+# Of the libraries that they have in ports there are the headers that are
+# installed here, and libraries with the names alone that those here export;
+# OpenBSD's libcrypto and libssl are LibreSSL's: for them there are headers of
+# ours and the names that LibreSSL exports, as far as we need them.  So a program
+# is linked, and it is known that all of it is there; it is not run.
 #
 # usage: zig.sh DIR
 set -u
@@ -47,7 +47,7 @@ headers() {
 	done
 }
 
-# stub TARGET LIBRARY: what it exports, whose names come by stdin, and nothing in it
+# stub TARGET LIBRARY: what it exports, whose names come by stdin, without code
 stub() {
 	sed 's/.*/void &(void); void &(void) {}/' >"$dir/$1/$2.c" &&
 	    "$dir/zig/bin/zigcc" -target "$1" -fno-builtin -w -shared \

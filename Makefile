@@ -223,6 +223,7 @@ DAEMON =	$(BASE) $(PEERDIR) $(MSG) $(PROC) $(HTTPD) $(PARENT) $(WG) $(CRYPTO) $(
 CTL =		$(PEERDIR) wgslirpctl/command.o wgslirpctl/conn.o wgslirpctl/convert.o \
 		wgslirpctl/keys.o wgslirpctl/memory.o \
 		wgslirpctl/output.o wgslirpctl/pcap.o wgslirpctl/peer.o \
+		wgslirpctl/peers.o \
 		wgslirpctl/procinfo_$(PLATFORM).o \
 		wgslirpctl/qr.o wgslirpctl/restart.o \
 		wgslirpctl/reverse.o wgslirpctl/top.o wgslirpctl/web.o \

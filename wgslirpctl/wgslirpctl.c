@@ -20,6 +20,7 @@
 #include "output.h"
 #include "pcap.h"
 #include "peer.h"
+#include "peers.h"
 #include "restart.h"
 #include "top.h"
 #include "version.h"
@@ -27,21 +28,7 @@
 
 #define HEALTH_TIME	5	/* seconds for an answer */
 
-/* A peer's answer comes in parts, which are shown together. */
-struct collect {
-	struct ctl_peer		 peer;
-	int			 have;
-	struct ipprefix		*aips;
-	size_t			 naips;
-	size_t			 capaips;
-	struct ctl_peerflows	*flows;
-	size_t			 nflows;
-	int			 sorted;	/* those */
-	size_t			 capflows;
-};
-
 static const struct output	*out = &output_text;
-static struct collect		 col;
 static const char		*wanted;	/* peer not seen yet */
 
 static const char		*path;		/* of the socket, or NULL */
@@ -53,46 +40,6 @@ usage(void)
 	fprintf(stderr, "usage: wgslirpctl [-hj] [-s socket] command\n");
 	command_list(stderr);
 	exit(1);
-}
-
-static int
-cmp_flows(const void *a, const void *b)
-{
-	const struct ctl_peerflows	*fa = a, *fb = b;
-
-	return (fa->id < fb->id ? -1 : fa->id > fb->id);
-}
-
-static void
-show_peer(void)
-{
-	struct ctl_peerflows	 key = { .id = col.peer.id }, *f;
-
-	if (!col.have)
-		return;
-	/* workers tell of theirs one after the other */
-	if (!col.sorted && col.nflows > 0)
-		qsort(col.flows, col.nflows, sizeof(*f), cmp_flows);
-	col.sorted = 1;
-	f = col.nflows == 0 ? NULL : bsearch(&key, col.flows, col.nflows,
-	    sizeof(*f), cmp_flows);
-	out->peer(&col.peer, f != NULL ? f : &key, col.aips, col.naips);
-	col.have = 0;
-	col.naips = 0;
-}
-
-/* Grow an array by doubling. */
-static void *
-grow(void *p, size_t n, size_t *cap, size_t size)
-{
-	size_t	 nc = *cap == 0 ? 16 : *cap * 2;
-
-	if (n < *cap)
-		return (p);
-	if ((p = recallocarray(p, *cap, nc, size)) == NULL)
-		err(1, NULL);
-	*cap = nc;
-	return (p);
 }
 
 #define COUNTER_ROW(name, help)	out->counter(#name, help, c->name);
@@ -227,6 +174,8 @@ handle(struct imsg *imsg, uint32_t type)
 	struct ctl_summary	 sum;
 	struct ctl_process	 proc;
 	struct ctl_flow		 flow;
+	struct ctl_peer		 peer;
+	struct ctl_peerflows	 flows;
 	struct ctl_aip		 aip;
 	struct ctl_rule		 rule;
 	struct ctl_entry	 entry;
@@ -237,25 +186,20 @@ handle(struct imsg *imsg, uint32_t type)
 		out->summary(&sum);
 		break;
 	case CTL_PEERFLOWS:
-		col.flows = grow(col.flows, col.nflows, &col.capflows,
-		    sizeof(*col.flows));
-		conn_get(imsg, &col.flows[col.nflows++], sizeof(*col.flows));
-		col.sorted = 0;
+		conn_get(imsg, &flows, sizeof(flows));
+		peers_flows(&flows);
 		break;
 	case CTL_PEER:
 		if (wanted != NULL)
 			out->head(type);
 		wanted = NULL;
-		show_peer();
-		conn_get(imsg, &col.peer, sizeof(col.peer));
-		col.peer.name[sizeof(col.peer.name) - 1] = '\0';
-		col.have = 1;
+		conn_get(imsg, &peer, sizeof(peer));
+		peer.name[sizeof(peer.name) - 1] = '\0';
+		peers_peer(&peer);
 		break;
 	case CTL_AIP:
 		conn_get(imsg, &aip, sizeof(aip));
-		col.aips = grow(col.aips, col.naips, &col.capaips,
-		    sizeof(*col.aips));
-		col.aips[col.naips++] = aip.prefix;
+		peers_aip(&aip.prefix);
 		break;
 	case CTL_FLOW:
 		conn_get(imsg, &flow, sizeof(flow));
@@ -303,8 +247,7 @@ handle(struct imsg *imsg, uint32_t type)
 	case CTL_END:
 		if (wanted != NULL)
 			errx(1, "no peer \"%s\"", wanted);
-		if (type == CTL_SHOW_PEERS)
-			show_peer();
+		peers_show(out);
 		show_sorted();
 		return (1);
 	case CTL_OK:

@@ -239,7 +239,7 @@ def test_control(n):
           len({f['id'] for f in flows}) == len(flows), flows)
     peers = n.ctlj('show', 'peers')['peers']
     check([p['name'] for p in peers if p['flows'] > 0] != [] and
-          {p['name'] for p in peers} == {'laptop', 'other'} and
+          [p['name'] for p in peers] == ['other', 'laptop'] and
           all(p['latest_handshake'] > 0 and p['flows'] > 0 for p in peers),
           peers)
     check(len(n.ctlj('show', 'peers', 'other')['peers']) == 1, 'by name')
@@ -439,6 +439,28 @@ def test_death(n):
     n.back()
 
 
+def test_order(n):
+    """Peers are shown as they stand in the file, whoever has them."""
+    names = ['q%d' % i for i in range(5)]
+    for name in names:
+        n.ctl_local('genkey', name + '.key')
+    n.write_conf(n.text(extra='\n'.join(
+        'peer "%s" {\n\tpublic key "%s"\n\tallowed ips 10.77.0.%d/32\n}' % (
+            name, n.pub(name), 100 + i) for i, name in enumerate(names))))
+    n.ctl('reload')
+    try:
+        peers = n.ctlj('show', 'peers')['peers']
+        got = [p['name'] for p in peers if p['name'] in names]
+        check(got == names, got)
+        for p in peers:
+            if p['name'] in names:
+                check(p['allowed_ips'] == ['10.77.0.%d/32' % (
+                    100 + names.index(p['name']))], p)
+    finally:
+        n.write_conf(n.text())
+        n.ctl('reload')
+
+
 def test_together(n):
     """Who has to live with the first is told of, if that is everybody."""
     n.stop()
@@ -462,7 +484,7 @@ peer "nl" {
 
 TESTS = [test_spread, test_parallel, test_overlay, test_forwards, test_control,
          test_rules, test_wg, test_move, test_reload, test_unsteered,
-         test_death, test_together]
+         test_order, test_death, test_together]
 
 
 def main():

@@ -50,7 +50,7 @@ proxy listen on 127.0.0.1 port %d
         self.daemon('gw', self.conf % '')
         self.guest('a', self.key('gw'), self.port, '192.168.4.1')
         wait_for(lambda: self.peer('a')['latest_handshake'] > 0,
-                 'a handshake')
+                 'a handshake', 60)
 
     def peer(self, name):
         return [p for p in json.loads(self.ctl('gw', '-j', 'show', 'peers'))
@@ -99,7 +99,10 @@ def test_refused(n):
 
 
 def test_restart(n):
-    """The gateway is gone for a moment; the guest comes back by itself."""
+    """
+    The gateway is gone for a moment.  It is asked for the guest before it has
+    heard of it, and offers a session as soon as it does.
+    """
     check(n.end('gw') == 0, 'exit status')
     n.daemon('gw', n.conf % '')
     t = time.monotonic()
@@ -143,6 +146,10 @@ def test_gateway_relay(n):
 }
 relay listen on 127.0.0.1 port %d to derp "%s"
 ''' % (url, n.path('b2.node'), pin, port, n.node('gw2')))
+    # a SYN that is lost is sent again after ever longer times
+    for who in ('gw', 'side'):
+        wait_for(lambda: n.ctl(who, 'show', 'derp').startswith('up'),
+                 'the relay', 60)
     ok, said = n.get('b', n.key('gw'), port, '192.168.4.2', '192.168.4.1',
                      200000)
     check(ok, said)

@@ -20,7 +20,7 @@ class Failure(Exception):
     pass
 
 
-def wait_for(fn, what, seconds=15.0):
+def wait_for(fn, what, seconds=30.0):
     end = time.monotonic() + seconds
     while not fn():
         if time.monotonic() > end:
@@ -112,7 +112,7 @@ class Plain:
         time.sleep(0.05)
         r = subprocess.run([GUEST, 'get', self.path(who + '.key'), peer,
                             str(port), own, addr, str(n)],
-                           capture_output=True, text=True, timeout=60)
+                           capture_output=True, text=True, timeout=120)
         return r.returncode == 0, (r.stdout + r.stderr).strip()
 
     def end(self, name):

@@ -43,6 +43,7 @@ struct side {
 	uint32_t		 last_sum;
 	uint8_t			 last_tos;
 	uint64_t		 wall;
+	long			 wall_nsec;
 	int			 cuts;
 	int			 backs;
 };
@@ -98,8 +99,9 @@ t_wall(void *arg, struct timespec *ts)
 {
 	struct side	*s = arg;
 
-	ts->tv_sec = (time_t)(++s->wall);
-	ts->tv_nsec = 0;
+	/* a second later each time, unless it is said more exactly */
+	ts->tv_sec = (time_t)(s->wall_nsec == 0 ? ++s->wall : s->wall);
+	ts->tv_nsec = s->wall_nsec;
 }
 
 static void
@@ -379,6 +381,26 @@ index_names(void **state)
 	assert_true(same <= 2);
 }
 
+/* b is another process, and has only its configuration. */
+static void
+start_again(struct side *b, mono_t now)
+{
+	struct side	*a = b->other;
+	struct ipprefix	 p;
+	uint8_t		 key[KEY_LEN];
+
+	memcpy(key, b->dev->local.private, KEY_LEN);
+	wg_device_free(b->dev);
+	b->nwire = 0;
+	b->dev = wg_device_new(&t_ops, b, now);
+	b->dev->mtu = 1420;
+	wg_device_set_key(b->dev, key);
+	b->peer = wg_peer_add(b->dev, 0, a->dev->local.public,
+	    a->peer->noise.psk);
+	ipprefix_parse(&p, "10.0.0.1/32");
+	aip_insert(&b->dev->aips, &p, b->peer, &b->peer->aips);
+}
+
 /*
  * A gateway that was started again offers the session that it has lost.
  * Returns 0 if the new session has the old one's index, of the 64 that a
@@ -389,10 +411,9 @@ offers(void)
 {
 	static struct side	 a, b;
 	struct wg_endpoint	 nowhere;
-	uint8_t			 pkt[100], old[200], key[KEY_LEN];
+	uint8_t			 pkt[100], old[200];
 	size_t			 len;
 	mono_t			 now = MONO_SEC(10);
-	struct ipprefix		 p;
 	int			 i;
 
 	two_devices(&a, &b, now);
@@ -405,16 +426,7 @@ offers(void)
 	len = a.wire[0].len;
 	memcpy(old, a.wire[0].buf, len);
 	carry(&a, &b, now);
-	/* b starts again, and has only its configuration */
-	memcpy(key, b.dev->local.private, KEY_LEN);
-	wg_device_free(b.dev);
-	b.dev = wg_device_new(&t_ops, &b, now);
-	b.dev->mtu = 1420;
-	wg_device_set_key(b.dev, key);
-	b.peer = wg_peer_add(b.dev, 0, a.dev->local.public,
-	    a.peer->noise.psk);
-	ipprefix_parse(&p, "10.0.0.1/32");
-	aip_insert(&b.dev->aips, &p, b.peer, &b.peer->aips);
+	start_again(&b, now);
 	now += MONO_SEC(1);
 	wg_output(a.dev, a.peer, pkt, 100, 0, now);
 	carry(&a, &b, now);
@@ -481,6 +493,53 @@ device_offers(void **state)
 	for (i = 0; i < 20 && !offers(); i++)
 		continue;
 	assert_true(i < 20);
+}
+
+/* So it does if somebody asks for the peer before the peer is heard. */
+static void
+device_wanted(void **state)
+{
+	static struct side	 a, b;
+	uint8_t			 pkt[100];
+	mono_t			 now = MONO_SEC(10);
+	int			 i;
+
+	(void)state;
+	two_devices(&a, &b, now);
+	make_packet(pkt, "10.0.0.1", "10.0.0.2");
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	start_again(&b, now);
+	make_packet(pkt, "10.0.0.2", "10.0.0.1");
+	wg_output(b.dev, b.peer, pkt, 100, 0, now);
+	assert_int_equal(b.peer->nstaged, 1);
+	assert_int_equal(b.nwire, 0);
+	now += MONO_SEC(1);
+	make_packet(pkt, "10.0.0.1", "10.0.0.2");
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	/* the data is lost, and what waits for the peer arrives */
+	carry(&a, &b, now);
+	assert_int_equal(b.dev->count.wg_tx_offers, 1);
+	assert_int_equal(a.delivered, 1);
+	/* nor is what is not answered kept longer than without that */
+	start_again(&b, now);
+	make_packet(pkt, "10.0.0.2", "10.0.0.1");
+	wg_output(b.dev, b.peer, pkt, 100, 0, now);
+	now += MONO_SEC(1);
+	make_packet(pkt, "10.0.0.1", "10.0.0.2");
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	wg_input(b.dev, a.wire[0].buf, a.wire[0].len, &a.ep, 0, now);
+	a.nwire = 0;
+	assert_int_equal(b.dev->count.wg_tx_offers, 1);
+	assert_int_not_equal(b.peer->noise.state, NOISE_ZEROED);
+	for (i = 0; i < 40; i++) {
+		now += MONO_MS(500);
+		wheel_run(&b.dev->wheel, now);
+	}
+	assert_int_equal(b.peer->noise.state, NOISE_ZEROED);
+	assert_int_not_equal(b.peer->timers.handshake_initiated, 0);
+	wg_device_free(a.dev);
+	wg_device_free(b.dev);
 }
 
 /* A quota and an end: no session, no handshake, until there is more. */
@@ -581,6 +640,21 @@ device_clock(void **state)
 		assert_true(a.peer->here > here);
 		now += MONO_SEC(200);
 	}
+	/* a step back within the second */
+	a.wall_nsec = 900000000;
+	make_packet(pkt, "10.0.0.1", "10.0.0.2");
+	a.wall += 1000000;
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(b.delivered, 9);
+	now += MONO_SEC(200);
+	a.wall_nsec = 100000000;
+	make_packet(pkt, "10.0.0.1", "10.0.0.2");
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(b.delivered, 10);
+	a.wall_nsec = 0;
+	now += MONO_SEC(200);
 	/* its time is over, and it is not */
 	wg_peer_limit(b.dev, b.peer, 0, (int64_t)b.wall + 1000);
 	b.wall += 2000;
@@ -592,7 +666,7 @@ device_clock(void **state)
 	make_packet(pkt, "10.0.0.1", "10.0.0.2");
 	wg_output(a.dev, a.peer, pkt, 100, 0, now);
 	carry(&a, &b, now);
-	assert_int_equal(b.delivered, 9);
+	assert_int_equal(b.delivered, 11);
 	wg_device_free(a.dev);
 	wg_device_free(b.dev);
 }
@@ -1029,6 +1103,7 @@ main(void)
 		cmocka_unit_test(cookie_shared),
 		cmocka_unit_test(index_names),
 		cmocka_unit_test(device_offers),
+		cmocka_unit_test(device_wanted),
 		cmocka_unit_test(device_cut),
 		cmocka_unit_test(device_clock),
 		cmocka_unit_test(device_hostile),

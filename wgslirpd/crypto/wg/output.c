@@ -70,7 +70,7 @@ next_stamp(struct wg_device *d, struct wg_peer *p,
 		next.tv_nsec -= 1000000000L;
 		next.tv_sec++;
 	}
-	if (ts.tv_sec < next.tv_sec || (0 && ts.tv_sec == next.tv_sec &&
+	if (ts.tv_sec < next.tv_sec || (ts.tv_sec == next.tv_sec &&
 	    ts.tv_nsec < next.tv_nsec))
 		ts = next;
 	p->stamp = ts;
@@ -180,10 +180,14 @@ wg_offer_session(struct wg_device *d, struct wg_peer *p,
 		d->count.wg_drop_heal++;
 		return;
 	}
-	/* a replay: it is in a session with us, or about to be */
+	/*
+	 * A replay: it is in a session with us, or about to be.  Whom we want
+	 * to reach, and did not know where, is here.
+	 */
 	if ((session_usable(p->current, now) &&
 	    now - p->heard < OFFER_QUIET) ||
-	    p->timers.handshake_initiated != 0)
+	    (p->timers.handshake_initiated != 0 &&
+	    p->ep.remote.sa.sa_family != AF_UNSPEC))
 		return;
 	if (!d->has_key || d->paused || p->cut ||
 	    !timers_may_offer(&p->timers, now) || !wg_may_heal(d, now)) {

@@ -60,13 +60,13 @@ void
 timers_handshake_sent(struct wg_timers *t, mono_t now)
 {
 	t->last_handshake_sent = now;
+	t->offered = 0;
 }
 
 void
 timers_handshake_initiated(struct wg_timers *t, mono_t now, mono_t jitter)
 {
 	t->handshake_initiated = now + REKEY_TIMEOUT + jitter;
-	t->offered = 0;
 	t->unanswered++;
 }
 

@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -271,6 +272,8 @@ class Database:
     def __init__(self, n, bindir):
         self.n, self.bin = n, bindir
         self.dir = os.path.join(n.dir, 'pg')
+        # a first try may have left one
+        shutil.rmtree(self.dir, ignore_errors=True)
         os.mkdir(self.dir)
         os.chown(self.dir, n.owner, n.owner)
         self.owner('initdb', '-A', 'trust', '-U', 'postgres', '-N', '-D',

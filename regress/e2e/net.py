@@ -397,10 +397,15 @@ peer "laptop" {
             return v
         return end
 
-    def close(self):
+    def abandon(self):
+        """What a test that failed has begun ends here."""
         for pid in self.begun:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+        self.begun.clear()
+
+    def close(self):
+        self.abandon()
         for p in self.procs:
             if p.poll() is None:
                 p.kill()
@@ -442,15 +447,18 @@ def run_tests(n, group, tests, setup):
                 # Other machines are slower, and the tests of a network
                 # are full of time: once more, and say so.  A gateway
                 # that ended has no second try.
+                n.abandon()
                 n.restart()
                 again.append(name)
                 if attempt(n, name, test):
                     passed += 1
                 else:
                     failed += 1
+                    n.abandon()
                     n.restart()
             else:
                 failed += 1
+                n.abandon()
                 n.restart()
         n.stop()
     finally:
@@ -479,7 +487,10 @@ def attempt(n, name, test):
     try:
         test(n)
     except Exception as e:
-        print('FAIL %s: %s: %s' % (name, type(e).__name__, e), flush=True)
+        where = ', '.join('%s line %d' % (f.name, f.lineno) for f in
+                          traceback.extract_tb(e.__traceback__)[1:])
+        print('FAIL %s: %s: %s (%s)' % (name, type(e).__name__, e, where),
+              flush=True)
         print(n.logtext()[-2000:], flush=True)
         return False
     print('ok   %s (%.1f s) %s' % (name, time.monotonic() - t0, n.last),

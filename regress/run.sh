@@ -240,6 +240,7 @@ sanitized() {
 	    outer_v6 roaming reload policy_rules restart peer_new pcap \
 	    pause overlay wg_set wg_reload
 	e2e e2e/clock clock
+	e2e e2e/clocks clocks
 	# shellcheck disable=SC2086
 	job "e2e/hostile, sanitized" $as $python regress/e2e/hostile.py \
 	    crypto slirp control
@@ -282,8 +283,8 @@ done
 
 # with the files of the Wycheproof project in a folder
 if [ -n "${WYCHEPROOF:-}" ]; then
-	$python regress/unit/wycheproof.py "$WYCHEPROOF" >"$t/vectors" &&
-	    job wycheproof sh -c 'regress/unit/vectors.t <"$1"' sh "$t/vectors"
+	job wycheproof sh -c '"$1" regress/unit/wycheproof.py "$2" >"$3" &&
+	    regress/unit/vectors.t <"$3"' sh $python "$WYCHEPROOF" "$t/vectors"
 fi
 
 job "simulators" regress/sim/run.sh
@@ -310,6 +311,8 @@ if [ -z "$why" ]; then
 	job "e2e/faults" $python regress/e2e/faults.py
 fi
 
+wait $building
+
 # Linux's own WireGuard, where QEMU and Debian's kernel can be had
 kernel=regress/e2e/kernel
 if [ -n "$why" ]; then
@@ -329,7 +332,6 @@ else
 	fi
 fi
 
-wait $building
 for c in $names; do
 	if [ ! -e "$t/ended.$c" ]; then
 		echo "FAIL the chain of $c has not come to its end"

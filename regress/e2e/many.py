@@ -60,6 +60,9 @@ class Many(Net):
         self.laptop = True      # is configured; else comes from elsewhere
         self.linked = False     # the gateways know each other
 
+    def program(self, i):
+        return self.bin + '/wgslirpd'
+
     def gateway(self, i):
         path = os.path.join(self.dir, 'gw%s.conf' % i)
         peers = os.path.join(self.dir, 'peers%s' % i)
@@ -94,7 +97,7 @@ include "peers%s/*.conf"
         open(log, 'w').close()
         os.chmod(log, 0o666)
         self.gw[i] = self.spawn(i, [
-            self.bin + '/wgslirpd', '-d', '-f', path, '-s',
+            self.program(i), '-d', '-f', path, '-s',
             self.dir + '/run/%s.sock' % i], log=log, uid=self.owner)
         wait_for(lambda: 'started' in open(log).read() or
                  self.gw[i].poll() is not None, what='gateway ' + i)

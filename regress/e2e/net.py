@@ -242,10 +242,11 @@ peer "laptop" {
                 break
 
     def stop(self):
-        if self.daemon is None or self.daemon.poll() is not None:
-            self.daemon = None
+        """The exit status of the daemon, also of one that is gone."""
+        if self.daemon is None:
             return 0
-        self.daemon.terminate()
+        if self.daemon.poll() is None:
+            self.daemon.terminate()
         r = self.daemon.wait(30)
         self.daemon = None
         return r
@@ -435,7 +436,20 @@ def run_tests(n, group, tests, setup):
     passed = failed = 0
     terminated()
     again = []
+
+    def orderly():
+        """Whether the gateway, if there is one, ends as it should."""
+        n.abandon()
+        r = n.stop()
+        if r != 0:
+            print('FAIL %s: the daemon ended with status %d' % (group, r))
+            print(n.logtext()[-2000:], flush=True)
+        return r == 0
+
     try:
+        for name in set(want) - {name for name, _ in tests}:
+            failed += 1
+            print('FAIL %s: there is no test of this name' % name)
         setup()
         for name, test in tests:
             if want and name not in want:
@@ -443,24 +457,25 @@ def run_tests(n, group, tests, setup):
             name = '%s/%s' % (group, name)
             if attempt(n, name, test):
                 passed += 1
-            elif n.daemon is not None and n.daemon.poll() is None:
-                # Other machines are slower, and the tests of a network
-                # are full of time: once more, and say so.  A gateway
-                # that ended has no second try.
-                n.abandon()
+                continue
+            # Other machines are slower, and the tests of a network are full
+            # of time: once more, and say so.  A gateway that ended, or does
+            # not end well, has no second try.
+            if n.daemon is not None and n.daemon.poll() is None and \
+                    orderly():
                 n.restart()
-                again.append(name)
                 if attempt(n, name, test):
+                    again.append(name)
                     passed += 1
-                else:
-                    failed += 1
-                    n.abandon()
-                    n.restart()
-            else:
-                failed += 1
-                n.abandon()
-                n.restart()
-        n.stop()
+                    continue
+                if n.daemon is not None and n.daemon.poll() is None and \
+                        orderly():
+                    again.append(name)
+            failed += 1
+            n.abandon()
+            n.restart()
+        if not orderly():
+            failed += 1
     finally:
         n.close()
     for name in again:

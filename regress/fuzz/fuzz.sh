@@ -77,7 +77,7 @@ run() {
 
 for u in $units; do
 	n=${u##*/}
-	EMULATED=1 run "sanitized ${n%.t}" timeout 900 "$u"
+	run "sanitized ${n%.t}" timeout 900 "$u"
 done
 if [ -n "$what" ]; then
 	run "sanitized sim_tcp" timeout 900 regress/sim/sim_tcp.t 1 60

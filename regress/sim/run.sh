@@ -87,8 +87,8 @@ shared 1.14 0.8 33 90 bbr,cubic 20 0 100 500 60 2
 shared 1.14 0 0 90 bbr 20 10 100 250 20
 shared 1.14 0 0 80 bbr 20 50 100 250 20
 
-# of 100 gateways with 100,000 clients ten die: what one of the others sees;
-# and 100,000 connections of one
+# of 100 gateways ten die: what one of the others sees, which knows so many
+# clients, and to which some of theirs come; and 100,000 connections of one
 for what in 'fail 111 20000' 'fail 111 20000 idle' 'fail 1000 2000' many; do
 	# shellcheck disable=SC2086
 	set -- $what

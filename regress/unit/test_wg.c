@@ -655,6 +655,24 @@ device_clock(void **state)
 	assert_int_equal(b.delivered, 10);
 	a.wall_nsec = 0;
 	now += MONO_SEC(200);
+	/* before 1970 a time is as good as another; after 2262 none is greater */
+	b.wall = (uint64_t)-1000;
+	here = b.peer->here;
+	make_packet(pkt, "10.0.0.1", "10.0.0.2");
+	wg_output(a.dev, a.peer, pkt, 100, 0, now);
+	carry(&a, &b, now);
+	assert_int_equal(b.peer->here, here + 1);
+	now += MONO_SEC(200);
+	b.wall = WG_LAST_TIME / 1000000000 + 5;
+	for (i = 0; i < 2; i++) {
+		make_packet(pkt, "10.0.0.1", "10.0.0.2");
+		wg_output(a.dev, a.peer, pkt, 100, 0, now);
+		carry(&a, &b, now);
+		assert_int_equal(b.peer->here, WG_LAST_TIME);
+		now += MONO_SEC(200);
+	}
+	assert_int_equal(b.delivered, 13);
+	b.wall = 1800000000;
 	/* its time is over, and it is not */
 	wg_peer_limit(b.dev, b.peer, 0, (int64_t)b.wall + 1000);
 	b.wall += 2000;
@@ -666,7 +684,7 @@ device_clock(void **state)
 	make_packet(pkt, "10.0.0.1", "10.0.0.2");
 	wg_output(a.dev, a.peer, pkt, 100, 0, now);
 	carry(&a, &b, now);
-	assert_int_equal(b.delivered, 11);
+	assert_int_equal(b.delivered, 14);
 	wg_device_free(a.dev);
 	wg_device_free(b.dev);
 }

@@ -201,6 +201,8 @@ across_input(struct imsgev *iev, struct imsg *imsg)
 		return;
 	}
 	imsg_is(imsg, &m, sizeof(m));
+	if (m.when > WG_LAST_TIME)
+		bad_imsg("crypto", imsg_get_type(imsg));
 	/* the configuration may be another one there */
 	if ((p = wg_peer_by_id(ce.dev, m.id)) == NULL)
 		return;
@@ -213,7 +215,7 @@ across_input(struct imsgev *iev, struct imsg *imsg)
 		if (slot_worker(iev->slot) != 0)
 			bad_imsg("crypto", IMSG_AWAY);
 		/* without others there is nowhere to be */
-		if (ce.global.links.n > 0)
+		if (m.away == 0 || ce.global.links.n > 0)
 			links_away(p, m.away != 0, m.gateway, m.when);
 		break;
 	default:

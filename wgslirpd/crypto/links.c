@@ -19,9 +19,11 @@
 #define EVERY		50000		/* microseconds between two looks */
 #define KEEPALIVE	10		/* seconds */
 #define SILENT		MONO_SEC(35)	/* then it is gone */
+#define LATELY		MONO_SEC(10)	/* who was heard then is here */
 #define PORTION		64		/* peers that are told of in a look */
 #define HS_BATCH	16
 #define SAYS_HERE	1		/* the first byte of what is no packet */
+#define SAYS_LATER	2
 
 struct link {
 	uint8_t			 gateway;
@@ -32,7 +34,10 @@ struct link {
 	int			 up;		/* it was heard of lately */
 };
 
-/* "This peer is here", with the Unix time of its handshake. */
+/*
+ * "This peer is here", since a time that is greater than all that was heard of
+ * it; or, in answer to that, "I had heard of a greater one".
+ */
 struct here {
 	uint8_t		 type;
 	uint8_t		 zero[7];
@@ -50,9 +55,13 @@ static struct event		*timer;
 static const struct timeval	 every = { 0, EVERY };
 static uint8_t			 in[2048];
 
-/* Workers that have missed something, and the id of who is next to be told of. */
+/*
+ * Workers that have missed something, the id of who is next to be told of, and
+ * whether some of those before it are to be told of once more.
+ */
 static struct {
 	int		 any;
+	int		 again;
 	uint32_t	 next;
 }				 owed[MAX_WORKERS];
 
@@ -98,9 +107,14 @@ tell_worker(uint32_t w, const struct wg_peer *p)
 		say_worker(w, p);
 		return;
 	}
+	if (!owed[w].any)
+		owed[w].next = 0;
+	else if (p->id < owed[w].next)
+		owed[w].again = 1;
 	owed[w].any = 1;
-	owed[w].next = 0;
-	event_add(timer, &every);
+	/* one that waits already would begin to wait anew */
+	if (!event_pending(timer, EV_TIMEOUT, NULL))
+		event_add(timer, &every);
 }
 
 static void
@@ -129,7 +143,9 @@ catch_up(uint32_t w)
 		say_worker(w, p);
 		n++;
 	}
-	owed[w].any = 0;
+	owed[w].any = owed[w].again;
+	owed[w].again = 0;
+	owed[w].next = 0;
 }
 
 /* What a peer had here is over: its session, and its flows. */
@@ -146,19 +162,55 @@ leave(struct wg_peer *p)
 		    sizeof(p->id));
 }
 
+static void
+say(struct link *l, uint8_t type, const struct wg_peer *p, uint64_t when,
+    mono_t now)
+{
+	struct here	 h;
+
+	memset(&h, 0, sizeof(h));
+	h.type = type;
+	h.when = htobe64(when);
+	memcpy(h.public, p->noise.public, KEY_LEN);
+	(void)wg_output(dev, l->peer, (const uint8_t *)&h, sizeof(h), 0, now);
+}
+
+/* Whether a peer has a session here, and was heard in so long. */
+static int
+in_session(const struct wg_peer *p, mono_t now, mono_t within)
+{
+	return (!p->away && p->heard != 0 && now - p->heard < within &&
+	    (!wg_is_here(ce.dev, p) || p->current != NULL));
+}
+
 /*
  * A peer is elsewhere: what it had here is over.  Who is here by a later
- * handshake stays; the others hear of that one.
+ * handshake stays, and the other one hears of that.  It may have begun anew
+ * since then, and a clock have been put back: then its time is a smaller one
+ * though it is the last, and it is told of the greater one.
  */
 static void
-somewhere(const struct link *l, const struct here *h)
+somewhere(struct link *l, const struct here *h, mono_t now)
 {
 	struct wg_peer	*p = wg_peer_by_key(ce.dev, h->public);
 	uint64_t	 when = be64toh(h->when);
+	int		 first;
 
-	if (p == NULL || p->here >= when || p->elsewhere > when ||
-	    when > INT64_MAX)
+	if (p == NULL || when > WG_LAST_TIME)
 		return;
+	/* of two at the same time it is at the greater gateway's */
+	first = p->here > when || (p->here == when && self > l->gateway);
+	if (first && in_session(p, now, LATELY)) {
+		say(l, SAYS_HERE, p, p->here, now);
+		return;
+	}
+	if (first || p->elsewhere > when) {
+		/* what it says again need not be greater */
+		if (!p->away || p->gateway != l->gateway)
+			say(l, SAYS_LATER, p, p->here > p->elsewhere ?
+			    p->here : p->elsewhere, now);
+		return;
+	}
 	p->elsewhere = when;
 	if (!p->away || p->gateway != l->gateway)
 		tell("elsewhere", p->name, "gateway %u", l->gateway);
@@ -168,11 +220,28 @@ somewhere(const struct link *l, const struct here *h)
 	leave(p);
 }
 
+/*
+ * Another gateway had heard of a later time of a peer.  If the peer is here, as
+ * data says that came a moment ago, then since a time that is greater still.
+ */
+static void
+late(const struct here *h, mono_t now)
+{
+	struct wg_peer	*p = wg_peer_by_key(ce.dev, h->public);
+	uint64_t	 when = be64toh(h->when);
+
+	if (p == NULL || when >= WG_LAST_TIME || when < p->here ||
+	    !in_session(p, now, LATELY))
+		return;
+	p->here = when + 1;
+	links_here(p, now);
+}
+
 void
 links_away(struct wg_peer *p, int away, uint8_t gateway, uint64_t when)
 {
 	/* it has come here since then */
-	if (away && p->here >= when)
+	if (away && p->here > when)
 		return;
 	p->away = (uint8_t)away;
 	p->gateway = gateway;
@@ -184,13 +253,16 @@ links_away(struct wg_peer *p, int away, uint8_t gateway, uint64_t when)
 static void
 op_rx_done(void *arg, struct wg_peer *p, size_t len, mono_t now)
 {
-	const struct link	*l = &links[p->id];
-	struct here		 h;
+	struct link	*l = &links[p->id];
+	struct here	 h;
 
 	(void)arg;
-	if (in[0] == SAYS_HERE && len >= sizeof(h)) {
+	if ((in[0] == SAYS_HERE || in[0] == SAYS_LATER) && len >= sizeof(h)) {
 		memcpy(&h, in, sizeof(h));
-		somewhere(l, &h);
+		if (h.type == SAYS_HERE)
+			somewhere(l, &h, now);
+		else
+			late(&h, now);
 	} else if (wg_overlay_far(ce.dev, in, len, l->gateway, now) == -1)
 		ce.dev->count.wg_drop_link++;
 }
@@ -207,18 +279,6 @@ static const struct wg_ops	 link_ops = {
 /* ---- who is here */
 
 static void
-say_here(struct link *l, const struct wg_peer *p, mono_t now)
-{
-	struct here	 h;
-
-	memset(&h, 0, sizeof(h));
-	h.type = SAYS_HERE;
-	h.when = htobe64(p->here);
-	memcpy(h.public, p->noise.public, KEY_LEN);
-	(void)wg_output(dev, l->peer, (const uint8_t *)&h, sizeof(h), 0, now);
-}
-
-static void
 tell_links(struct wg_peer *p, mono_t now)
 {
 	int	 i, was = p->away;
@@ -227,7 +287,7 @@ tell_links(struct wg_peer *p, mono_t now)
 	if (was)
 		tell_workers(p);
 	for (i = 0; i < links_number; i++)
-		say_here(&links[i], p, now);
+		say(&links[i], SAYS_HERE, p, p->here, now);
 }
 
 void
@@ -270,16 +330,17 @@ tell_all(struct link *l, mono_t now)
 	for (; n < PORTION && l->next < ce.dev->nbyid; l->next++) {
 		p = ce.dev->byid[l->next];
 		/* one that is silent may be with somebody else by now */
-		if (p == NULL || p->away || p->heard == 0 ||
-		    (wg_is_here(ce.dev, p) && p->current == NULL) ||
-		    now - p->heard >= REJECT_AFTER_TIME)
+		if (p == NULL || !in_session(p, now, REJECT_AFTER_TIME))
 			continue;
-		say_here(l, p, now);
+		say(l, SAYS_HERE, p, p->here, now);
 		n++;
 	}
 }
 
-/* A gateway is gone, or not asked any more: so is what it had. */
+/*
+ * A gateway is gone, or not asked any more: so is what it had, and its clock,
+ * which may be another one when it is back.
+ */
 static void
 forget(const struct link *l)
 {
@@ -288,6 +349,7 @@ forget(const struct link *l)
 	TAILQ_FOREACH(p, &ce.dev->peers, entry)
 		if (p->away && p->gateway == l->gateway) {
 			p->away = 0;
+			p->elsewhere = 0;
 			tell_workers(p);
 		}
 }
@@ -394,6 +456,7 @@ add_link(const struct conf_link *c)
 void
 links_set(const struct conf_links *c)
 {
+	struct wg_peer	*p;
 	uint8_t		 key[KEY_LEN], psk[KEY_LEN];
 	int		 i;
 
@@ -410,9 +473,16 @@ links_set(const struct conf_links *c)
 	dev = NULL;
 	links_number = 0;
 	sockets_first(NULL);
-	event_del(timer);
+	if (conf.n <= 0 || conf.n > MAX_GATEWAYS) {
+		/* nobody is anywhere else, and no worker tells another so */
+		TAILQ_FOREACH(p, &ce.dev->peers, entry)
+			p->away = 0;
+		memset(owed, 0, sizeof(owed));
+		event_del(timer);
+		return;
+	}
 	/* the first worker speaks with other gateways */
-	if (ce.dev->worker != 0 || conf.n <= 0 || conf.n > MAX_GATEWAYS)
+	if (ce.dev->worker != 0)
 		return;
 	event_add(timer, &every);
 	if (!ce.dev->has_key)

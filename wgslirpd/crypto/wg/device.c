@@ -107,12 +107,21 @@ move_endpoint(struct wg_peer *p, const struct wg_endpoint *from)
 static uint64_t
 later(const struct wg_peer *p)
 {
-	uint64_t	 now, last = p->here > p->elsewhere ? p->here :
-			    p->elsewhere;
+	const struct timespec	*ts = &p->last_handshake;
+	uint64_t		 now, last = p->here > p->elsewhere ?
+				    p->here : p->elsewhere;
 
-	now = (uint64_t)p->last_handshake.tv_sec * 1000000000ULL +
-	    (uint64_t)p->last_handshake.tv_nsec;
-	return (now > last ? now : last + 1);
+	/* before 1970, and after 2262 */
+	if (ts->tv_sec < 0)
+		now = 0;
+	else if ((uint64_t)ts->tv_sec > WG_LAST_TIME / 1000000000ULL - 1)
+		now = WG_LAST_TIME;
+	else
+		now = (uint64_t)ts->tv_sec * 1000000000ULL +
+		    (uint64_t)ts->tv_nsec;
+	if (now > last)
+		return (now);
+	return (last < WG_LAST_TIME ? last + 1 : last);
 }
 
 static void

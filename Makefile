@@ -359,11 +359,13 @@ WRAPPED =	-Wl,--wrap=crypto_main,--wrap=slirp_main \
 		-Wl,--wrap=pktq_attach_consumer
 LINK_hostile.t =	$(WRAPPED) $(COMMON) $(DAEMON) $(UNSEALED) $(LIBS_D)
 
-# Either with sanitizers: "make UNSEALED='$(WITHOUT_SEALS)'", as fuzz.sh does.
+# Either with sanitizers, or the daemon below valgrind: "make
+# UNSEALED='$(WITHOUT_SEALS)'", as fuzz.sh and memcheck.sh do.
 UNSEALED =
 WITHOUT_SEALS =	regress/lib/unsealed.o -Wl,--wrap=sandbox_enter \
 		-Wl,--wrap=sandbox_lock_memory,--wrap=setrlimit \
-		-Wl,--wrap=clock_gettime,--wrap=time
+		-Wl,--wrap=clock_gettime,--wrap=time \
+		-Wl,--wrap=pktq_alloc,--wrap=pktq_publish
 
 BENCHES =	regress/bench/bench_wg.t regress/bench/flood.t \
 		regress/bench/herd.t regress/bench/limit.t \

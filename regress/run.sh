@@ -200,6 +200,7 @@ networks() {
 }
 
 others() {
+	job "e2e/memcheck" regress/e2e/memcheck.sh out/memcheck
 	e2e e2e/paths paths
 	ordinary
 	# a DERP relay, which somebody else wrote

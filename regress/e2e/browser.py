@@ -72,19 +72,29 @@ class Browser:
         return self.do('POST', '/element', {
             'using': 'css selector', 'value': css})[ELEMENT]
 
+    def found(self, method, css, path, data=None):
+        """The page may draw it anew after it was found: then once more."""
+        for _ in range(20):
+            try:
+                return self.do(method, '/element/%s/%s' % (
+                    self.find(css), path), data)
+            except LookupError as e:
+                if not str(e).startswith('stale'):
+                    raise
+        raise LookupError('always drawn anew: ' + css)
+
     def click(self, css):
-        self.do('POST', '/element/%s/click' % self.find(css), {})
+        self.found('POST', css, 'click', {})
 
     def write(self, css, text):
-        e = self.find(css)
-        self.do('POST', '/element/%s/clear' % e, {})
-        self.do('POST', '/element/%s/value' % e, {'text': text})
+        self.found('POST', css, 'clear', {})
+        self.found('POST', css, 'value', {'text': text})
 
     def keys(self, css, text):
-        self.do('POST', '/element/%s/value' % self.find(css), {'text': text})
+        self.found('POST', css, 'value', {'text': text})
 
     def text(self, css):
-        return self.do('GET', '/element/%s/text' % self.find(css))
+        return self.found('GET', css, 'text')
 
     def shown(self, css):
         try:

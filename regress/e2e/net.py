@@ -69,6 +69,12 @@ TITLES = ['parent', 'crypto', 'slirp', 'control'] + [
 
 
 class Net:
+    patience = 10       # seconds until the daemon has started
+
+    def under(self):
+        """What the daemon is run by."""
+        return []
+
     def __init__(self):
         self.tag = 'w%d' % (os.getpid() % 100000)
         self.dir = tempfile.mkdtemp(prefix='wgslirpd-e2e.')
@@ -221,12 +227,12 @@ peer "laptop" {
                 os.chown(os.path.join(self.dir, f), uid, uid)
         open(self.log, 'w').close()
         os.chmod(self.log, 0o666)
-        self.daemon = self.spawn('g', [
+        self.daemon = self.spawn('g', self.under() + [
             self.bin + '/wgslirpd', '-d', '-v', '-f', conf, '-s',
             self.sock], log=self.log, uid=uid, hosts=hosts)
         if wait:
             wait_for(lambda: 'started' in self.logtext() or
-                     self.daemon.poll() is not None, what='start')
+                     self.daemon.poll() is not None, self.patience, 'start')
             check(self.daemon.poll() is None, 'daemon died:',
                   self.logtext())
         return self.daemon

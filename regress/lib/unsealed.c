@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * The daemon with AddressSanitizer and UndefinedBehaviorSanitizer: their calls
- * and a filter exclude each other, and the memory they reserve is no process's
- * own.  Linked into such a build alone, in place of what the linker wraps.
- * What each process has to say of itself is in the log then, and it ends by
- * SIGABRT, which no test takes for an orderly end.
+ * The daemon with AddressSanitizer and UndefinedBehaviorSanitizer, or below
+ * valgrind: their calls and a filter exclude each other, and the memory they
+ * reserve is no process's own.  Linked into such a build alone, in place of what
+ * the linker wraps.  With sanitizers what each process has to say of itself is
+ * in the log, and it ends by SIGABRT, which no test takes for an orderly end.
+ *
+ * valgrind looks at what a system call sends.  What goes to another process by
+ * shared memory is looked at here.
  *
  * Its wall clock is so many seconds ahead as the file PROGRAM.clock says, a
  * number of eight bytes that may change at any time.
@@ -21,6 +24,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
+#else
+#define VALGRIND_CHECK_MEM_IS_DEFINED(p, len)	0
+#define VALGRIND_MAKE_MEM_UNDEFINED(p, len)	0
+#endif
+
+#include "pktq.h"
 #include "sandbox.h"
 
 int	 __real_setrlimit(int, const struct rlimit *);
@@ -31,6 +42,12 @@ void	 __wrap_sandbox_lock_memory(void);
 int	 __real_clock_gettime(clockid_t, struct timespec *);
 int	 __wrap_clock_gettime(clockid_t, struct timespec *);
 time_t	 __wrap_time(time_t *);
+uint32_t __real_pktq_alloc(struct pktq *);
+uint32_t __wrap_pktq_alloc(struct pktq *);
+int	 __real_pktq_publish(struct pktq *, const struct pktq_desc *,
+	    enum pktq_class);
+int	 __wrap_pktq_publish(struct pktq *, const struct pktq_desc *,
+	    enum pktq_class);
 const char	*__asan_default_options(void);
 const char	*__ubsan_default_options(void);
 
@@ -101,6 +118,28 @@ __wrap_sandbox_enter(enum sandbox_role role, const struct sandbox_path *paths,
 void
 __wrap_sandbox_lock_memory(void)
 {
+}
+
+/* What was in a slot before is another packet's. */
+uint32_t
+__wrap_pktq_alloc(struct pktq *q)
+{
+	uint32_t	 slot = __real_pktq_alloc(q);
+
+	if (slot != PKTQ_NOSLOT)
+		(void)VALGRIND_MAKE_MEM_UNDEFINED(pktq_slot(q, slot),
+		    PKTQ_SLOT_SIZE);
+	return (slot);
+}
+
+int
+__wrap_pktq_publish(struct pktq *q, const struct pktq_desc *d,
+    enum pktq_class c)
+{
+	(void)VALGRIND_CHECK_MEM_IS_DEFINED(d, sizeof(*d));
+	(void)VALGRIND_CHECK_MEM_IS_DEFINED(pktq_slot(q, d->slot) +
+	    d->off, d->len);
+	return (__real_pktq_publish(q, d, c));
 }
 
 /* A process that may not be traced cannot look for what it has lost. */

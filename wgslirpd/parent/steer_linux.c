@@ -196,6 +196,7 @@ attach(int fd, struct prog *p)
 {
 	struct sock_fprog	 fp;
 
+	memset(&fp, 0, sizeof(fp));
 	fp.len = p->n;
 	fp.filter = p->f;
 	return (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &fp,

@@ -530,7 +530,6 @@ unknown_session(struct wg_device *d, uint8_t *msg, size_t len,
 			handed = 1;
 			continue;
 		}
-		note(d, WG_NOTE_OFFER, v[i], from);
 		wg_offer_session(d, v[i], from, now);
 	}
 	if (!handed)

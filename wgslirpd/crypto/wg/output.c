@@ -195,6 +195,8 @@ wg_offer_session(struct wg_device *d, struct wg_peer *p,
 		return;
 	}
 	d->count.wg_tx_offers++;
+	if (d->ops->note != NULL)
+		d->ops->note(d->arg, WG_NOTE_OFFER, p, from);
 	timers_handshake_offered(&p->timers, now);
 	(void)initiate(d, p, from, now);
 	wg_peer_schedule(d, p);

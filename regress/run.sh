@@ -312,8 +312,6 @@ if [ -z "$why" ]; then
 	job "e2e/faults" $python regress/e2e/faults.py
 fi
 
-wait $building
-
 # Linux's own WireGuard, where QEMU and Debian's kernel can be had
 kernel=regress/e2e/kernel
 if [ -n "$why" ]; then
@@ -333,6 +331,7 @@ else
 	fi
 fi
 
+wait $building
 for c in $names; do
 	if [ ! -e "$t/ended.$c" ]; then
 		echo "FAIL the chain of $c has not come to its end"

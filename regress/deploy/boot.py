@@ -202,7 +202,7 @@ def main():
                 qemu(os.path.join(top, 'vmlinuz'), image, 1500),
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         try:
-            lines = results(vm, log, int(os.environ.get('WAIT', 900)))
+            lines = results(vm, log, int(os.environ.get('WAIT', 1500)))
         finally:
             vm.kill()
             vm.wait()

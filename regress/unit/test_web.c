@@ -236,6 +236,8 @@ sessions(void **state)
 	from("192.0.2.1");
 	assert_int_equal(login("alice", "two", &a, cookie), AUTH_WRONG);
 	assert_int_equal(login("nobody", "", &a, cookie), AUTH_WRONG);
+	/* compared with the hash of somebody who has this password */
+	assert_int_equal(login("nobody", "one", &a, cookie), AUTH_WRONG);
 	/* one without a password has none that is empty */
 	assert_int_equal(login("carol", "", &a, cookie), AUTH_WRONG);
 	assert_int_equal(login("alice", "one", &a, cookie), AUTH_OK);

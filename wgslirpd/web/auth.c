@@ -58,7 +58,6 @@ static struct source {
 } sources[MAX_COUNTED];
 
 static uint8_t	 secret[crypto_generichash_KEYBYTES];
-static char	 nobody[crypto_pwhash_STRBYTES];
 static mono_t	 hashed;		/* the next may begin then */
 
 void
@@ -67,10 +66,6 @@ auth_init(void)
 	if (sodium_init() == -1)
 		fatalx("libsodium");
 	randombytes_buf(secret, sizeof(secret));
-	/* what a user that does not exist is compared with */
-	if (crypto_pwhash_str(nobody, "", 0, crypto_pwhash_OPSLIMIT_INTERACTIVE,
-	    crypto_pwhash_MEMLIMIT_INTERACTIVE) == -1)
-		fatalx("no memory for the hash of a password");
 }
 
 /* ---- configuration */
@@ -399,6 +394,22 @@ session_new(const char *name)
 	return (s);
 }
 
+/*
+ * What the password of a user that does not exist is compared with, so that
+ * its answer takes as long as any: the hash of one that does, or nothing.
+ */
+static const char *
+any_hash(const struct policy *p)
+{
+	static const char	 none[crypto_pwhash_STRBYTES];
+	size_t			 i;
+
+	for (i = 0; i < p->nusers; i++)
+		if (p->user[i].hash[0] != '\0')
+			return (p->user[i].hash);
+	return (none);
+}
+
 enum auth_result
 auth_login(const struct httpd_request *r, const char *name,
     const char *password, struct auth_who *w, char *cookie, size_t len)
@@ -415,8 +426,8 @@ auth_login(const struct httpd_request *r, const char *name,
 	src = find_source(&a);
 	if (!may_try(src))
 		return (AUTH_WAIT);
-	ok = crypto_pwhash_str_verify(known ? u->hash : nobody, password,
-	    strlen(password)) == 0;
+	ok = crypto_pwhash_str_verify(known ? u->hash : any_hash(&now),
+	    password, strlen(password)) == 0;
 	t = mono_now();
 	hashed = t + MONO_SEC(1) / MAX_PER_SEC;
 	if (!ok || !known) {

@@ -955,6 +955,14 @@ refused "writable by others" "writable by group or others"
 rm -f "$t/c"
 refused "no file" "No such file"
 
+# a pipe, whose writer comes later; that one must not wait for ever here
+mkfifo "$t/c"
+# shellcheck disable=SC2016
+(sleep 1; K=$K timeout 10 sh -c 'echo "private key \"$K\"" >"$1"' sh "$t/c") &
+good "a pipe"
+wait
+rm -f "$t/c"
+
 # -D wins over the file
 conf <<X
 p = "100"

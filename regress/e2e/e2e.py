@@ -301,7 +301,7 @@ def test_secrets(n):
     n.start(conf, as_root=True)
     words = ('Xyzzy-Plugh-17',)
     secrets_left(n, (own, psk), words, (own, psk))
-    n.call('g', lambda: run('curl', '-s', '-p', '-x',
+    n.call('g', lambda: run('curl', '-s', '-m', '5', '-p', '-x',
                             'http://joe:Xyzzy-Plugh-17@127.0.0.1:1080',
                             'http://10.77.0.77/', ok=False))
     n.write_conf(conf.replace(psk, psk2))
@@ -340,6 +340,14 @@ def test_secrets(n):
     session(n)
 
 
+def has_open(pid, path):
+    fds = '/proc/%d/fd/' % pid
+    try:
+        return path in [os.readlink(fds + x) for x in os.listdir(fds)]
+    except FileNotFoundError:
+        return False        # one was closed meanwhile
+
+
 def test_hidden(n):
     """The memory of the parent is nobody's while it still reads keys."""
     if n.owner is None:
@@ -347,13 +355,18 @@ def test_hidden(n):
     fifo = os.path.join(n.dir, 'fifo')
     os.mkfifo(fifo)
     os.chown(fifo, n.owner, n.owner)
-    p = n.spawn('g', [n.bin + '/wgslirpd', '-n', '-f', fifo], log=n.log,
-                uid=n.owner)
-    with open(fifo, 'w'):
-        time.sleep(0.2)
+    # nothing comes, and it does not end before this is closed
+    w = os.open(fifo, os.O_RDWR)
+    try:
+        p = n.spawn('g', [n.bin + '/wgslirpd', '-n', '-f', fifo], log=n.log,
+                    uid=n.owner)
+        wait_for(lambda: has_open(p.pid, fifo), 20, 'it reads')
         check(os.stat('/proc/%d/mem' % p.pid).st_uid == 0, 'dumpable')
-    p.wait(5)
-    os.unlink(fifo)
+        check(p.poll() is None, 'it has ended')
+    finally:
+        os.close(w)
+        os.unlink(fifo)
+    p.wait(20)
 
 
 def test_control_hostile(n):

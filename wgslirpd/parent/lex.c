@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@
 #define MAX_ERRORS	50
 #define MAX_TOKEN	8096
 #define MAX_GUESS	20		/* letters of a word like a keyword */
+#define PIPE_WAIT	5000		/* ms, for the first bytes of a pipe */
 
 /* The files of an include with a pattern. */
 struct names {
@@ -490,6 +492,7 @@ pushfile(const char *path, int top)
 {
 	struct file	*f;
 	FILE		*stream;
+	struct pollfd	 p;
 	struct stat	 st;
 	int		 fd;
 
@@ -521,6 +524,12 @@ pushfile(const char *path, int top)
 		report(path, "is writable by group or others");
 		close(fd);
 		return (-1);
+	}
+	/* who writes to a pipe may come later, but not too late for others */
+	if (S_ISFIFO(st.st_mode)) {
+		p.fd = fd;
+		p.events = POLLIN;
+		(void)poll(&p, 1, PIPE_WAIT);
 	}
 	(void)fcntl(fd, F_SETFL, 0);	/* reading may wait */
 	if ((stream = fdopen(fd, "r")) == NULL)

@@ -5,8 +5,13 @@
 # wait most of the time, and compilers do not: so there are a few chains of
 # tests beside each other, and one, with the lowest priority, of what is built
 # in other ways.  What each test said is in out/check.
+#
+# What is built for other machines and systems, and the machine that boots, take
+# as long as all the rest: a slow machine leaves out what it has not begun after
+# MINUTES, and says so.
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
+started=$(date +%s)
 t=$(mktemp -d) || exit 1
 said=$top/out/check
 rm -rf "$said"
@@ -73,6 +78,17 @@ job() {
 	    >"$t/$file.text"
 	# at once, so that chains do not mix their lines
 	cat "$t/$file.text"
+}
+
+# when_time NAME COMMAND ...: as job, unless it has become late
+when_time() {
+	minutes=$((($(date +%s) - started) / 60))
+	if [ "$minutes" -lt "${MINUTES:-40}" ]; then
+		job "$@"
+	else
+		echo "SKIP $1: this machine is slow, it is minute $minutes;" \
+		    "MINUTES=600 leaves out nothing"
+	fi
 }
 
 # e2e NAME SCRIPT TEST ...: that of regress/e2e, by the means of $as.  A test
@@ -188,9 +204,27 @@ ordinary() {
 
 # ---- the chains
 
+# The whole daemon with sanitizers, which has no filter then; and its clock can
+# be set.
+sanitized() {
+	while [ ! -e out/asan/daemon ] && kill -0 "$building" 2>/dev/null; do
+		sleep 1
+	done
+	as="env BUILD=$top/out/asan/gcc"
+	e2e "e2e, sanitized" e2e download upload half_close reset udp \
+	    outer_v6 roaming reload policy_rules restart peer_new pcap \
+	    pause overlay wg_set wg_reload
+	e2e e2e/clock clock
+	e2e e2e/clocks clocks
+	# shellcheck disable=SC2086
+	job "e2e/hostile, sanitized" $as $python regress/e2e/hostile.py \
+	    crypto slirp control
+}
+
 guests() {
 	job "e2e/hostile" $python regress/e2e/hostile.py
 	[ "$(id -u)" -ne 0 ] || e2e "e2e, daemon as nobody" e2e
+	sanitized
 }
 
 networks() {
@@ -200,7 +234,6 @@ networks() {
 }
 
 others() {
-	job "e2e/memcheck" regress/e2e/memcheck.sh out/memcheck
 	e2e e2e/paths paths
 	ordinary
 	# a DERP relay, which somebody else wrote
@@ -216,37 +249,22 @@ others() {
 # compiler and an emulator, for other systems.  With another libc it takes
 # minutes for the libraries: "make cross".
 builds() {
-	low="nice -n 19"
+	# others wait for the daemon that it builds first
+	low="nice -n 5"
 	job "sanitizers and fuzzers" regress/fuzz/fuzz.sh out/asan 3 tests
-	: >"$t/sanitizers"
-	job "house, both makes" regress/house/bmake.sh
+	low="nice -n 19"
 	job "house, an analyzer" regress/house/analyze.sh out/analyze
+	when_time "house, both makes" regress/house/bmake.sh
 	if ready cross; then
 		for c in cross zig; do
-			job "cross/$c" regress/cross/$c.sh out/cross
+			when_time "cross/$c" regress/cross/$c.sh out/cross
 		done
 	else
 		echo "SKIP other machines: $(cat "$t/fetched.cross")"
 	fi
 }
 
-# The whole daemon with sanitizers, which has no filter then; and its clock can
-# be set.
-sanitized() {
-	while [ ! -e "$t/sanitizers" ] && kill -0 "$building" 2>/dev/null; do
-		sleep 1
-	done
-	as="env BUILD=$top/out/asan/gcc"
-	e2e "e2e, sanitized" e2e download upload half_close reset udp \
-	    outer_v6 roaming reload policy_rules restart peer_new pcap \
-	    pause overlay wg_set wg_reload
-	e2e e2e/clock clock
-	e2e e2e/clocks clocks
-	# shellcheck disable=SC2086
-	job "e2e/hostile, sanitized" $as $python regress/e2e/hostile.py \
-	    crypto slirp control
-}
-
+rm -f out/asan/daemon
 chain fetch
 fetching=$!
 chain builds
@@ -257,14 +275,15 @@ else
 	chain guests
 	chain networks
 	chain others
-	chain sanitized
 fi
 
-# ---- what is quick
+# ---- what is quick, and does not mind to wait for the processor
+
+low="nice -n 10"
 
 # unit FILE: a program of cmocka's
 unit() {
-	$1 >"$t/log" 2>&1
+	$low "$1" >"$t/log" 2>&1
 	status=$?
 	grep -E 'FAILED|ERROR|LINE' "$t/log"
 	p=$(grep -c '^\[       OK \]' "$t/log")
@@ -298,6 +317,8 @@ if command -v mandoc >/dev/null; then
 	job man regress/house/man.sh
 fi
 job "examples of the pages" $python regress/house/pages.py
+[ -n "$why" ] || job "e2e/memcheck" regress/e2e/memcheck.sh out/memcheck
+low=
 job "guests without an interface" $python regress/guest/notun.py
 
 for c in $chains; do
@@ -306,6 +327,7 @@ done
 
 # ---- what should be alone, but for what is built
 
+low=
 if [ -z "$why" ]; then
 	alone
 	# what an honest guest notices
@@ -323,7 +345,7 @@ else
 	job "kernel's WireGuard" $python regress/e2e/kernel.py "$kernel"
 	if [ "$(id -u)" -eq 0 ] && command -v dpkg-shlibdeps >/dev/null &&
 	    etc/debian/build "$t/deb" >"$t/log" 2>&1; then
-		job "the package in a booted system" $python \
+		when_time "the package in a booted system" $python \
 		    regress/deploy/boot.py "$kernel" "$t"/deb/wgslirpd_*.deb
 	else
 		echo "SKIP the package in a booted system: not root, or no" \

@@ -95,9 +95,9 @@ def during(n, what, attack, *args, seconds=None, who='c', least=1000):
           'worst %.0f ms, %d failed; memory %+d KiB slirp, %+d KiB crypto' % (
               what, sent, len(took), median, worst, failed, grown['slirp'],
               grown['crypto']))
+    # An answer that takes 15 seconds has failed.  How long they took is printed,
+    # and not judged: a virtual machine may be held for a second by its host.
     check(failed == 0, what, 'failed for the honest guest:', failed)
-    # that it ends at all, on whatever machine; the figure is printed
-    check(median < 2000, what, 'median', median)
     check(max(grown.values()) < 64 * 1024, what, 'memory', grown)
 
 

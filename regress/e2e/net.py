@@ -37,7 +37,8 @@ class Failure(Exception):
 
 def check(cond, *what):
     if not cond:
-        raise Failure(' '.join(str(w) for w in what))
+        # enough to see what it was
+        raise Failure(' '.join(str(w)[:2000] for w in what))
 
 
 def run(*args, ok=True, timeout=60, **kw):
@@ -379,6 +380,7 @@ peer "laptop" {
         pid = os.fork()
         if pid == 0:
             try:
+                signal.signal(signal.SIGALRM, signal.SIG_DFL)
                 signal.alarm(int(timeout))
                 setns(self.ns[who])
                 out = (True, fn(*args))
@@ -490,6 +492,10 @@ def run_tests(n, group, tests, setup):
     return 1 if failed else 0
 
 
+# Seconds for a test on whatever machine.
+PATIENCE = int(os.environ.get('PATIENCE', '600'))
+
+
 def terminated():
     """A test that is ended cleans up, and none of its children does."""
     me = os.getpid()
@@ -501,10 +507,16 @@ def terminated():
     signal.signal(signal.SIGTERM, end)
 
 
+def stuck(*_):
+    raise Failure('it does not come to an end')
+
+
 def attempt(n, name, test):
-    """Whether a test passes."""
+    """Whether a test passes, and comes to its end."""
     t0 = time.monotonic()
     n.last = ''
+    signal.signal(signal.SIGALRM, stuck)
+    signal.alarm(PATIENCE)
     try:
         test(n)
     except Exception as e:
@@ -514,6 +526,8 @@ def attempt(n, name, test):
               flush=True)
         print(n.logtext()[-2000:], flush=True)
         return False
+    finally:
+        signal.alarm(0)
     print('ok   %s (%.1f s) %s' % (name, time.monotonic() - t0, n.last),
           flush=True)
     return True

@@ -573,8 +573,8 @@ def test_nat64(n):
 
 def talks(host, ready):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.settimeout(0.5)
         for i in range(20):
+            s.settimeout(5 if i < 3 else 0.5)
             s.sendto(b'x%d' % i, (host, server.UDP))
             try:
                 s.recv(10)

@@ -5,7 +5,8 @@
 # copy of the tree, each for so many seconds: by libFuzzer, where clang is, with
 # what it finds kept in DIR/corpus, or by driver.c.  With "tests" the unit tests
 # and simulators run in the same way, too, the fuzzers by driver.c alone, and
-# DIR/gcc has a daemon for the end-to-end tests (BUILD=DIR/gcc).
+# DIR/gcc has a daemon for the end-to-end tests (BUILD=DIR/gcc), which is there
+# when DIR/daemon is.
 #
 # usage: fuzz.sh DIR SECONDS [tests]
 set -u
@@ -41,12 +42,23 @@ if [ -n "$what" ]; then
 	# libssl is not ours, and a sandbox lets no sanitizer work
 	units=$(make -s print-units | tr ' ' '\n' | grep -v vectors.t)
 fi
-# shellcheck disable=SC2086
-if ! make -s -j2 "$@" $fuzzers $units ${what:+regress/sim/sim_tcp.t \
-    regress/sim/sim_wg.t wgslirpctl/wgslirpctl regress/lib/unsealed.o} \
-    >"$dir/log" 2>&1 || { [ -n "$what" ] && ! make -s -j2 "$@" \
-    UNSEALED='$(WITHOUT_SEALS)' wgslirpd/wgslirpd regress/hostile/hostile.t \
-    >"$dir/log" 2>&1; }; then
+# build TARGET ...: a tree that it was built in before has other programs
+build() {
+	rm -f "$dir/daemon"
+	if [ -n "$what" ]; then
+		rm -f wgslirpd/wgslirpd regress/hostile/hostile.t
+		make -s -j2 "$@" regress/lib/unsealed.o &&
+		    make -s -j2 "$@" UNSEALED='$(WITHOUT_SEALS)' \
+		    wgslirpd/wgslirpd wgslirpctl/wgslirpctl \
+		    regress/hostile/hostile.t || return 1
+		: >"$dir/daemon"
+	fi
+	# shellcheck disable=SC2086
+	make -s -j2 "$@" $fuzzers $units ${what:+regress/sim/sim_tcp.t \
+	    regress/sim/sim_wg.t}
+}
+
+if ! build "$@" >"$dir/log" 2>&1; then
 	grep -E 'error|undefined' "$dir/log" | head -n 5
 	echo "FAIL fuzz: does not build"
 	echo "0 passed, 1 failed"

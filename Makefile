@@ -319,6 +319,10 @@ LINK_test_blake2s.t =	common/blake2s.o -lcrypto -lcmocka $(LIBC)
 LINK_test_wg.t =	$(UNIT_WG) -lcmocka -lcrypto $(LIBC)
 UNIT_WORKERS =	$(UNIT_WG) wgslirpd/control/merge.o
 LINK_test_workers.t =	$(UNIT_WORKERS) -lcmocka -lcrypto $(LIBC)
+UNIT_LINKS =	$(UNIT_WG) wgslirpd/crypto/links.o
+LINK_test_links.t =	-Wl,--wrap=wg_device_new,--wrap=wg_output \
+		-Wl,--wrap=wg_peer_zero \
+		$(UNIT_LINKS) -levent_core -lcmocka -lcrypto $(LIBC)
 LINK_vectors.t =	$(UNIT_WG) -lcrypto $(LIBC)
 
 # The fuzzers: with a driver of ours, or with libFuzzer's.
@@ -346,7 +350,7 @@ UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 		regress/unit/test_steer.t regress/unit/test_udpio.t \
 		regress/unit/test_proc.t regress/unit/test_web.t \
 		regress/unit/test_noise.t regress/unit/test_wg.t \
-		regress/unit/test_workers.t \
+		regress/unit/test_workers.t regress/unit/test_links.t \
 		regress/unit/test_blake2s.t regress/unit/test_libressl.t \
 		regress/unit/vectors.t
 SIMS =		regress/sim/sim_tcp.t regress/sim/sim_wg.t
@@ -548,6 +552,7 @@ regress/unit/test_noise.t regress/unit/test_wg.t regress/unit/vectors.t \
     regress/bench/herd.t regress/bench/limit.t \
     regress/guest/guest.t: $(UNIT_WG)
 regress/unit/test_workers.t: $(UNIT_WORKERS)
+regress/unit/test_links.t: $(UNIT_LINKS)
 regress/bench/load.t: $(UNIT_LOAD)
 regress/unit/test_blake2s.t: common/blake2s.o
 regress/unit/test_libressl.t: $(UNIT_LIBRESSL)

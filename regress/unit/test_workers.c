@@ -490,6 +490,18 @@ overlay(void **state)
 	i = t.w[2].sent;
 	assert_int_equal(wg_overlay_input(t.w[2].dev, pkt, 100, t.now), 1);
 	assert_int_equal(t.w[2].sent, i + 1);
+	/* from there, for one whose session is over: it is asked for another */
+	t.w[0].peer[1]->gateway = 3;
+	make_packet(pkt, "10.0.0.1", "10.0.0.0");
+	assert_int_equal(wg_overlay_far(t.w[0].dev, pkt, 100, 2, t.now), -1);
+	assert_int_equal(wg_overlay_far(t.w[0].dev, pkt, 100, 3, t.now), 0);
+	assert_int_equal(t.w[0].peer[0]->nstaged, 0);
+	wg_peer_zero(t.w[0].dev, t.w[0].peer[0]);
+	assert_int_equal(wg_overlay_far(t.w[0].dev, pkt, 100, 3, t.now), 0);
+	assert_int_equal(t.w[0].peer[0]->nstaged, 1);
+	/* not one of whom nobody knows where it is */
+	t.w[0].peer[0]->ep.remote.sa.sa_family = AF_UNSPEC;
+	assert_int_equal(wg_overlay_far(t.w[0].dev, pkt, 100, 3, t.now), -1);
 	world_free();
 }
 

@@ -208,6 +208,8 @@ across_input(struct imsgev *iev, struct imsg *imsg)
 		return;
 	switch (imsg_get_type(imsg)) {
 	case IMSG_HERE:
+		if (ce.dev->worker != 0)
+			bad_imsg("crypto", IMSG_HERE);
 		if (p->worker == slot_worker(iev->slot))
 			links_told(p, m.when);
 		break;

@@ -162,7 +162,8 @@ leave(struct wg_peer *p)
 		    sizeof(p->id));
 }
 
-static void
+/* -1: there is no room for it now. */
+static int
 say(struct link *l, uint8_t type, const struct wg_peer *p, uint64_t when,
     mono_t now)
 {
@@ -172,7 +173,8 @@ say(struct link *l, uint8_t type, const struct wg_peer *p, uint64_t when,
 	h.type = type;
 	h.when = htobe64(when);
 	memcpy(h.public, p->noise.public, KEY_LEN);
-	(void)wg_output(dev, l->peer, (const uint8_t *)&h, sizeof(h), 0, now);
+	return (wg_output(dev, l->peer, (const uint8_t *)&h, sizeof(h), 0,
+	    now));
 }
 
 /* Whether a peer has a session here, and was heard in so long. */
@@ -201,16 +203,19 @@ somewhere(struct link *l, const struct here *h, mono_t now)
 	/* of two at the same time it is at the greater gateway's */
 	first = p->here > when || (p->here == when && self > l->gateway);
 	if (first && in_session(p, now, LATELY)) {
-		say(l, SAYS_HERE, p, p->here, now);
+		(void)say(l, SAYS_HERE, p, p->here, now);
 		return;
 	}
 	if (first || p->elsewhere > when) {
 		/* what it says again need not be greater */
 		if (!p->away || p->gateway != l->gateway)
-			say(l, SAYS_LATER, p, p->here > p->elsewhere ?
+			(void)say(l, SAYS_LATER, p, p->here > p->elsewhere ?
 			    p->here : p->elsewhere, now);
 		return;
 	}
+	/* the other one of the two hears of that from the greater */
+	if (p->away && p->elsewhere == when && p->gateway > l->gateway)
+		return;
 	p->elsewhere = when;
 	if (!p->away || p->gateway != l->gateway)
 		tell("elsewhere", p->name, "gateway %u", l->gateway);
@@ -287,7 +292,7 @@ tell_links(struct wg_peer *p, mono_t now)
 	if (was)
 		tell_workers(p);
 	for (i = 0; i < links_number; i++)
-		say(&links[i], SAYS_HERE, p, p->here, now);
+		(void)say(&links[i], SAYS_HERE, p, p->here, now);
 }
 
 void
@@ -332,14 +337,17 @@ tell_all(struct link *l, mono_t now)
 		/* one that is silent may be with somebody else by now */
 		if (p == NULL || !in_session(p, now, REJECT_AFTER_TIME))
 			continue;
-		say(l, SAYS_HERE, p, p->here, now);
+		if (say(l, SAYS_HERE, p, p->here, now) == -1)
+			break;
 		n++;
 	}
 }
 
 /*
  * A gateway is gone, or not asked any more: so is what it had, and its clock,
- * which may be another one when it is back.
+ * which may be another one when it is back.  The time that is left is smaller
+ * than any, but not that of a peer that never was elsewhere, of whom a worker
+ * that has missed something need not hear.
  */
 static void
 forget(const struct link *l)
@@ -349,7 +357,7 @@ forget(const struct link *l)
 	TAILQ_FOREACH(p, &ce.dev->peers, entry)
 		if (p->away && p->gateway == l->gateway) {
 			p->away = 0;
-			p->elsewhere = 0;
+			p->elsewhere = 1;
 			tell_workers(p);
 		}
 }

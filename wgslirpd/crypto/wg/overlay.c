@@ -178,8 +178,8 @@ ends_of(struct wg_device *d, const uint8_t *pkt, size_t len,
 
 /*
  * The same for one that another gateway has passed on: from a peer that is
- * there to one that is here.  It has been one hop less there.  -1: it is not
- * that, and is dropped.
+ * there to one that is here, or that may be asked for a session.  It has been
+ * one hop less there.  -1: it is not that, and is dropped.
  */
 int
 wg_overlay_far(struct wg_device *d, const uint8_t *pkt, size_t len,
@@ -190,7 +190,8 @@ wg_overlay_far(struct wg_device *d, const uint8_t *pkt, size_t len,
 
 	if (want == 0 || from == NULL || !from->away ||
 	    from->gateway != gateway || to == NULL || to->away ||
-	    (wg_is_here(d, to) && to->current == NULL))
+	    (wg_is_here(d, to) && to->current == NULL &&
+	    to->ep.remote.sa.sa_family == AF_UNSPEC))
 		return (-1);
 	send_on(d, to, pkt, want, now);
 	return (0);

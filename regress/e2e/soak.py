@@ -151,8 +151,10 @@ def soak(n, seconds, seed):
     print('     %d acts; worked, and did not: %s' % (i, done))
     print('     before', before)
     print('     after ', after)
-    check(sum(g for g, _ in done) > 10 * sum(b for _, b in done),
-          'most of it has to work', done)
+    # A slow machine has few transfers between two acts, each of which may end
+    # some of the four that are under way.
+    check(sum(b for _, b in done) < 2 * i, 'it fails by itself', done)
+    check(all(g > 3 * b for g, b in done), 'most of it has to work', done)
     check(after['flows'] <= before['flows'] + 2, 'flows')
     for k, v in before['descriptors'].items():
         check(after['descriptors'][k] <= v + 2, 'descriptors of', k)

@@ -233,7 +233,7 @@ forward udp from %s port 8002 to %s port 7001
 def test_control(n):
     """One gateway to who looks: flows, counts and orders for all."""
     ends = [n.begin(who, echo_slowly, 300, 0.1) for who in 'cd']
-    wait_for(lambda: len(n.ctlj('show', 'flows')['flows']) >= 2, 5, 'flows')
+    wait_for(lambda: len(n.ctlj('show', 'flows')['flows']) >= 2, 20, 'flows')
     flows = n.ctlj('show', 'flows')['flows']
     check({f['peer'] for f in flows} == {'laptop', 'other'} and
           len({f['id'] for f in flows}) == len(flows), flows)
@@ -253,7 +253,7 @@ def test_control(n):
         check(n.ctl('kill', 'flow', str(f['id'])).returncode == 0, f)
     check(n.ctl('kill', 'flow', str(flows[0]['id']), ok=False).returncode ==
           1, 'twice')
-    wait_for(lambda: not n.ctlj('show', 'flows')['flows'], 5, 'the end')
+    wait_for(lambda: not n.ctlj('show', 'flows')['flows'], 20, 'the end')
     for end in ends:
         try:
             end()

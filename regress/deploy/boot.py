@@ -192,6 +192,10 @@ def main():
               '[Unit]\nAfter=wgslirpd.service\n[Service]\nType=oneshot\n'
               'ExecStart=/root/boot-try\nStandardOutput=tty\n'
               'StandardError=tty\nTTYPath=/dev/ttyS0\n')
+        # a password's hash takes most of a minute in an emulator
+        os.makedirs(units + '/wgslirpd.service.d')
+        write(units + '/wgslirpd.service.d/slow.conf',
+              '[Service]\nWatchdogSec=600\n')
         wants = units + '/multi-user.target.wants'
         os.makedirs(wants, exist_ok=True)
         os.symlink('../boot-try.service', wants + '/boot-try.service')

@@ -257,7 +257,7 @@ def test_roam(n):
 
 
 def held(ready):
-    with dial(SERVER4, server.ECHO, 20) as s:
+    with dial(SERVER4, server.ECHO, 60) as s:
         for i in range(50):
             s.sendall(b'%04d' % i)
             if s.recv(4) != b'%04d' % i:

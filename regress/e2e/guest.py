@@ -16,7 +16,7 @@ from net import SERVER4, run
 MB = 1 << 20
 
 
-def dial(host, port, timeout=20):
+def dial(host, port, timeout=60):
     s = socket.create_connection((host, port), timeout)
     s.settimeout(timeout)
     return s

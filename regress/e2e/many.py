@@ -212,7 +212,7 @@ def test_restart(n):
 
 def held(ready):
     """A connection that is used for a while; 'all' if it lived."""
-    with dial(SERVER4, server.ECHO, 20) as s:
+    with dial(SERVER4, server.ECHO, 60) as s:
         for i in range(60):
             s.sendall(b'%04d' % i)
             if s.recv(4) != b'%04d' % i:

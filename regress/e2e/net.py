@@ -50,7 +50,15 @@ def run(*args, ok=True, timeout=60, **kw):
     return r
 
 
-def wait_for(fn, timeout=10.0, what='condition'):
+def wait_for(fn, timeout=10.0, what='condition', promised=False):
+    """
+    What fn says, once it is true.  timeout is what a machine needs that has
+    nothing else to do, in seconds; one that stands still now and then gets
+    a minute and more, for nothing is lost by it.  Not where the gateway has
+    promised the time.
+    """
+    if not promised:
+        timeout = max(60, 3 * timeout)
     end = time.monotonic() + timeout
     while True:
         v = fn()
@@ -355,11 +363,11 @@ peer "laptop" {
 
     # ---- code inside a namespace
 
-    def call(self, who, fn, *args, timeout=60):
+    def call(self, who, fn, *args, timeout=120):
         """fn(*args) in a process of its own inside a namespace."""
         return self.begin(who, fn, *args, timeout=timeout)()
 
-    def begin_ready(self, who, fn, *args, timeout=60):
+    def begin_ready(self, who, fn, *args, timeout=120):
         """
         As begin(), once fn, whose last argument is a function, has called
         it: a flow is listed before it is open, and a test that acts on it
@@ -374,7 +382,7 @@ peer "laptop" {
                 raise Failure('%s ended early: %s' % (fn.__name__, end()))
         return end
 
-    def begin(self, who, fn, *args, timeout=60):
+    def begin(self, who, fn, *args, timeout=120):
         """The same, going on; calling the result waits for the end."""
         r, w = os.pipe()
         pid = os.fork()

@@ -442,7 +442,8 @@ def test_host_addresses(n):
         end = n.begin_ready('c', hold, host)
         n.ip('g', 'addr', 'add', '%s/%d' % (host, bits), 'dev', 'lo')
         try:
-            wait_for(lambda: cannot(host), 1, 'the new address is open')
+            wait_for(lambda: cannot(host), 1, 'the new address is open',
+                     promised=True)
             check(end() in ('eof', 'reset'), 'the old flow lives on')
         finally:
             n.ip('g', 'addr', 'del', '%s/%d' % (host, bits), 'dev', 'lo')

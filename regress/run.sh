@@ -61,7 +61,8 @@ $said_last"
 	echo "$2: $line ($4)"
 }
 
-# job NAME COMMAND ...: run it, for $limit seconds at most, and say what came out
+# job NAME COMMAND ...: run it, for $limit seconds at most, and say what came
+# out
 low= limit=1800
 job() {
 	name=$1

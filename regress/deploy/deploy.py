@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: ISC
 """
 The files for containers and Prometheus in etc/: what they say is what the
-programs take and tell, the pods keep within Kubernetes' "restricted" standard, and the programs run with
-nothing more than that.
+programs take and tell, the pods keep within Kubernetes' "restricted" standard,
+and the programs run with nothing more than that.
 
 https://kubernetes.io/docs/concepts/security/pod-security-standards/
 """

@@ -2,9 +2,9 @@
 """One process of the daemon was taken over: what of the others?
 
 The daemon is regress/hostile/hostile.t, whose process of the plan works for a
-second, and then sends its siblings what it likes, or writes into the memory that
-it shares.  They may go on, or end: then all of them end, in good order, and say
-why.  None crashes, hangs, or tells a key.
+second, and then sends its siblings what it likes, or writes into the memory
+that it shares.  They may go on, or end: then all of them end, in good order,
+and say why.  None crashes, hangs, or tells a key.
 """
 
 import os

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """The daemon below valgrind's memcheck: not a byte that it sends to anybody, in
-a packet, in a message to a sibling, by shared memory, to a client of its, is one
-that it has not written.
+a packet, in a message to a sibling, by shared memory, to a client of its, is
+one that it has not written.
 
 BUILD is where the daemon was built with regress/lib/unsealed.c: below valgrind
 it can have no filter.  With ORIGINS in the environment valgrind says where such

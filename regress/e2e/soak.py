@@ -3,8 +3,8 @@
 
 Two guests download, upload, ask and ping; their sessions are made anew, their
 addresses change, peers come and go by reloads and by wg(8), processes stand
-still, the way to the hosts goes away.  At the end all is left alone for a while,
-and descriptors, flows, slots and memory have to be where they were.
+still, the way to the hosts goes away.  At the end all is left alone for a
+while, and descriptors, flows, slots and memory have to be where they were.
 
 usage: soak.py SECONDS [SEED]
 """
@@ -68,6 +68,10 @@ def traffic(seconds, seed):
             ok = False
         good += ok
         bad += not ok
+        if not ok:
+            # while there is no way at all, trying fails at once: as often as
+            # an application does, not thousands of times
+            time.sleep(1)
     return good, bad
 
 
@@ -78,8 +82,10 @@ def descriptors(n):
 
 def state(n):
     s = n.ctlj('show', 'flows')
-    return {'flows': len(s['flows']), 'descriptors': descriptors(n),
-            'memory': resident(n)}
+    c = n.ctlj('show', 'counters')
+    return {'flows': len(s['flows']),
+            'slots': c['queue_slots'] - c['queue_slots_free'],
+            'descriptors': descriptors(n), 'memory': resident(n)}
 
 
 def roam(n, i):
@@ -151,11 +157,10 @@ def soak(n, seconds, seed):
     print('     %d acts; worked, and did not: %s' % (i, done))
     print('     before', before)
     print('     after ', after)
-    # A slow machine has few transfers between two acts, each of which may end
-    # some of the four that are under way.
-    check(sum(b for _, b in done) < 2 * i, 'it fails by itself', done)
-    check(all(g > 3 * b for g, b in done), 'most of it has to work', done)
+    check(sum(g for g, _ in done) > 10 * sum(b for _, b in done),
+          'most of it has to work', done)
     check(after['flows'] <= before['flows'] + 2, 'flows')
+    check(after['slots'] <= before['slots'] + 64, 'slots')
     for k, v in before['descriptors'].items():
         check(after['descriptors'][k] <= v + 2, 'descriptors of', k)
     for k, v in before['memory'].items():

@@ -4,12 +4,12 @@
  * A process that was taken over.  Linked into a build of the daemon, in place
  * of what the linker wraps: the process that is named in the file PROGRAM.plan
  * begins like any other, with its filter, its pipes and the shared memory, and
- * when PROGRAM.acts says so it does to its siblings what somebody would who is in
- * it, by a timer.  Everything below runs in a signal handler, beside the real engine, and
- * makes no call that its filter would end it for.
+ * when PROGRAM.acts says so it does to its siblings what somebody would who is
+ * in it, by a timer.  Everything below runs in a signal handler, beside the
+ * real engine, and makes no call that its filter would end it for.
  *
- * The plan is one line: process, what it does, seed.  PROGRAM.acts is two numbers:
- * how often it did that, and whether it may, which the test writes.
+ * The plan is one line: process, what it does, seed.  PROGRAM.acts is two
+ * numbers: how often it did that, and whether it may, which the test writes.
  */
 
 #include <sys/types.h>

@@ -3,9 +3,10 @@
 /*
  * The daemon with AddressSanitizer and UndefinedBehaviorSanitizer, or below
  * valgrind: their calls and a filter exclude each other, and the memory they
- * reserve is no process's own.  Linked into such a build alone, in place of what
- * the linker wraps.  With sanitizers what each process has to say of itself is
- * in the log, and it ends by SIGABRT, which no test takes for an orderly end.
+ * reserve is no process's own.  Linked into such a build alone, in place of
+ * what the linker wraps.  With sanitizers what each process has to say of
+ * itself is in the log, and it ends by SIGABRT, which no test takes for an
+ * orderly end.
  *
  * valgrind looks at what a system call sends.  What goes to another process by
  * shared memory is looked at here.
@@ -146,7 +147,8 @@ __wrap_pktq_publish(struct pktq *q, const struct pktq_desc *d,
 const char *
 __asan_default_options(void)
 {
-	return ("abort_on_error=1:detect_leaks=0:detect_stack_use_after_return=0");
+	return ("abort_on_error=1:detect_leaks=0:"
+	    "detect_stack_use_after_return=0");
 }
 
 const char *

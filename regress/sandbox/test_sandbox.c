@@ -312,7 +312,8 @@ t_accept_next(void)
 {
 	/* libc's may try accept(2) afterwards */
 	return (syscall(SYS_accept4, inner, NULL, NULL, SOCK_CLOEXEC |
-	    SOCK_NONBLOCK) == -1 && (errno == EINVAL || errno == EOPNOTSUPP) ? 0 : -1);
+	    SOCK_NONBLOCK) == -1 &&
+	    (errno == EINVAL || errno == EOPNOTSUPP) ? 0 : -1);
 }
 
 static int

@@ -3,6 +3,7 @@
 /* What the web engine is made of: forms, JSON, histories, and who it is. */
 
 #include <sys/types.h>
+#include <sys/resource.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,6 +20,15 @@
 #include "json.h"
 #include "web/auth.h"
 #include "web/history.h"
+
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define WITH_SANITIZER
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define WITH_SANITIZER
+#endif
 
 /* ---- forms */
 
@@ -286,6 +296,43 @@ sessions(void **state)
 	assert_int_equal(auth_who(&r, &w), -1);
 }
 
+/* A password cannot be looked at without memory, and is not wrong for that. */
+static void
+no_memory(void **state)
+{
+#ifdef WITH_SANITIZER
+	/* which has the whole address space for itself */
+	(void)state;
+	skip();
+#else
+	struct web_user	 u = { .name = "alice", .role = WEB_ADMIN };
+	struct auth_who	 w;
+	struct rlimit	 all, few;
+	char		 cookie[128];
+	int		 i, got[6];
+
+	(void)state;
+	/* as the program makes it, of 64 MiB: no heap has so much left */
+	assert_int_equal(crypto_pwhash_str(u.hash, "one", 3,
+	    crypto_pwhash_OPSLIMIT_INTERACTIVE,
+	    crypto_pwhash_MEMLIMIT_INTERACTIVE), 0);
+	auth_stage_user(&u);
+	auth_commit();
+	from("192.0.2.77");
+	assert_int_equal(getrlimit(RLIMIT_AS, &all), 0);
+	few = all;
+	few.rlim_cur = 1 << 20;
+	assert_int_equal(setrlimit(RLIMIT_AS, &few), 0);
+	/* as often as one who guesses would be sent away */
+	for (i = 0; i < 6; i++)
+		got[i] = login("alice", "one", &w, cookie);
+	assert_int_equal(setrlimit(RLIMIT_AS, &all), 0);
+	for (i = 0; i < 6; i++)
+		assert_int_equal(got[i], AUTH_MEMORY);
+	assert_int_equal(login("alice", "one", &w, cookie), AUTH_OK);
+#endif
+}
+
 static void
 guessing(void **state)
 {
@@ -395,6 +442,7 @@ main(void)
 		cmocka_unit_test(histories),
 		cmocka_unit_test(bounded),
 		cmocka_unit_test(sessions),
+		cmocka_unit_test(no_memory),
 		cmocka_unit_test(guessing),
 		cmocka_unit_test(proxies),
 		cmocka_unit_test(origins)

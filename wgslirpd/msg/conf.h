@@ -123,7 +123,7 @@ struct conf_peer_msg {
 	uint16_t	 keepalive;
 	uint16_t	 has_endpoint;
 	uint32_t	 max_flows;	/* 0: no limit of its own */
-	uint32_t	 max_new;	/* 0: the limit that holds for every peer */
+	uint32_t	 max_new;	/* 0: every peer's limit */
 	uint64_t	 rate_in;	/* bytes a second, 0: any */
 	uint64_t	 rate_out;
 	uint64_t	 quota;		/* bytes, 0: none */

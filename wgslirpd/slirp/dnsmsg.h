@@ -60,8 +60,8 @@ struct dns_question {
  * dnsmsg_pointer:	one with a name
  * dnsmsg_text:		the question's name as text, lower case; -1: it
  *			has dots or NULs within labels
- * dnsmsg_alias:	the n-th name, as text in lower case, that an answer has as
- *			an alias of another; -1: there are no more
+ * dnsmsg_alias:	the n-th name, as text in lower case, that an answer
+ *			has as an alias of another; -1: there are no more
  * dnsmsg_question:	a question of our own for a host name; -1: it is none
  * dnsmsg_addresses:	the addresses that an answer to it has, along its
  *			aliases, at most so many; -1: it is an error

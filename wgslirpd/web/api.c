@@ -93,6 +93,10 @@ login(struct httpd_conn *c, const struct httpd_request *r)
 		answer_error(c, "429 Too Many Requests", "too many have been "
 		    "wrong: wait a moment");
 		break;
+	case AUTH_MEMORY:
+		answer_error(c, "503 Service Unavailable", "the gateway has "
+		    "too little memory to look at a password");
+		break;
 	}
 	explicit_bzero(password, sizeof(password));
 	explicit_bzero(cookie, sizeof(cookie));

@@ -410,6 +410,24 @@ any_hash(const struct policy *p)
 	return (none);
 }
 
+/*
+ * Is there what it takes to compare a password with this hash?  It says how
+ * many KiB (RFC 9106); libsodium answers "another password" if there are not.
+ */
+static int
+has_memory(const char *hash)
+{
+	unsigned int	 kib;
+	void *volatile	 p;		/* or a compiler leaves it out */
+
+	if (sscanf(hash, "$argon2%*[id]$v=%*u$m=%u,", &kib) != 1 ||
+	    kib > UINT32_MAX / 1024)
+		return (1);
+	p = malloc((size_t)kib * 1024);
+	free(p);
+	return (p != NULL);
+}
+
 enum auth_result
 auth_login(const struct httpd_request *r, const char *name,
     const char *password, struct auth_who *w, char *cookie, size_t len)
@@ -419,15 +437,21 @@ auth_login(const struct httpd_request *r, const char *name,
 	struct session		*s;
 	struct ipaddr		 a;
 	char			 text[AUTH_TEXT], from[ADDR_STRLEN];
-	int			 known = u != NULL && u->hash[0] != '\0', ok;
+	int			 known = u != NULL && u->hash[0] != '\0';
+	const char		*hash;
+	int			 ok;
 	mono_t			 t;
 
 	source_of(r, &a);
 	src = find_source(&a);
 	if (!may_try(src))
 		return (AUTH_WAIT);
-	ok = crypto_pwhash_str_verify(known ? u->hash : any_hash(&now),
-	    password, strlen(password)) == 0;
+	hash = known ? u->hash : any_hash(&now);
+	if (!has_memory(hash)) {
+		log_warnx("log-in: no memory for the hash of a password");
+		return (AUTH_MEMORY);
+	}
+	ok = crypto_pwhash_str_verify(hash, password, strlen(password)) == 0;
 	t = mono_now();
 	hashed = t + MONO_SEC(1) / MAX_PER_SEC;
 	if (!ok || !known) {

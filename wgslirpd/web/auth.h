@@ -63,7 +63,8 @@ int	 auth_csrf_ok(const struct httpd_request *, const struct auth_who *);
 enum auth_result {
 	AUTH_OK,
 	AUTH_WRONG,
-	AUTH_WAIT		/* too many have been wrong */
+	AUTH_WAIT,		/* too many have been wrong */
+	AUTH_MEMORY		/* there is too little to tell */
 };
 
 /*

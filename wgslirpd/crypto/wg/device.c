@@ -101,8 +101,9 @@ move_endpoint(struct wg_peer *p, const struct wg_endpoint *from)
 
 /*
  * The clocks of two gateways differ, and each of them may be put back: whoever
- * hears of a peer last has a greater time than all that it has heard of (Lamport,
- * "Time, Clocks, and the Ordering of Events in a Distributed System", 1978).
+ * hears of a peer last has a greater time than all that it has heard of
+ * (Lamport, "Time, Clocks, and the Ordering of Events in a Distributed System",
+ * 1978).
  */
 static uint64_t
 later(const struct wg_peer *p)

@@ -55,8 +55,9 @@ note_sent(struct wg_device *d, struct wg_peer *p, size_t len, mono_t now)
 }
 
 /*
- * The label of the next initiation to a peer, who takes none that is not greater
- * than the last (section 5.1): the clock may have been put back since that one.
+ * The label of the next initiation to a peer, who takes none that is not
+ * greater than the last (section 5.1): the clock may have been put back since
+ * that one.
  */
 static void
 next_stamp(struct wg_device *d, struct wg_peer *p,

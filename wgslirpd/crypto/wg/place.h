@@ -29,7 +29,7 @@ struct wg_endpoint {
 };
 #define WG_ANY_SOCK	UINT32_MAX
 
-/* At which gateway, since when at most: nanoseconds of Unix time, until 2262. */
+/* The last time of a place: nanoseconds of Unix time, until 2262. */
 #define WG_LAST_TIME	((uint64_t)INT64_MAX - 1)
 
 #endif

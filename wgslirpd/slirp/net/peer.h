@@ -50,7 +50,7 @@ struct slirp_peer {
 	uint8_t		 pcp;		/* it may have ports of the host */
 	struct uplink_ports	*ports;	/* of its addresses, or NULL */
 	uint32_t	 max_flows;	/* 0: no limit of its own */
-	uint32_t	 max_new;	/* a second, 0: the limit that holds for every peer */
+	uint32_t	 max_new;	/* a second, 0: every peer's limit */
 	uint64_t	 rate_in;	/* bytes a second, 0: any */
 	uint64_t	 rate_out;
 	struct conf_egress	 egress;	/* if it is set */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * What the WireGuard device costs without I/O: handshakes answered and
- * junk refused, for each second of CPU.
+ * What the WireGuard device costs without I/O: handshakes answered, junk
+ * refused, packets sealed and opened, for each second of CPU.
  */
 
 #include <sys/types.h>
@@ -22,11 +22,16 @@
 #define NPEERS		3000
 #define NJUNK		200000
 #define NMULT		3000
+#define TRAIN		45
+#define NDATA		4000	/* trains */
 
 static mono_t	 now = MONO_SEC(1000);
 static size_t	 sent;
 static uint8_t	 tx[2048];
 static uint8_t	 last[2048];
+static uint8_t	 train[TRAIN][2048];	/* the last that were sent */
+static size_t	 train_len;
+static int	 ntrain, received;
 
 static uint8_t *
 op_rx_buf(void *arg, size_t len)
@@ -44,6 +49,7 @@ op_rx_done(void *arg, struct wg_peer *p, size_t len, mono_t t)
 	(void)p;
 	(void)len;
 	(void)t;
+	received++;
 }
 
 static uint8_t *
@@ -60,6 +66,10 @@ op_tx_done(void *arg, size_t len)
 {
 	(void)arg;
 	memcpy(last, tx, len);
+	if (ntrain < TRAIN) {
+		memcpy(train[ntrain++], tx, len);
+		train_len = len;
+	}
 	sent++;
 }
 
@@ -197,6 +207,58 @@ junk(struct wg_device *d, struct wg_endpoint *from, const char *what,
 	report(what, NJUNK, t);
 }
 
+/*
+ * Packets of a guest, sealed by one device and opened by another, which looks
+ * up the session and checks the counter and the source.
+ */
+static void
+data(struct wg_device *d, struct wg_endpoint *from, size_t len)
+{
+	struct wg_device	*c;
+	struct wg_peer		*p, *q;
+	struct ipprefix		 any = { .addr = { .af = 4 } };
+	uint8_t			 key[KEY_LEN], pkt[1420] = { 0x45 };
+	char			 what[64];
+	double			 t, seal = 0, open = 0;
+	int			 i, k;
+
+	c = device(key);
+	p = wg_peer_add(c, 0, d->local.public, NULL);
+	q = wg_peer_add(d, NPEERS + (uint32_t)len, c->local.public, NULL);
+	if (p == NULL || q == NULL ||
+	    aip_insert(&d->aips, &any, q, &q->aips) == -1)
+		die("no peer");
+	wg_peer_set_endpoint(p, &from->remote.sa);
+	pkt[2] = (uint8_t)(len >> 8);
+	pkt[3] = (uint8_t)len;
+	/* initiation, response, and the packet that waited for it */
+	wg_output(c, p, pkt, len, 0, now);
+	wg_input(d, last, WG_INITIATION_LEN, from, 0, now);
+	wg_run_handshakes(d, 1, now);
+	wg_input(c, last, WG_RESPONSE_LEN, from, 0, now);
+	wg_run_handshakes(c, 1, now);
+	ntrain = 0;
+	received = 0;
+	for (i = 0; i < NDATA; i++) {
+		t = cpu();
+		for (k = 0; k < TRAIN; k++)
+			wg_output(c, p, pkt, len, 0, now);
+		seal += cpu() - t;
+		t = cpu();
+		for (k = 0; k < ntrain; k++)
+			wg_input(d, train[k], train_len, from, 0, now);
+		open += cpu() - t;
+		ntrain = 0;
+	}
+	if (received < NDATA * TRAIN)
+		die("not every packet came");
+	snprintf(what, sizeof(what), "packets of %zu bytes sealed", len);
+	report(what, NDATA * TRAIN, seal);
+	snprintf(what, sizeof(what), "packets of %zu bytes opened", len);
+	report(what, NDATA * TRAIN, open);
+	wg_device_free(c);
+}
+
 /* A flood of initiations with a good mac1 from somewhere. */
 static void
 flood(struct wg_device *d, struct wg_endpoint *from)
@@ -239,6 +301,8 @@ main(void)
 	from.remote.sin.sin_addr.s_addr = htonl(0x0a000001);
 	from.remote.sin.sin_port = htons(1000);
 	d = device(key);
+	data(d, &from, 1420);
+	data(d, &from, 52);
 	handshakes(d, &from);
 	junk(d, &from, "initiations with a bad mac1 refused",
 	    WG_MSG_INITIATION, WG_INITIATION_LEN, &d->count.wg_drop_mac1);

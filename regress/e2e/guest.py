@@ -183,7 +183,7 @@ def udp_echo(host, sizes):
     bad = []
     s = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET,
                       socket.SOCK_DGRAM)
-    s.settimeout(3)
+    s.settimeout(20)
     for n in sizes:
         msg = os.urandom(n)
         s.sendto(msg, (host, server.UDP))
@@ -242,7 +242,7 @@ def many_udp_sockets(host, count):
         s.sendto(b'%d' % i, (host, server.UDP))
         socks.append(s)
     want = {s: b'%d' % i for i, s in enumerate(socks)}
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while want and time.monotonic() < end:
         r, _, _ = select.select(list(want), [], [], 0.5)
         for s in r:

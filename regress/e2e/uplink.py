@@ -114,7 +114,7 @@ def forward_packets():
             f.write('1')
 
 
-def whoami(host, sport=0, wait=3):
+def whoami(host, sport=0, wait=20):
     """How the world sees a datagram of the guest."""
     v6 = ':' in host
     with socket.socket(socket.AF_INET6 if v6 else socket.AF_INET,
@@ -134,9 +134,9 @@ def whoami(host, sport=0, wait=3):
 VIA = 'egress via peer "provider"'
 
 
-def come_out(n, host=WORLD4):
+def come_out(n, host=WORLD4, wait=20):
     """Where a guest's datagrams come out by now."""
-    got = n.call('c', whoami, host)
+    got = n.call('c', whoami, host, 0, wait)
     return got[0] if isinstance(got, list) else got
 
 
@@ -243,7 +243,8 @@ def test_strict(n):
                                 1)[0] == 'ENETUNREACH', 60,
                  'the gateway to notice')
         n.last = 'noticed after %.0f s' % (time.monotonic() - t0)
-        check(come_out(n) == 'silence', come_out(n))
+        got = come_out(n, wait=3)
+        check(got == 'silence', got)
         kind, took = n.call('c', connect_error, WORLD4, server.ECHO, 5)
         check(kind == 'ENETUNREACH' and took < 1, kind, took)
         check(n.counters()['egress_none'] > 0, 'counter')
@@ -255,7 +256,7 @@ def test_strict(n):
         n.ip('p', 'route', 'replace', 'default', 'via', '198.51.100.1')
     out, end = [], time.monotonic() + 90
     while OURS4 not in out and time.monotonic() < end:
-        out.append(come_out(n))
+        out.append(come_out(n, wait=3))
     check(OURS4 in out, 'the provider is not back', out[-9:],
           n.ctl('show', 'peers').stdout)
 
@@ -288,7 +289,7 @@ def test_rules(n):
     def both():
         out = []
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.settimeout(3)
+            s.settimeout(20)
             for host in (WORLD4, SERVER4, WORLD4, SERVER4):
                 s.sendto(b'', (host, server.WHOAMI))
                 out.append(s.recv(200).decode().split()[0])
@@ -837,6 +838,8 @@ def test_socks_udp(n):
     for i in range(2):
         before = n.counters()['icmp_tx_errors']
         n.call('c', whoami, WORLD4, 0, 0.5)
+        wait_for(lambda: n.counters()['icmp_tx_errors'] > before,
+                 what='it to be told')
         check(n.counters()['icmp_tx_errors'] == before + 1, i)
     # who takes none, is not asked at each datagram
     with Proxy(n) as proxy:

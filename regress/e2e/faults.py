@@ -575,7 +575,7 @@ def test_memory_control(n):
 
 def test_link(n):
     """The way to the servers goes down and up again, and loses its address."""
-    end = n.begin('c', get, SERVER4, 400 * MB, timeout=120)
+    end = n.begin('c', get, SERVER4, 400 * MB, timeout=400)
     time.sleep(0.3)
     for _ in range(2):
         n.ip('g', 'link', 'set', 'e1', 'down')

@@ -81,7 +81,9 @@ COMMON =	common/addr.o $(IMSG_$(PLATFORM)) common/ctl.o common/json.o common/key
 		common/log.o common/ometric.o
 
 # The peers' own files, for whoever makes and changes them.
-PEERDIR =	common/keypair.o common/peerdir.o
+PEERDIR =	common/keypair.o common/peerdir.o common/peerdir_addr.o \
+		common/peerdir_ask.o common/peerdir_base.o common/peerdir_file.o \
+		common/peerdir_text.o
 
 # What only the daemon does, from bottom to top.
 BASE =		common/pktq.o common/sandbox_$(PLATFORM).o \
@@ -323,6 +325,8 @@ UNIT_LINKS =	$(UNIT_WG) wgslirpd/crypto/links.o
 LINK_test_links.t =	-Wl,--wrap=wg_device_new,--wrap=wg_output \
 		-Wl,--wrap=wg_peer_zero \
 		$(UNIT_LINKS) -levent_core -lcmocka -lcrypto $(LIBC)
+UNIT_PEERDIR =	$(PEERDIR) common/addr.o common/key.o
+LINK_test_peerdir.t =	$(UNIT_PEERDIR) -lcmocka -lsodium $(LIBC)
 LINK_vectors.t =	$(UNIT_WG) -lcrypto $(LIBC)
 
 # The fuzzers: with a driver of ours, or with libFuzzer's.
@@ -351,6 +355,7 @@ UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 		regress/unit/test_proc.t regress/unit/test_web.t \
 		regress/unit/test_noise.t regress/unit/test_wg.t \
 		regress/unit/test_workers.t regress/unit/test_links.t \
+		regress/unit/test_peerdir.t \
 		regress/unit/test_blake2s.t regress/unit/test_libressl.t \
 		regress/unit/vectors.t
 SIMS =		regress/sim/sim_tcp.t regress/sim/sim_wg.t
@@ -553,6 +558,7 @@ regress/unit/test_noise.t regress/unit/test_wg.t regress/unit/vectors.t \
     regress/guest/guest.t: $(UNIT_WG)
 regress/unit/test_workers.t: $(UNIT_WORKERS)
 regress/unit/test_links.t: $(UNIT_LINKS)
+regress/unit/test_peerdir.t: $(UNIT_PEERDIR)
 regress/bench/load.t: $(UNIT_LOAD)
 regress/unit/test_blake2s.t: common/blake2s.o
 regress/unit/test_libressl.t: $(UNIT_LIBRESSL)

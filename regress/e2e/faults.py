@@ -440,8 +440,8 @@ def test_stopped(n):
     """Processes stand still for a while, one after the other, under load."""
     rnd = random.Random(SEED)
     who = pids(n)
-    end = n.begin('c', get, SERVER4, 200 * MB, timeout=120)
-    up = n.begin('d', asks, SECONDS * 2 + 5 * len(who), timeout=120)
+    end = n.begin_ready('c', get, SERVER4, 200 * MB, timeout=400)
+    up = n.begin('d', asks, SECONDS * 2 + 5 * len(who), timeout=400)
 
     def stand(pid, seconds):
         os.kill(pid, signal.SIGSTOP)
@@ -575,7 +575,7 @@ def test_memory_control(n):
 
 def test_link(n):
     """The way to the servers goes down and up again, and loses its address."""
-    end = n.begin('c', get, SERVER4, 400 * MB, timeout=400)
+    end = n.begin_ready('c', get, SERVER4, 400 * MB, timeout=400)
     time.sleep(0.3)
     for _ in range(2):
         n.ip('g', 'link', 'set', 'e1', 'down')

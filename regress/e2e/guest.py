@@ -37,13 +37,16 @@ def ask(host, key):
         return s.recv(64).decode()
 
 
-def get(host, n):
+def get(host, n, ready=None):
+    """What came of n bytes, and its hash; ready() once some have come."""
     with dial(host, server.HTTP) as s:
         s.sendall(b'GET /%d HTTP/1.0\r\n\r\n' % n)
         h, got = hashlib.sha256(), 0
         data = b''
         while b'\r\n\r\n' not in data:
             data += s.recv(4096)
+        if ready is not None:
+            ready()
         body = data.partition(b'\r\n\r\n')[2]
         while got < n:
             h.update(body)

@@ -282,7 +282,10 @@ def test_rules(n):
             n.call(who, connect_error, SERVER4, 9, 3)
         n.call(who, connect_error, SERVER4, 80, 3)
     rules = n.ctlj('show', 'rules')['rules']
-    check([r['matches'] for r in rules] == [6, 1], rules)
+    # a SYN that is asked about again while its answer is slow counts again;
+    # what every worker had counted would be twice as much
+    n6, n1 = [r['matches'] for r in rules]
+    check(6 <= n6 < 12 and n1 == 1, rules)
     m = n.ctl('show', 'metrics').stdout
     check(len(re.findall(r'^wgslirpd_rule_matches_total', m, re.M)) == 2 and
           len(re.findall(r'^wgslirpd_tcp_opened_total', m, re.M)) == 1, m)

@@ -669,7 +669,8 @@ def test_dead(n):
            'type filter hook input priority 0; }; add rule inet t i tcp '
            'dport 443 drop')
     t = time.monotonic()
-    wait_for(lambda: n.relays()[0]['state'] != 'up', 45, 'it to be noticed')
+    wait_for(lambda: n.relays()[0]['state'] != 'up', 45, 'it to be noticed',
+             promised=True)
     n.last = 'noticed after %.0f s' % (time.monotonic() - t)
     n.call('r', nft, 'flush ruleset')
     wait_for(lambda: n.relays()[0]['state'] == 'up', 60, 'it to be back')

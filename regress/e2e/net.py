@@ -54,11 +54,10 @@ def wait_for(fn, timeout=10.0, what='condition', promised=False):
     """
     What fn says, once it is true.  timeout is what a machine needs that has
     nothing else to do, in seconds; one that stands still now and then gets
-    a minute and more, for nothing is lost by it.  Not where the gateway has
-    promised the time.
+    a minute, for nothing is lost by it.  Not where the time is what is tried.
     """
     if not promised:
-        timeout = max(60, 3 * timeout)
+        timeout = max(60, timeout)
     end = time.monotonic() + timeout
     while True:
         v = fn()

@@ -447,7 +447,8 @@ def test_host_addresses(n):
             check(end() in ('eof', 'reset'), 'the old flow lives on')
         finally:
             n.ip('g', 'addr', 'del', '%s/%d' % (host, bits), 'dev', 'lo')
-        wait_for(lambda: not cannot(host), 2, 'it is out there again')
+        wait_for(lambda: not cannot(host), 2, 'it is out there again',
+                 promised=True)
     # what a prefix makes local: broadcasts, and anycast of a router
     n.call('g', forward_packets)
     n.ip('g', 'addr', 'add', '2001:db8:77::5/64', 'dev', 'e1', 'nodad')
@@ -652,7 +653,8 @@ def test_dns(n):
     check('10.0.0.1' in n.call('c', dig, '@' + GATE4, 'count.test'),
           'not kept')
     wait_for(lambda: '10.0.0.2' in n.call('c', dig, '@' + GATE4,
-                                          'count.test'), 6, 'its end')
+                                          'count.test'), 6, 'its end',
+             promised=True)
     for _ in range(2):
         out = n.call('c', dig, '@' + GATE4, 'nothing.test')
         check('NXDOMAIN' in out and 'SOA' in out, out)
@@ -1511,13 +1513,15 @@ def test_health_network(n):
                            'nothing.test')):
             n.use(bad)
             check(health()[0] == 0, 'at the first failure')
-            wait_for(lambda: health()[0] == 1, 12, bad)
+            wait_for(lambda: health()[0] == 1, 12, bad,
+                     promised=True)
             check(word in health()[1] and 'does not answer' in n.logtext(),
                   health())
         # one that says a byte and no more
         stalls = n.begin('s', say_a_byte, 8077)
         n.use('health http "http://%s:8077/"' % SERVER4)
-        wait_for(lambda: health()[0] == 1, 20, 'a server that stalls')
+        wait_for(lambda: health()[0] == 1, 20, 'a server that stalls',
+                 promised=True)
         before = n.ctlj('show', 'counters')['slirp_cpu_us']
         time.sleep(2)
         spent = n.ctlj('show', 'counters')['slirp_cpu_us'] - before

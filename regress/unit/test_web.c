@@ -309,7 +309,7 @@ no_memory(void **state)
 	struct auth_who	 w;
 	struct rlimit	 all, few;
 	char		 cookie[128];
-	int		 i, got[6];
+	int		 i, soon, got[6];
 
 	(void)state;
 	/* as the program makes it, of 64 MiB: no heap has so much left */
@@ -326,7 +326,9 @@ no_memory(void **state)
 	/* as often as one who guesses would be sent away */
 	for (i = 0; i < 6; i++)
 		got[i] = login("alice", "one", &w, cookie);
+	soon = auth_login(&r, "alice", "one", &w, cookie, sizeof(cookie));
 	assert_int_equal(setrlimit(RLIMIT_AS, &all), 0);
+	assert_int_equal(soon, AUTH_WAIT);
 	for (i = 0; i < 6; i++)
 		assert_int_equal(got[i], AUTH_MEMORY);
 	assert_int_equal(login("alice", "one", &w, cookie), AUTH_OK);

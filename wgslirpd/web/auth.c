@@ -420,10 +420,9 @@ has_memory(const char *hash)
 	unsigned int	 kib;
 	void *volatile	 p;		/* or a compiler leaves it out */
 
-	if (sscanf(hash, "$argon2%*[id]$v=%*u$m=%u,", &kib) != 1 ||
-	    kib > UINT32_MAX / 1024)
+	if (sscanf(hash, "$argon2%*[id]$v=%*u$m=%u,", &kib) != 1)
 		return (1);
-	p = malloc((size_t)kib * 1024);
+	p = reallocarray(NULL, kib, 1024);
 	free(p);
 	return (p != NULL);
 }
@@ -448,6 +447,8 @@ auth_login(const struct httpd_request *r, const char *name,
 		return (AUTH_WAIT);
 	hash = known ? u->hash : any_hash(&now);
 	if (!has_memory(hash)) {
+		/* nor is the log filled faster than by those that are wrong */
+		hashed = mono_now() + MONO_SEC(1) / MAX_PER_SEC;
 		log_warnx("log-in: no memory for the hash of a password");
 		return (AUTH_MEMORY);
 	}

@@ -32,7 +32,7 @@ from guest import (                                         # noqa: E402
     half_client_first, half_server_first, many_udp_sockets, parallel,
     no_ping, ping, put, read_all, reset_by_client, reset_by_server,
     speaks_first,
-    stalled_reader, stamp, udp_echo, udp_refused)
+    stalled_reader, stamp, udp_echo, udp_refused, udp_steadily)
 from net import (Net, TOP, check, enter, named, open_ping, run,  # noqa: E402
                  run_tests, setns, wait_for, TITLES, WORKERS, SERVER4, SERVER6,
                  GATE4, GATE6, GUEST4)
@@ -446,6 +446,18 @@ def test_control_hostile(n):
     got = read_all(s)
     s.close()
     check(len(got) == 5 * (len(TITLES) * (16 + 24) + 16), 'pipelined', len(got))
+
+
+def test_slots(n):
+    """The slots that came back last are used next, not all in turn."""
+    n.restart()
+    n.call('c', udp_steadily, SERVER4, 12000, 1000, 0.004)
+    shared = max(int(re.search(r'RssShmem:\s+(\d+)', open(
+        '/proc/%d/status' % x['pid']).read()).group(1))
+        for x in n.ctlj('show', 'processes')['processes']
+        if x['title'].startswith('crypto'))
+    n.last = '12000 datagrams went through %d kB of slots' % shared
+    check(shared < 6000, 'kB of slots:', shared)
 
 
 def test_kill_flow(n):
@@ -1701,7 +1713,7 @@ TESTS = [test_ping, test_download, test_upload, test_parallel, test_half_close,
          test_refused, test_blackhole, test_unreachable, test_reset,
          test_stalled_reader, test_speaks_first, test_udp, test_ping_one_id,
          test_blocked, test_show, test_secrets, test_hidden,
-         test_control_hostile, test_kill_flow,
+         test_control_hostile, test_slots, test_kill_flow,
          test_log, test_outer_v6, test_roaming, test_reload, test_offload,
          test_policy_rules, test_endpoint_by_name, test_reserved,
          test_outer_ecn, test_dead_server,

@@ -199,6 +199,16 @@ def udp_echo(host, sizes):
     return bad
 
 
+def udp_steadily(host, count, size, pause):
+    """So many datagrams, ten at a time; the answers are not looked at."""
+    with socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET,
+                       socket.SOCK_DGRAM) as s:
+        for _ in range(count // 10):
+            for _ in range(10):
+                s.sendto(bytes(size), (host, server.UDP))
+            time.sleep(pause)
+
+
 def udp_refused(host):
     s = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET,
                       socket.SOCK_DGRAM)

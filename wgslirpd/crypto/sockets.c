@@ -254,6 +254,9 @@ take(struct udp_socket *s, int fd, int lane, int rounds, int most, int *many)
 
 	*many = 0;
 	for (; rounds > 0 && bytes < RX_BYTES && total < most; rounds--) {
+		/* slots that the caches still have, before all the others */
+		if (pktq_reclaim(&ce.in) == -1)
+			fatalx("slirp broke the packet queue");
 		if ((r = udpio_recv(fd, lane, rx, &full)) == -1) {
 			/* an ICMP error about something that we sent */
 			if (errno != EAGAIN && errno != EINTR)

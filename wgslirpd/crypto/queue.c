@@ -14,6 +14,7 @@
 
 #include "across.h"
 #include "around.h"
+#include "cpu.h"
 #include "links.h"
 #include "log.h"
 #include "queue.h"
@@ -261,6 +262,9 @@ queue_take(mono_t now)
 	}
 	for (; ibatch < nbatch; ibatch++) {
 		d = &batch[ibatch];
+		if (ibatch + 1 < nbatch)
+			cpu_want(pktq_slot(&ce.out, d[1].slot) + d[1].off,
+			    d[1].len);
 		pkt = pktq_slot(&ce.out, d->slot) + d->off;
 		/* slirp may change it meanwhile: decide from a copy */
 		hlen = d->len < sizeof(hdr) ? d->len : sizeof(hdr);

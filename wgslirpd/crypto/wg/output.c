@@ -17,13 +17,15 @@
 #define OFFER_QUIET		(KEEPALIVE_TIMEOUT + REKEY_TIMEOUT)
 #define HEAL_RATE		500	/* offers a second */
 
+/* Many are drawn at once: the C library asks the system for its pid. */
 static mono_t
 jitter(struct wg_device *d)
 {
-	uint32_t	 r;
-
-	d->ops->random(d->arg, &r, sizeof(r));
-	return (r % REKEY_TIMEOUT_JITTER);
+	if (d->njitter == 0) {
+		d->ops->random(d->arg, d->jitter, sizeof(d->jitter));
+		d->njitter = sizeof(d->jitter) / sizeof(d->jitter[0]);
+	}
+	return (d->jitter[--d->njitter] % REKEY_TIMEOUT_JITTER);
 }
 
 /*

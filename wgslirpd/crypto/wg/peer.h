@@ -170,12 +170,12 @@ struct wg_device {
 	uint8_t			 paused;
 	uint8_t			 over;		/* some peer is */
 	uint8_t			 scratch[2048];
-
+	uint32_t		 jitter[16];	/* drawn at once */
+	uint32_t		 njitter;		/* that are left */
 	struct wg_pending	*pending;
 	uint32_t		 phead, ptail;
 	mono_t			 loaded_until, failed_at;
 	uint64_t		 failed;	/* handshakes, until then */
-
 	struct crypto_counters	 count;
 };
 

@@ -80,12 +80,13 @@ def pss(pids):
 class Gateway:
     """The daemon with clients, on loopback."""
 
-    def __init__(self, npeers=8, extra=''):
+    def __init__(self, npeers=8, extra='', each=''):
+        """extra is of the whole configuration, each of every peer."""
         self.dir = tempfile.mkdtemp(prefix='wgslirpd-bench.')
         os.chmod(self.dir, 0o755)
         self.keys = keys(min(npeers, 8))
         self.key = keys(1)[0]
-        self.extra, self.npeers = extra, npeers
+        self.extra, self.each, self.npeers = extra, each, npeers
         with open(self.dir + '/keys', 'w') as f:
             f.write('\n'.join(self.keys) + '\n')
         self.write_conf(npeers)
@@ -115,8 +116,8 @@ class Gateway:
                 else:
                     pub = base64.b64encode(os.urandom(32)).decode()
                 f.write('peer "p%d" {\n\tpublic key "%s"\n\tallowed ips '
-                        '10.77.%d.%d\n}\n' % (i, pub, 1 + i // 250,
-                                              1 + i % 250))
+                        '10.77.%d.%d\n%s\n}\n' % (
+                            i, pub, 1 + i // 250, 1 + i % 250, self.each))
         os.chmod(self.dir + '/conf', 0o600)
 
     def load(self, kind, clients=1, flows=1, at=None, seconds=SECONDS,
@@ -194,12 +195,58 @@ def latency(g):
                at=lambda: g.load('rtt', seconds=SECONDS, first=7))
     row('the same beside downloads (%.1f Gbit/s)' % r['gbit'],
         r['at']['p50'], 'us')
+    row('99 %% of them (of %d), all processors busy' % r['at']['n'],
+        r['at']['p99'], 'us')
+
+
+def share(before):
+    """Idle time, and what the machine's host took, of all since then."""
+    now = times()
+    d = [b - a for a, b in zip(before, now)]
+    return (d[3] + d[4]) / sum(d), d[7] / sum(d)
+
+
+def times():
+    with open('/proc/stat') as f:
+        return [int(x) for x in f.readline().split()[1:9]]
+
+
+def latency_paced():
+    """Beside downloads that leave a processor free: they are held."""
+    for rate in (400, 200, 100):
+        g = Gateway(each='rate out %dM' % rate)
+        try:
+            t = times()
+            r = g.load('down', 3, 7, seconds=SECONDS + 3,
+                       at=lambda g=g: g.load('rtt', seconds=SECONDS,
+                                             first=7))
+            idle = share(t)[0]
+        finally:
+            g.stop()
+        if idle * os.cpu_count() >= 1 or rate == 100:
+            break
+    row('beside downloads of %.1f Gbit/s, %.1f processors idle' % (
+        r['gbit'], idle * os.cpu_count()), r['at']['p50'], 'us')
     row('99 %% of them (of %d)' % r['at']['n'], r['at']['p99'], 'us', None,
         '<= 2000')
 
 
-def transfers():
+def across():
+    """Peer to peer; and what that costs those who go to hosts."""
     g = Gateway(extra='overlay yes')
+    try:
+        beside_limit('peer to peer, 1420 B', 'CPU-s/GB', '<= 1.3 x limit',
+                     lambda: g.load('peers', 2, 1), 'overlay')
+        for kind in ('up', 'down'):
+            beside_limit('TCP %s, peers can reach each other' % kind,
+                         'CPU-s/GB', None, lambda k=kind: g.load(k),
+                         'tcp-' + kind)
+    finally:
+        g.stop()
+
+
+def transfers():
+    g = Gateway()
     try:
         one = {}
         for kind in ('up', 'down'):
@@ -213,8 +260,6 @@ def transfers():
         beside_limit('UDP 1200 B, there and back', 'us/packet',
                      '<= 1.5 x limit', lambda: g.load('udp'), 'udp-up',
                      'udp-down')
-        beside_limit('peer to peer, 1420 B', 'CPU-s/GB', '<= 1.3 x limit',
-                     lambda: g.load('peers', 2, 1), 'overlay')
         latency(g)
         lim = 1e6 / limit('connect')[1]
         row('limit, connect', lim, 'per CPU-s')
@@ -411,6 +456,7 @@ def sizes():
 
 
 def main():
+    begun = times()
     print('%-46s %10s %-9s %8s  %s' % ('figure', 'value', '', 'ratio',
                                        'target'))
     serve = subprocess.Popen([LOAD, 'serve', str(SERVE)],
@@ -418,6 +464,8 @@ def main():
     serve.stdout.readline()
     try:
         transfers()
+        latency_paced()
+        across()
         floods()
         herd()
         scale()
@@ -427,6 +475,9 @@ def main():
     sys.stdout.flush()
     os.makedirs('out', exist_ok=True)
     clients()
+    # who shares a busy host with others measures them
+    row('time that the machine was not given', share(begun)[1] * 100, '%',
+        None, '0, or times mean little')
     with open('out/bench.json', 'w') as f:
         json.dump(ROWS, f, indent=1)
     beside.measure(row, load, keys, public, LOAD, SERVE, PORT)

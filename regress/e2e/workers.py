@@ -238,11 +238,10 @@ def test_control(n):
         return n.ctlj('show', 'flows')['flows']
 
     def both():
-        # and not what another test has left, which is at its end still
-        to = '%s:%d' % (SERVER4, server.ECHO)
-        return sorted((f['peer'], f['destination'], f['rx_bytes'] > 0)
-                      for f in shown()) == [('laptop', to, True),
-                                            ('other', to, True)]
+        # and not mappings that another test has left
+        return {f['peer'] for f in shown() if f['rx_bytes'] > 0 and
+                f['destination'] == '%s:%d' % (SERVER4, server.ECHO)} == {
+                    'laptop', 'other'}
     wait_for(both, 20, 'flows')
     flows = shown()
     check({f['peer'] for f in flows} == {'laptop', 'other'} and

@@ -11,9 +11,7 @@
 #include "control/ask.h"
 #include "ctl.h"
 #include "proc/linkio.h"
-#include "proc/nap.h"
 #include "proc/proc.h"
-#include "shm.h"
 #include "unit.h"
 
 #define BOUND	100
@@ -298,60 +296,13 @@ questions(void **state)
 	event_base_free(evbase);
 }
 
-/* A ring is heard until it was silenced, and a later one is not lost. */
-static void
-doorbell(void **state)
-{
-	struct pollfd	 pfd = { -1, POLLIN, 0 };
-	struct nap	 nap = { 0, 0, 0 };
-	uint64_t	 one = 1;
-	int		 bell[2], i;
-
-	(void)state;
-	assert_non_null(evbase = event_base_new());
-	assert_int_equal(bell_create(bell), 0);
-	pfd.fd = bell[0];
-	for (i = 0; i < 3; i++) {
-		assert_int_equal(write(bell[1], &one, sizeof(one)),
-		    sizeof(one));
-		nap_rang(&nap, bell[0]);
-		/* work comes first */
-		assert_int_equal(poll(&pfd, 1, 0), 1);
-		nap_quiet(&nap, bell[0]);
-		assert_int_equal(poll(&pfd, 1, 0), 0);
-		/* there is nothing to silence: this one stays */
-		assert_int_equal(write(bell[1], &one, sizeof(one)),
-		    sizeof(one));
-		nap_quiet(&nap, bell[0]);
-		assert_int_equal(poll(&pfd, 1, 0), 1);
-		/* whoever never gets to it hears it no more than twice */
-		nap_rang(&nap, bell[0]);
-		assert_int_equal(poll(&pfd, 1, 0), 1);
-		nap_rang(&nap, bell[0]);
-		assert_int_equal(poll(&pfd, 1, 0), 0);
-	}
-	assert_false(nap_wanted(&nap, NAP_TRAFFIC - 1));
-	assert_true(nap_wanted(&nap, NAP_TRAFFIC));
-	for (i = 1; i < NAP_ROUNDS; i++)
-		assert_true(nap_wanted(&nap, 0));
-	assert_false(nap_wanted(&nap, 0));
-	assert_true(nap.time == NAP_LEAST);
-	(void)nap_wanted(&nap, 1000000);
-	assert_true(nap.time == NAP_MOST);
-	nap_take(&nap, bell[0]);
-	close(bell[0]);
-	close(bell[1]);
-	event_base_free(evbase);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(bound),
 		cmocka_unit_test(passed),
-		cmocka_unit_test(questions),
-		cmocka_unit_test(doorbell)
+		cmocka_unit_test(questions)
 	};
 
 	return (RUN(tests));

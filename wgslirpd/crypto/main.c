@@ -57,7 +57,7 @@ bell_rang(evutil_socket_t fd, short what, void *arg)
 {
 	(void)what;
 	(void)arg;
-	nap_rang(&nap, fd);
+	bell_drain(fd);
 }
 
 /* One round of work; returns whether there is more to do at once. */
@@ -101,7 +101,6 @@ wait_events(int more, uint64_t packets)
 	struct timeval	 tv;
 	mono_t		 now, next;
 
-	nap_quiet(&nap, bell[0]);
 	/* no nap over a full receive buffer: it is small for single ones */
 	if (sockets_more() || (!more && !sockets_blocked() &&
 	    pktq_sleep(&ce.out)))

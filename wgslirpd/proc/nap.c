@@ -8,31 +8,6 @@
 
 #include "nap.h"
 #include "proc.h"
-#include "shm.h"
-
-/*
- * The doorbell rang: there is work, and that comes first.  It is silenced
- * before the next sleep, or the second time that it is heard.
- */
-void
-nap_rang(struct nap *n, int bell)
-{
-	if (n->rang)
-		bell_drain(bell);
-	n->rang = !n->rang;
-}
-
-/*
- * To be called before the other side is asked to ring: what it rings for
- * from then on is heard.
- */
-void
-nap_quiet(struct nap *n, int bell)
-{
-	if (n->rang)
-		bell_drain(bell);
-	n->rang = 0;
-}
 
 /* After a round that handled so many packets: nap rather than sleep? */
 int

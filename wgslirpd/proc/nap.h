@@ -22,12 +22,9 @@
 
 struct nap {
 	int		 rounds;	/* left */
-	int		 rang;		/* the bell, which still says so */
 	mono_t		 time;
 };
 
-void		 nap_rang(struct nap *, int);
-void		 nap_quiet(struct nap *, int);
 int		 nap_wanted(struct nap *, uint64_t);
 void		 nap_take(const struct nap *, int);
 

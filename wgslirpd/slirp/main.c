@@ -59,7 +59,7 @@ bell_rang(evutil_socket_t fd, short what, void *arg)
 {
 	(void)what;
 	(void)arg;
-	nap_rang(&nap, fd);
+	bell_drain(fd);
 }
 
 static void
@@ -99,7 +99,6 @@ wait_events(int more, uint64_t packets)
 	struct timeval	 tv;
 	mono_t		 next;
 
-	nap_quiet(&nap, bell[0]);
 	if (!more && (!slirp_idle(s) || pktq_sleep(&se.in)))
 		more = 1;
 	if (more) {

@@ -848,12 +848,8 @@ udp_ready(struct slirp *s, struct flow *f)
 		r = receive(s, f, &a);
 		error = errno;
 		if (r == 0 && known_sender(s, (struct udp_flow *)f, &a.from,
-		    a.port)) {
+		    a.port))
 			count = pass_on(s, f, &a);
-			/* who sleeps can wake up while the rest is done */
-			if (i == 0 && count == 1 && !turns_any(s, TURN_READY))
-				pktq_flush(s->out);
-		}
 		else if (r == 0)
 			s->count.udp_drop_filtered++;
 		if (r == -1 && error == ENOBUFS && a.nslots == 0) {

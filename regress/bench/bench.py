@@ -228,7 +228,7 @@ def latency_paced():
     row('beside downloads of %.1f Gbit/s, %.1f processors idle' % (
         r['gbit'], idle * os.cpu_count()), r['at']['p50'], 'us')
     row('99 %% of them (of %d)' % r['at']['n'], r['at']['p99'], 'us', None,
-        '<= 2000')
+        '<= 2000' if idle * os.cpu_count() >= 1 else 'no processor is free')
 
 
 def across():

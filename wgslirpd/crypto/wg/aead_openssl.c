@@ -62,7 +62,10 @@ static struct {
 	EVP_MAC_CTX	*mac_ctx;
 } g;
 
-/* The provider's ChaCha20-Poly1305, if usable. */
+/*
+ * The provider's ChaCha20-Poly1305, if usable; and its parameter for the tag,
+ * which is made once: for each packet only the place changes.
+ */
 static struct {
 	int					 usable;
 	OSSL_FUNC_cipher_newctx_fn		*newctx;
@@ -72,6 +75,7 @@ static struct {
 	OSSL_FUNC_cipher_update_fn		*update;
 	OSSL_FUNC_cipher_final_fn		*final;
 	OSSL_FUNC_cipher_get_ctx_params_fn	*get_params;
+	OSSL_PARAM				 tag[2];
 } direct;
 
 static void
@@ -110,6 +114,9 @@ direct_find(void)
 	const OSSL_ALGORITHM	*a;
 	int			 no_cache;
 
+	direct.tag[0] = OSSL_PARAM_construct_octet_string(
+	    OSSL_CIPHER_PARAM_AEAD_TAG, NULL, AEAD_TAG_LEN);
+	direct.tag[1] = OSSL_PARAM_construct_end();
 	if ((a = OSSL_PROVIDER_query_operation(g.prov, OSSL_OP_CIPHER,
 	    &no_cache)) == NULL)
 		return;
@@ -279,18 +286,15 @@ direct_seal(void *ctx, const uint8_t nonce[AEAD_NONCE_LEN], const uint8_t *in,
     size_t len, size_t padded, uint8_t *out)
 {
 	static const uint8_t	 zeros[16];
-	OSSL_PARAM		 tag[2];
 	size_t			 n;
 
-	tag[0] = OSSL_PARAM_construct_octet_string(
-	    OSSL_CIPHER_PARAM_AEAD_TAG, out + padded, AEAD_TAG_LEN);
-	tag[1] = OSSL_PARAM_construct_end();
+	direct.tag[0].data = out + padded;
 	if (direct.seal_init(ctx, NULL, 0, nonce, AEAD_NONCE_LEN, NULL) != 1 ||
 	    (len > 0 && direct.update(ctx, out, &n, padded, in, len) != 1) ||
 	    (padded > len && direct.update(ctx, out + len, &n, padded - len,
 	    zeros, padded - len) != 1) ||
 	    direct.final(ctx, out + padded, &n, AEAD_TAG_LEN) != 1 ||
-	    direct.get_params(ctx, tag) != 1)
+	    direct.get_params(ctx, direct.tag) != 1)
 		return (-1);
 	return (0);
 }
@@ -299,17 +303,15 @@ static int
 direct_open(void *ctx, const uint8_t nonce[AEAD_NONCE_LEN], const uint8_t *in,
     size_t len, uint8_t *out)
 {
-	OSSL_PARAM	 params[2];
-	uint8_t		 tag[AEAD_TAG_LEN];
+	static uint8_t	 tag[AEAD_TAG_LEN];
 	size_t		 n;
 
 	len -= AEAD_TAG_LEN;
 	memcpy(tag, in + len, sizeof(tag));
-	params[0] = OSSL_PARAM_construct_octet_string(
-	    OSSL_CIPHER_PARAM_AEAD_TAG, tag, sizeof(tag));
-	params[1] = OSSL_PARAM_construct_end();
-	if (direct.open_init(ctx, NULL, 0, nonce, AEAD_NONCE_LEN, params) !=
-	    1 || (len > 0 && direct.update(ctx, out, &n, len, in, len) != 1) ||
+	direct.tag[0].data = tag;
+	if (direct.open_init(ctx, NULL, 0, nonce, AEAD_NONCE_LEN,
+	    direct.tag) != 1 ||
+	    (len > 0 && direct.update(ctx, out, &n, len, in, len) != 1) ||
 	    direct.final(ctx, out + len, &n, 0) != 1)
 		return (-1);
 	return (0);

@@ -185,18 +185,25 @@ timers_expire(struct wg_timers *t, mono_t now)
 	return (actions);
 }
 
-/* The earliest time at which timers_expire() has something; 0: never. */
+/* The earlier of two times, of which 0 is never. */
+static mono_t
+earlier(mono_t a, mono_t b)
+{
+	return (a - 1 < b - 1 ? a : b);
+}
+
+/*
+ * The earliest time at which timers_expire() has something; 0: never.  For
+ * each packet, and some of these were just written: one by one.
+ */
 mono_t
 timers_next(const struct wg_timers *t)
 {
-	const mono_t	 all[] = { t->handshake_initiated, t->data_received,
-			    t->data_sent, t->session_derived, t->offered,
-			    t->traversal };
-	mono_t		 next = 0;
-	size_t		 i;
+	mono_t	 next;
 
-	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if (all[i] != 0 && (next == 0 || all[i] < next))
-			next = all[i];
-	return (next);
+	next = earlier(t->handshake_initiated, t->data_received);
+	next = earlier(next, t->data_sent);
+	next = earlier(next, t->session_derived);
+	next = earlier(next, t->offered);
+	return (earlier(next, t->traversal));
 }

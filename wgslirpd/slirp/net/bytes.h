@@ -3,9 +3,15 @@
 #ifndef BYTES_H
 #define BYTES_H
 
-#include <stdint.h>
+#include <arpa/inet.h>
 
-/* Numbers in network byte order, wherever they are. */
+#include <stdint.h>
+#include <string.h>
+
+/*
+ * Numbers in network byte order, wherever they are.  Written whole: of single
+ * bytes gcc puts together vectors, by way of memory.
+ */
 static inline uint16_t
 be16(const uint8_t *p)
 {
@@ -22,17 +28,16 @@ be32(const uint8_t *p)
 static inline void
 put16(uint8_t *p, uint32_t v)
 {
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
+	uint16_t	 n = htons((uint16_t)v);
+
+	memcpy(p, &n, sizeof(n));
 }
 
 static inline void
 put32(uint8_t *p, uint32_t v)
 {
-	p[0] = (uint8_t)(v >> 24);
-	p[1] = (uint8_t)(v >> 16);
-	p[2] = (uint8_t)(v >> 8);
-	p[3] = (uint8_t)v;
+	v = htonl(v);
+	memcpy(p, &v, sizeof(v));
 }
 
 #endif

@@ -114,28 +114,23 @@ out_header(struct slirp *s, struct slirp_peer *peer, uint8_t *p,
     size_t len, uint8_t tos, int frag)
 {
 	uint8_t		 ttl = s->tx->ttl != 0 ? s->tx->ttl : s->conf.ttl;
+	uint32_t	 id;
 	uint16_t	 sum;
 
 	if (src->af == 4) {
-		p[0] = 0x45;
-		p[1] = tos;
-		put16(p + 2, (uint32_t)(len + IP4_HDR_LEN));
-		put16(p + 4, peer != NULL ? peer->ip_id++ : 0);
-		put16(p + 6, (uint32_t)frag);
-		p[8] = ttl;
-		p[9] = proto;
-		put16(p + 10, 0);
+		id = peer != NULL ? peer->ip_id++ : 0;
+		/* in words, as cksum_add() reads them */
+		put32(p, 0x45U << 24 | (uint32_t)tos << 16 |
+		    (uint16_t)(len + IP4_HDR_LEN));
+		put32(p + 4, id << 16 | (uint32_t)frag);
+		put32(p + 8, (uint32_t)ttl << 24 | (uint32_t)proto << 16);
 		memcpy(p + 12, src->a, 4);
 		memcpy(p + 16, dst->a, 4);
 		sum = cksum_fold(cksum_add(p, IP4_HDR_LEN, 0));
 		memcpy(p + 10, &sum, 2);
 	} else {
-		p[0] = (uint8_t)(0x60 | tos >> 4);
-		p[1] = (uint8_t)(tos << 4);
-		put16(p + 2, 0);
-		put16(p + 4, (uint32_t)len);
-		p[6] = proto;
-		p[7] = ttl;
+		put32(p, 0x6U << 28 | (uint32_t)tos << 20);
+		put32(p + 4, (uint32_t)len << 16 | (uint32_t)proto << 8 | ttl);
 		memcpy(p + 8, src->a, 16);
 		memcpy(p + 24, dst->a, 16);
 	}

@@ -20,16 +20,17 @@ void
 udp_header(uint8_t *p, const struct ipaddr *from, uint16_t port,
     const struct ipaddr *to, uint16_t tport, size_t len)
 {
+	uint32_t	 sum;
 	uint16_t	 c;
 
-	put16(p, port);
-	put16(p + 2, tport);
-	put16(p + 4, (uint32_t)(len + UDP_HDR_LEN));
-	put16(p + 6, 0);
-	c = cksum_fold(cksum_add(p, len + UDP_HDR_LEN,
-	    cksum_pseudo(from, to, IPPROTO_UDP, len + UDP_HDR_LEN)));
+	/* not read back: what was just written is slow to read otherwise */
+	sum = cksum_pseudo(from, to, IPPROTO_UDP, len + UDP_HDR_LEN) +
+	    htons(port) + htons(tport) + htons((uint16_t)(len + UDP_HDR_LEN));
+	c = cksum_fold(cksum_add(p + UDP_HDR_LEN, len, sum));
 	if (c == 0)
 		c = 0xffff;
+	put32(p, (uint32_t)port << 16 | tport);
+	put16(p + 4, (uint32_t)(len + UDP_HDR_LEN));
 	memcpy(p + 6, &c, 2);
 }
 

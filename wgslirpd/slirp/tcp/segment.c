@@ -85,13 +85,11 @@ put_header(uint8_t *h, const struct ipaddr *src, uint16_t sport,
 	uint32_t	 x;
 	uint16_t	 c;
 
-	put16(h, sport);
-	put16(h + 2, dport);
+	/* in words, as cksum_add() reads them */
+	put32(h, (uint32_t)sport << 16 | dport);
 	put32(h + 4, seq);
 	put32(h + 8, ack);
-	h[12] = (uint8_t)(hlen / 4 << 4);
-	h[13] = flags;
-	put16(h + 14, wnd);
+	put32(h + 12, (uint32_t)hlen / 4 << 28 | (uint32_t)flags << 16 | wnd);
 	put32(h + 16, 0);
 	x = (uint16_t)~cksum_fold(cksum_add(h, hlen, 0));
 	x += (uint16_t)~cksum_fold(cksum_pseudo(src, dst, IPPROTO_TCP,

@@ -311,6 +311,7 @@ UNIT_STEER =	common/addr.o common/key.o common/log.o \
 		wgslirpd/parent/sockopt_$(PLATFORM).o \
 		wgslirpd/parent/steer_$(PLATFORM).o
 LINK_test_steer.t =	$(UNIT_STEER) -lcmocka $(LIBC)
+LINK_test_sides.t =	wgslirpd/crypto/steer.o common/log.o -lcmocka $(LIBC)
 LINK_test_udpio.t =	$(UNIT_UDPIO) -lcmocka $(LIBC)
 LINK_test_noise.t =	$(UNIT_WG) -lcmocka -lcrypto $(LIBC)
 # The same with LibreSSL's interface, over a stand-in that libsodium is below.
@@ -351,7 +352,8 @@ UNIT_TESTS =	regress/unit/test_common.t regress/unit/test_config.t \
 		regress/unit/test_ip.t regress/unit/test_life.t \
 		regress/unit/test_tls.t regress/unit/test_turns.t \
 		regress/unit/test_uplink.t regress/unit/test_assoc.t \
-		regress/unit/test_steer.t regress/unit/test_udpio.t \
+		regress/unit/test_steer.t regress/unit/test_sides.t \
+		regress/unit/test_udpio.t \
 		regress/unit/test_proc.t regress/unit/test_web.t \
 		regress/unit/test_noise.t regress/unit/test_wg.t \
 		regress/unit/test_workers.t regress/unit/test_links.t \
@@ -565,6 +567,7 @@ regress/unit/test_libressl.t: $(UNIT_LIBRESSL)
 regress/unit/test_web.t: $(UNIT_WEB)
 regress/unit/test_udpio.t: $(UNIT_UDPIO)
 regress/unit/test_steer.t: $(UNIT_STEER)
+regress/unit/test_sides.t: wgslirpd/crypto/steer.o common/log.o
 regress/unit/test_proc.t: $(UNIT_ASK)
 $(FUZZERS): $(FUZZ_DRIVER)
 regress/fuzz/fuzz_wire.t: $(UNIT_WG)

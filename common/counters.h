@@ -13,6 +13,7 @@
 #define CRYPTO_COUNTERS(C)						\
 	C(wg_rx_datagrams, "UDP datagrams received")			\
 	C(wg_rx_batches, "receive calls that returned something")	\
+	C(wg_rx_pauses, "pauses in reading what anybody can send")	\
 	C(wg_rx_bytes, "UDP bytes received")				\
 	C(wg_tx_datagrams, "UDP datagrams sent")			\
 	C(wg_tx_batches, "send calls")					\

@@ -738,6 +738,27 @@ def test_flood(n):
                   seen['wg_drop_index'] > 1000, seen)
 
 
+def test_unsteered(n):
+    """Of a session that the kernel does not know, nothing is held back."""
+    n.restart()
+    session(n)
+    before = n.ctlj('show', 'counters')
+    parent = next(x['pid'] for x in n.ctlj('show', 'processes')['processes']
+                  if x['title'].startswith('parent'))
+    # it is who tells the kernel
+    os.kill(parent, signal.SIGSTOP)
+    try:
+        check(n.client_set() == 0, 'setconf')
+        d = n.call('c', put, SERVER4, 10 * MB)
+    finally:
+        os.kill(parent, signal.SIGCONT)
+    check(d == server.digest(10 * MB), d)
+    after = n.ctlj('show', 'counters')
+    check(after['wg_rx_initiations'] > before['wg_rx_initiations'], 'old one')
+    paused = after['wg_rx_pauses'] - before['wg_rx_pauses']
+    check(paused <= 3, 'pauses:', paused)
+
+
 def name_server(answers):
     """Say each of these addresses once, and the last one from then on."""
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -1718,7 +1739,8 @@ TESTS = [test_ping, test_download, test_upload, test_parallel, test_half_close,
          test_policy_rules, test_endpoint_by_name, test_reserved,
          test_outer_ecn, test_dead_server,
          test_moving_name,
-         test_address_change, test_sticky_source, test_flood, test_metrics,
+         test_address_change, test_sticky_source, test_flood, test_unsteered,
+         test_metrics,
          test_tcp_options, test_restart,
          test_peer_new, test_drain, test_monitor, test_pcap,
          test_pcap_file, test_metrics_log, test_watch, test_show_flows,

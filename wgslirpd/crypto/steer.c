@@ -18,7 +18,12 @@
 #define MUCH		(128 * 1024)	/* bytes in that time */
 #define LITTLE		(32 * 1024)
 #define QUIET		20		/* times */
-#define SHARE		20		/* of the time, at most, for looking */
+/*
+ * What a peer is looked at for costs less than 200 ns; so at most a twentieth
+ * of the time goes there.  It is not measured: a processor that is taken away
+ * meanwhile would count, and sessions be unknown to the kernel for seconds.
+ */
+#define PEER_COST	(20 * 200)
 
 /* What a peer has sent. */
 struct seen {
@@ -142,12 +147,21 @@ steer_crowded(void)
 	return (nheavy > 0);
 }
 
+/* The time from one walk through all peers to the next. */
+static mono_t
+between(mono_t least)
+{
+	mono_t	 cost = ce.dev->npeers * (mono_t)PEER_COST;
+
+	return (cost > least ? cost : least);
+}
+
 /* All peers, at most so often that it takes a small part of the time. */
 static void
 look(mono_t now)
 {
 	const struct wg_peer	*p;
-	mono_t			 cost, took = now > looked ? now - looked : 1;
+	mono_t			 took = now > looked ? now - looked : 1;
 
 	datagrams = ce.dev->count.wg_rx_datagrams;
 	ce.dev->count.wg_drop_kernel += sockets_drops();
@@ -156,8 +170,7 @@ look(mono_t now)
 		look_at(p, took);
 	looked = now;
 	sockets_crowd(nheavy > 0);
-	cost = SHARE * (mono_now() - now);
-	next = now + (cost > EVERY ? cost : EVERY);
+	next = now + between(EVERY);
 }
 
 /* What there is to tell; whether it is anything new. */
@@ -187,7 +200,6 @@ steer_run(mono_t now)
 {
 	uint64_t	 made = ce.dev->count.wg_tx_responses +
 			    ce.dev->count.wg_rx_responses;
-	mono_t		 cost;
 	int		 due;
 
 	/* one that the parent has not taken yet is enough */
@@ -212,6 +224,5 @@ steer_run(mono_t now)
 		imsgev_must(&ce.parent, IMSG_STEER, 0, -1, &told,
 		    sizeof(told));
 	}
-	cost = SHARE * (mono_now() - now);
-	soon = now + (cost > SOON ? cost : SOON);
+	soon = now + between(SOON);
 }

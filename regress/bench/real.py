@@ -327,6 +327,9 @@ def main():
     if why:
         sys.exit('real.py: ' + why)
     programs = a.program or found()
+    for p in programs:
+        if shutil.which(p) is None:
+            sys.exit('real.py: %s is not there' % p)
     own_mounts()
     measure(programs, a.k.split(','), a.s, a.r)
 

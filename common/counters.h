@@ -18,6 +18,7 @@
 	C(wg_tx_datagrams, "UDP datagrams sent")			\
 	C(wg_tx_batches, "send calls")					\
 	C(wg_tx_bytes, "UDP bytes sent")				\
+	C(wg_rx_genuine, "data messages that a session's key opened")	\
 	C(wg_rx_packets, "inner packets accepted")			\
 	C(wg_rx_keepalives, "keepalives received")			\
 	C(wg_overlay_packets, "inner packets sent on to another peer")	\

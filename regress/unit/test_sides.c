@@ -96,7 +96,7 @@ setup(void **state)
 	 * else has the processor meanwhile.  What the test before has left to
 	 * wait for is over.
 	 */
-	now = now == 0 ? mono_now() - MONO_SEC(600) : now + MONO_SEC(10);
+	now += MONO_SEC(100);
 	dev.npeers = PEERS;
 	for (i = 0; i < PEERS; i++)
 		peer[i].current = peer[i].next = NULL;
@@ -190,7 +190,7 @@ very_many(void **state)
 		steer_run(now);
 		looks += ntold;
 	}
-	assert_in_range(looks, 2, 4);
+	assert_in_range(looks, 1, 2);
 }
 
 int

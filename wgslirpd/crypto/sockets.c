@@ -315,34 +315,25 @@ light_readable(evutil_socket_t fd, short what, void *arg)
 	pktq_flush(&ce.in);
 }
 
-/* Of what was taken so far, what the key of a session has sealed. */
-static uint64_t
-genuine(void)
-{
-	const struct crypto_counters	*c = &ce.dev->count;
-
-	return (c->wg_rx_packets + c->wg_rx_keepalives);
-}
-
 /*
  * What anybody can send is taken in portions: about so much of it in a
- * millisecond, however much comes.  The data of a session that the kernel
- * does not know yet is none of that.
+ * millisecond, however much comes.  What a session's key has sealed is none of
+ * that: the kernel does not know the session yet.
  */
 static void
 portion_readable(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval	 tv = { 0, PAUSE };
 	struct side			*b = arg;
-	uint64_t			 before = genuine();
-	uint64_t			 n;
+	uint64_t			 n, sealed = ce.dev->count.wg_rx_genuine;
 	int				 many;
 
 	(void)fd;
 	(void)what;
 	n = (uint64_t)take(b->s, b->fd, LANE_SIDE, SIDE_ROUNDS, PORTION,
 	    &many);
-	if (n > CALM + genuine() - before) {
+	sealed = ce.dev->count.wg_rx_genuine - sealed;
+	if (n > CALM + sealed) {
 		ce.dev->count.wg_rx_pauses++;
 		event_del(b->ev);
 		event_add(b->pause, &tv);

@@ -19,11 +19,12 @@
 #define LITTLE		(32 * 1024)
 #define QUIET		20		/* times */
 /*
- * What a peer is looked at for costs less than 200 ns; so at most a twentieth
- * of the time goes there.  It is not measured: a processor that is taken away
- * meanwhile would count, and sessions be unknown to the kernel for seconds.
+ * To look at one of very many peers takes a few hundred nanoseconds, and some
+ * percent of the time may go there.  It is not measured: a processor that is
+ * taken away meanwhile would count, and sessions be unknown to the kernel for
+ * seconds.
  */
-#define PEER_COST	(20 * 200)
+#define PEER_COST	10000
 
 /* What a peer has sent. */
 struct seen {
@@ -35,6 +36,7 @@ struct seen {
 static struct seen		*seen;	/* by the peer's number */
 static uint32_t			 nseen;
 static struct steer_msg		 told, new;
+static uint32_t			 little[STEER_MAX];	/* part of new */
 static mono_t			 next, soon;
 static uint64_t			 sessions;	/* that were made */
 static uint32_t			 nheavy;
@@ -112,17 +114,19 @@ add(const struct wg_keypair *kp, uint32_t *list, uint32_t *n)
 	list[(*n)++] = be32toh(htole32(kp->index.index));
 }
 
-/* The sessions of those peers of a device who are of that kind. */
+/* The sessions of a device's peers, who all count as heavy if it says so. */
 static void
-collect(const struct wg_device *d, enum steer_kind kind, int all)
+collect(const struct wg_device *d, int heavy)
 {
-	uint32_t		*list = new.index + (kind == STEER_LITTLE ?
-				    new.n[STEER_HEAVY] : 0);
 	const struct wg_peer	*p;
+	enum steer_kind		 kind;
+	uint32_t		*list;
 
 	TAILQ_FOREACH(p, &d->peers, entry) {
-		if (!all && steer_light(p) != (kind == STEER_LITTLE))
-			continue;
+		if (new.many)
+			return;
+		kind = !heavy && steer_light(p) ? STEER_LITTLE : STEER_HEAVY;
+		list = kind == STEER_LITTLE ? little : new.index;
 		add(p->current, list, &new.n[kind]);
 		add(p->previous, list, &new.n[kind]);
 		add(p->next, list, &new.n[kind]);
@@ -182,13 +186,14 @@ compose(void)
 	memset(&new, 0, sizeof(new));
 	/* other gateways speak for many */
 	if (links != NULL)
-		collect(links, STEER_HEAVY, 1);
-	collect(ce.dev, STEER_HEAVY, 0);
-	collect(ce.dev, STEER_LITTLE, 0);
+		collect(links, 1);
+	collect(ce.dev, 0);
 	if (new.many) {
 		memset(&new, 0, sizeof(new));
 		new.many = 1;
 	}
+	memcpy(new.index + new.n[STEER_HEAVY], little,
+	    new.n[STEER_LITTLE] * sizeof(little[0]));
 	qsort(new.index, new.n[STEER_HEAVY], sizeof(new.index[0]), ascending);
 	qsort(new.index + new.n[STEER_HEAVY], new.n[STEER_LITTLE],
 	    sizeof(new.index[0]), ascending);

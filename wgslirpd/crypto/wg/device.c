@@ -591,6 +591,7 @@ input_data(struct wg_device *d, uint8_t *msg, size_t len,
 		d->count.wg_drop_replay++;
 		return;
 	}
+	d->count.wg_rx_genuine++;
 	if ((news = move_endpoint(p, from)) != 0)
 		note(d, WG_NOTE_MOVED, p, from);
 	note_received(d, p, len, now);
